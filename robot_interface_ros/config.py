@@ -1,0 +1,113 @@
+"""Frozen dataclasses from mappings and YAML files; whatever is not known is an error that lists what is."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """A configuration value that is unknown or not allowed; one line that lists what is."""
+
+
+def option(default: Any, description: str, *, minimum: float | None = None, maximum: float | None = None,
+           choices: Iterable[str] | None = None) -> Any:
+    """A documented dataclass field; the same metadata checks values and describes node parameters."""
+    metadata = {"description": description, "minimum": minimum, "maximum": maximum,
+                "choices": tuple(choices) if choices is not None else None}
+    if isinstance(default, (list, dict)):
+        return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """One line: what is unknown, what is close to it, what is known."""
+    names = [str(entry) for entry in known]
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"unknown {kind} '{name}'{hint}; known: {', '.join(names) or 'none'}"
+
+
+def check_range(name: str, value: Any, minimum: float | None, maximum: float | None) -> None:
+    """Raise ConfigError unless minimum <= value <= maximum; NaN is refused."""
+    if minimum is None and maximum is None:
+        return
+    low, high = minimum if minimum is not None else -float("inf"), maximum if maximum is not None else float("inf")
+    if not low <= value <= high:
+        raise ConfigError(f"{name} is {value}; allowed: {low:g} to {high:g}")
+
+
+def from_mapping(cls: type[T], values: Mapping[str, Any] | None, where: str) -> T:
+    """Make the dataclass `cls` from `values`, checking names, types, ranges and choices; `where` names the source."""
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(cls)
+    checked: dict[str, Any] = {}
+    if values is not None and not isinstance(values, Mapping):
+        raise ConfigError(f"{where}: expected a mapping of settings, got {type(values).__name__}")
+    for name, value in (values or {}).items():
+        if name not in fields:
+            raise ConfigError(f"{where}: {unknown_name('setting', name, fields)}")
+        meta = fields[name].metadata
+        value = _convert(hints[name], value, f"{where}: {name}")
+        if meta.get("choices") is not None and value not in meta["choices"]:
+            raise ConfigError(f"{where}: {unknown_name(name, value, meta['choices'])}")
+        check_range(f"{where}: {name}", value, meta.get("minimum"), meta.get("maximum"))
+        checked[name] = value
+    missing = [name for name, field in fields.items() if name not in checked and field.init
+               and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING]
+    if missing:
+        raise ConfigError(f"{where}: missing setting(s) {', '.join(missing)}")
+    return cls(**checked)
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping; errors name the file and the line."""
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no file {path}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected a mapping of settings, got {type(values).__name__}")
+    return values
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    """Turn what YAML, the command line or a ROS parameter gives into the field's type, or say what was expected."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _convert(next(entry for entry in arguments if entry is not type(None)), value, where)
+    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        return from_mapping(typing.cast(type, hint), value, where)
+    if origin is tuple:
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise ConfigError(f"{where} is {value!r}; expected a list")
+        entries = list(value)
+        kinds = [arguments[0]] * len(entries) if arguments[-1] is Ellipsis else list(arguments)
+        if len(kinds) != len(entries):
+            raise ConfigError(f"{where} has {len(entries)} entries; expected {len(kinds)}")
+        return tuple(_convert(kind, entry, f"{where}[{i}]") for i, (kind, entry) in enumerate(zip(kinds, entries)))
+    if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, int]):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where} is {value!r}; expected a mapping")
+        return {str(key): _convert(arguments[1], entry, f"{where}.{key}") for key, entry in value.items()}
+    if hint is Any or isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    raise ConfigError(f"{where} is {value!r}; expected {getattr(hint, '__name__', hint)}")

@@ -1,0 +1,88 @@
+"""The limits that no command crosses: which commands are taken at all, and how fast targets may move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from robot_interface_ros.config import unknown_name
+from robot_interface_ros.errors import CommandRejected
+from robot_interface_ros.robot import Array, Command
+from robot_interface_ros.robot_model import JointLimits
+
+
+def command_indices(names: Sequence[str], position: Array, joint_names: tuple[str, ...]) -> list[int]:
+    """Check a whole command and return where its joints stand in `joint_names`.
+
+    Raises CommandRejected for a wrong length, an unknown (or mimic, or fixed) joint, a joint named twice, NaN or infinity.
+    """
+    if len(names) != len(position):
+        raise CommandRejected(f"{len(names)} joint names but {len(position)} positions; both must have the same length")
+    index = {name: i for i, name in enumerate(joint_names)}
+    for name in names:
+        if name not in index:
+            raise CommandRejected(unknown_name("joint", name, joint_names))
+    if len(set(names)) != len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise CommandRejected(f"joint '{twice}' is named twice; name each joint at most once")
+    for name, value in zip(names, position):
+        if not np.isfinite(value):
+            raise CommandRejected(f"position of joint '{name}' is {value}; send finite numbers, rad")
+    return [index[name] for name in names]
+
+
+class TargetLimiter:
+    """Moves joint targets towards what is commanded within position, velocity and acceleration limits.
+
+    Both sides of the topics run this same code on the same numbers, so both know what is really executed. A target
+    brakes in time for its position limits; a command that stops short while the joint moves fast is overshot by no
+    more than braking at `max_acceleration` takes.
+    """
+
+    def __init__(self, limits: JointLimits, max_acceleration: Array, period_s: float):
+        """`max_acceleration`: `(n_joints,)` rad/s^2; `period_s`: time between two calls of `step`."""
+        self._names, self._lower, self._upper = limits.names, limits.lower, limits.upper
+        self.max_step = limits.velocity * period_s
+        """`(n_joints,)` rad that a target moves at most in one period."""
+        self._brake = max_acceleration * period_s * period_s  # how much a step may change from one period to the next
+        self.restart(np.zeros(len(limits.names)))
+
+    def restart(self, target: Array) -> None:
+        """Start at rest at `target`, rad, without a ramp: for a robot that stands there already."""
+        self.target = self._commanded = np.clip(target, self._lower, self._upper)
+        self._step = np.zeros_like(self.target)
+
+    def apply(self, command: Command) -> Array:
+        """Check the whole command, then return the next target on the way to it; joints not named keep their command.
+
+        Raises CommandRejected, and changes nothing, as `command_indices` says.
+        """
+        names, position = command.names, command.position
+        if names == self._names and position.shape == self.target.shape and np.isfinite(position).all():
+            self._commanded = position
+        else:
+            indices = command_indices(names, position, self._names)
+            self._commanded = self._commanded.copy()
+            self._commanded[indices] = position
+        return self.step(self._commanded)
+
+    def step(self, commanded: Array) -> Array:
+        """Return the next target, `(n_joints,)` rad, on the way to `commanded`, and remember it."""
+        target, brake = self.target, self._brake
+        step = np.minimum(np.maximum(commanded - target, -self.max_step), self.max_step)
+        step = np.minimum(np.maximum(step, self._step - brake), self._step + brake)
+        step = np.minimum(np.maximum(step, -self._stoppable(target - self._lower)), self._stoppable(self._upper - target))
+        self.target = np.minimum(np.maximum(target + step, self._lower), self._upper)
+        self._step = self.target - target
+        return self.target
+
+    def _stoppable(self, room: Array) -> Array:
+        """Largest step from which the target can still stop within `room`, rad.
+
+        Braking loses b = a * period^2 a period: s + (s - b) + ... + (s - k b) = (k + 1) s - b k (k + 1) / 2 <= room, with the
+        largest k for which k steps of braking fit at all, b k (k + 1) / 2 <= room.
+        """
+        brake = self._brake
+        k = np.floor(0.5 * np.sqrt(1.0 + 8.0 * room / brake) - 0.5)
+        return room / (k + 1.0) + 0.5 * brake * k

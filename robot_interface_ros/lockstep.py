@@ -1,0 +1,107 @@
+"""Lockstep without ROS: what a robot does with a command's stamp, and what a client does with an observation's.
+
+A stamp, in integer nanoseconds, is a sequence number. The robot answers a command that carries its current stamp by
+advancing one period; whatever is older repeats the current observation, so that a lost message costs a repetition and
+never a wrong pairing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted
+from robot_interface_ros.limits import command_indices
+from robot_interface_ros.robot import Command, Episode, Observation, Robot
+
+
+def period_of(control_hz: float) -> int:
+    """Return the control period in integer nanoseconds; ValueError where there is none."""
+    period_ns = round(1e9 / control_hz)
+    if abs(period_ns * control_hz - 1e9) > 1e-3:
+        raise ValueError(f"control_hz is {control_hz:g}: its period is no whole number of nanoseconds; try 20, 25, 40 or 50")
+    return period_ns
+
+
+def first_stamp(period_ns: int) -> int:
+    """Return the wall clock rounded up to a period: where simulated time starts."""
+    return -(-time.time_ns() // period_ns) * period_ns
+
+
+class LockstepRobot:
+    """The robot's side: pairs every command with one observation."""
+
+    def __init__(self, robot: Robot):
+        self._robot = robot
+        self.observation = robot.reset(Episode())
+
+    def reset(self, episode: Episode) -> Observation:
+        """Start an episode; the observation is also kept for repetition."""
+        self.observation = self._robot.reset(episode)
+        return self.observation
+
+    def command(self, command: Command) -> Observation:
+        """Advance one period, or not, and return what is to be published. Raises CommandRejected."""
+        current = self.observation.stamp
+        if command.stamp > current:
+            raise CommandRejected(f"the command answers observation {command.stamp}, newer than the current {current}; "
+                                  "was this robot restarted? Reset it and go on from the reset's stamp")
+        if command.stamp == current:
+            self._robot.send(command)
+            self.observation = self._robot.receive()
+        elif command.stamp:  # a repetition moves nothing, but a bad command is named each time
+            command_indices(command.names, command.position, self._robot.joint_names)
+        return self.observation
+
+
+class Awaited:
+    """The client's side: collects the messages of one exact stamp, one for each stream."""
+
+    def __init__(self, robot: str, streams: Iterable[str], period_ns: int):
+        """`robot` names it in errors; `streams` must all answer; `period_ns` is what the caller believes."""
+        self._robot, self._streams, self._period_ns = robot, tuple(streams), period_ns
+        self._stamp: int | None = None
+        self._early: list[tuple[str, int, Any]] = []
+        self.oldest: int | None = None
+        """Oldest stamp seen while waiting; older than the last observation's means that the robot restarted."""
+        self.parts: dict[str, Any] = {}
+
+    def expect_any(self) -> None:
+        """The next stamp is not known yet (a reset is under way): keep what comes until `expect` names it."""
+        self._stamp, self._early = None, []
+
+    def expect(self, stamp: int) -> None:
+        """Await one message of every stream with this stamp."""
+        self._stamp, self.oldest, self.parts = stamp, None, {}
+        early, self._early = self._early, []
+        for stream, early_stamp, message in early:
+            if early_stamp == stamp:
+                self.offer(stream, early_stamp, message)
+
+    def offer(self, stream: str, stamp: int, message: Any) -> None:
+        """Older: ignore. Equal: take. Newer: RobotInterrupted. Between two periods: RobotError, for no reset would help."""
+        if self._stamp is None:
+            self._early = [*self._early[-63:], (stream, stamp, message)]
+            return
+        ahead = stamp - self._stamp
+        if ahead == 0:
+            self.parts.setdefault(stream, message)
+        elif ahead % self._period_ns:
+            raise RobotError(f"{self._robot} runs at another control rate than the {1e9 / self._period_ns:g} Hz expected here; "
+                             "give both the same control_hz")
+        elif ahead < 0:
+            self.oldest = stamp if self.oldest is None else min(self.oldest, stamp)
+        else:
+            raise RobotInterrupted(f"{self._robot} sent {stream} {ahead * 1e-9:g} s ahead of the awaited answer: was it reset, "
+                                   "restarted or commanded by another?")
+
+    @property
+    def missing(self) -> list[str]:
+        """Streams that have not answered yet."""
+        return [stream for stream in self._streams if stream not in self.parts]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every stream has answered."""
+        return len(self.parts) == len(self._streams)

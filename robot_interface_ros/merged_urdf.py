@@ -1,0 +1,152 @@
+"""Fold links that cannot move against each other into one, so that a simulator pays only for what moves.
+
+PyBullet's own flag for that, URDF_MERGE_FIXED_LINKS, forgets where the receiving link's centre of mass was (that of
+InMoov's hand with its fingers came out 4 cm too high; bulletphysics/bullet3 pull request 4683 tells of it) and prints
+a line for every link. Pure: URDF text in, URDF text out.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_interface_ros.kinematics import IDENTITY, ORIGIN, Matrix3, Pose, compose, rotation_rpy
+from robot_interface_ros.robot_model import RobotModel
+
+
+def merge_fixed_links(text: str) -> str:
+    """The same robot without fixed joints: a link that hangs on one becomes part of the link that carries it.
+
+    What stays are the root and the children of movable joints, with the masses, inertias, visual and collision shapes
+    of all that they carry, and the movable joints in their order. Raises RobotModelError where `text` is not a robot.
+    """
+    model = RobotModel.from_urdf(text)
+    robot = ElementTree.fromstring(text)
+    carried = _carriers(model)
+    links = {link.get("name", ""): link for link in robot.findall("link")}
+    merged = {name: ElementTree.Element("link", name=name) for name in links if carried[name][0] == name}
+    for name in sorted(links, key=lambda link: carried[link][0] != link):  # a carrier's own shapes come first
+        carrier, pose = carried[name]
+        for shape in (*links[name].findall("visual"), *links[name].findall("collision")):
+            merged[carrier].append(_moved(shape, pose))
+    for name, link in merged.items():
+        parts = [(links[part], pose) for part, (carrier, pose) in carried.items() if carrier == name]
+        inertial = _inertial(parts)
+        if inertial is not None:
+            link.insert(0, inertial)
+    for joint in robot.findall("joint"):
+        if model.joints[joint.get("name", "")].type == "fixed":
+            robot.remove(joint)
+            continue
+        parent = joint.find("parent")
+        assert parent is not None  # from_urdf has seen it
+        carrier, pose = carried[parent.get("link", "")]
+        parent.set("link", carrier)
+        _place(joint, compose(pose, _pose(joint)))
+    for name, link in links.items():
+        robot.remove(link)
+        if name in merged:
+            robot.append(merged[name])
+    ElementTree.indent(robot)
+    return ElementTree.tostring(robot, encoding="unicode")
+
+
+def _carriers(model: RobotModel) -> dict[str, tuple[str, Pose]]:
+    """For every link the link that carries it and its pose there: itself, where a movable joint stands before it."""
+    joints = {joint.child: joint for joint in model.joints.values()}
+    carried: dict[str, tuple[str, Pose]] = {}
+
+    def find(link: str) -> tuple[str, Pose]:
+        if link not in carried:
+            joint = joints.get(link)
+            if joint is None or joint.type != "fixed":
+                carried[link] = link, (IDENTITY, ORIGIN)
+            else:
+                carrier, pose = find(joint.parent)
+                carried[link] = carrier, compose(pose, joint.pose)
+        return carried[link]
+
+    return {link: find(link) for link in model.links}
+
+
+def _inertial(parts: Iterable[tuple[ElementTree.Element, Pose]]) -> ElementTree.Element | None:
+    """Mass, centre of mass and inertia of some links in the frame of their carrier; None where no link says anything.
+
+    Inertias are moved to the common centre by the parallel-axis theorem.
+    """
+    bodies = []
+    for link, pose in parts:
+        inertial = link.find("inertial")
+        if inertial is None:
+            continue
+        rotation, centre = compose(pose, _pose(inertial))
+        turn = np.array(rotation).reshape(3, 3)
+        bodies.append((_mass(inertial), np.array(centre), turn @ _tensor(inertial) @ turn.T))
+    if not bodies:
+        return None
+    mass = math.fsum(weight for weight, _, _ in bodies)
+    centre_of_mass = sum((weight * at for weight, at, _ in bodies), np.zeros(3)) / (mass or 1.0)
+    tensor = np.zeros((3, 3))
+    for weight, at, inertia in bodies:
+        arm = at - centre_of_mass
+        tensor += inertia + weight * (arm @ arm * np.eye(3) - np.outer(arm, arm))
+    merged = ElementTree.Element("inertial")
+    ElementTree.SubElement(merged, "origin", xyz=_written(centre_of_mass), rpy="0 0 0")
+    ElementTree.SubElement(merged, "mass", value=repr(mass))
+    entries = {"ixx": (0, 0), "ixy": (0, 1), "ixz": (0, 2), "iyy": (1, 1), "iyz": (1, 2), "izz": (2, 2)}
+    ElementTree.SubElement(merged, "inertia", {key: repr(float(tensor[place])) for key, place in entries.items()})
+    return merged
+
+
+def _mass(inertial: ElementTree.Element) -> float:
+    mass = inertial.find("mass")
+    return 0.0 if mass is None else float(mass.get("value", "0"))
+
+
+def _tensor(inertial: ElementTree.Element) -> NDArray[np.float64]:
+    inertia = inertial.find("inertia")
+    if inertia is None:
+        return np.zeros((3, 3))
+    xx, xy, xz, yy, yz, zz = (float(inertia.get(key, "0")) for key in ("ixx", "ixy", "ixz", "iyy", "iyz", "izz"))
+    return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+
+
+def _moved(shape: ElementTree.Element, pose: Pose) -> ElementTree.Element:
+    shape = copy.deepcopy(shape)
+    _place(shape, compose(pose, _pose(shape)))
+    return shape
+
+
+def _pose(element: ElementTree.Element) -> Pose:
+    origin = element.find("origin")
+    if origin is None:
+        return IDENTITY, ORIGIN
+    x, y, z = (float(word) for word in origin.get("xyz", "0 0 0").split())
+    return rotation_rpy([float(word) for word in origin.get("rpy", "0 0 0").split()]), (x, y, z)
+
+
+def _place(element: ElementTree.Element, pose: Pose) -> None:
+    origin = element.find("origin")
+    if origin is None:
+        origin = ElementTree.Element("origin")
+        element.insert(0, origin)
+    origin.set("xyz", _written(pose[1]))
+    origin.set("rpy", _written(_rpy(pose[0])))
+
+
+def _rpy(rotation: Matrix3) -> tuple[float, float, float]:
+    """Roll, pitch and yaw (rad) of a rotation; where pitch is a right angle only roll -/+ yaw is told, and yaw is 0."""
+    across = math.hypot(rotation[0], rotation[3])
+    pitch = math.atan2(-rotation[6], across)
+    if across > 1e-9:
+        return math.atan2(rotation[7], rotation[8]), pitch, math.atan2(rotation[3], rotation[0])
+    return math.atan2(-rotation[5], rotation[4]), pitch, 0.0
+
+
+def _written(numbers: Iterable[float]) -> str:
+    return " ".join(repr(float(number)) for number in numbers)

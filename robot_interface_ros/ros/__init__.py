@@ -1,0 +1,1 @@
+"""The robot contract over ROS 2: names, messages, waiting, parameters and the server."""

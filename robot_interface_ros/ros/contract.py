@@ -1,0 +1,41 @@
+"""Names, types and quality of service of the robot contract, relative to a robot's namespace."""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+JOINT_STATES = "joint_states"
+JOINT_COMMAND = "joint_command"
+JOINT_TARGET = "joint_target"
+COMMAND_REJECTED = "command_rejected"
+TARGET_POSE = "target_pose"
+SRL_STATE = "srl_state"
+RESET = "reset"
+ENABLE = "enable"
+EMERGENCY_STOP = "emergency_stop"
+MOTION_ENABLED = "motion_enabled"
+ROBOT_DESCRIPTION = "robot_description"
+
+PARAMETER_NODE = "robot"
+"""Node in the robot's namespace that holds `episode.seed` and `episode.target`."""
+EPISODE_SEED = "episode.seed"
+EPISODE_TARGET = "episode.target"
+
+RELIABLE = QoSProfile(depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+LATCHED = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE,
+                     durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def image_topic(camera: str) -> str:
+    """Return the topic of a camera's images."""
+    return f"camera/{camera}/image_raw"
+
+
+def absolute(namespace: str, name: str) -> str:
+    """Return the absolute name of `name` in `namespace`, which begins with a slash."""
+    return f"{namespace.rstrip('/')}/{name}"
+
+
+def frame(namespace: str, name: str) -> str:
+    """Return a frame_id: every frame carries its robot's namespace as a prefix, unless that is `/`."""
+    return absolute(namespace, name).lstrip("/")

@@ -1,0 +1,142 @@
+"""Messages <-> arrays; the only place that knows their layout."""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PoseStamped
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image, JointState
+
+from robot_interface_ros.config import unknown_name
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.robot import Array, Command, Observation
+
+NANOSECONDS = 1_000_000_000
+
+
+class MessageError(RobotError):
+    """A message does not have the form that the contract asks for."""
+
+
+def stamp_ns(message: Any) -> int:
+    """Return the header's stamp in integer nanoseconds."""
+    stamp = message.header.stamp
+    return int(stamp.sec * NANOSECONDS + stamp.nanosec)
+
+
+def to_time(stamp: int) -> Time:
+    """Turn integer nanoseconds into a Time message."""
+    return Time(sec=stamp // NANOSECONDS, nanosec=stamp % NANOSECONDS)
+
+
+def _joint_state(stamp: int, names: Sequence[str], position: Array) -> JointState:
+    message = JointState()
+    message.header.stamp = to_time(stamp)
+    message.name = list(names)
+    message.position = array.array("d", position.tobytes())
+    return message
+
+
+def joint_state_message(observation: Observation, names: Sequence[str]) -> JointState:
+    """`joint_states`: positions rad, velocities rad/s, efforts N·m."""
+    message = _joint_state(observation.stamp, names, observation.position)
+    message.velocity = array.array("d", observation.velocity.tobytes())
+    message.effort = array.array("d", observation.effort.tobytes())
+    return message
+
+
+def joint_target_message(observation: Observation, names: Sequence[str]) -> JointState:
+    """`joint_target`: what is executed after all limits, with the observation's stamp."""
+    return _joint_state(observation.stamp, names, observation.joint_target)
+
+
+def command_message(command: Command) -> JointState:
+    """`joint_command`: position targets by name, stamped with the observation that they answer."""
+    return _joint_state(command.stamp, command.names, command.position)
+
+
+def command_from_message(message: JointState) -> Command:
+    """Read a `joint_command`; whether the joints exist is the robot's to check."""
+    return Command(stamp_ns(message), tuple(message.name), np.array(message.position, dtype=np.float64))
+
+
+def joint_state_to_arrays(message: JointState, joint_names: tuple[str, ...]) -> tuple[Array, Array, Array]:
+    """Return position, velocity and effort, each `(n_joints,)` float64, reordered by name.
+
+    Joints that are not asked for are left out; missing velocities or efforts are zero. Raises MessageError when a
+    joint is missing or a field has the wrong length.
+    """
+    names = message.name
+    fields = (message.position, message.velocity, message.effort)
+    if tuple(names) == joint_names and all(len(entry) == len(names) for entry in fields):  # a simulator's own order
+        return tuple(np.array(entry, dtype=np.float64) for entry in fields)  # type: ignore[return-value]
+    index = {name: i for i, name in enumerate(names)}
+    for name in joint_names:
+        if name not in index:
+            raise MessageError(f"JointState lacks a joint: {unknown_name('joint', name, names)}")
+    order = [index[name] for name in joint_names]
+    arrays = []
+    for label, values in zip(("position", "velocity", "effort"), fields):
+        if not len(values) and label != "position":
+            arrays.append(np.zeros(len(joint_names)))
+        elif len(values) != len(names):
+            raise MessageError(f"JointState has {len(names)} names but {len(values)} entries of {label}")
+        else:
+            arrays.append(np.array(values, dtype=np.float64)[order])
+    return arrays[0], arrays[1], arrays[2]
+
+
+def pose_message(stamp: int, position: Array, frame_id: str) -> PoseStamped:
+    """`target_pose`: where the target is, without orientation, m."""
+    message = PoseStamped()
+    message.header.stamp = to_time(stamp)
+    message.header.frame_id = frame_id
+    point = message.pose.position
+    point.x, point.y, point.z = position.tolist()
+    message.pose.orientation.w = 1.0
+    return message
+
+
+def pose_position(message: PoseStamped) -> Array:
+    """Return the position of a pose, `(3,)` m."""
+    point = message.pose.position
+    return np.array((point.x, point.y, point.z))
+
+
+def image_message(stamp: int, image: NDArray[np.uint8], frame_id: str) -> Image:
+    """`image_raw`: `(height, width, 3)` uint8 as rgb8."""
+    message = Image()
+    message.header.stamp = to_time(stamp)
+    message.header.frame_id = frame_id
+    message.height, message.width, message.step = image.shape[0], image.shape[1], 3 * image.shape[1]
+    message.encoding = "rgb8"
+    message.data = array.array("B", image.tobytes())  # any other type is checked element by element
+    return message
+
+
+def image_array(message: Image) -> NDArray[np.uint8]:
+    """Return `(height, width, 3)` uint8 rgb from an rgb8 image."""
+    if message.encoding != "rgb8":
+        raise MessageError(f"image encoding is '{message.encoding}'; expected rgb8")
+    if len(message.data) != message.height * message.step or message.step < 3 * message.width:
+        raise MessageError(f"image of {message.width}x{message.height} rgb8 with step {message.step} has "
+                           f"{len(message.data)} bytes; expected {message.height * message.step}")
+    rows = np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
+    return np.ascontiguousarray(rows[:, :3 * message.width]).reshape(message.height, message.width, 3)
+
+
+def srl_state_message(stamp: int, state: Array, encoder_id: str) -> JointState:
+    """`srl_state`: the encoded state; the frame_id tells which encoder made it."""
+    message = _joint_state(stamp, [f"state_{i}" for i in range(len(state))], state)
+    message.header.frame_id = encoder_id
+    return message
+
+
+def srl_state_array(message: JointState) -> Array:
+    """Return the encoded state, `(state_dim,)` float64."""
+    return np.array(message.position, dtype=np.float64)

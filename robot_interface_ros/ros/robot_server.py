@@ -1,0 +1,124 @@
+"""Serves the robot contract in lockstep for one robot in one namespace."""
+
+from __future__ import annotations
+
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image, JointState
+from geometry_msgs.msg import PoseStamped
+from std_msgs.msg import Bool, String
+from std_srvs.srv import SetBool, Trigger
+
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.lockstep import LockstepRobot
+from robot_interface_ros.robot import Episode, Observation
+from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.waiting import Waiter
+from robot_interface_ros.safe_robot import SafeRobot
+
+
+class RobotServer:
+    """Topics and services of one robot; `waiter.wait` runs them, one at a time, in the stepping thread.
+
+    `services` is another node, spun by an executor in a thread of its own: it holds the parameters of the episode, and a
+    parameter service completes only under an executor. An episode's parameters are read when `reset` comes.
+    """
+
+    def __init__(self, node: Node, waiter: Waiter, services: Node, namespace: str, robot: SafeRobot,
+                 description: RobotDescription, publish_joint_target: bool = False):
+        self._node, self._namespace, self._safe, self._names = node, namespace, robot, robot.joint_names
+        self._lockstep = LockstepRobot(robot)
+        self._log = node.get_logger()
+        self._frame = contract.frame(namespace, description.model.root)
+
+        def publisher(kind: type, name: str, qos: object = contract.RELIABLE) -> object:
+            return node.create_publisher(kind, absolute(namespace, name), qos)
+
+        self._joint_states = publisher(JointState, contract.JOINT_STATES)
+        self._joint_target = publisher(JointState, contract.JOINT_TARGET) if publish_joint_target else None
+        self._target_pose = publisher(PoseStamped, contract.TARGET_POSE)
+        self._rejected = publisher(String, contract.COMMAND_REJECTED)
+        self._images = {camera: publisher(Image, contract.image_topic(camera)) for camera in self._lockstep.observation.images}
+        self._enabled = publisher(Bool, contract.MOTION_ENABLED, contract.LATCHED)
+        self._description = publisher(String, contract.ROBOT_DESCRIPTION, contract.LATCHED)
+        self._description.publish(String(data=description.urdf))
+        self._enabled.publish(Bool(data=True))
+
+        waiter.subscribe(JointState, absolute(namespace, contract.JOINT_COMMAND), self._on_command)
+        waiter.subscribe(Bool, absolute(namespace, contract.EMERGENCY_STOP), self._on_emergency_stop)
+        waiter.serve(Trigger, absolute(namespace, contract.RESET), self._on_reset)
+        waiter.serve(SetBool, absolute(namespace, contract.ENABLE), self._on_enable)
+
+        self._parameters = services
+        services.add_on_set_parameters_callback(_check_episode)
+        services.declare_parameter(contract.EPISODE_SEED, 0)
+        services.declare_parameter(contract.EPISODE_TARGET, [0.0])  # anything but three numbers: the robot's own choice
+
+    def publish(self, observation: Observation) -> None:
+        """Publish every configured stream of one observation, all with its stamp."""
+        for camera, image in observation.images.items():  # first: an encoder works while the rest is on its way
+            frame = contract.frame(self._namespace, f"{camera}_camera_optical_frame")
+            self._images[camera].publish(messages.image_message(observation.stamp, image, frame))
+        self._target_pose.publish(messages.pose_message(observation.stamp, observation.target_position, self._frame))
+        if self._joint_target is not None:
+            self._joint_target.publish(messages.joint_target_message(observation, self._names))
+        self._joint_states.publish(messages.joint_state_message(observation, self._names))
+
+    def _on_command(self, message: JointState) -> None:
+        try:
+            observation = self._lockstep.command(messages.command_from_message(message))
+        except RobotError as error:
+            self._reject(messages.stamp_ns(message), str(error))
+            return
+        self.publish(observation)
+
+    def _reject(self, stamp: int, reason: str) -> None:
+        self._log.warning(f"{self._namespace}: command refused: {reason}", throttle_duration_sec=1.0)
+        self._rejected.publish(String(data=f"{stamp}: {reason}"))
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        topic = absolute(self._namespace, contract.JOINT_COMMAND)
+        writers = self._node.count_publishers(topic)
+        if writers > 1:
+            response.success = False
+            response.message = (f"{writers} publishers on {topic}; lockstep serves one client. End the other one "
+                                "(one that was killed is forgotten after 20 s)")
+            return response
+        seed = self._parameters.get_parameter(contract.EPISODE_SEED).value
+        target = self._parameters.get_parameter(contract.EPISODE_TARGET).value
+        try:
+            observation = self._lockstep.reset(Episode(seed, tuple(target) if len(target) == 3 else None))
+        except RobotError as error:
+            response.success, response.message = False, str(error)
+            return response
+        self.publish(observation)
+        response.success, response.message = True, str(observation.stamp)
+        return response
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._safe.enable(request.data)
+        self._announce()
+        response.success = True
+        response.message = "motion enabled" if request.data else "motion disabled"
+        return response
+
+    def _on_emergency_stop(self, message: Bool) -> None:
+        if message.data:  # false does nothing: only `enable` ends a stop
+            self._safe.emergency_stop()
+            self._announce()
+
+    def _announce(self) -> None:
+        self._enabled.publish(Bool(data=self._safe.motion_enabled))
+        self._log.info(f"{self._namespace}: motion {'enabled' if self._safe.motion_enabled else 'stopped'}")
+
+
+def _check_episode(parameters: list[Parameter]) -> SetParametersResult:
+    for parameter in parameters:
+        if parameter.name == contract.EPISODE_SEED and parameter.value < 0:
+            return SetParametersResult(successful=False, reason=f"episode.seed is {parameter.value}; use 0 or more")
+        if parameter.name == contract.EPISODE_TARGET and len(parameter.value) not in (1, 3):
+            return SetParametersResult(successful=False, reason="episode.target needs three numbers: x, y, z in m")
+    return SetParametersResult(successful=True)

@@ -1,0 +1,100 @@
+"""Starting and stopping rclpy so that no wait outlives a signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+import rclpy
+from rclpy.signals import SignalHandlerOptions
+
+
+class Runtime:
+    """A context of rclpy with signal handlers of our own.
+
+    rclpy's own handler tears the context down under a running wait. Here SIGINT and SIGTERM set `stop_requested` and
+    wake every wait that registered; what to do then is the loop's to decide. The third signal ends the process at once
+    (launchers send one of their own beside the terminal's). Python runs a handler only between two bytecodes, so a thread reads the wake-up descriptor and triggers
+    the waits while the main thread still blocks in one.
+    """
+
+    def __init__(self, arguments: list[str] | None = None, domain_id: int | None = None):
+        """`arguments`: command line with ROS arguments (None: none); `domain_id`: None takes ROS_DOMAIN_ID's."""
+        self.context = rclpy.Context()
+        rclpy.init(args=arguments if arguments is not None else [], context=self.context, domain_id=domain_id,
+                   signal_handler_options=SignalHandlerOptions.NO)
+        self._stop = threading.Event()
+        self._wakers: list[Callable[[], None]] = []
+        self._previous: dict[int, Any] = {}
+        self._signals = 0
+        self._sockets: tuple[socket.socket, socket.socket] | None = None
+        if threading.current_thread() is threading.main_thread():
+            self._install_handlers()
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether a signal or `request_stop` asked the process to end."""
+        return self._stop.is_set()
+
+    def request_stop(self) -> None:
+        """Ask every loop to end; from any thread."""
+        self._stop.set()
+        for wake in list(self._wakers):
+            wake()
+
+    def on_stop(self, wake: Callable[[], None]) -> None:
+        """Call `wake`, from another thread, when a stop is requested."""
+        self._wakers.append(wake)
+        if self.stop_requested:
+            wake()
+
+    def close(self) -> None:
+        """Restore the signal handlers and shut rclpy down; safe to call twice."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+        self._wakers = []
+        if self._sockets is not None:
+            signal.set_wakeup_fd(-1)
+            for end in self._sockets:
+                end.close()
+            self._sockets = None
+        if self.context.ok():
+            rclpy.shutdown(context=self.context)
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _install_handlers(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._handle)
+        reader, writer = socket.socketpair()
+        writer.setblocking(False)
+        self._sockets = (reader, writer)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, args=(reader,), name="signal_watch", daemon=True).start()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._signals += 1
+        if self._signals == 3:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self.request_stop()
+
+    def _watch(self, reader: socket.socket) -> None:
+        while True:
+            try:
+                if not reader.recv(16):
+                    return
+            except OSError:
+                return
+            for wake in list(self._wakers):
+                wake()

@@ -1,0 +1,176 @@
+"""Waiting for messages in the stepping thread, as fast as rclpy allows.
+
+`DirectWaiter` keeps one wait set and takes from the middleware itself: a round trip between two processes costs less
+than half of what `SingleThreadedExecutor` needs (benchmarks/transport.py has the figures). For that it leans on
+rclpy's inner API, and only this file does. `ExecutorWaiter` offers the same over public API alone and is the fallback
+for a version whose inner API differs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+
+from robot_interface_ros.ros.contract import RELIABLE
+
+Callback = Callable[[Any], None]
+Handler = Callable[[Any, Any], Any]
+
+
+class Waiter(Protocol):
+    """Subscriptions, services and clients of one node, served by whoever calls `wait`."""
+
+    def subscribe(self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE) -> Any:
+        """Call `callback(message)` for every message that `wait` finds; returns the subscription."""
+
+    def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
+        """Call `handler(request, response) -> response` for every request that `wait` finds; returns the service."""
+
+    def client(self, service_type: Any, name: str) -> Any:
+        """Return a client whose `call_async` futures are completed by `wait`."""
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until something came, `wake` was called or the time is over; run the callbacks of all that came."""
+
+    def wake(self) -> None:
+        """End the running or else the next `wait`; from any thread."""
+
+    def close(self) -> None:
+        """Destroy everything that was made here."""
+
+
+class ExecutorWaiter:
+    """The plain way: `SingleThreadedExecutor.spin_once` in the stepping thread."""
+
+    def __init__(self, node: Node):
+        self._node = node
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(node)
+        self._guard = node.create_guard_condition(lambda: None)
+
+    def subscribe(self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE) -> Any:
+        """See Waiter."""
+        return self._node.create_subscription(message_type, topic, callback, qos)
+
+    def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
+        """See Waiter."""
+        return self._node.create_service(service_type, name, handler)
+
+    def client(self, service_type: Any, name: str) -> Any:
+        """See Waiter."""
+        return self._node.create_client(service_type, name)
+
+    def wait(self, timeout_s: float) -> None:
+        """See Waiter."""
+        self._executor.spin_once(timeout_sec=timeout_s)
+
+    def wake(self) -> None:
+        """See Waiter."""
+        self._guard.trigger()
+
+    def close(self) -> None:
+        """See Waiter."""
+        self._executor.shutdown(timeout_sec=0)
+
+
+class DirectWaiter:
+    """One wait set for as long as the node lives; messages are taken without tasks, futures or callback groups.
+
+    The node must not be added to an executor as well: nobody else may take what is waited for here.
+    """
+
+    def __init__(self, node: Node):
+        from rclpy.impl.implementation_singleton import rclpy_implementation
+
+        self._rclpy = rclpy_implementation
+        self._node = node
+        self._guard = node.create_guard_condition(lambda: None)
+        self._subscriptions: list[tuple[Any, Any, Callback]] = []
+        self._services: list[tuple[Any, Handler]] = []
+        self._clients: list[Any] = []
+        self._wait_set: Any = None
+
+    def subscribe(self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE) -> Any:
+        """See Waiter."""
+        subscription = self._node.create_subscription(message_type, topic, callback, qos)
+        self._subscriptions.append((subscription.handle, message_type, callback))
+        self._wait_set = None
+        return subscription
+
+    def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
+        """See Waiter."""
+        service = self._node.create_service(service_type, name, handler)
+        self._services.append((service, handler))
+        self._wait_set = None
+        return service
+
+    def client(self, service_type: Any, name: str) -> Any:
+        """See Waiter."""
+        client = self._node.create_client(service_type, name)
+        self._clients.append(client)
+        self._wait_set = None
+        return client
+
+    def wait(self, timeout_s: float) -> None:
+        """See Waiter."""
+        wait_set = self._wait_set
+        if wait_set is None:
+            wait_set = self._wait_set = self._rclpy.WaitSet(
+                len(self._subscriptions), 1, 0, len(self._clients), len(self._services), 0, self._node.context.handle)
+        wait_set.clear_entities()
+        wait_set.add_guard_condition(self._guard.handle)
+        for handle, _, _ in self._subscriptions:
+            wait_set.add_subscription(handle)
+        for client in self._clients:
+            wait_set.add_client(client.handle)
+        for service, _ in self._services:
+            wait_set.add_service(service.handle)
+        wait_set.wait(max(0, int(timeout_s * 1e9)))
+        for i, (handle, message_type, callback) in enumerate(self._subscriptions):
+            if wait_set.is_ready("subscription", i):
+                while (taken := handle.take_message(message_type, False)) is not None:
+                    callback(taken[0])
+        for i, client in enumerate(self._clients):
+            if wait_set.is_ready("client", i):
+                self._take_response(client)
+        for i, (service, handler) in enumerate(self._services):
+            if wait_set.is_ready("service", i):
+                request, header = service.handle.service_take_request(service.srv_type.Request)
+                if header is not None:
+                    service.send_response(handler(request, service.srv_type.Response()), header)
+
+    def wake(self) -> None:
+        """See Waiter."""
+        self._guard.trigger()
+
+    def close(self) -> None:
+        """See Waiter."""
+        self._wait_set = None
+
+    @staticmethod
+    def _take_response(client: Any) -> None:
+        header, response = client.handle.take_response(client.srv_type.Response)
+        if header is None:
+            return
+        try:
+            future = client.get_pending_request(header.request_id.sequence_number)
+        except KeyError:  # the answer to a call that was given up
+            return
+        future.set_result(response)
+
+
+def make_waiter(node: Node) -> Waiter:
+    """Return the fastest waiter that this rclpy supports; RL_TRAINER_WAITER=executor asks for the plain one."""
+    if os.environ.get("RL_TRAINER_WAITER") != "executor":
+        try:
+            waiter = DirectWaiter(node)
+            waiter.wait(0.0)
+            return waiter
+        except (ImportError, AttributeError, TypeError) as error:
+            node.get_logger().warning(f"this rclpy has no direct wait ({error}); using its executor, which is slower")
+    return ExecutorWaiter(node)

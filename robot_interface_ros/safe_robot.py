@@ -1,0 +1,70 @@
+"""The same safety around every robot, on the robot's side: in process, in the simulator node, in a driver."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from robot_interface_ros.errors import CommandRejected, RobotError
+from robot_interface_ros.limits import TargetLimiter
+from robot_interface_ros.robot import Command, Episode, Observation, Robot
+from robot_interface_ros.robot_config import RobotDescription
+
+
+class SafeRobot:
+    """A robot whose commands are checked as a whole and whose targets stay within position, speed and acceleration limits.
+
+    The wrapped robot receives a full vector of joint targets that never crosses a limit. An emergency stop holds until
+    `enable(True)`: meanwhile commands and resets are refused.
+    """
+
+    def __init__(self, robot: Robot, description: RobotDescription):
+        self._robot = robot
+        self.joint_names = robot.joint_names
+        self.period_ns = robot.period_ns
+        self._rest = description.rest
+        self._limiter = TargetLimiter(description.limits, description.max_acceleration, robot.period_ns * 1e-9)
+        self._why_stopped: str | None = None
+
+    @property
+    def motion_enabled(self) -> bool:
+        """Whether commands move the robot."""
+        return self._why_stopped is None
+
+    def emergency_stop(self) -> None:
+        """Refuse every command and reset until `enable(True)`."""
+        self._why_stopped = "emergency stop"
+
+    def enable(self, enabled: bool) -> None:
+        """Allow motion (the only thing that ends an emergency stop) or stop it."""
+        self._why_stopped = None if enabled else "disabled"
+
+    def reset(self, episode: Episode) -> Observation:
+        """Reset the robot; targets restart at the rest pose."""
+        self._check_enabled()
+        if episode.target is not None and (len(episode.target) != 3 or not np.all(np.isfinite(episode.target))):
+            raise RobotError(f"episode target is {episode.target}; expected three finite numbers, m")
+        observation = self._robot.reset(episode)
+        self._limiter.restart(self._rest)
+        return self._with_target(observation)
+
+    def send(self, command: Command) -> None:
+        """Check the whole command, then move the targets one period towards it."""
+        self._check_enabled()
+        self._robot.send(Command(command.stamp, self.joint_names, self._limiter.apply(command)))
+
+    def receive(self, timeout_s: float | None = None) -> Observation:
+        """Return the wrapped robot's observation together with the target that is really executed."""
+        return self._with_target(self._robot.receive(timeout_s))
+
+    def close(self) -> None:
+        """Close the wrapped robot."""
+        self._robot.close()
+
+    def _check_enabled(self) -> None:
+        if self._why_stopped is not None:
+            raise CommandRejected(f"motion is stopped ({self._why_stopped}); call the enable service with true to go on")
+
+    def _with_target(self, observation: Observation) -> Observation:
+        return dataclasses.replace(observation, joint_target=self._limiter.target)

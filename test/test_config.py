@@ -1,0 +1,68 @@
+"""Settings from mappings: every unknown name and wrong value is one line that says what is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
+from robot_sim_ros.sim_config import SimConfig
+
+
+@dataclass(frozen=True)
+class Example:
+    rate_hz: float = option(20.0, "a rate", minimum=1.0, maximum=50.0)
+    names: tuple[str, ...] = option((), "names")
+    mode: str = option("a", "a mode", choices=("a", "b"))
+    count: int | None = option(None, "a count")
+
+
+def test_values_are_converted_to_the_fields_types() -> None:
+    example = from_mapping(Example, {"rate_hz": 5, "names": ["x", "y"], "mode": "b", "count": 3}, "here")
+    assert example == Example(5.0, ("x", "y"), "b", 3)
+    assert isinstance(example.rate_hz, float)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(("values", "message"), [
+    ({"rate_hs": 5.0}, "here: unknown setting 'rate_hs' (did you mean rate_hz?); known: rate_hz, names, mode, count"),
+    ({"rate_hz": 51.0}, "here: rate_hz is 51.0; allowed: 1 to 50"),
+    ({"rate_hz": float("nan")}, "here: rate_hz is nan; allowed: 1 to 50"),
+    ({"rate_hz": "fast"}, "here: rate_hz is 'fast'; expected float"),
+    ({"rate_hz": True}, "here: rate_hz is True; expected float"),
+    ({"names": "x"}, "here: names is 'x'; expected a list"),
+    ({"names": [1]}, "here: names[0] is 1; expected str"),
+    ({"mode": "c"}, "here: unknown mode 'c'; known: a, b"),
+    ([1], "here: expected a mapping of settings, got list"),
+])
+def test_bad_values_are_named(values: object, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        from_mapping(Example, values, "here")  # type: ignore[arg-type]
+    assert str(error.value) == message
+
+
+@pytest.mark.bad_input
+def test_yaml_errors_name_the_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no file .*missing.yaml"):
+        read_yaml(tmp_path / "missing.yaml")
+    (tmp_path / "bad.yaml").write_text("a: [1,\nb: 2")
+    with pytest.raises(ConfigError, match=r"bad.yaml is not valid YAML: .*line 2"):
+        read_yaml(tmp_path / "bad.yaml")
+    (tmp_path / "list.yaml").write_text("- 1")
+    with pytest.raises(ConfigError, match="list.yaml: expected a mapping of settings, got list"):
+        read_yaml(tmp_path / "list.yaml")
+
+
+def test_unknown_name_without_anything_known() -> None:
+    assert unknown_name("robot", "x", []) == "unknown robot 'x'; known: none"
+
+
+@pytest.mark.bad_input
+def test_physics_must_be_a_multiple_of_control() -> None:
+    with pytest.raises(ValueError, match=r"physics_hz is 240, no multiple of control_hz 50; use 200 or 250"):
+        SimConfig(control_hz=50.0)
+    with pytest.raises(ValueError, match=r"control_hz is 30: its period is no whole number of nanoseconds"):
+        SimConfig(control_hz=30.0)
+    assert SimConfig(control_hz=50.0, physics_hz=250.0).substeps == 5

@@ -1,0 +1,133 @@
+"""Both sides of lockstep without ROS: which stamp is executed, repeated, refused, awaited, ignored."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted
+from robot_interface_ros.lockstep import Awaited, LockstepRobot, first_stamp, period_of
+from robot_interface_ros.robot import Command, Episode, Observation
+
+PERIOD = 50_000_000
+
+
+class CountingRobot:
+    """A robot that only counts."""
+
+    joint_names = ("a",)
+    period_ns = PERIOD
+
+    def __init__(self) -> None:
+        self.stamp, self.steps, self.episode = 1000 * PERIOD, 0, Episode()
+
+    def reset(self, episode: Episode) -> Observation:
+        self.stamp, self.episode = self.stamp + 2 * PERIOD, episode
+        return self.receive()
+
+    def send(self, command: Command) -> None:
+        self.stamp, self.steps = self.stamp + PERIOD, self.steps + 1
+
+    def receive(self, timeout_s: float | None = None) -> Observation:
+        value = np.array([float(self.steps)])
+        return Observation(self.stamp, value, value, value, np.zeros(3), value)
+
+    def close(self) -> None:
+        pass
+
+
+def command(stamp: int, name: str = "a", value: float = 0.1) -> Command:
+    return Command(stamp, (name,), np.array([value]))
+
+
+def test_a_command_is_executed_once_and_repeated_as_often_as_it_comes() -> None:
+    robot = CountingRobot()
+    lockstep = LockstepRobot(robot)
+    first = lockstep.observation.stamp
+    answer = lockstep.command(command(first))
+    assert (answer.stamp, robot.steps) == (first + PERIOD, 1)
+    for _ in range(3):
+        assert lockstep.command(command(first)) is answer
+    assert robot.steps == 1
+
+
+def test_zero_asks_for_the_current_observation_and_moves_nothing() -> None:
+    robot = CountingRobot()
+    lockstep = LockstepRobot(robot)
+    assert lockstep.command(Command(0, (), np.zeros(0))) is lockstep.observation
+    assert robot.steps == 0
+
+
+@pytest.mark.bad_input
+def test_newer_stamps_and_bad_joints_are_refused() -> None:
+    robot = CountingRobot()
+    lockstep = LockstepRobot(robot)
+    lockstep.command(command(lockstep.observation.stamp))
+    with pytest.raises(CommandRejected, match="newer than the current .* restarted"):
+        lockstep.command(command(lockstep.observation.stamp + PERIOD))
+    with pytest.raises(CommandRejected, match="unknown joint 'z'"):
+        lockstep.command(command(lockstep.observation.stamp - PERIOD, name="z"))
+    assert robot.steps == 1
+
+
+def test_reset_advances_two_periods() -> None:
+    lockstep = LockstepRobot(CountingRobot())
+    before = lockstep.observation.stamp
+    assert lockstep.reset(Episode(3)).stamp == before + 2 * PERIOD
+
+
+def test_awaited_takes_only_the_exact_stamp() -> None:
+    awaited = Awaited("/env_0", ["x", "y"], PERIOD)
+    awaited.expect(5 * PERIOD)
+    awaited.offer("x", 4 * PERIOD, "old")
+    assert awaited.missing == ["x", "y"] and awaited.oldest == 4 * PERIOD
+    awaited.offer("x", 5 * PERIOD, "first")
+    awaited.offer("x", 5 * PERIOD, "duplicate")
+    assert awaited.missing == ["y"] and not awaited.complete
+    awaited.offer("y", 5 * PERIOD, "second")
+    assert awaited.complete and awaited.parts == {"x": "first", "y": "second"}
+
+
+def test_a_newer_stamp_means_an_interruption() -> None:
+    awaited = Awaited("/env_0", ["x"], PERIOD)
+    awaited.expect(5 * PERIOD)
+    with pytest.raises(RobotInterrupted, match=r"/env_0 sent x 0.1 s ahead .* reset, restarted or commanded by another"):
+        awaited.offer("x", 7 * PERIOD, "new")
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("offset", [20_000_000, -25_000_000])
+def test_stamps_between_two_periods_are_no_interruption_but_an_error(offset: int) -> None:
+    awaited = Awaited("/env_0", ["x"], PERIOD)
+    awaited.expect(5 * PERIOD)
+    with pytest.raises(RobotError, match="another control rate than the 20 Hz") as error:
+        awaited.offer("x", 5 * PERIOD + offset, "new")
+    assert not isinstance(error.value, RobotInterrupted)
+
+
+def test_what_comes_before_a_resets_answer_is_kept() -> None:
+    awaited = Awaited("/env_0", ["x"], PERIOD)
+    awaited.expect(5 * PERIOD)
+    awaited.expect_any()
+    awaited.offer("x", 5 * PERIOD, "of an older reset")
+    awaited.offer("x", 7 * PERIOD, "of this reset")
+    awaited.expect(7 * PERIOD)
+    assert awaited.parts == {"x": "of this reset"}
+
+
+def test_time_starts_at_the_wall_clock_rounded_up() -> None:
+    before = time.time_ns()
+    stamp = first_stamp(PERIOD)
+    assert stamp % PERIOD == 0
+    assert before <= stamp < time.time_ns() + PERIOD
+
+
+@pytest.mark.parametrize(("rate_hz", "period_ns"), [(20.0, 50_000_000), (50.0, 20_000_000), (240.0, None), (30.0, None)])
+def test_periods_are_whole_nanoseconds(rate_hz: float, period_ns: int | None) -> None:
+    if period_ns is None:
+        with pytest.raises(ValueError, match="no whole number of nanoseconds"):
+            period_of(rate_hz)
+    else:
+        assert period_of(rate_hz) == period_ns
