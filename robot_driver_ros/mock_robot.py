@@ -1,0 +1,48 @@
+"""A robot without a body: needs nothing installed, and reports what stock servos report."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from robot_interface_ros.lockstep import first_stamp
+from robot_interface_ros.robot import Command, Episode, Observation
+from robot_interface_ros.robot_config import RobotDescription
+
+
+class MockRobot:
+    """Servos without feedback: the reported position is the commanded one, one period later.
+
+    That is what every stock InMoov driver reports, since its servos return no position. No gravity, no contact.
+    """
+
+    def __init__(self, description: RobotDescription, period_ns: int, start_ns: int | None = None):
+        """`start_ns`: stamp to start from, integer nanoseconds; None: the wall clock."""
+        self.joint_names, self.period_ns = description.joint_names, period_ns
+        self._rest = description.rest
+        self._stamp = first_stamp(period_ns) if start_ns is None else start_ns
+        self._position, self._velocity = self._rest, np.zeros_like(self._rest)
+        chain = description.model.chain(description.config.end_effector)
+        rest = dict(zip(self.joint_names, self._rest))
+        self._default_target = chain.position([rest[name] for name in chain.joint_names])
+        self._target = self._default_target
+
+    def reset(self, episode: Episode) -> Observation:
+        """Stand at rest; two periods pass."""
+        self._position, self._velocity = self._rest, np.zeros_like(self._rest)
+        self._target = self._default_target if episode.target is None else np.array(episode.target, dtype=np.float64)
+        self._stamp += 2 * self.period_ns
+        return self.receive()
+
+    def send(self, command: Command) -> None:
+        """Be where the command says; one period passes."""
+        self._velocity = (command.position - self._position) / (self.period_ns * 1e-9)
+        self._position = command.position
+        self._stamp += self.period_ns
+
+    def receive(self, timeout_s: float | None = None) -> Observation:
+        """Return the present observation; efforts are unknown and reported as zero."""
+        return Observation(self._stamp, self._position, self._velocity, np.zeros_like(self._position), self._target,
+                           self._position)
+
+    def close(self) -> None:
+        """Nothing to release."""

@@ -1,0 +1,180 @@
+"""A robot in PyBullet whose joints follow their targets as position servos do. No ROS here."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_interface_ros.lockstep import first_stamp, period_of
+from robot_interface_ros.robot import NO_IMAGES, Array, Command, Episode, Observation
+from robot_interface_ros.robot_config import RobotDescription, load_robot
+from robot_interface_ros.safe_robot import SafeRobot
+from robot_sim_ros.camera import Camera
+from robot_sim_ros.quiet import quiet_output
+from robot_sim_ros.sim_config import SimConfig
+
+_PARKED_M = (0.0, 0.0, 100.0)  # where nothing else is
+_TARGET_COLOUR = (0.9, 0.05, 0.05, 1.0)
+
+
+class PyBulletRobot:
+    """One robot in a world of its own.
+
+    What follows a reset is a function of the configuration, the episode and the commands, bit for bit, whatever came
+    before: overlapping pairs are kept in a fixed order, and a reset moves the robot out of all contact before it places
+    it. Every command moves all joints; limits are `SafeRobot`'s.
+    """
+
+    def __init__(self, description: RobotDescription, config: SimConfig, start_ns: int | None = None):
+        """`start_ns`: stamp to start from, integer nanoseconds; None: the wall clock."""
+        self.description, self.config = description, config
+        self.joint_names = description.joint_names
+        self.period_ns = period_of(config.control_hz)
+        self._stamp = first_stamp(self.period_ns) if start_ns is None else start_ns
+        with quiet_output():
+            import pybullet
+            from pybullet_utils.bullet_client import BulletClient
+
+            self._client: Any = BulletClient(pybullet.DIRECT)
+        self._position_control = pybullet.POSITION_CONTROL
+        client = self._client
+        client.setPhysicsEngineParameter(fixedTimeStep=1.0 / config.control_hz, numSubSteps=config.substeps,
+                                         deterministicOverlappingPairs=1)
+        client.setGravity(0.0, 0.0, -9.81)
+        self._body = self._load(description.urdf)
+        self._joints = self._joint_indices()
+        # BulletClient looks each function up by reflection: 25 us a step, were it not done once here.
+        self._set_motor = partial(client.setJointMotorControl2, self._body)
+        self._step, self._joint_states = client.stepSimulation, partial(client.getJointStates, self._body, self._joints)
+        self._target_body = client.createMultiBody(baseVisualShapeIndex=client.createVisualShape(
+            client.GEOM_SPHERE, radius=config.target_radius, rgbaColor=_TARGET_COLOUR))
+        self._target = np.zeros(3)
+        self._cameras = {name: Camera(client, name, config.image_width, config.image_height) for name in config.cameras}
+        self._mimics = self._mimic_indices()
+        self._place(description.rest)
+        self._allow_built_in_contacts()
+
+    def reset(self, episode: Episode) -> Observation:
+        """Place the joints at rest, at once, and the target where the episode says. Two periods pass."""
+        self._place(self.description.rest)
+        target = np.array(episode.target if episode.target is not None else self._end_effector_at_rest(), dtype=np.float64)
+        self._target = target
+        self._client.resetBasePositionAndOrientation(self._target_body, target.tolist(), (0.0, 0.0, 0.0, 1.0))
+        # Two periods, so that no observation of this episode can pass for the answer to a command of the last one.
+        self._stamp += 2 * self.period_ns
+        rest = self.description.rest
+        zero = np.zeros_like(rest)  # PyBullet would still report the last episode's effort here
+        return self._observation(rest.copy(), zero, zero)
+
+    def send(self, command: Command) -> None:
+        """Give the servos their targets and let one control period pass."""
+        gain, set_motor, mode = self.config.position_gain, self._set_motor, self._position_control
+        for (joint, force, speed), target in zip(self._servos, command.position.tolist()):
+            set_motor(joint, mode, targetPosition=target, positionGain=gain, velocityGain=1.0, force=force, maxVelocity=speed)
+        for joint, source, multiplier, offset, force in self._mimics:
+            set_motor(joint, mode, targetPosition=float(command.position[source]) * multiplier + offset, positionGain=gain,
+                      velocityGain=1.0, force=force)
+        self._step()
+        self._stamp += self.period_ns
+
+    def receive(self, timeout_s: float | None = None) -> Observation:
+        """Return what is true now; in simulation nothing is ever waited for."""
+        states = self._joint_states()
+        position, velocity, effort = np.array([(state[0], state[1], state[3]) for state in states]).T.copy()
+        return self._observation(position, velocity, effort * self.config.substeps)
+
+    def close(self) -> None:
+        """Disconnect from PyBullet; safe to call twice."""
+        if self._client is not None:
+            self._client.disconnect()
+            self._client = None
+
+    def contacts(self) -> list[tuple[str, str]]:
+        """Return the pairs of links of this robot that touch each other now."""
+        names = self._link_names()
+        return [(names[point[3]], names[point[4]])
+                for point in self._client.getContactPoints(self._body, self._body) if point[8] <= 0.0]
+
+    def render(self, camera: str, width: int, height: int) -> Any:
+        """Draw one picture, `(height, width, 3)` uint8, outside of the configured streams."""
+        return Camera(self._client, camera, width, height).render()
+
+    def _observation(self, position: Array, velocity: Array, effort: Array) -> Observation:
+        images = {name: camera.render() for name, camera in self._cameras.items()} if self._cameras else NO_IMAGES
+        return Observation(self._stamp, position, velocity, effort, self._target, position, images)
+
+    def _load(self, urdf: str) -> int:
+        client = self._client
+        flags = (client.URDF_USE_INERTIA_FROM_FILE | client.URDF_MERGE_FIXED_LINKS | client.URDF_USE_SELF_COLLISION
+                 | client.URDF_MAINTAIN_LINK_ORDER)
+        with tempfile.TemporaryDirectory() as folder, quiet_output():
+            path = Path(folder) / "robot.urdf"
+            path.write_text(urdf, encoding="utf-8")
+            return int(client.loadURDF(str(path), useFixedBase=True, flags=flags))
+
+    def _joint_indices(self) -> list[int]:
+        client, limits = self._client, self.description.limits
+        index = {client.getJointInfo(self._body, i)[1].decode(): i for i in range(client.getNumJoints(self._body))}
+        joints = [index[name] for name in self.joint_names]
+        # With substeps PyBullet takes a motor's force for the whole period's impulse and grants it to every substep; it
+        # reports efforts by the same measure. Twelve stepSimulation calls instead give the same motion, 20 us slower.
+        forces = limits.effort / self.config.substeps
+        self._servos = list(zip(joints, forces.tolist(), limits.velocity.tolist()))
+        for i in range(client.getNumJoints(self._body)):  # joint damping is the servo's; PyBullet's own would sag
+            client.changeDynamics(self._body, i, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0)
+        return joints
+
+    def _mimic_indices(self) -> list[tuple[int, int, float, float, float]]:
+        client, index = self._client, {name: i for i, name in enumerate(self.joint_names)}
+        pybullet_index = {client.getJointInfo(self._body, i)[1].decode(): i for i in range(client.getNumJoints(self._body))}
+        return [(pybullet_index[joint.name], index[joint.mimic.joint], joint.mimic.multiplier, joint.mimic.offset,
+                 joint.effort / self.config.substeps)
+                for joint in self.description.model.mimic_joints if joint.mimic is not None]
+
+    def _place(self, position: Array) -> None:
+        """Put the joints at `position`, rad, without any memory of earlier contacts."""
+        client, body = self._client, self._body
+        client.resetBasePositionAndOrientation(body, _PARKED_M, (0.0, 0.0, 0.0, 1.0))
+        for joint, value in zip(self._joints, position.tolist()):
+            client.resetJointState(body, joint, value)
+        for joint, source, multiplier, offset, _ in self._mimics:
+            client.resetJointState(body, joint, float(position[source]) * multiplier + offset)
+        client.performCollisionDetection()
+        client.resetBasePositionAndOrientation(body, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+
+    def _allow_built_in_contacts(self) -> None:
+        """Never check pairs that are built into each other: links at most two joints apart, and what overlaps at rest.
+
+        A shoulder's links enclose each other, which primitives can only show as overlap; joint limits keep them apart.
+        """
+        client, body = self._client, self._body
+        parent = {i: client.getJointInfo(body, i)[16] for i in range(client.getNumJoints(body))}
+        for link, near in parent.items():
+            client.setCollisionFilterPair(body, body, link, near, 0)
+            if near in parent:
+                client.setCollisionFilterPair(body, body, link, parent[near], 0)
+        client.performCollisionDetection()
+        for point in client.getContactPoints(body, body):
+            client.setCollisionFilterPair(body, body, point[3], point[4], 0)
+
+    def _link_names(self) -> dict[int, str]:
+        client = self._client
+        names = {i: client.getJointInfo(self._body, i)[12].decode() for i in range(client.getNumJoints(self._body))}
+        return {-1: self.description.model.root, **names}
+
+    def _end_effector_at_rest(self) -> Array:
+        description = self.description
+        chain = description.model.chain(description.config.end_effector)
+        rest = dict(zip(self.joint_names, description.rest))
+        return chain.position([rest[name] for name in chain.joint_names])
+
+
+def make_robot(config: SimConfig | None = None, start_ns: int | None = None) -> SafeRobot:
+    """Return a simulated robot behind the limits: what in-process environments and the simulator node both use."""
+    config = config or SimConfig()
+    description = load_robot(config.robot)
+    return SafeRobot(PyBulletRobot(description, config, start_ns), description)

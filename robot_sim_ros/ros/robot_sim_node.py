@@ -1,0 +1,39 @@
+"""Simulator node: serves simulated robots, one per namespace, in lockstep.
+
+Run it with `ros2 run rl_trainer_ros robot_sim_node --ros-args -p "namespaces:=[/env_0]"`; the parameters are the fields
+of `SimNodeConfig`.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from robot_interface_ros.config import option
+from robot_interface_ros.robot_config import RobotDescription, load_robot
+from robot_interface_ros.ros.serving import serve_robots
+from robot_interface_ros.safe_robot import SafeRobot
+from robot_sim_ros.pybullet_robot import make_robot
+from robot_sim_ros.sim_config import SimConfig
+
+
+@dataclass(frozen=True)
+class SimNodeConfig(SimConfig):
+    """The simulation's settings and which robots to serve."""
+
+    namespaces: tuple[str, ...] = option(("/env_0",), "one simulated robot per namespace")
+    publish_joint_target: bool = option(False, "also publish joint_target; in lockstep both sides compute it")
+
+
+def simulated(config: SimNodeConfig) -> tuple[SafeRobot, RobotDescription]:
+    """Make one robot of the node."""
+    return make_robot(config), load_robot(config.robot)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point."""
+    return serve_robots("robot_sim", SimNodeConfig, simulated, sys.argv if arguments is None else arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
