@@ -1,0 +1,58 @@
+# Everything for a machine without ROS; on a ROS machine, colcon builds this package as any other (see README.md).
+# ARGS are launch arguments: make train ARGS="seed:=1 num_timesteps:=200000". PYTHON chooses the interpreter.
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+PYTHON ?=
+# PyBullet is published ready-made for these two; for a newer Python it is compiled, which takes about five minutes.
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3.11 python3.10 python3 python3.13 python3.12)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test lint bench clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## install everything into .venv (again only when what is needed has changed)
+
+train: $(STAMP)  ## train over topics, evaluate on unseen targets, say where things are (ARGS="name:=value ...")
+	$(BIN)/rl_trainer train $(ARGS)
+	$(BIN)/rl_trainer evaluate run:=latest
+
+test: $(STAMP)  ## run the tests
+	$(BIN)/python -m pytest -q
+
+lint: $(STAMP)  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(STAMP)  ## measure steps per second in process and over topics
+	$(BIN)/python benchmarks/transport.py
+
+clean:  ## remove .venv and what tools have left (runs stay)
+	rm -rf $(VENV) build install log *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	  $$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' 2>/dev/null || continue; \
+	  $$python -c 'import ensurepip, venv' 2>/dev/null || { unready="$$unready $$python"; continue; }; \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then \
+	    header=$$($$python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h; \
+	    command -v g++ >/dev/null && test -e "$$header" || { bare="$$bare $$python"; continue; }; \
+	  fi; \
+	  echo "making $(VENV) with $$python"; exec $$python -m venv $(VENV); \
+	done; \
+	test -z "$$unready" || echo "no venv in$$unready: apt install python3-venv, then make setup again" >&2; \
+	test -z "$$bare" || echo "no compiler for PyBullet on$$bare: apt install g++ python3-dev, then make setup again" >&2; \
+	test -n "$$unready$$bare" || echo "no Python 3.10 or newer here (tried $(PYTHONS)): make setup PYTHON=/path/to/python3" >&2; \
+	exit 1
+
+$(STAMP): $(BIN)/python setup.py pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q --upgrade 'pip>=23' wheel 'setuptools<80'
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || exit 0; \
+	  $(BIN)/python -m pip install -q -c constraints.txt numpy && \
+	  $(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation pybullet
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[ros,test,dev]'
+	@touch $@

@@ -1,0 +1,70 @@
+"""Trains a robot over topics: ros2 launch rl_trainer_ros train.launch.py [name:=value ...] (--show-args lists them).
+
+An unknown name is an error; so, to include this file in a larger one, put it into GroupAction(scoped=True,
+forwarding=False), where it sees its own arguments alone.
+
+`ros2 launch` returns 0 when the trainer did, 1 when it failed.
+"""
+
+import shutil
+from functools import partial
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, Shutdown
+from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
+from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.logging import get_logger
+from launch_ros.actions import Node
+
+from rl_trainer_ros.bringup import Process, after_death, exit_text, ros_arguments, system
+from rl_trainer_ros.launch_arguments import arguments
+
+# What launch itself, launch_ros and `ros2 launch` keep among the launch configurations.
+NOT_OURS = {"launch-prefix", "launch-prefix-filter", "emulate_tty", "sigterm_timeout", "sigkill_timeout",
+            "ros_namespace", "ros_remaps", "global_params", "use_sim_time"}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare every argument, then start the processes that their values ask for."""
+    declared = []
+    for argument in arguments():
+        choices = [*argument.choices, argument.default] if argument.choices else None
+        declared.append(DeclareLaunchArgument(
+            argument.name, default_value=argument.default, description=argument.description, choices=choices))
+    return LaunchDescription([*declared, OpaqueFunction(function=start_all)])
+
+
+def start_all(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """One action for each process of the system, and what is to happen when it ends."""
+    asked = system({name: text for name, text in context.launch_configurations.items() if name not in NOT_OURS})
+    return [action for process in asked.processes for action in start(process, dict(asked.environment))]
+
+
+def start(process: Process, environment: dict[str, str], restarts: int = 0) -> list[LaunchDescriptionEntity]:
+    """Launch's own respawn counts restarts only since Jazzy, so a dead process is replaced by a new action here."""
+    # SIGTERM ends `ros2 launch` at once and leaves its processes behind; with this they get the signal as well.
+    prefix = f"setpriv --pdeathsig {process.orphan_signal.name}" if shutil.which("setpriv") else None
+    node = Node(
+        package="rl_trainer_ros", executable=process.executable, exec_name=process.name, output="screen", prefix=prefix,
+        arguments=ros_arguments(process), additional_env=environment | {"PYTHONUNBUFFERED": "1"},
+        emulate_tty=process.ends_system, sigterm_timeout=str(process.shutdown_timeout_s), sigkill_timeout="10")
+    ended = partial(trainer_ended, process) if process.ends_system else partial(died, process, environment, restarts)
+    return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=ended)), node]
+
+
+def trainer_ended(process: Process, event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """End the system; an exception is the one way to make `ros2 launch` return something else than 0."""
+    if event.returncode != 0:
+        raise RuntimeError(f"{process.name} {exit_text(event.returncode)}")
+    return [Shutdown(reason=f"{process.name} has finished")]
+
+
+def died(process: Process, environment: dict[str, str], restarts: int, event: ProcessExited,
+         context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Start a process again that died before its time, as often as its max_restarts says."""
+    if context.is_shutdown:
+        return []
+    again, line = after_death(process, event.returncode, restarts)
+    get_logger("rl_trainer_ros").error(line)
+    return start(process, environment, restarts + 1) if again else []

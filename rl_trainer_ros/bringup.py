@@ -1,0 +1,172 @@
+"""Which processes a training system has, and what each is told: one pure function, two fronts (launch, supervisor)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rl_trainer_ros.launch_arguments import TRAINER, BringupConfig, BringupError, Values, resolve_values
+from rl_trainer_ros.launch_arguments import help_text as help_text
+from rl_trainer_ros.trainer_config import GROUND_TRUTH
+
+CAMERA = "external"  # the one that the SRL node encodes
+SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
+BAD_SETTINGS = 2  # exit code of a node that cannot work as it was told; starting it again would not help
+DISCOVERY_VARIABLES = (
+    "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS", "ROS_DISCOVERY_SERVER")
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process: an `executable` for `ros2 run`, the same as a Python `module`, and what it is told.
+
+    shutdown_timeout_s: how long it may take to leave before it is made to.
+    orphan_signal: what the kernel sends it when its supervisor was killed; SIGTERM for what saves a model or moves a
+    machine, SIGKILL for what has nothing to lose.
+    """
+
+    name: str
+    executable: str
+    module: str
+    namespace: str = "/"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    params_file: str = ""
+    respawn: bool = True
+    max_restarts: int = 3
+    shutdown_timeout_s: float = 10.0
+    ends_system: bool = False
+    orphan_signal: signal.Signals = signal.SIGKILL
+
+    def __post_init__(self) -> None:
+        if self.ends_system and self.respawn:
+            raise BringupError(f"process {self.name} cannot both end the system and be started again")
+        if self.max_restarts < 0 or self.shutdown_timeout_s <= 0:
+            raise BringupError(f"process {self.name}: max_restarts must be at least 0 and shutdown_timeout_s above 0")
+
+
+@dataclass(frozen=True)
+class System:
+    """Processes in the order of their start, and environment variables for all of them; exactly one ends the system."""
+
+    processes: tuple[Process, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [process.name for process in self.processes]
+        if len(set(names)) != len(names):
+            raise BringupError(f"two processes of one name in {', '.join(names)}")
+        if sum(process.ends_system for process in self.processes) != 1:
+            raise BringupError(f"exactly one process must end the system, of {', '.join(names) or 'none'}")
+
+    @property
+    def trainer(self) -> Process:
+        """The process whose exit ends the system, and whose exit code is the system's."""
+        return next(process for process in self.processes if process.ends_system)
+
+
+def system(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> System:
+    """The system that launch arguments ask for (name -> text, empty: not given); BringupError says what is wrong."""
+    values = resolve_values({name: text for name, text in arguments.items() if text != ""})
+    trainer = Process(
+        TRAINER, "trainer_node", "rl_trainer_ros.ros.trainer_node", parameters=values.told,
+        params_file=str(values.params_file), respawn=False, max_restarts=0, shutdown_timeout_s=SAVING_TIMEOUT_S,
+        ends_system=True, orphan_signal=signal.SIGTERM)
+    others = _robots(values) + _encoders(values) if values.trainer.transport == "topics" else []
+    return System((*others, trainer), _environment(values.bringup, environ))
+
+
+def ros_arguments(process: Process) -> list[str]:
+    """The process's command line from `--ros-args` on; what -p sets overrules the parameter file before it."""
+    words = ["--ros-args"]
+    if process.namespace != "/":
+        words += ["-r", f"__ns:={process.namespace}"]
+    if process.params_file:
+        words += ["--params-file", process.params_file]
+    for name, value in process.parameters.items():
+        words += ["-p", f"{name}:={_encode(value)}"]
+    return words
+
+
+def after_death(process: Process, returncode: int, restarts: int) -> tuple[bool, str]:
+    """Whether a process that has died after so many restarts is started again, and the line that says so."""
+    died, most = f"{process.name} {exit_text(returncode)}", process.max_restarts
+    if returncode == BAD_SETTINGS:
+        return False, f"{died}: its settings are wrong, so it stays down; the {TRAINER} ends with its own error"
+    if restarts < most:
+        return True, f"{died}; started again ({restarts + 1} of {most})"
+    return False, f"{died} and stays down: max_restarts:={most} is used up; the {TRAINER} ends with its own error"
+
+
+def exit_text(returncode: int) -> str:
+    """How a process ended, from its return code as subprocess has it (negative: the signal)."""
+    if returncode >= 0:
+        return f"exited with code {returncode}"
+    known = -returncode in {int(number) for number in signal.Signals}
+    return f"was killed by {signal.Signals(-returncode).name if known else f'signal {-returncode}'}"
+
+
+def exit_code(returncode: int) -> int:
+    """A shell's exit code for a return code as subprocess has it: death by signal n is 128 + n."""
+    return returncode if returncode >= 0 else 128 - returncode
+
+
+def _robots(values: Values) -> list[Process]:
+    """Who serves the robots: one process for all of them, or nobody of ours."""
+    bringup, trainer = values.bringup, values.trainer
+    told = {"namespaces": trainer.namespaces, "robot": trainer.robot, "control_hz": trainer.control_hz}
+    encoded = trainer.srl_model != GROUND_TRUTH
+    if bringup.robot_source == "sim":
+        return [Process(
+            "robot_sim", "robot_sim_node", "robot_sim_ros.ros.robot_sim_node",
+            parameters=told | ({"cameras": (CAMERA,)} if encoded else {}), max_restarts=bringup.max_restarts)]
+    if bringup.robot_source == "mock":
+        if encoded:
+            raise BringupError(f"srl_model:={trainer.srl_model} needs a camera, and robot_source:=mock has none; "
+                               f"use srl_model:={GROUND_TRUTH} or robot_source:=sim")
+        return [Process(
+            "robot_driver", "robot_driver_node", "robot_driver_ros.ros.robot_driver_node",
+            parameters=told | {"board": "mock"}, max_restarts=bringup.max_restarts, orphan_signal=signal.SIGTERM)]
+    return []
+
+
+def _encoders(values: Values) -> list[Process]:
+    """One SRL node for all robots, unless the state is the ground truth."""
+    trainer = values.trainer
+    if trainer.srl_model == GROUND_TRUTH:
+        return []
+    if not Path(trainer.encoder_folder).is_dir():
+        raise BringupError(
+            f"no {trainer.srl_model} model at {trainer.encoder_folder}; make one with: rl_trainer train_srl "
+            f"srl_model:={trainer.srl_model}, or say where it is: srl_folder:=...")
+    return [Process(
+        "srl", "srl_node", "srl_ros.ros.srl_node", max_restarts=values.bringup.max_restarts,
+        parameters={"namespaces": trainer.namespaces, "srl_folder": trainer.encoder_folder, "camera": CAMERA})]
+
+
+def _environment(bringup: BringupConfig, environ: Mapping[str, str]) -> dict[str, str]:
+    """Discovery stays on this machine unless `remote`; what the user's own environment says of it is respected."""
+    variables = {}
+    if bringup.domain_id is not None:
+        variables["ROS_DOMAIN_ID"] = str(bringup.domain_id)
+    if not bringup.remote and not any(environ.get(name) for name in DISCOVERY_VARIABLES):
+        if environ.get("ROS_DISTRO") == "humble":  # knows only the older variable
+            variables["ROS_LOCALHOST_ONLY"] = "1"
+        else:
+            variables["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    return variables
+
+
+def _encode(value: Any) -> str:
+    """A value as rcl's YAML reader takes it with its type kept: text always in quotes, an exponent after a point."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_encode(entry) for entry in value)}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return yaml.safe_dump(value).splitlines()[0]

@@ -1,0 +1,37 @@
+"""The doors to other rooms: one factory each, imported only when called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_interface_ros.config import from_mapping
+from robot_interface_ros.robot import Array, Robot
+
+
+class Encoder(Protocol):
+    """An image encoder, as srl_ros makes them."""
+
+    id: str
+    state_dim: int
+
+    def encode(self, image: NDArray[np.uint8]) -> Array:
+        """Encode `(height, width, 3)` uint8 rgb into `(state_dim,)` float64."""
+
+
+def simulated_robot(**settings: Any) -> Robot:
+    """Return an in-process simulated robot; `settings` are those of the simulator node."""
+    from robot_sim_ros.pybullet_robot import make_robot
+    from robot_sim_ros.sim_config import SimConfig
+
+    return make_robot(from_mapping(SimConfig, settings, "simulation"))
+
+
+def load_encoder(folder: str | Path) -> Encoder:
+    """Return the in-process encoder saved in `folder`."""
+    from srl_ros.encoder import Encoder as SrlEncoder
+
+    return SrlEncoder.load(folder)

@@ -1,0 +1,117 @@
+"""Saved models: the learner, the normalisation statistics of that very moment, and what they belong to.
+
+A model is a folder `checkpoints/<steps>/`; `best` and `final` are links to one. A folder is written under a temporary
+name and renamed, a link is replaced by a rename, so a kill at any moment leaves the last one whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_trainer_ros.algorithms import algorithm_class
+from rl_trainer_ros.run_folder import write_json
+
+MODEL, STATISTICS, ABOUT = "model.zip", "normalisation.json", "about.json"
+_CLIP = 10.0  # of normalised observations; the ancestor's figure and stable-baselines3's
+
+
+class ModelError(Exception):
+    """A file or folder that is not a saved model, or not a whole one; one line."""
+
+
+def save(run: Path, algorithm: Any, statistics: Any, about: dict[str, Any], link: str) -> Path:
+    """Save `checkpoints/<steps>/` and point the link `best` or `final` at it; returns the folder.
+
+    `algorithm`: a stable-baselines3 learner; `statistics`: its VecNormalize; `about`: what it was trained for.
+    """
+    checkpoints = run / "checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+    folder = checkpoints / f"{algorithm.num_timesteps:09d}"
+    if not folder.exists():
+        temporary = checkpoints / f".{folder.name}.{os.getpid()}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        algorithm.save(temporary / MODEL)
+        write_json(temporary / STATISTICS, statistics_to_dict(statistics))
+        write_json(temporary / ABOUT, {**about, "num_timesteps": algorithm.num_timesteps})
+        for path in temporary.iterdir():
+            with open(path, "rb") as stream:
+                os.fsync(stream.fileno())
+        os.replace(temporary, folder)
+    _point(run / link, folder)
+    _prune(run)
+    return folder
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A trained policy with its normalisation."""
+
+    algorithm: Any
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    epsilon: float
+    about: dict[str, Any]
+
+    def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the deterministic action for one observation."""
+        normalised = np.clip((observation - self.mean) / np.sqrt(self.variance + self.epsilon), -_CLIP, _CLIP)
+        action, _ = self.algorithm.predict(normalised.astype(np.float32), deterministic=True)
+        return np.asarray(action)
+
+
+def load(folder: Path) -> Policy:
+    """Load a saved model. Raises ModelError, one line, for what is not one."""
+    for name in (ABOUT, STATISTICS, MODEL):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder} is no saved model: it has no {name}; give a run folder, or its best/ or final/")
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        statistics = json.loads((folder / STATISTICS).read_text(encoding="utf-8"))
+        mean, variance = np.array(statistics["mean"]), np.array(statistics["variance"])
+        epsilon = float(statistics["epsilon"])
+        kind = algorithm_class(about["algo"])
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{folder} is damaged or not a model of rl_trainer_ros: {ABOUT} or {STATISTICS}: {error!r}") from None
+    if not zipfile.is_zipfile(folder / MODEL):
+        raise ModelError(f"{folder / MODEL} is no model file (not a zip archive); it may be truncated. Use another checkpoint")
+    try:
+        algorithm = kind.load(folder / MODEL, device="cpu")
+    except Exception as error:  # the library raises whatever its parts do
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ModelError(f"{folder / MODEL} cannot be loaded as {about['algo']}: {reason}") from None
+    if algorithm.observation_space.shape != mean.shape:
+        raise ModelError(f"{folder}: the model observes {algorithm.observation_space.shape} but its statistics have "
+                         f"{mean.shape}; the files are of different runs")
+    return Policy(algorithm, mean, variance, epsilon, about)
+
+
+def statistics_to_dict(statistics: Any) -> dict[str, Any]:
+    """Return a VecNormalize's statistics as plain numbers; JSON keeps float64 exactly."""
+    rms, returns = statistics.obs_rms, statistics.ret_rms
+    return {"mean": rms.mean.tolist(), "variance": rms.var.tolist(), "count": float(rms.count), "epsilon": statistics.epsilon,
+            "return_mean": float(returns.mean), "return_variance": float(returns.var), "return_count": float(returns.count)}
+
+
+def _point(link: Path, folder: Path) -> None:
+    temporary = link.with_name(f".{link.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(folder.relative_to(link.parent), target_is_directory=True)
+    os.replace(temporary, link)
+
+
+def _prune(run: Path) -> None:
+    """Remove checkpoints that no link points to any more."""
+    kept = {(run / link).resolve() for link in ("best", "final") if (run / link).exists()}
+    for folder in (run / "checkpoints").iterdir():
+        if folder.resolve() not in kept:
+            shutil.rmtree(folder, ignore_errors=True)

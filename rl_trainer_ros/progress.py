@@ -1,0 +1,80 @@
+"""What a person sees of a training run: a bar on a terminal, a line now and then in a log; and which model is best."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+
+_MIN_EPISODES = 20  # before the mean return of a window means anything
+
+
+class ProgressCallback(BaseCallback):
+    """Reports progress, stops on request, and saves the best model after the rollout in which it was seen."""
+
+    def __init__(self, total_steps: int, interval_s: float, window: int, should_stop: Callable[[], bool],
+                 save: Callable[[str], None], report: Callable[[str], None]):
+        super().__init__()
+        self._total, self._interval_s, self._window = total_steps, interval_s, window
+        self._should_stop, self._save, self._report = should_stop, save, report
+        self._episodes: list[tuple[float, bool, float]] = []
+        self._best = -np.inf
+        self._bar: Any = None
+
+    def close(self) -> None:
+        """Leave the terminal in order."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _on_training_start(self) -> None:
+        self._begin = self._last = time.monotonic()
+        self._begin_steps = self._last_steps = self.num_timesteps
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=self._total, unit=" steps", smoothing=0.1, dynamic_ncols=True, leave=False)
+
+    def _on_step(self) -> bool:
+        for info in self.locals["infos"]:
+            if "interrupted" in info:
+                self._report(f"episode cut: {info['interrupted']}")
+            if "episode" in info:
+                episode = info["episode"]
+                self._episodes = [*self._episodes[1 - self._window:], (episode["r"], info["is_success"], info["distance"])]
+        if self._bar is not None:
+            self._bar.update(self.num_timesteps - self._begin_steps - self._bar.n)
+        if time.monotonic() - self._last >= self._interval_s:
+            self._report_line()
+        return not self._should_stop()
+
+    def _on_rollout_end(self) -> None:
+        if not self._episodes:
+            return
+        returns, successes, distances = np.array(self._episodes, dtype=np.float64).T
+        self.logger.record("task/success_rate", successes.mean())
+        self.logger.record("task/final_distance_m", distances.mean())
+        if len(returns) >= min(_MIN_EPISODES, self._window) and returns.mean() > self._best:
+            self._best = returns.mean()
+            self._save("best")
+
+    def _report_line(self) -> None:
+        now = time.monotonic()
+        rate = (self.num_timesteps - self._last_steps) / (now - self._last)
+        overall = (self.num_timesteps - self._begin_steps) / (now - self._begin)
+        self._last, self._last_steps = now, self.num_timesteps
+        left_s = max(0, self._total - self.num_timesteps) / max(overall, 1e-9)
+        line = f"{self.num_timesteps:>9,} of {self._total:,} steps  {rate:6.0f}/s"
+        if self._episodes:
+            returns, successes, distances = np.array(self._episodes, dtype=np.float64).T
+            line += (f"  return {returns.mean():7.2f}  success {100 * successes.mean():3.0f} %"
+                     f"  final distance {distances.mean():.3f} m")
+        line += f"  left {int(left_s) // 60}:{int(left_s) % 60:02d}"
+        if self._bar is not None:
+            self._bar.write(line)
+        else:
+            self._report(line)

@@ -1,0 +1,103 @@
+"""Where targets may be: reachable in the time of an episode, and never inside the body."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_trainer_ros.arm import Arm
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.kinematics import rotation_rpy
+from robot_interface_ros.robot import Array
+from robot_interface_ros.robot_model import RobotModel, Shape
+
+
+class BodyClearance:
+    """Distance from points to those links of a robot that an arm does not move, each shape taken as its bounding box."""
+
+    def __init__(self, model: RobotModel, rest: Array, moving: set[str]):
+        """`moving`: links to leave out, because the arm moves them."""
+        poses = model.link_poses(rest)
+        centres, rotations, halves = [], [], []
+        for link, shapes in model.collisions.items():
+            if link in moving:
+                continue
+            position, rotation = poses[link]
+            for shape in shapes:
+                centres.append(position + rotation @ np.asarray(shape.xyz))
+                rotations.append(rotation @ np.array(rotation_rpy(shape.rpy)).reshape(3, 3))
+                halves.append(half_extents(shape))
+        self._centres = np.array(centres).reshape(-1, 3)
+        self._rotations = np.array(rotations).reshape(-1, 3, 3)
+        self._halves = np.array(halves).reshape(-1, 3)
+
+    def distance(self, points: NDArray[np.float64]) -> float:
+        """Return the smallest distance, m, of `(n, 3)` points to the body; 0 inside, infinity where there is no body."""
+        if not len(self._centres):
+            return float("inf")
+        local = np.einsum("sij,psi->psj", self._rotations, points[:, None, :] - self._centres[None])
+        outside = np.maximum(np.abs(local) - self._halves, 0.0)
+        return float(np.sqrt(np.square(outside).sum(axis=2)).min())
+
+
+def half_extents(shape: Shape) -> tuple[float, float, float]:
+    """Return half the edges of a shape's own bounding box, m."""
+    size = shape.size
+    if shape.kind == "box":
+        return (size[0] / 2, size[1] / 2, size[2] / 2)
+    if shape.kind == "sphere":
+        return (size[0], size[0], size[0])
+    length = size[1] / 2 + (size[0] if shape.kind == "capsule" else 0.0)
+    return (size[0], size[0], length)
+
+
+class ReachWorkspace:
+    """Draws targets where the arm's hand can be.
+
+    A posture is drawn uniformly from the joint limits, no further from rest than the joints travel in `travel_s`; its hand
+    is the target. Postures whose forearm or hand comes closer than `clearance_m` to the body are drawn again.
+    """
+
+    def __init__(self, arm: Arm, travel_s: float, clearance_m: float = 0.06, limit_margin: float = 0.05):
+        """`limit_margin`: rad that targets' postures keep from the joint limits."""
+        self._arm = arm
+        travel = arm.velocity * travel_s
+        self._low = np.maximum(arm.lower + limit_margin, arm.rest - travel)
+        self._high = np.minimum(arm.upper - limit_margin, arm.rest + travel)
+        self._low, self._high = np.minimum(self._low, arm.rest), np.maximum(self._high, arm.rest)
+        model = arm.description.model
+        self._distal = _distal_chains(arm)
+        self._body = BodyClearance(model, arm.description.rest, _moved_links(model, arm.names))
+        self._clearance_m = clearance_m
+
+    def draw(self, generator: np.random.Generator) -> Array:
+        """Return a target, `(3,)` m in the root's frame."""
+        for _ in range(10_000):
+            q = generator.uniform(self._low, self._high)
+            if self._body.distance(self._limb(q)) >= self._clearance_m:
+                return self._arm.chain.position(q)
+        raise ConfigError("no posture of the arm keeps clear of the body: check the joint limits and collision shapes")
+
+    def _limb(self, q: Array) -> NDArray[np.float64]:
+        """Points along the outer half of the arm, `(n, 3)` m."""
+        ends = [chain.position(q[: len(chain.joint_names)]) for chain in self._distal] + [self._arm.chain.position(q)]
+        middles = [(a + b) / 2 for a, b in zip(ends, ends[1:])]
+        return np.array(ends + middles)
+
+
+def _distal_chains(arm: Arm) -> list:  # type: ignore[type-arg]
+    """Chains to the links of the outer half of the arm, whose joints are the first ones of the whole chain."""
+    model = arm.description.model
+    children = [model.joints[name].child for name in arm.names]
+    chains = [model.chain(child) for child in children[len(children) // 2:]]
+    return [chain for chain in chains if chain.joint_names == arm.names[: len(chain.joint_names)]]
+
+
+def _moved_links(model: RobotModel, joint_names: tuple[str, ...]) -> set[str]:
+    """Links that move when any of these joints does."""
+    moved: set[str] = {model.joints[name].child for name in joint_names}
+    while True:
+        more = {joint.child for joint in model.joints.values() if joint.parent in moved} - moved
+        if not more:
+            return moved
+        moved |= more

@@ -1,0 +1,75 @@
+"""Builds and installs the ROS 2 package: five Python packages, their executables, and the files that a user edits."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "rl_trainer_ros"
+PACKAGES = ["robot_interface_ros", "robot_sim_ros", "robot_driver_ros", "srl_ros", "rl_trainer_ros"]
+EXECUTABLES = {
+    "robot_sim_node": "robot_sim_ros.ros.robot_sim_node:main",
+    "robot_driver_node": "robot_driver_ros.ros.robot_driver_node:main",
+    "srl_node": "srl_ros.ros.srl_node:main",
+    "trainer_node": "rl_trainer_ros.ros.trainer_node:main",
+    "rl_trainer": "rl_trainer_ros.cli:main",
+}
+# The real rclpy and Fast DDS (ROS 2 Kilted) as wheels; a ROS 2 machine brings its own and does not ask for this extra.
+ROS_WHEELS = [
+    "ros-kilted-rclpy>=9.1,<10",
+    "ros-kilted-rmw-fastrtps-cpp>=9.3,<10",
+    "ros-kilted-geometry-msgs>=5.5,<6",
+    "ros-kilted-rosgraph-msgs>=2.3,<3",
+    "ros-kilted-sensor-msgs>=5.5,<6",
+    "ros-kilted-std-msgs>=5.5,<6",
+    "ros-kilted-std-srvs>=5.5,<6",
+]
+
+
+def shared(folder: str) -> list[tuple[str, list[str]]]:
+    """The files of `folder` as data_files rows that keep its sub-folders under share/rl_trainer_ros."""
+    files = [file for file in sorted(Path(folder).rglob("*")) if file.is_file() and file.suffix != ".pyc"]
+    parents = sorted({file.parent for file in files})
+    return [(f"share/{NAME}/{parent}", [str(file) for file in files if file.parent == parent]) for parent in parents]
+
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Reinforcement learning over ROS 2 topics: InMoov learns to reach, simulated or real",
+    long_description="A robot is anything that serves a few standard ROS 2 topics; the trainer knows only those.",
+    license="Apache-2.0",
+    maintainer="rl_trainer_ros maintainers",
+    maintainer_email="maintainers@rl-trainer-ros.invalid",
+    python_requires=">=3.10",
+    packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"lib/{NAME}", [f"resource/lib/{executable}" for executable in EXECUTABLES]),
+        *shared("launch"),
+        *shared("config"),
+        *shared("urdf"),
+    ],
+    entry_points={"console_scripts": [f"{name} = {target}" for name, target in EXECUTABLES.items()]},
+    install_requires=[
+        "setuptools",
+        "gymnasium>=1.0,<2",
+        "matplotlib>=3.5",
+        "numpy>=1.22,<3",
+        "pillow>=9",
+        "pybullet>=3.2.5",
+        "pyyaml>=5.4",
+        "rich>=11",
+        "stable-baselines3>=2.3,<3",
+        "tensorboard>=2.9",
+        "torch>=2.3,<3",
+        "tqdm>=4.60",
+        "xacro>=2",
+    ],
+    extras_require={
+        "ros": ROS_WHEELS,
+        "test": ["pytest>=7", "pytest-timeout>=2"],  # colcon runs pytest only where this extra names it
+        "dev": ["mypy>=1.8", "ruff>=0.6"],
+    },
+    zip_safe=False,
+)

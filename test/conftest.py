@@ -1,0 +1,114 @@
+"""Fixtures for tests over topics: nodes in processes of their own, each test in a ROS domain of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[1]
+_DOMAINS = itertools.count(os.getpid() * 7)
+START_S = 60.0  # generous: two cores, and importing torch takes seconds
+
+
+def next_domain() -> int:
+    """Return a ROS domain; from 1 to 100, where no port of the system is in the way."""
+    return next(_DOMAINS) % 100 + 1
+
+
+@pytest.fixture
+def domain(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A ROS domain for this test alone, and discovery on this machine alone."""
+    number = next_domain()
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    return number
+
+
+class NodeProcess:
+    """`python -m module` with ROS parameters; its output can be waited for, line by line."""
+
+    def __init__(self, module: str, *words: str, **parameters: object):
+        arguments = list(words)
+        if parameters:
+            arguments.append("--ros-args")
+            for name, value in parameters.items():
+                arguments += ["-p", f"{name}:={str(value).lower() if isinstance(value, bool) else value}"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}, start_new_session=True)
+        self.lines: list[str] = []
+        self._queue: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._queue.put(line.rstrip())
+        self._queue.put(None)
+
+    def wait_for(self, text: str, timeout_s: float = START_S) -> str:
+        """Return the next line that contains `text`; fails with all output when the process ends without it."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                line = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                pytest.fail(f"no line with '{text}' within {timeout_s} s; output: {self.lines}")
+            if line is None:
+                pytest.fail(f"ended with {self.process.wait()} before a line with '{text}'; output: {self.lines}")
+            self.lines.append(line)
+            if text in line:
+                return line
+
+    def wait(self, timeout_s: float = START_S) -> int:
+        """Return the exit code; collects the rest of the output."""
+        code = self.process.wait(timeout_s)
+        while (line := self._queue.get(timeout=10.0)) is not None:
+            self.lines.append(line)
+        return code
+
+    def signal(self, number: int) -> None:
+        """Send a signal to this process."""
+        self.process.send_signal(number)
+
+    def close(self) -> None:
+        """End it, whatever it is doing."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10.0)
+
+
+@pytest.fixture
+def start(domain: int) -> Iterator[Callable[..., NodeProcess]]:
+    """Start node processes in the test's domain; all are ended with the test."""
+    started: list[NodeProcess] = []
+
+    def start_node(module: str, *words: str, **parameters: object) -> NodeProcess:
+        started.append(NodeProcess(module, *words, **parameters))
+        return started[-1]
+
+    yield start_node
+    for process in started:
+        process.close()
+
+
+@pytest.fixture
+def simulator(start: Callable[..., NodeProcess]) -> Callable[..., NodeProcess]:
+    """Start a simulator node and wait until it serves."""
+
+    def start_simulator(**parameters: object) -> NodeProcess:
+        process = start("robot_sim_ros.ros.robot_sim_node", **parameters)
+        process.wait_for("serving")
+        return process
+
+    return start_simulator

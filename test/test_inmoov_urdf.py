@@ -1,0 +1,409 @@
+"""InMoov's description: joints, kinematics, symmetry, mimics, frozen groups, masses, and what PyBullet makes of it."""
+
+import math
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pybullet
+import pytest
+import yaml
+
+from robot_interface_ros.description import share_directory, urdf_text
+from robot_interface_ros.merged_urdf import merge_fixed_links
+from robot_interface_ros.robot_model import RobotModel
+
+XACRO = share_directory() / "urdf" / "inmoov.urdf.xacro"
+GROUPS = ("waist", "head", "eyes", "jaw", "right_arm", "left_arm", "right_hand", "left_hand")
+LOAD_FLAGS = pybullet.URDF_USE_INERTIA_FROM_FILE | pybullet.URDF_USE_SELF_COLLISION
+PI = 3.14159
+
+# name: axis, lower, upper (rad), speed (rad/s); the left arm follows by mirror symmetry, but for its elbow.
+JOINTS = {
+    "waist_pan_joint": ("z", -1.571, 1.571, 0.35),
+    "waist_roll_joint": ("x", -0.262, 0.262, 0.35),
+    "head_roll_joint": ("-x", -0.262, 0.262, 0.79),
+    "head_tilt_joint": ("y", -0.349, 0.349, 0.79),
+    "head_pan_joint": ("z", -1.745, 1.571, 0.79),
+    "jaw_joint": ("y", 0.0, 0.087, 2.9),
+    "eyes_tilt_joint": ("y", -0.262, 0.262, 2.0),
+    "l_eye_pan_joint": ("z", -0.524, 0.524, 2.0),
+    "r_shoulder_out_joint": ("x", -1.047, -0.087, 0.61),
+    "r_shoulder_lift_joint": ("y", -2.356, 0.785, 0.35),
+    "r_upper_arm_roll_joint": ("z", -1.571, 1.571, 0.35),
+    "r_elbow_flex_joint": ("y", -1.396, -0.262, 0.61),
+    "r_wrist_roll_joint": ("z", -PI, 0.0, 0.79),
+    "r_thumb_joint": ("y", -0.087, 1.134, 0.79),
+    "r_index_joint": ("y", -0.087, 1.484, 0.79),
+    "r_middle_joint": ("y", -0.087, 1.484, 0.79),
+    "r_ring_joint": ("y", -0.087, 1.484, 0.79),
+    "r_pinky_joint": ("y", -0.087, 1.484, 0.79),
+    "l_shoulder_out_joint": ("x", 0.087, 1.047, 0.61),
+    "l_shoulder_lift_joint": ("y", -2.356, 0.785, 0.35),
+    "l_upper_arm_roll_joint": ("z", -1.571, 1.571, 0.35),
+    "l_elbow_flex_joint": ("y", -1.484, -0.262, 0.61),
+    "l_wrist_roll_joint": ("z", 0.0, PI, 0.79),
+    "l_thumb_joint": ("y", -0.087, 1.134, 0.79),
+    "l_index_joint": ("y", -0.087, 1.484, 0.79),
+    "l_middle_joint": ("y", -0.087, 1.484, 0.79),
+    "l_ring_joint": ("y", -0.087, 1.484, 0.79),
+    "l_pinky_joint": ("y", -0.087, 1.484, 0.79),
+}
+MIMICS = {
+    "r_eye_pan_joint": ("l_eye_pan_joint", 1.0),
+    **{
+        f"{side}_{bone}_joint": (f"{side}_{finger}_joint", factor)
+        for side, mirror in (("r", 1.0), ("l", -1.0))
+        for bone, finger, factor in (
+            ("thumb1", "thumb", 0.75 * mirror),
+            ("thumb3", "thumb", 1.0),
+            ("index1", "index", 1.0),
+            ("index3", "index", 1.0),
+            ("middle1", "middle", 1.0),
+            ("middle3", "middle", 1.0),
+            ("ring1", "ring", -0.1 * mirror),
+            ("ring3", "ring", 1.0),
+            ("ring4", "ring", 1.0),
+            ("pinky1", "pinky", -0.1 * mirror),
+            ("pinky3", "pinky", 1.0),
+            ("pinky4", "pinky", 1.0),
+        )
+    },
+}
+AXES = {"x": (1, 0, 0), "-x": (-1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}
+
+
+def text(articulated: str = "all") -> str:
+    return urdf_text(XACRO, {"articulated": articulated})
+
+
+@pytest.fixture(scope="module")
+def model() -> RobotModel:
+    return RobotModel.from_urdf(text())
+
+
+def posture(model: RobotModel, **angles: float) -> np.ndarray:
+    """All joints at zero but the named ones (rad)."""
+    q = np.zeros(len(model.joint_names))
+    for name, angle in angles.items():
+        q[model.index([f"{name}_joint"])] = angle
+    return q
+
+
+class Loaded:
+    """A description in a PyBullet client of its own."""
+
+    def __init__(self, folder: Path, articulated: str = "all", merged: bool = False) -> None:
+        self.model = RobotModel.from_urdf(text(articulated))
+        file = folder / "inmoov.urdf"
+        file.write_text(merge_fixed_links(text(articulated)) if merged else text(articulated))
+        self.client = pybullet.connect(pybullet.DIRECT)
+        self.body = pybullet.loadURDF(str(file), useFixedBase=True, flags=LOAD_FLAGS, physicsClientId=self.client)
+        joints = range(pybullet.getNumJoints(self.body, physicsClientId=self.client))
+        info = [pybullet.getJointInfo(self.body, joint, physicsClientId=self.client) for joint in joints]
+        self.joints = {entry[1].decode(): entry[0] for entry in info if entry[2] != pybullet.JOINT_FIXED}
+        self.links = {entry[12].decode(): entry[0] for entry in info}
+
+    def place(self, q: np.ndarray) -> None:
+        angles = dict(zip(self.model.joint_names, q, strict=True))
+        for joint in self.model.mimic_joints:
+            assert joint.mimic is not None
+            angles[joint.name] = joint.mimic.multiplier * angles[joint.mimic.joint]
+        for name, angle in angles.items():
+            pybullet.resetJointState(self.body, self.joints[name], angle, physicsClientId=self.client)
+
+    def gravity_torques(self, q: np.ndarray) -> dict[str, float]:
+        """What holds the posture, N·m (every movable joint, as PyBullet orders them)."""
+        pybullet.setGravity(0, 0, -9.81, physicsClientId=self.client)
+        self.place(q)
+        order = sorted(self.joints, key=lambda name: self.joints[name])
+        state = pybullet.getJointStates(self.body, [self.joints[name] for name in order], physicsClientId=self.client)
+        zero = [0.0] * len(order)
+        torques = pybullet.calculateInverseDynamics(
+            self.body, [joint[0] for joint in state], zero, zero, physicsClientId=self.client
+        )
+        return dict(zip(order, torques, strict=True))
+
+    def touching(self) -> set[frozenset[str]]:
+        """Pairs of links that penetrate each other; "base" is the root and all that is merged into it."""
+        names = {index: name for name, index in self.links.items()} | {-1: "base"}
+        pybullet.performCollisionDetection(physicsClientId=self.client)
+        contacts = pybullet.getContactPoints(self.body, self.body, physicsClientId=self.client)
+        return {frozenset((names[contact[3]], names[contact[4]])) for contact in contacts if contact[8] < 0.0}
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Iterator[Loaded]:
+    robot = Loaded(tmp_path)
+    yield robot
+    pybullet.disconnect(robot.client)
+
+
+@pytest.fixture
+def arm(tmp_path: Path) -> Iterator[Loaded]:
+    robot = Loaded(tmp_path, "right_arm", merged=True)
+    yield robot
+    pybullet.disconnect(robot.client)
+
+
+def test_joints_axes_limits_and_speeds(model: RobotModel) -> None:
+    assert sorted(model.joint_names) == sorted(JOINTS)
+    assert sum(joint.type == "revolute" for joint in model.joints.values()) == 53
+    limits = model.limits()
+    for name, lower, upper, velocity in zip(limits.names, limits.lower, limits.upper, limits.velocity, strict=True):
+        axis, *expected = JOINTS[name]
+        assert (lower, upper, velocity) == pytest.approx(expected, abs=1e-5), name
+        assert model.joints[name].axis == AXES[axis], name
+    assert np.all(limits.effort > 0.0)
+    assert np.all(limits.effort <= 30.0)
+
+
+@pytest.mark.parametrize(
+    "angles, link, expected",
+    [
+        ({}, "torso", (0, 0, 1.262)),
+        ({}, "r_shoulder_base", (0, -0.143, 1.560)),
+        ({}, "r_forearm", (-0.028, -0.221, 1.237)),
+        ({}, "r_hand", (-0.042, -0.211, 0.948)),
+        ({}, "l_hand", (-0.042, 0.211, 0.948)),
+        ({"r_elbow_flex": -1.396}, "r_hand", (0.254, -0.211, 1.172)),
+        ({"r_shoulder_lift": -math.pi / 2}, "r_hand", (0.572, -0.211, 1.478)),
+        ({}, "r_palm", (-0.042, -0.211, 0.883)),
+        ({}, "chest_depth_camera", (0, 0, 1.328)),
+    ],
+)
+def test_forward_kinematics(
+    model: RobotModel, angles: dict[str, float], link: str, expected: tuple[float, float, float]
+) -> None:
+    """Worked out by hand from the published origins, to the millimetre."""
+    np.testing.assert_allclose(model.link_poses(posture(model, **angles))[link][0], expected, atol=6e-4)
+
+
+def test_arm_lengths(model: RobotModel) -> None:
+    at = {link: pose[0] for link, pose in model.link_poses(posture(model)).items()}
+    assert np.linalg.norm(at["r_forearm"] - at["r_shoulder"]) == pytest.approx(0.292, abs=6e-4)
+    assert np.linalg.norm(at["r_hand"] - at["r_forearm"]) == pytest.approx(0.289, abs=6e-4)
+    assert at["r_hand"][2] - at["r_middle1"][2] == pytest.approx(0.123, abs=6e-4)
+
+
+@pytest.mark.parametrize("side, sign", [("l", 1), ("r", -1)])
+def test_eye_cameras_look_ahead(model: RobotModel, side: str, sign: int) -> None:
+    poses = model.link_poses(posture(model))
+    # The neck stands 1 mm off centre, and the published figures are rounded: within 1.5 mm.
+    np.testing.assert_allclose(poses[f"{side}_eye_camera"][0], (0.075, sign * 0.033, 1.793), atol=1.5e-3)
+    assert poses["face"][0][2] == pytest.approx(1.796, abs=6e-4)
+    position, rotation = poses[f"{side}_eye_camera_optical_frame"]
+    np.testing.assert_allclose(position, poses[f"{side}_eye_camera"][0])
+    # REP-103: z forward, x right, y down.
+    np.testing.assert_allclose(rotation, [[0, 0, 1], [-1, 0, 0], [0, -1, 0]], atol=1e-12)
+    turned = model.link_poses(posture(model, l_eye_pan=0.3, head_pan=0.2))[f"{side}_eye_camera_optical_frame"][1]
+    np.testing.assert_allclose(turned[:, 2], [math.cos(0.5), math.sin(0.5), 0], atol=1e-12)
+
+
+def test_arms_are_mirror_images(model: RobotModel) -> None:
+    mirror = np.diag([1.0, -1.0, 1.0])
+    rng = np.random.default_rng(7)
+    pairs = 0
+    for _ in range(20):
+        q = np.zeros(len(model.joint_names))
+        for name in model.joint_names:
+            if name.startswith("r_"):
+                right, left = model.index([name, f"l_{name[2:]}"])
+                q[right] = rng.uniform(-1.5, 1.5)
+                q[left] = q[right] if model.joints[name].axis == AXES["y"] else -q[right]
+        poses = model.link_poses(q)
+        for link in model.links:
+            if link.startswith("r_") and "eye" not in link:  # the neck stands 1 mm to the right
+                position, rotation = poses[link]
+                np.testing.assert_allclose(poses[f"l_{link[2:]}"][0], mirror @ position, atol=1e-12, err_msg=link)
+                np.testing.assert_allclose(
+                    poses[f"l_{link[2:]}"][1], mirror @ rotation @ mirror, atol=1e-12, err_msg=link
+                )
+                pairs += 1
+    assert pairs == 20 * 23  # shoulder base, shoulder, bicep, forearm, hand, palm and 17 bones
+
+
+def test_shapes_are_mirror_images(model: RobotModel) -> None:
+    for link, shapes in model.collisions.items():
+        if link.startswith("r_"):
+            assert [(s.kind, s.size, (s.xyz[0], -s.xyz[1], s.xyz[2])) for s in shapes] == [
+                (s.kind, s.size, s.xyz) for s in model.collisions[f"l_{link[2:]}"]
+            ], link
+
+
+@pytest.mark.parametrize("name", MIMICS)
+def test_each_mimic_moves_by_its_multiplier(model: RobotModel, name: str) -> None:
+    source, multiplier = MIMICS[name]
+    joint = model.joints[name]
+    angle = 0.4
+    turns = []
+    for q in (posture(model), posture(model, **{source.removesuffix("_joint"): angle})):
+        poses = model.link_poses(q)
+        turns.append(poses[joint.parent][1].T @ poses[joint.child][1])
+    turned = turns[0].T @ turns[1]
+    spin = np.array([turned[2, 1] - turned[1, 2], turned[0, 2] - turned[2, 0], turned[1, 0] - turned[0, 1]]) / 2
+    np.testing.assert_allclose(spin, np.sin(multiplier * angle) * np.array(joint.axis), atol=1e-12)
+    reach = sorted(multiplier * bound for bound in (model.joints[source].lower, model.joints[source].upper))
+    assert [joint.lower, joint.upper] == pytest.approx(reach)
+
+
+def test_mimics_are_all_there(model: RobotModel) -> None:
+    assert {joint.name for joint in model.mimic_joints} == set(MIMICS)
+    assert len(MIMICS) == 25
+
+
+def test_fingers_close_towards_the_palm(model: RobotModel) -> None:
+    """The palms look back at zero, so closing carries every fingertip backwards."""
+    for side in ("r", "l"):
+        tips = {"thumb": "thumb3", "index": "index3", "middle": "middle3", "ring": "ring4", "pinky": "pinky4"}
+        for finger, tip in tips.items():
+            before = model.link_poses(posture(model))[f"{side}_{tip}"][0]
+            after = model.link_poses(posture(model, **{f"{side}_{finger}": 0.8}))[f"{side}_{tip}"][0]
+            assert after[0] < before[0] - 0.015, (side, finger)
+
+
+@pytest.mark.parametrize("articulated", ["right_arm", "waist head", "eyes jaw right_hand", "left_arm left_hand"])
+def test_other_groups_are_frozen_where_their_limits_allow(model: RobotModel, articulated: str) -> None:
+    part = RobotModel.from_urdf(text(articulated))
+    assert part.links == model.links
+    assert tuple(part.joints) == tuple(model.joints)
+    assert 0 < len(part.joint_names) < 28
+    # Frozen at zero, or at the rest pose of the robot's configuration where the limits leave zero out.
+    limits = model.limits()
+    config = yaml.safe_load((share_directory() / "config/robots/inmoov.yaml").read_text())["rest"]
+    rest = {
+        name: 0.0 if lower <= 0.0 <= upper else config[name]
+        for name, lower, upper in zip(limits.names, limits.lower, limits.upper, strict=True)
+    }
+    assert sorted(rest.values()) == [-0.4, -0.4, -0.2, *[0.0] * 24, 0.2]
+    for name in part.joint_names:
+        rest[name] = part.joints[name].upper
+    whole = model.link_poses([rest[name] for name in model.joint_names])
+    for link, (position, rotation) in part.link_poses([rest[name] for name in part.joint_names]).items():
+        np.testing.assert_allclose(position, whole[link][0], atol=1e-12, err_msg=link)
+        np.testing.assert_allclose(rotation, whole[link][1], atol=1e-12, err_msg=link)
+
+
+def test_groups_part_the_joints(model: RobotModel) -> None:
+    names = [RobotModel.from_urdf(text(group)).joint_names for group in GROUPS]
+    assert [len(group) for group in names] == [2, 3, 2, 1, 5, 5, 5, 5]
+    assert {name for group in names for name in group} == set(model.joint_names)
+    assert RobotModel.from_urdf(text(" ".join(GROUPS))).joint_names == model.joint_names
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("articulated, named", [("right_arm tail", "tail"), ("", "none given")])
+def test_an_unknown_group_is_refused_with_the_known_ones(articulated: str, named: str) -> None:
+    with pytest.raises(ValueError, match=f"unknown joint groups: .*{named}") as caught:
+        text(articulated)
+    assert all(group in str(caught.value) for group in (*GROUPS, "all"))
+    assert "\n" not in str(caught.value)
+
+
+def test_pybullet_places_every_link_where_the_model_does(loaded: Loaded) -> None:
+    limits = loaded.model.limits()
+    rng = np.random.default_rng(9)
+    for _ in range(20):
+        q = rng.uniform(limits.lower, limits.upper)
+        loaded.place(q)
+        poses = loaded.model.link_poses(q)
+        for link, index in loaded.links.items():
+            state = pybullet.getLinkState(
+                loaded.body, index, computeForwardKinematics=True, physicsClientId=loaded.client
+            )
+            rotation = np.reshape(pybullet.getMatrixFromQuaternion(state[5]), (3, 3))
+            np.testing.assert_allclose(state[4], poses[link][0], atol=1e-6, err_msg=link)
+            np.testing.assert_allclose(rotation, poses[link][1], atol=1e-6, err_msg=link)
+
+
+def test_merged_arm_has_five_joints_and_the_chains_position(arm: Loaded) -> None:
+    assert len(arm.joints) == 5
+    assert set(arm.joints) == set(arm.model.joint_names)
+    assert pybullet.getNumJoints(arm.body, physicsClientId=arm.client) == 5
+    chain = arm.model.chain("r_hand")
+    limits = arm.model.limits()
+    for q in np.random.default_rng(4).uniform(limits.lower, limits.upper, (50, 5)):
+        arm.place(q)
+        state = pybullet.getLinkState(
+            arm.body, arm.links["r_hand"], computeForwardKinematics=True, physicsClientId=arm.client
+        )
+        np.testing.assert_allclose(chain.position(q), state[4], atol=1e-6)
+
+
+def test_masses_and_inertias_are_those_of_solid_bodies() -> None:
+    masses = {}
+    for link in ElementTree.fromstring(text()).iter("link"):
+        inertial = link.find("inertial")
+        assert inertial is not None, link.get("name")  # PyBullet makes it 1 kg otherwise
+        mass, inertia = inertial.find("mass"), inertial.find("inertia")
+        assert mass is not None
+        assert inertia is not None
+        masses[link.get("name")] = float(mass.get("value", "nan"))
+        x, y, z = (float(inertia.get(key, "nan")) for key in ("ixx", "iyy", "izz"))
+        if masses[link.get("name")] == 0.0:
+            assert (x, y, z) == (0.0, 0.0, 0.0)
+            continue
+        assert x < y + z, link.get("name")  # no mass can have it otherwise
+        assert y < x + z, link.get("name")
+        assert z < x + y, link.get("name")
+        assert max(x, y, z) < masses[link.get("name")] * 0.3**2, link.get("name")  # nothing is wider than .6 m
+    fingers = sum(masses[f"r_{bone}"] for bone in masses_of_fingers())
+    assert fingers == pytest.approx(0.105, abs=0.001)
+    assert masses["r_bicep"] == pytest.approx(0.458 + 0.30)  # two HS-805BB
+    assert masses["r_forearm"] == pytest.approx(0.402 + 0.40)
+    moving = sum(mass for name, mass in masses.items() if name != "base")
+    assert 11.0 < moving < 15.0
+
+
+def masses_of_fingers() -> list[str]:
+    counts = {"thumb": 3, "index": 3, "middle": 3, "ring": 4, "pinky": 4}
+    return [f"{finger}{bone + 1}" for finger, count in counts.items() for bone in range(count)]
+
+
+def test_gravity_asks_half_of_what_shoulder_and_elbow_can_give(arm: Loaded) -> None:
+    limits = arm.model.limits()
+    # The whole arm held out level, straight ahead; then only the forearm level.
+    ahead = arm.gravity_torques(np.array([-0.087, -math.pi / 2, 0.0, -0.262, 0.0]))
+    assert abs(ahead["r_shoulder_lift_joint"]) == pytest.approx(6.0, abs=0.5)
+    bent = arm.gravity_torques(np.array([-0.087, -0.175, 0.0, -1.396, 0.0]))
+    assert abs(bent["r_elbow_flex_joint"]) == pytest.approx(2.0, abs=0.2)
+    for q in np.random.default_rng(1).uniform(limits.lower, limits.upper, (200, 5)):
+        for name, torque in arm.gravity_torques(q).items():
+            assert abs(torque) < 0.6 * arm.model.joints[name].effort, name
+
+
+def test_every_joint_of_the_whole_body_can_hold_itself(loaded: Loaded) -> None:
+    limits = loaded.model.limits()
+    for q in np.random.default_rng(1).uniform(limits.lower, limits.upper, (50, len(limits.names))):
+        for name, torque in loaded.gravity_torques(q).items():
+            assert abs(torque) < 0.8 * loaded.model.joints[name].effort, name
+
+
+def test_nothing_touches_at_rest(loaded: Loaded) -> None:
+    limits = loaded.model.limits()
+    loaded.place(np.clip(0.0, limits.lower, limits.upper))
+    assert loaded.touching() == set()
+
+
+def test_the_arm_is_free_in_front_and_rarely_hits_the_body(arm: Loaded) -> None:
+    """Of all postures about 1 % hit the torso of the published meshes; none with the palm in front, below the eyes."""
+    limits = arm.model.limits()
+    chain = arm.model.chain("r_palm")
+    hits, ahead = 0, 0
+    for q in np.random.default_rng(6).uniform(limits.lower, limits.upper, (1500, 5)):
+        arm.place(q)
+        touching = arm.touching()
+        hits += bool(touching)
+        x, _, z = chain.position(q)
+        if x > 0.2 and z < 1.8:
+            ahead += 1
+            assert not touching, (q, touching)
+    assert ahead > 500
+    assert 0.002 < hits / 1500 < 0.03
+
+
+def test_the_skull_is_as_high_as_the_real_one(model: RobotModel) -> None:
+    shape = model.collisions["head"][0]
+    top = model.link_poses(posture(model))["head"][0][2] + shape.xyz[2] + shape.size[2] / 2
+    assert top == pytest.approx(1.893, abs=2e-3)

@@ -1,0 +1,232 @@
+"""The client of the robot contract against a simulator in another process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+from rclpy.node import Node  # noqa: E402
+from sensor_msgs.msg import JointState  # noqa: E402
+from std_msgs.msg import Bool, String  # noqa: E402
+from std_srvs.srv import SetBool, Trigger  # noqa: E402
+
+from rl_trainer_ros.ros.topic_robot import Patience, TopicRobot  # noqa: E402
+from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested  # noqa: E402
+from robot_interface_ros.robot import Command, Episode, Observation  # noqa: E402
+from robot_interface_ros.robot_config import load_robot  # noqa: E402
+from robot_interface_ros.ros import contract, messages  # noqa: E402
+from robot_interface_ros.ros.runtime import Runtime  # noqa: E402
+from robot_interface_ros.ros.waiting import make_waiter  # noqa: E402
+
+pytestmark = pytest.mark.ros
+PERIOD = 50_000_000
+QUICK = Patience(start_timeout_s=30.0, answer_timeout_s=20.0, repeat_after_s=0.1)
+
+
+@pytest.fixture
+def runtime(domain: int) -> Iterator[Runtime]:
+    with Runtime(domain_id=domain) as made:
+        yield made
+
+
+@pytest.fixture
+def connect(runtime: Runtime) -> Iterator[Callable[..., TopicRobot]]:
+    made: list[TopicRobot] = []
+
+    def connect_robot(patience: Patience = QUICK, namespace: str = "/env_0", **settings: object) -> TopicRobot:
+        made.append(TopicRobot(runtime, load_robot("inmoov"), namespace, period_ns=PERIOD, patience=patience, **settings))
+        return made[-1]
+
+    yield connect_robot
+    for robot in made:
+        robot.close()
+
+
+class Bystander:
+    """Another node on the same topics: an operator, a second client, an eavesdropper."""
+
+    def __init__(self, runtime: Runtime):
+        self.node = Node("bystander", context=runtime.context, start_parameter_services=False)
+        self.waiter = make_waiter(self.node)
+
+    def until(self, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, "the awaited message did not come"
+            self.waiter.wait(0.05)
+
+    def call(self, kind: type, name: str, request: object) -> object:
+        client = self.waiter.client(kind, name)
+        self.until(client.service_is_ready)
+        future = client.call_async(request)
+        self.until(future.done)
+        return future.result()
+
+
+def step(robot: TopicRobot, observation: Observation, offset: float = 0.0) -> Observation:
+    robot.send(Command(observation.stamp, robot.joint_names, observation.joint_target + offset))
+    return robot.receive()
+
+
+def test_every_observation_answers_one_command(simulator: Callable, connect: Callable) -> None:
+    simulator()
+    robot = connect()
+    observation = robot.reset(Episode(3, (0.3, -0.2, 1.2)))
+    np.testing.assert_array_equal(observation.position, load_robot("inmoov").rest)
+    np.testing.assert_array_equal(observation.target_position, [0.3, -0.2, 1.2])
+    first = observation.stamp
+    for k in range(1, 50):
+        observation = step(robot, observation, -0.01)
+        assert observation.stamp == first + k * PERIOD
+    assert robot.reset(Episode()).stamp == first + 51 * PERIOD
+
+
+def test_both_sides_compute_the_same_target(simulator: Callable, connect: Callable, runtime: Runtime) -> None:
+    simulator(publish_joint_target=True)
+    bystander, heard = Bystander(runtime), {}
+    bystander.waiter.subscribe(JointState, "/env_0/joint_target",
+                               lambda message: heard.update({messages.stamp_ns(message): list(message.position)}))
+    robot = connect()
+    observation = robot.reset(Episode())
+    bystander.until(lambda: bystander.node.count_publishers("/env_0/joint_target") > 0)
+    generator = np.random.default_rng(0)
+    for _ in range(30):
+        observation = step(robot, observation, generator.normal(0.0, 0.05, 5))
+        bystander.until(lambda: observation.stamp in heard)
+        assert heard[observation.stamp] == observation.joint_target.tolist()
+
+
+def test_a_second_client_is_refused_with_the_reason(simulator: Callable, connect: Callable) -> None:
+    simulator()
+    connect().reset(Episode())
+    with pytest.raises(RobotTimeout, match="/env_0: could not reset through /env_0/reset: 2 publishers on /env_0/joint_command"):
+        connect(Patience(start_timeout_s=2.0, repeat_after_s=0.2)).reset(Episode())
+
+
+def test_a_foreign_command_interrupts_the_episode_and_a_reset_goes_on(
+        simulator: Callable, connect: Callable, runtime: Runtime) -> None:
+    simulator()
+    robot, bystander = connect(), Bystander(runtime)
+    observation = robot.reset(Episode())
+    seen: list[int] = []
+    bystander.waiter.subscribe(JointState, "/env_0/joint_states", lambda message: seen.append(messages.stamp_ns(message)))
+    publisher = bystander.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
+    bystander.until(lambda: publisher.get_subscription_count() > 0)
+    # Its command is executed, and so is the next one on top of it: now our own answer can only be passed by.
+    for stamp in (observation.stamp, observation.stamp + PERIOD):
+        message = messages.command_message(Command(stamp, robot.joint_names, observation.position))
+        bystander.until(lambda message=message, stamp=stamp: (publisher.publish(message), stamp + PERIOD in seen)[1])
+    robot.send(Command(observation.stamp, robot.joint_names, observation.position))
+    with pytest.raises(RobotInterrupted, match="/env_0 sent .* ahead of the awaited answer: was it reset, restarted or commanded"):
+        robot.receive()
+    bystander.node.destroy_node()
+    observation = robot.reset(Episode())
+    assert step(robot, observation).stamp == observation.stamp + PERIOD
+
+
+@pytest.mark.bad_input
+def test_a_refused_command_says_why_and_moves_nothing(simulator: Callable, connect: Callable, runtime: Runtime) -> None:
+    simulator()
+    robot, bystander = connect(), Bystander(runtime)
+    observation = robot.reset(Episode())
+    reasons: list[str] = []
+    bystander.waiter.subscribe(String, "/env_0/command_rejected", lambda message: reasons.append(message.data))
+    publisher = bystander.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
+    hello = messages.command_message(Command(1, ("nobody",), np.zeros(1)))
+    bystander.until(lambda: (publisher.publish(hello), bool(reasons))[1])  # from here on nothing is lost
+
+    def refused(names: list[str], position: list[float], stamp: int = observation.stamp) -> str:
+        reasons.clear()
+        publisher.publish(messages.command_message(Command(stamp, tuple(names), np.array(position))))
+        bystander.until(lambda: any(reason.startswith(f"{stamp}: ") for reason in reasons))
+        return reasons[-1]
+
+    assert "unknown joint 'r_elbow_joint' (did you mean r_elbow_flex_joint?)" in refused(["r_elbow_joint"], [0.0])
+    assert "unknown joint 'r_index3_joint'" in refused(["r_index3_joint"], [0.0])
+    assert "is nan; send finite numbers, rad" in refused([robot.joint_names[0]], [float("nan")])
+    assert "is named twice" in refused([robot.joint_names[0]] * 2, [0.0, 0.0])
+    assert "2 joint names but 1 positions" in refused(list(robot.joint_names[:2]), [0.0])
+    assert refused([robot.joint_names[0]], [0.0], observation.stamp + PERIOD).startswith(f"{observation.stamp + PERIOD}: the command answers")
+    bystander.node.destroy_node()
+    assert step(robot, observation).stamp == observation.stamp + PERIOD
+    with pytest.raises(CommandRejected, match="unknown joint 'nose'"):
+        robot.send(Command(observation.stamp + PERIOD, ("nose",), np.zeros(1)))
+    with pytest.raises(CommandRejected, match="the command answers observation 5"):
+        robot.send(Command(5, robot.joint_names, np.zeros(5)))
+
+
+def test_an_emergency_stop_stops_until_enable(simulator: Callable, connect: Callable, runtime: Runtime) -> None:
+    simulator()
+    robot, operator = connect(), Bystander(runtime)
+    observation = robot.reset(Episode())
+    enabled: list[bool] = []
+    operator.waiter.subscribe(Bool, "/env_0/motion_enabled", lambda message: enabled.append(message.data), contract.LATCHED)
+    stop = operator.node.create_publisher(Bool, "/env_0/emergency_stop", contract.RELIABLE)
+    operator.until(lambda: enabled == [True] and stop.get_subscription_count() > 0)
+    stop.publish(Bool(data=True))
+    operator.until(lambda: enabled == [True, False])
+    robot.send(Command(observation.stamp, robot.joint_names, observation.position))
+    with pytest.raises(RobotInterrupted, match=r"refused the command: motion is stopped \(emergency stop\)"):
+        robot.receive()
+    assert not operator.call(Trigger, "/env_0/reset", Trigger.Request()).success
+    stop.publish(Bool(data=False))  # does nothing
+    assert "emergency stop" in operator.call(Trigger, "/env_0/reset", Trigger.Request()).message
+    assert operator.call(SetBool, "/env_0/enable", SetBool.Request(data=True)).success
+    observation = robot.reset(Episode())
+    assert step(robot, observation).stamp == observation.stamp + PERIOD
+
+
+def test_a_robot_that_is_not_there_is_named(connect: Callable) -> None:
+    with pytest.raises(RobotTimeout) as error:
+        connect(Patience(start_timeout_s=0.5)).reset(Episode())
+    assert str(error.value) == (
+        "/env_0: nobody serves /env_0/joint_states, /env_0/target_pose, /env_0/joint_command, /env_0/reset within 0.5 s; "
+        "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID?")
+
+
+def test_a_missing_stream_is_named(simulator: Callable, connect: Callable) -> None:
+    simulator(cameras="[external]")
+    with pytest.raises(RobotTimeout, match="nobody serves /env_0/srl_state within 2 s"):
+        connect(Patience(start_timeout_s=2.0), encoder_id="some-encoder").reset(Episode())
+
+
+def test_another_control_rate_is_noticed(simulator: Callable, connect: Callable) -> None:
+    simulator(control_hz=40.0)
+    robot = connect(Patience(start_timeout_s=20.0, answer_timeout_s=3.0, repeat_after_s=0.1))
+    observation = robot.reset(Episode())
+    robot.send(Command(observation.stamp, robot.joint_names, observation.position))
+    with pytest.raises(RobotError, match="/env_0 runs at another control rate than the 20 Hz expected here"):
+        robot.receive()
+
+
+def test_a_stop_ends_a_wait_at_once(connect: Callable, runtime: Runtime) -> None:
+    robot = connect(Patience(start_timeout_s=60.0))
+    begin = time.monotonic()
+    threading.Timer(0.2, runtime.request_stop).start()
+    with pytest.raises(StopRequested):
+        robot.reset(Episode())
+    assert time.monotonic() - begin < 10.0  # far below the 60 s that it would wait
+
+
+@pytest.mark.parametrize("waiter", ["direct", "executor"])
+def test_both_ways_to_wait_do_the_same(waiter: str, simulator: Callable, connect: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RL_TRAINER_WAITER", waiter)
+    simulator()
+    robot = connect()
+    observation = robot.reset(Episode(0, (0.3, -0.2, 1.2)))
+    for _ in range(20):
+        observation = step(robot, observation, -0.02)
+    from robot_sim_ros.pybullet_robot import make_robot
+
+    direct = make_robot()
+    expected = direct.reset(Episode(0, (0.3, -0.2, 1.2)))
+    for _ in range(20):
+        direct.send(Command(expected.stamp, direct.joint_names, expected.joint_target - 0.02))
+        expected = direct.receive()
+    assert observation.position.tobytes() == expected.position.tobytes()
+    assert observation.effort.tobytes() == expected.effort.tobytes()
