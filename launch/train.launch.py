@@ -17,7 +17,7 @@ from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.logging import get_logger
 from launch_ros.actions import Node
 
-from rl_trainer_ros.bringup import Process, after_death, exit_text, ros_arguments, system
+from rl_trainer_ros.bringup import Next, Process, after_death, exit_text, ros_arguments, system
 from rl_trainer_ros.launch_arguments import arguments
 
 # What launch itself, launch_ros and `ros2 launch` keep among the launch configurations.
@@ -27,11 +27,9 @@ NOT_OURS = {"launch-prefix", "launch-prefix-filter", "emulate_tty", "sigterm_tim
 
 def generate_launch_description() -> LaunchDescription:
     """Declare every argument, then start the processes that their values ask for."""
-    declared = []
-    for argument in arguments():
-        choices = [*argument.choices, argument.default] if argument.choices else None
-        declared.append(DeclareLaunchArgument(
-            argument.name, default_value=argument.default, description=argument.description, choices=choices))
+    declared = [
+        DeclareLaunchArgument(argument.name, default_value=argument.default, description=argument.description)
+        for argument in arguments()]
     return LaunchDescription([*declared, OpaqueFunction(function=start_all)])
 
 
@@ -65,6 +63,8 @@ def died(process: Process, environment: dict[str, str], restarts: int, event: Pr
     """Start a process again that died before its time, as often as its max_restarts says."""
     if context.is_shutdown:
         return []
-    again, line = after_death(process, event.returncode, restarts)
+    what_next, line = after_death(process, event.returncode, restarts)
+    if what_next is Next.END:
+        raise RuntimeError(line)
     get_logger("rl_trainer_ros").error(line)
-    return start(process, environment, restarts + 1) if again else []
+    return start(process, environment, restarts + 1) if what_next is Next.RESTART else []

@@ -68,4 +68,6 @@ def _linear(start: float, end_share: float = 0.1) -> Callable[[float], float]:
 
 
 SCHEDULE = "learning_rate_schedule"
-SCHEDULES: Mapping[str, Callable[[float], Callable[[float], float]]] = MappingProxyType({"constant": _constant, "linear": _linear})
+SCHEDULES: Mapping[str, Callable[[float], Callable[[float], float]]] = MappingProxyType(
+    {"constant": _constant, "linear": _linear}
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import os
 import signal
@@ -12,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from rl_trainer_ros.launch_arguments import TRAINER, BringupConfig, BringupError, Values, resolve_values
+from rl_trainer_ros.launch_arguments import TRAINER, BringupConfig, Values, resolve_values
+from rl_trainer_ros.launch_arguments import BringupError as BringupError
 from rl_trainer_ros.launch_arguments import help_text as help_text
 from rl_trainer_ros.trainer_config import GROUND_TRUTH
 
@@ -21,6 +23,14 @@ SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer b
 BAD_SETTINGS = 2  # exit code of a node that cannot work as it was told; starting it again would not help
 DISCOVERY_VARIABLES = (
     "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS", "ROS_DISCOVERY_SERVER")
+
+
+class Next(enum.Enum):
+    """What to do about a process that has died."""
+
+    RESTART = enum.auto()
+    STAY_DOWN = enum.auto()
+    END = enum.auto()
 
 
 @dataclass(frozen=True)
@@ -94,14 +104,15 @@ def ros_arguments(process: Process) -> list[str]:
     return words
 
 
-def after_death(process: Process, returncode: int, restarts: int) -> tuple[bool, str]:
-    """Whether a process that has died after so many restarts is started again, and the line that says so."""
+def after_death(process: Process, returncode: int, restarts: int) -> tuple[Next, str]:
+    """What comes after the death of a process that was started again so often before, and the line that says so."""
     died, most = f"{process.name} {exit_text(returncode)}", process.max_restarts
     if returncode == BAD_SETTINGS:
-        return False, f"{died}: its settings are wrong, so it stays down; the {TRAINER} ends with its own error"
+        return Next.END, f"{died}: it cannot work as it was told, so the system ends"
     if restarts < most:
-        return True, f"{died}; started again ({restarts + 1} of {most})"
-    return False, f"{died} and stays down: max_restarts:={most} is used up; the {TRAINER} ends with its own error"
+        return Next.RESTART, f"{died}; started again ({restarts + 1} of {most})"
+    return Next.STAY_DOWN, (f"{died} and stays down: max_restarts:={most} is used up; "
+                            f"the {TRAINER} ends with its own error")
 
 
 def exit_text(returncode: int) -> str:

@@ -51,8 +51,11 @@ class EvaluateOptions:
     model: str = option("final", "which of the run's models", choices=("final", "best"))
     episodes: int = option(500, "unseen targets", minimum=1, maximum=1_000_000)
     hold: bool = option(False, "go on after success, and tell whether the hand stays within reach for 5 steps")
-    transport: str = option("in_process", "in_process: simulated here; topics: on the robot that serves `namespace`",
-                            choices=("in_process", "topics"))
+    transport: str = option(
+        "in_process",
+        "in_process: simulated here; topics: on the robot that serves `namespace`",
+        choices=("in_process", "topics"),
+    )
     namespace: str = option("/env_0", "the robot's namespace, over topics")
     log_dir: str = option("runs", "where latest is looked for")
 
@@ -61,7 +64,9 @@ class EvaluateOptions:
 class TrainSrlOptions:
     """Arguments of `rl_trainer train_srl`."""
 
-    srl_model: str = option("autoencoder", "what to train; see config/srl/", choices=("autoencoder", "supervised", "random"))
+    srl_model: str = option(
+        "autoencoder", "what to train; see config/srl/", choices=("autoencoder", "supervised", "random")
+    )
     robot: str = option("inmoov", "robot to take images of")
     images: int = option(10_000, "images to record in the simulator", minimum=100, maximum=1_000_000)
     seed: int = option(0, "seed of recording and training", minimum=0, maximum=2**31 - 1)
@@ -100,8 +105,11 @@ def help_text(command: str | None = None) -> str:
     """What `--help` prints."""
     if command is None:
         lines = [f"  {name:<12}{text}" for name, (_, text, _) in COMMANDS.items()]
-        return "usage: rl_trainer COMMAND [name:=value ...]\n\ncommands:\n" + "\n".join(lines) + \
-            "\n\n`rl_trainer COMMAND --help` lists a command's settings."
+        return (
+            "usage: rl_trainer COMMAND [name:=value ...]\n\ncommands:\n"
+            + "\n".join(lines)
+            + "\n\n`rl_trainer COMMAND --help` lists a command's settings."
+        )
     _, text, options = COMMANDS[command]
     if options is None:
         from rl_trainer_ros import bringup

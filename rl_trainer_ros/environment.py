@@ -30,11 +30,14 @@ class RobotEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
     def __init__(self, robot: Robot, arm: Arm, task: Task, action: JointVelocityAction, observation: ObservationSpace):
         self.robot, self.arm, self.task = robot, arm, task
         self._action, self._observation = action, observation
-        self.action_space, self.observation_space = action.space, observation.space
+        self.action_space = action.space
+        self.observation_space = observation.space  # type: ignore[assignment]  # Box is not generic in all versions
         self._moment: Moment | None = None
         self._first_stamp = 0
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Start an episode. `options={"target": (x, y, z)}` (m, root frame) sets the target instead of drawing it."""
         super().reset(seed=seed)
         unknown = set(options or {}) - {"target"}
@@ -48,7 +51,10 @@ class RobotEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         self._moment = self._at(self.robot.reset(Episode(episode_seed, target)))
         self._first_stamp = self._moment.observation.stamp
         return self._observation.encode(self._moment), {
-            "elapsed_ns": 0, "distance": self._moment.distance, "target": target}
+            "elapsed_ns": 0,
+            "distance": self._moment.distance,
+            "target": target,
+        }
 
     def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Send one command and judge the observation that answers it."""
@@ -61,8 +67,12 @@ class RobotEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
             after = self._at(self.robot.receive())
         except RobotInterrupted as error:
             self._moment = None
-            info = {"interrupted": str(error), "distance": before.distance, "is_success": False,
-                    "elapsed_ns": now.stamp - self._first_stamp}
+            info = {
+                "interrupted": str(error),
+                "distance": before.distance,
+                "is_success": False,
+                "elapsed_ns": now.stamp - self._first_stamp,
+            }
             return self._observation.encode(before), 0.0, False, True, info
         self._moment = after
         outcome = self.task.step(before, after)

@@ -32,8 +32,13 @@ def evaluate_run(options: EvaluateOptions) -> int:
     print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
     environment = make_robot_env(**settings, transport=options.transport, namespace=options.namespace)
     try:
-        result = evaluate(lambda observation, _: policy.act(observation), environment, options.episodes, hold=options.hold,
-                          report=lambda done: _progress(done, options.episodes))
+        result = evaluate(
+            lambda observation, _: policy.act(observation),
+            environment,
+            options.episodes,
+            hold=options.hold,
+            report=lambda done: _progress(done, options.episodes),
+        )
     finally:
         environment.close()
     _finish(folder, model, result)
@@ -54,4 +59,9 @@ def _finish(folder: Path, model: Path, result: Evaluation) -> None:
 
 def _progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
-        print(f"\r  {done} of {total} episodes", end="" if done < total else "\r" + " " * 40 + "\r", file=sys.stderr, flush=True)
+        print(
+            f"\r  {done} of {total} episodes",
+            end="" if done < total else "\r" + " " * 40 + "\r",
+            file=sys.stderr,
+            flush=True,
+        )

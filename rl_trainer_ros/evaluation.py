@@ -30,7 +30,8 @@ class Evaluation:
 
     def line(self, training_s: float | None = None) -> str:
         """Return the one-line summary."""
-        text = f"reached {int(self.success.sum())} of {len(self.success)} unseen targets, mean final distance {self.distance.mean():.3f} m"
+        reached, distance = int(self.success.sum()), self.distance.mean()
+        text = f"reached {reached} of {len(self.success)} unseen targets, mean final distance {distance:.3f} m"
         return text + (f", {training_s:.0f} s of training" if training_s is not None else "")
 
     def table(self) -> str:
@@ -38,23 +39,37 @@ class Evaluation:
         n = len(self.success)
         rate = self.success.mean()
         low, high = wilson_interval(int(self.success.sum()), n)
-        rows = [("episodes", f"{n}"), ("success rate", f"{100 * rate:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})"),
-                ("mean final distance", f"{self.distance.mean():.4f} m (median {np.median(self.distance):.4f})"),
-                ("mean return", f"{self.episode_return.mean():.3f}"), ("mean steps", f"{self.steps.mean():.1f}")]
+        rows = [
+            ("episodes", f"{n}"),
+            ("success rate", f"{100 * rate:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})"),
+            ("mean final distance", f"{self.distance.mean():.4f} m (median {np.median(self.distance):.4f})"),
+            ("mean return", f"{self.episode_return.mean():.3f}"),
+            ("mean steps", f"{self.steps.mean():.1f}"),
+        ]
         if self.held is not None:
             rows.append((f"within reach for {HOLD_STEPS} steps", f"{100 * self.held.mean():.1f} %"))
         return "\n".join(f"  {name:<24}{value}" for name, value in rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
-        result = {"episodes": len(self.success), "success_rate": float(self.success.mean()),
-                  "mean_final_distance_m": float(self.distance.mean()), "mean_return": float(self.episode_return.mean()),
-                  "mean_steps": float(self.steps.mean())}
+        result = {
+            "episodes": len(self.success),
+            "success_rate": float(self.success.mean()),
+            "mean_final_distance_m": float(self.distance.mean()),
+            "mean_return": float(self.episode_return.mean()),
+            "mean_steps": float(self.steps.mean()),
+        }
         return result if self.held is None else {**result, "held_rate": float(self.held.mean())}
 
 
-def evaluate(act: Callable[[Any, RobotEnv], Any], environment: RobotEnv, episodes: int, seed: int = UNSEEN_SEED,
-             hold: bool = False, report: Callable[[int], None] = lambda done: None) -> Evaluation:
+def evaluate(
+    act: Callable[[Any, RobotEnv], Any],
+    environment: RobotEnv,
+    episodes: int,
+    seed: int = UNSEEN_SEED,
+    hold: bool = False,
+    report: Callable[[int], None] = lambda done: None,
+) -> Evaluation:
     """Run `episodes` episodes of `act(observation, environment) -> action`.
 
     `hold`: the environment does not end at success; success is then having been within reach at any step, and `held`

@@ -27,11 +27,15 @@ class BringupError(ConfigError):
 class BringupConfig:
     """What is started beside the trainer, and how."""
 
-    robot_source: str = option("sim", "who serves the robots: the simulator, the driver on a mock board, or others",
-                               choices=("sim", "mock", "external"))
+    robot_source: str = option(
+        "sim",
+        "who serves the robots: the simulator, the driver on a mock board, or others",
+        choices=("sim", "mock", "external"),
+    )
     num_envs: int = option(1, "robots, in the namespaces /env_0, /env_1, ...", minimum=1, maximum=1000)
-    max_restarts: int = option(3, "how often each simulator, driver or SRL node is started again when it dies",
-                               minimum=0, maximum=1_000_000)
+    max_restarts: int = option(
+        3, "how often each simulator, driver or SRL node is started again when it dies", minimum=0, maximum=1_000_000
+    )
     remote: bool = option(False, "find other machines of the ROS domain too; false: this machine alone")
     domain_id: int | None = option(None, "ROS domain; empty: as in the environment", minimum=0, maximum=232)
     params_file: str = option("", "ROS parameter file of the trainer; empty: this package's config/trainer.yaml")
@@ -44,7 +48,6 @@ class Argument:
     name: str
     default: str
     description: str
-    choices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -61,22 +64,17 @@ class Values:
 def arguments() -> tuple[Argument, ...]:
     """Every launch argument: the trainer's settings first, then what is about its surroundings."""
     rows = []
-    for cls in (TrainerConfig, BringupConfig):
-        for field in dataclasses.fields(cls):
-            default, description = _default_text(field), field.metadata["description"]
-            if cls is TrainerConfig:
-                description, default = f"{description}; else params_file's, else {default or 'empty'}", ""
-            rows.append(Argument(field.name, default, description, tuple(field.metadata["choices"] or ())))
+    for field in dataclasses.fields(TrainerConfig):
+        fallback = f"; else params_file's, else {_default_text(field) or 'empty'}"
+        rows.append(Argument(field.name, "", _description(field) + fallback))
+    rows += [Argument(field.name, _default_text(field), _description(field)) for field in dataclasses.fields(BringupConfig)]
     return tuple(rows)
 
 
 def help_text() -> str:
     """One line for each launch argument: name, default, meaning and, where they are few, the allowed values."""
-    lines = []
-    for field in (*dataclasses.fields(TrainerConfig), *dataclasses.fields(BringupConfig)):
-        choices = f" ({' | '.join(field.metadata['choices'])})" if field.metadata["choices"] else ""
-        lines.append(f"  {f'{field.name}:={_default_text(field)}':<28}{field.metadata['description']}{choices}")
-    return "\n".join(lines)
+    fields = (*dataclasses.fields(TrainerConfig), *dataclasses.fields(BringupConfig))
+    return "\n".join(f"  {f'{field.name}:={_default_text(field)}':<28}{_description(field)}" for field in fields)
 
 
 def resolve_values(given: Mapping[str, str]) -> Values:
@@ -86,8 +84,10 @@ def resolve_values(given: Mapping[str, str]) -> Values:
     for name in given:
         if name not in known:
             raise BringupError(unknown_name("launch argument", name, known))
-    typed = {cls: {name: _typed(hint, given[name]) for name, hint in named.items() if name in given}
-             for cls, named in hints.items()}
+    typed = {
+        cls: {name: _typed(hint, given[name]) for name, hint in named.items() if name in given}
+        for cls, named in hints.items()
+    }
     try:
         bringup = from_mapping(BringupConfig, typed[BringupConfig], "launch argument")
         params_file = resolve(bringup.params_file or share_directory() / "config" / "trainer.yaml")
@@ -97,6 +97,7 @@ def resolve_values(given: Mapping[str, str]) -> Values:
         if "namespaces" not in told and ("namespaces" not in in_file or "num_envs" in given):
             told["namespaces"] = [f"/env_{i}" for i in range(bringup.num_envs)]
         trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
+        _check_namespaces(trainer.namespaces)
     except (ValueError, OSError) as error:
         raise BringupError(str(error)) from None
     return Values(bringup, trainer, params_file, {name: getattr(trainer, name) for name in told})
@@ -115,6 +116,11 @@ def trainer_parameters(params_file: Path) -> dict[str, Any]:
     return found
 
 
+def _check_namespaces(names: tuple[str, ...]) -> None:
+    if not names or len(set(names)) < len(names) or not all(name.startswith("/") for name in names):
+        raise ConfigError(f"namespaces is [{', '.join(names)}]; expected one or more, each once and starting with /")
+
+
 def _typed(hint: Any, text: str) -> Any:
     """Text as YAML reads it, 1e-3 as the number it is; what cannot be read stays text, to be refused."""
     kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
@@ -124,6 +130,11 @@ def _typed(hint: Any, text: str) -> Any:
         return float(text) if float in kinds else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError):
         return text
+
+
+def _description(field: dataclasses.Field[Any]) -> str:
+    choices = field.metadata["choices"]
+    return field.metadata["description"] + (f" ({' | '.join(choices)})" if choices else "")
 
 
 def _default_text(field: dataclasses.Field[Any]) -> str:

@@ -20,9 +20,19 @@ CAMERA = "external"
 TRANSPORTS = ("in_process", "topics")
 
 
-def make_robot_env(task: str = "reach", robot: str = "inmoov", *, transport: str = "in_process", namespace: str = "/env_0",
-                   control_hz: float = 20.0, srl_folder: str | None = None, simulation: dict[str, Any] | None = None,
-                   runtime: Any = None, patience: Any = None, **task_settings: Any) -> RobotEnv:
+def make_robot_env(
+    task: str = "reach",
+    robot: str = "inmoov",
+    *,
+    transport: str = "in_process",
+    namespace: str = "/env_0",
+    control_hz: float = 20.0,
+    srl_folder: str | None = None,
+    simulation: dict[str, Any] | None = None,
+    runtime: Any = None,
+    patience: Any = None,
+    **task_settings: Any,
+) -> RobotEnv:
     """Return an environment without a time limit; `gymnasium.make` and `training` add theirs.
 
     `transport`: "in_process" simulates here; "topics" uses whoever serves the robot contract in `namespace`.
@@ -56,11 +66,23 @@ def make_robot_env(task: str = "reach", robot: str = "inmoov", *, transport: str
     return RobotEnv(the_robot, arm, the_task, JointVelocityAction(arm, period_s), observation)
 
 
-def _topic_robot(runtime: Any, description: RobotDescription, namespace: str, period_ns: int, patience: Any,
-                 encoder: doors.Encoder | None) -> Robot:
+def _topic_robot(
+    runtime: Any,
+    description: RobotDescription,
+    namespace: str,
+    period_ns: int,
+    patience: Any,
+    encoder: doors.Encoder | None,
+) -> Robot:
     """The only way from here to ROS: imported when topics are asked for."""
     from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
 
     kind = TopicRobot if runtime is not None else OwnedTopicRobot
-    return kind(runtime, description, namespace, period_ns=period_ns, patience=patience,
-                encoder_id=encoder.id if encoder else None)
+    return kind(
+        runtime,
+        description,
+        namespace,
+        period_ns=period_ns,
+        patience=patience,
+        encoder_id=encoder.id if encoder else None,
+    )

@@ -81,25 +81,38 @@ def load(folder: Path) -> Policy:
         epsilon = float(statistics["epsilon"])
         kind = algorithm_class(about["algo"])
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{folder} is damaged or not a model of rl_trainer_ros: {ABOUT} or {STATISTICS}: {error!r}") from None
+        raise ModelError(
+            f"{folder} is damaged or not a model of rl_trainer_ros: {ABOUT} or {STATISTICS}: {error!r}"
+        ) from None
     if not zipfile.is_zipfile(folder / MODEL):
-        raise ModelError(f"{folder / MODEL} is no model file (not a zip archive); it may be truncated. Use another checkpoint")
+        raise ModelError(
+            f"{folder / MODEL} is no model file (not a zip archive); it may be truncated. Use another checkpoint"
+        )
     try:
         algorithm = kind.load(folder / MODEL, device="cpu")
     except Exception as error:  # the library raises whatever its parts do
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ModelError(f"{folder / MODEL} cannot be loaded as {about['algo']}: {reason}") from None
     if algorithm.observation_space.shape != mean.shape:
-        raise ModelError(f"{folder}: the model observes {algorithm.observation_space.shape} but its statistics have "
-                         f"{mean.shape}; the files are of different runs")
+        raise ModelError(
+            f"{folder}: the model observes {algorithm.observation_space.shape} but its statistics have "
+            f"{mean.shape}; the files are of different runs"
+        )
     return Policy(algorithm, mean, variance, epsilon, about)
 
 
 def statistics_to_dict(statistics: Any) -> dict[str, Any]:
     """Return a VecNormalize's statistics as plain numbers; JSON keeps float64 exactly."""
     rms, returns = statistics.obs_rms, statistics.ret_rms
-    return {"mean": rms.mean.tolist(), "variance": rms.var.tolist(), "count": float(rms.count), "epsilon": statistics.epsilon,
-            "return_mean": float(returns.mean), "return_variance": float(returns.var), "return_count": float(returns.count)}
+    return {
+        "mean": rms.mean.tolist(),
+        "variance": rms.var.tolist(),
+        "count": float(rms.count),
+        "epsilon": statistics.epsilon,
+        "return_mean": float(returns.mean),
+        "return_variance": float(returns.var),
+        "return_count": float(returns.count),
+    }
 
 
 def _point(link: Path, folder: Path) -> None:

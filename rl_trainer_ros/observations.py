@@ -51,8 +51,14 @@ class GroundTruth:
     def encode(self, moment: Moment) -> NDArray[np.float32]:
         """See ObservationSpace."""
         observation, way = moment.observation, moment.to_target
-        values = np.concatenate((observation.position[self._indices], observation.velocity[self._indices], way,
-                                 way / (moment.distance + self._NEAR_M)))
+        values = np.concatenate(
+            (
+                observation.position[self._indices],
+                observation.velocity[self._indices],
+                way,
+                way / (moment.distance + self._NEAR_M),
+            )
+        )
         return np.clip(values, self.space.low, self.space.high).astype(np.float32)
 
 
@@ -69,7 +75,9 @@ class SrlState:
         observation, state = moment.observation, moment.observation.srl_state
         if state is None or len(state) != self._state_dim:
             found = "none" if state is None else f"{len(state)} numbers"
-            raise RobotError(f"expected an encoded state of {self._state_dim} numbers, got {found}; "
-                             "is the SRL node's model the one that the environment was made with?")
+            raise RobotError(
+                f"expected an encoded state of {self._state_dim} numbers, got {found}; "
+                "is the SRL node's model the one that the environment was made with?"
+            )
         values = np.concatenate((observation.position[self._indices], observation.velocity[self._indices], state))
         return np.clip(values, self.space.low, self.space.high).astype(np.float32)

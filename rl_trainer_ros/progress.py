@@ -16,8 +16,15 @@ _MIN_EPISODES = 20  # before the mean return of a window means anything
 class ProgressCallback(BaseCallback):
     """Reports progress, stops on request, and saves the best model after the rollout in which it was seen."""
 
-    def __init__(self, total_steps: int, interval_s: float, window: int, should_stop: Callable[[], bool],
-                 save: Callable[[str], None], report: Callable[[str], None]):
+    def __init__(
+        self,
+        total_steps: int,
+        interval_s: float,
+        window: int,
+        should_stop: Callable[[], bool],
+        save: Callable[[str], None],
+        report: Callable[[str], None],
+    ):
         super().__init__()
         self._total, self._interval_s, self._window = total_steps, interval_s, window
         self._should_stop, self._save, self._report = should_stop, save, report
@@ -45,7 +52,10 @@ class ProgressCallback(BaseCallback):
                 self._report(f"episode cut: {info['interrupted']}")
             if "episode" in info:
                 episode = info["episode"]
-                self._episodes = [*self._episodes[1 - self._window:], (episode["r"], info["is_success"], info["distance"])]
+                self._episodes = [
+                    *self._episodes[1 - self._window :],
+                    (episode["r"], info["is_success"], info["distance"]),
+                ]
         if self._bar is not None:
             self._bar.update(self.num_timesteps - self._begin_steps - self._bar.n)
         if time.monotonic() - self._last >= self._interval_s:
@@ -71,8 +81,10 @@ class ProgressCallback(BaseCallback):
         line = f"{self.num_timesteps:>9,} of {self._total:,} steps  {rate:6.0f}/s"
         if self._episodes:
             returns, successes, distances = np.array(self._episodes, dtype=np.float64).T
-            line += (f"  return {returns.mean():7.2f}  success {100 * successes.mean():3.0f} %"
-                     f"  final distance {distances.mean():.3f} m")
+            line += (
+                f"  return {returns.mean():7.2f}  success {100 * successes.mean():3.0f} %"
+                f"  final distance {distances.mean():.3f} m"
+            )
         line += f"  left {int(left_s) // 60}:{int(left_s) % 60:02d}"
         if self._bar is not None:
             self._bar.write(line)

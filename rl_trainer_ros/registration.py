@@ -13,5 +13,9 @@ def register() -> None:
     """Register `rl_trainer_ros/<Robot><Task>-v0` for every task and shipped robot."""
     for robot, label in ROBOT_LABELS.items():
         for task, kind in TASKS.items():
-            gymnasium.register(f"rl_trainer_ros/{label}{task.title()}-v0", entry_point="rl_trainer_ros.make_env:make_robot_env",
-                               max_episode_steps=kind.max_episode_steps, kwargs={"task": task, "robot": robot})
+            gymnasium.register(
+                f"rl_trainer_ros/{label}{task.title()}-v0",
+                entry_point="rl_trainer_ros.make_env:make_robot_env",
+                max_episode_steps=kind.max_episode_steps,
+                kwargs={"task": task, "robot": robot},
+            )

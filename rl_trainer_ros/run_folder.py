@@ -32,7 +32,10 @@ def create(config: TrainerConfig, hyperparameters: dict[str, Any]) -> Path:
             continue
     folder = parent / name
     settings = {**dataclasses.asdict(config), "namespaces": list(config.namespaces)}
-    write_text(folder / "config.yaml", yaml.safe_dump({"trainer": settings, "hyperparameters": hyperparameters}, sort_keys=False))
+    write_text(
+        folder / "config.yaml",
+        yaml.safe_dump({"trainer": settings, "hyperparameters": hyperparameters}, sort_keys=False),
+    )
     write_text(folder / "versions.txt", "".join(f"{name} {version}\n" for name, version in versions().items()))
     return folder
 
@@ -59,7 +62,11 @@ def find(run: str, log_dir: str = "runs") -> Path:
 
 def versions() -> dict[str, str]:
     """Return the versions that a run's numbers depend on."""
-    found = {"python": platform.python_version(), "machine": platform.machine(), "ros_distro": os.environ.get("ROS_DISTRO", "")}
+    found = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "ros_distro": os.environ.get("ROS_DISTRO", ""),
+    }
     for name in _VERSIONS_OF:
         try:
             found[name] = metadata.version(name)

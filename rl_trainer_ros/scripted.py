@@ -31,8 +31,10 @@ class ScriptedReach:
         arm = self._arm
         middle = (arm.lower + arm.upper) / 2
         margin = 0.02
-        candidates = [arm.chain.inverse(target, q0, arm.lower + margin, arm.upper - margin)
-                      for q0 in (start, (start + middle) / 2, middle)]
+        candidates = [
+            arm.chain.inverse(target, q0, arm.lower + margin, arm.upper - margin)
+            for q0 in (start, (start + middle) / 2, middle)
+        ]
 
         def cost(q: NDArray[np.float64]) -> float:
             missed = float(np.linalg.norm(arm.chain.position(q) - target))

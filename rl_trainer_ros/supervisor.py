@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from rl_trainer_ros.bringup import Process, System, after_death, exit_code, exit_text, ros_arguments
+from rl_trainer_ros.bringup import Next, Process, System, after_death, exit_code, exit_text, ros_arguments
 
 TERM_TIMEOUT_S = 10.0  # from SIGTERM, for a process that did not leave when first asked, to SIGKILL
 GIVE_UP_TIMEOUT_S = 120.0  # for the trainer to find out by itself that a process it needs stays down
@@ -59,7 +59,8 @@ class _Supervisor:
         self.selector = selectors.DefaultSelector()
         self.selector.register(wakeup, selectors.EVENT_READ)
         self.children: dict[str, _Child] = {}
-        self.stopping: int | None = None  # the signal that asked us to stop, or 0 when the trainer has left
+        self.stopping: int | None = None  # the signal that is to end the trainer, or 0 when it has left by itself
+        self.failure = 0  # exit code of a process that ended the system instead of the trainer
 
     def run(self) -> int:
         try:
@@ -71,7 +72,7 @@ class _Supervisor:
             self.stop([child for child in self.children.values() if not child.ended])
             if trainer.popen.returncode:
                 say(f"{trainer.process.name} {exit_text(trainer.popen.returncode)}")
-            return exit_code(trainer.popen.returncode)
+            return self.failure or exit_code(trainer.popen.returncode)
         finally:
             for child in self.children.values():
                 if not child.ended:  # only after an error of our own
@@ -155,10 +156,12 @@ class _Supervisor:
             pass
         if child.process.ends_system or self.stopping is not None:
             return
-        again, line = after_death(child.process, child.popen.returncode, child.restarts)
+        what_next, line = after_death(child.process, child.popen.returncode, child.restarts)
         say(line)
-        if again:
+        if what_next is Next.RESTART:
             self.start(child.process, child.restarts + 1)
+        elif what_next is Next.END:
+            self.stopping, self.failure = signal.SIGTERM, child.popen.returncode
 
     def read(self, child: _Child) -> bool:
         """Pass on a child's full lines, at the end of its output the rest as well; whether there may be more."""

@@ -20,8 +20,11 @@ class TrainerConfig:
     srl_model: str = option(GROUND_TRUTH, "what tells the policy where the target is", choices=SRL_MODELS)
     srl_folder: str = option("", "folder of the trained encoder; empty: <log_dir>/srl/<srl_model>")
     algo: str = option("ppo", "learning algorithm")
-    transport: str = option("topics", "topics: robots behind ROS 2; in_process: simulate in the trainer itself",
-                            choices=("topics", "in_process"))
+    transport: str = option(
+        "topics",
+        "topics: robots behind ROS 2; in_process: simulate in the trainer itself",
+        choices=("topics", "in_process"),
+    )
     namespaces: tuple[str, ...] = option(("/env_0",), "robots to train on, one per namespace")
     control_hz: float = option(20.0, "commands per second; the robot's own", minimum=1.0, maximum=1000.0)
     num_timesteps: int = option(150_000, "environment steps to train for", minimum=1, maximum=10**12)
@@ -29,11 +32,13 @@ class TrainerConfig:
     log_dir: str = option("runs", "where run folders are made")
     log_interval_s: float = option(10.0, "time between two log lines", minimum=0.1, maximum=3600.0)
     best_window: int = option(100, "episodes whose mean return decides which model is best", minimum=1, maximum=100_000)
-    torch_threads: int = option(1, "threads of the learner; the same seed repeats bit for bit for the same number",
-                                minimum=1, maximum=256)
+    torch_threads: int = option(
+        1, "threads of the learner; the same seed repeats bit for bit for the same number", minimum=1, maximum=256
+    )
     start_timeout_s: float = option(60.0, "wait for a robot to appear and for a reset", minimum=0.1, maximum=3600.0)
-    answer_timeout_s: float = option(30.0, "wait for the answer to a command; covers a simulator's restart", minimum=0.1,
-                                     maximum=3600.0)
+    answer_timeout_s: float = option(
+        30.0, "wait for the answer to a command; covers a simulator's restart", minimum=0.1, maximum=3600.0
+    )
 
     def __post_init__(self) -> None:
         period_of(self.control_hz)

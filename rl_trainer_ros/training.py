@@ -38,8 +38,9 @@ class TrainingResult:
     error: RobotError | None = None
 
 
-def train(config: TrainerConfig, make_env: MakeEnv, should_stop: Callable[[], bool] = lambda: False,
-          report: Report = print) -> TrainingResult:
+def train(
+    config: TrainerConfig, make_env: MakeEnv, should_stop: Callable[[], bool] = lambda: False, report: Report = print
+) -> TrainingResult:
     """Train and save; a stop or a robot that fails for good saves too.
 
     `make_env(namespace)` returns the environment of one robot; it is closed here.
@@ -59,21 +60,39 @@ def train(config: TrainerConfig, make_env: MakeEnv, should_stop: Callable[[], bo
             environment.close()
 
 
-def _train(config: TrainerConfig, kind: Any, hyperparameters: dict[str, Any], environments: list[RobotEnv], folder: Path,
-           should_stop: Callable[[], bool], report: Report) -> TrainingResult:
+def _train(
+    config: TrainerConfig,
+    kind: Any,
+    hyperparameters: dict[str, Any],
+    environments: list[RobotEnv],
+    folder: Path,
+    should_stop: Callable[[], bool],
+    report: Report,
+) -> TrainingResult:
     set_random_seed(config.seed)
-    vec_env = DummyVecEnv([_timed(environment, folder / f"{i}" if i else folder) for i, environment in enumerate(environments)])
+    vec_env = DummyVecEnv(
+        [_timed(environment, folder / f"{i}" if i else folder) for i, environment in enumerate(environments)]
+    )
     vec_env.seed(config.seed)
     statistics = VecNormalize(vec_env, gamma=hyperparameters.get("gamma", 0.99))
-    algorithm = kind("MlpPolicy", statistics, seed=config.seed, device="cpu", **algorithms.constructor_arguments(hyperparameters))
+    algorithm = kind(
+        "MlpPolicy", statistics, seed=config.seed, device="cpu", **algorithms.constructor_arguments(hyperparameters)
+    )
     algorithm.set_logger(configure(str(folder), ["csv", "tensorboard"]))
-    about = {"task": config.task, "robot": config.robot, "srl_model": config.srl_model, "algo": config.algo,
-             "encoder": doors.load_encoder(config.encoder_folder).id if config.encoder_folder else None}
+    about = {
+        "task": config.task,
+        "robot": config.robot,
+        "srl_model": config.srl_model,
+        "algo": config.algo,
+        "encoder": doors.load_encoder(config.encoder_folder).id if config.encoder_folder else None,
+    }
 
     def save(link: str) -> None:
         model_files.save(folder, algorithm, statistics, about, link)
 
-    progress = ProgressCallback(config.num_timesteps, config.log_interval_s, config.best_window, should_stop, save, report)
+    progress = ProgressCallback(
+        config.num_timesteps, config.log_interval_s, config.best_window, should_stop, save, report
+    )
     ended, error = "finished", None
     begin = time.monotonic()
     try:
@@ -87,9 +106,15 @@ def _train(config: TrainerConfig, kind: Any, hyperparameters: dict[str, Any], en
     training_s = time.monotonic() - begin
     progress.close()
     save("final")
-    run_folder.write_json(folder / "result.json", {
-        "ended": ended, "error": str(error) if error else None, "num_timesteps": algorithm.num_timesteps,
-        "training_s": round(training_s, 1)})
+    run_folder.write_json(
+        folder / "result.json",
+        {
+            "ended": ended,
+            "error": str(error) if error else None,
+            "num_timesteps": algorithm.num_timesteps,
+            "training_s": round(training_s, 1),
+        },
+    )
     algorithm.logger.close()
     report(f"{ended} after {algorithm.num_timesteps:,} steps and {training_s:.0f} s; model saved in {folder / 'final'}")
     return TrainingResult(folder, algorithm.num_timesteps, training_s, ended, error)
@@ -104,8 +129,12 @@ def _timed(environment: RobotEnv, folder: Path) -> Callable[[], Monitor]:
 
 def env_settings(config: TrainerConfig) -> dict[str, Any]:
     """Return what `make_robot_env` needs of a run's configuration, but for the way to the robot."""
-    return {"task": config.task, "robot": config.robot, "control_hz": config.control_hz,
-            "srl_folder": config.encoder_folder or None}
+    return {
+        "task": config.task,
+        "robot": config.robot,
+        "control_hz": config.control_hz,
+        "srl_folder": config.encoder_folder or None,
+    }
 
 
 def in_process_env(config: TrainerConfig) -> RobotEnv:

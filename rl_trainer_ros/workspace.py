@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from rl_trainer_ros.arm import Arm
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.kinematics import rotation_rpy
+from robot_interface_ros.kinematics import Chain, rotation_rpy
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_model import RobotModel, Shape
 
@@ -85,11 +85,11 @@ class ReachWorkspace:
         return np.array(ends + middles)
 
 
-def _distal_chains(arm: Arm) -> list:  # type: ignore[type-arg]
+def _distal_chains(arm: Arm) -> list[Chain]:
     """Chains to the links of the outer half of the arm, whose joints are the first ones of the whole chain."""
     model = arm.description.model
     children = [model.joints[name].child for name in arm.names]
-    chains = [model.chain(child) for child in children[len(children) // 2:]]
+    chains = [model.chain(child) for child in children[len(children) // 2 :]]
     return [chain for chain in chains if chain.joint_names == arm.names[: len(chain.joint_names)]]
 
 

@@ -41,8 +41,9 @@ class MockRobot:
 
     def receive(self, timeout_s: float | None = None) -> Observation:
         """Return the present observation; efforts are unknown and reported as zero."""
-        return Observation(self._stamp, self._position, self._velocity, np.zeros_like(self._position), self._target,
-                           self._position)
+        return Observation(
+            self._stamp, self._position, self._velocity, np.zeros_like(self._position), self._target, self._position
+        )
 
     def close(self) -> None:
         """Nothing to release."""

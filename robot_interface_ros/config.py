@@ -19,11 +19,21 @@ class ConfigError(ValueError):
     """A configuration value that is unknown or not allowed; one line that lists what is."""
 
 
-def option(default: Any, description: str, *, minimum: float | None = None, maximum: float | None = None,
-           choices: Iterable[str] | None = None) -> Any:
+def option(
+    default: Any,
+    description: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: Iterable[str] | None = None,
+) -> Any:
     """A documented dataclass field; the same metadata checks values and describes node parameters."""
-    metadata = {"description": description, "minimum": minimum, "maximum": maximum,
-                "choices": tuple(choices) if choices is not None else None}
+    metadata = {
+        "description": description,
+        "minimum": minimum,
+        "maximum": maximum,
+        "choices": tuple(choices) if choices is not None else None,
+    }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -62,8 +72,14 @@ def from_mapping(cls: type[T], values: Mapping[str, Any] | None, where: str) -> 
             raise ConfigError(f"{where}: {unknown_name(name, value, meta['choices'])}")
         check_range(f"{where}: {name}", value, meta.get("minimum"), meta.get("maximum"))
         checked[name] = value
-    missing = [name for name, field in fields.items() if name not in checked and field.init
-               and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING]
+    missing = [
+        name
+        for name, field in fields.items()
+        if name not in checked
+        and field.init
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    ]
     if missing:
         raise ConfigError(f"{where}: missing setting(s) {', '.join(missing)}")
     return cls(**checked)
@@ -106,7 +122,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where} is {value!r}; expected a mapping")
         return {str(key): _convert(arguments[1], entry, f"{where}.{key}") for key, entry in value.items()}
-    if hint is Any or isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+    if hint is Any or (isinstance(value, hint) and not (hint is int and isinstance(value, bool))):
         return value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

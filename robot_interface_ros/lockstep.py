@@ -20,7 +20,9 @@ def period_of(control_hz: float) -> int:
     """Return the control period in integer nanoseconds; ValueError where there is none."""
     period_ns = round(1e9 / control_hz)
     if abs(period_ns * control_hz - 1e9) > 1e-3:
-        raise ValueError(f"control_hz is {control_hz:g}: its period is no whole number of nanoseconds; try 20, 25, 40 or 50")
+        raise ValueError(
+            f"control_hz is {control_hz:g}: its period is no whole number of nanoseconds; try 20, 25, 40 or 50"
+        )
     return period_ns
 
 
@@ -45,8 +47,10 @@ class LockstepRobot:
         """Advance one period, or not, and return what is to be published. Raises CommandRejected."""
         current = self.observation.stamp
         if command.stamp > current:
-            raise CommandRejected(f"the command answers observation {command.stamp}, newer than the current {current}; "
-                                  "was this robot restarted? Reset it and go on from the reset's stamp")
+            raise CommandRejected(
+                f"the command answers observation {command.stamp}, newer than the current {current}; "
+                "was this robot restarted? Reset it and go on from the reset's stamp"
+            )
         if command.stamp == current:
             self._robot.send(command)
             self.observation = self._robot.receive()
@@ -88,13 +92,17 @@ class Awaited:
         if ahead == 0:
             self.parts.setdefault(stream, message)
         elif ahead % self._period_ns:
-            raise RobotError(f"{self._robot} runs at another control rate than the {1e9 / self._period_ns:g} Hz expected here; "
-                             "give both the same control_hz")
+            raise RobotError(
+                f"{self._robot} runs at another control rate than the {1e9 / self._period_ns:g} Hz expected here; "
+                "give both the same control_hz"
+            )
         elif ahead < 0:
             self.oldest = stamp if self.oldest is None else min(self.oldest, stamp)
         else:
-            raise RobotInterrupted(f"{self._robot} sent {stream} {ahead * 1e-9:g} s ahead of the awaited answer: was it reset, "
-                                   "restarted or commanded by another?")
+            raise RobotInterrupted(
+                f"{self._robot} sent {stream} {ahead * 1e-9:g} s ahead of the awaited answer: was it reset, "
+                "restarted or commanded by another?"
+            )
 
     @property
     def missing(self) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,9 @@ class RobotConfig:
     rest: Mapping[str, float] = option({}, "joint -> rest position, rad; 0 clipped to the limits where not given")
     max_velocity: Mapping[str, float] = option({}, "joint -> rad/s where lower than the URDF's")
     max_acceleration: float = option(5.0, "rad/s^2, every joint", minimum=0.01, maximum=1000.0)
-    group_argument: str | None = option(None, "xacro argument that takes the articulated groups; None: the file has none")
+    group_argument: str | None = option(
+        None, "xacro argument that takes the articulated groups; None: the file has none"
+    )
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def robot_names() -> list[str]:
     return sorted(path.stem for path in (description.share_directory() / "config" / "robots").glob("*.yaml"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_robot(robot: str = "inmoov", groups: tuple[str, ...] | None = None) -> RobotDescription:
     """Load a shipped robot by name, or one's own by the path of its YAML file; `groups` replaces `articulated`."""
     path = Path(robot) if robot.endswith((".yaml", ".yml")) else None
@@ -77,12 +79,20 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str]) -> RobotDesc
     if config.end_effector not in model.links:
         raise ConfigError(f"robot {name}: end_effector: {unknown_name('link', config.end_effector, model.links)}")
     limits = model.limits()
-    velocity = np.array([min(config.max_velocity.get(joint, speed), speed)
-                         for joint, speed in zip(limits.names, limits.velocity)])
+    velocity = np.array(
+        [min(config.max_velocity.get(joint, speed), speed) for joint, speed in zip(limits.names, limits.velocity)]
+    )
     limits = JointLimits(limits.names, limits.lower, limits.upper, velocity, limits.effort)
     rest = np.array([config.rest.get(joint, 0.0) for joint in limits.names])
     for joint, value, low, high in zip(limits.names, rest, limits.lower, limits.upper):
         if joint in config.rest and not low <= value <= high:
             raise ConfigError(f"robot {name}: rest of {joint} is {value} rad; its limits are {low} to {high}")
-    return RobotDescription(name, config, urdf, model, limits, np.clip(rest, limits.lower, limits.upper),
-                            np.full(len(limits.names), config.max_acceleration))
+    return RobotDescription(
+        name,
+        config,
+        urdf,
+        model,
+        limits,
+        np.clip(rest, limits.lower, limits.upper),
+        np.full(len(limits.names), config.max_acceleration),
+    )

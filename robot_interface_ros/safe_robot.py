@@ -64,7 +64,9 @@ class SafeRobot:
 
     def _check_enabled(self) -> None:
         if self._why_stopped is not None:
-            raise CommandRejected(f"motion is stopped ({self._why_stopped}); call the enable service with true to go on")
+            raise CommandRejected(
+                f"motion is stopped ({self._why_stopped}); call the enable service with true to go on"
+            )
 
     def _with_target(self, observation: Observation) -> Observation:
         return dataclasses.replace(observation, joint_target=self._limiter.target)

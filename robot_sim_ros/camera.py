@@ -23,7 +23,7 @@ class CameraPose:
 
 
 # In front of the robot and to its right, so that its right arm's workspace fills the picture and depth shows sideways.
-FIXED_CAMERAS = {"external": CameraPose(eye=(1.15, -1.0, 1.75), look_at=(0.17, -0.27, 1.22), fov_deg=48.0)}
+FIXED_CAMERAS = {"external": CameraPose(eye=(1.3, -1.3, 1.6), look_at=(0.1, -0.33, 1.36), fov_deg=44.0)}
 
 
 class Camera:
@@ -42,7 +42,14 @@ class Camera:
         """Draw the world as it is now."""
         client = self._client
         _, _, rgba, _, _ = client.getCameraImage(
-            self._width, self._height, self._view, self._projection, shadow=0, lightDirection=(1.0, -0.6, 1.6),
-            renderer=client.ER_TINY_RENDERER, flags=client.ER_NO_SEGMENTATION_MASK)
+            self._width,
+            self._height,
+            self._view,
+            self._projection,
+            shadow=0,
+            lightDirection=(1.0, -0.6, 1.6),
+            renderer=client.ER_TINY_RENDERER,
+            flags=client.ER_NO_SEGMENTATION_MASK,
+        )
         rgba = np.asarray(rgba, dtype=np.uint8).reshape(self._height, self._width, 4)
         return np.ascontiguousarray(rgba[:, :, :3])

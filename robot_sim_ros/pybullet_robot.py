@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from robot_interface_ros.lockstep import first_stamp, period_of
+from robot_interface_ros.merged_urdf import merge_fixed_links
 from robot_interface_ros.robot import NO_IMAGES, Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription, load_robot
 from robot_interface_ros.safe_robot import SafeRobot
@@ -42,16 +43,21 @@ class PyBulletRobot:
             self._client: Any = BulletClient(pybullet.DIRECT)
         self._position_control = pybullet.POSITION_CONTROL
         client = self._client
-        client.setPhysicsEngineParameter(fixedTimeStep=1.0 / config.control_hz, numSubSteps=config.substeps,
-                                         deterministicOverlappingPairs=1)
+        client.setPhysicsEngineParameter(
+            fixedTimeStep=1.0 / config.control_hz, numSubSteps=config.substeps, deterministicOverlappingPairs=1
+        )
         client.setGravity(0.0, 0.0, -9.81)
         self._body = self._load(description.urdf)
+        self._base_pose = client.getBasePositionAndOrientation(self._body)  # of its centre of mass, which is not its frame
         self._joints = self._joint_indices()
         # BulletClient looks each function up by reflection: 25 us a step, were it not done once here.
         self._set_motor = partial(client.setJointMotorControl2, self._body)
         self._step, self._joint_states = client.stepSimulation, partial(client.getJointStates, self._body, self._joints)
-        self._target_body = client.createMultiBody(baseVisualShapeIndex=client.createVisualShape(
-            client.GEOM_SPHERE, radius=config.target_radius, rgbaColor=_TARGET_COLOUR))
+        self._target_body = client.createMultiBody(
+            baseVisualShapeIndex=client.createVisualShape(
+                client.GEOM_SPHERE, radius=config.target_radius, rgbaColor=_TARGET_COLOUR
+            )
+        )
         self._target = np.zeros(3)
         self._cameras = {name: Camera(client, name, config.image_width, config.image_height) for name in config.cameras}
         self._mimics = self._mimic_indices()
@@ -61,7 +67,9 @@ class PyBulletRobot:
     def reset(self, episode: Episode) -> Observation:
         """Place the joints at rest, at once, and the target where the episode says. Two periods pass."""
         self._place(self.description.rest)
-        target = np.array(episode.target if episode.target is not None else self._end_effector_at_rest(), dtype=np.float64)
+        target = np.array(
+            episode.target if episode.target is not None else self._end_effector_at_rest(), dtype=np.float64
+        )
         self._target = target
         self._client.resetBasePositionAndOrientation(self._target_body, target.tolist(), (0.0, 0.0, 0.0, 1.0))
         # Two periods, so that no observation of this episode can pass for the answer to a command of the last one.
@@ -74,10 +82,18 @@ class PyBulletRobot:
         """Give the servos their targets and let one control period pass."""
         gain, set_motor, mode = self.config.position_gain, self._set_motor, self._position_control
         for (joint, force, speed), target in zip(self._servos, command.position.tolist()):
-            set_motor(joint, mode, targetPosition=target, positionGain=gain, velocityGain=1.0, force=force, maxVelocity=speed)
+            set_motor(
+                joint, mode, targetPosition=target, positionGain=gain, velocityGain=1.0, force=force, maxVelocity=speed
+            )
         for joint, source, multiplier, offset, force in self._mimics:
-            set_motor(joint, mode, targetPosition=float(command.position[source]) * multiplier + offset, positionGain=gain,
-                      velocityGain=1.0, force=force)
+            set_motor(
+                joint,
+                mode,
+                targetPosition=float(command.position[source]) * multiplier + offset,
+                positionGain=gain,
+                velocityGain=1.0,
+                force=force,
+            )
         self._step()
         self._stamp += self.period_ns
 
@@ -96,8 +112,11 @@ class PyBulletRobot:
     def contacts(self) -> list[tuple[str, str]]:
         """Return the pairs of links of this robot that touch each other now."""
         names = self._link_names()
-        return [(names[point[3]], names[point[4]])
-                for point in self._client.getContactPoints(self._body, self._body) if point[8] <= 0.0]
+        return [
+            (names[point[3]], names[point[4]])
+            for point in self._client.getContactPoints(self._body, self._body)
+            if point[8] <= 0.0
+        ]
 
     def render(self, camera: str, width: int, height: int) -> Any:
         """Draw one picture, `(height, width, 3)` uint8, outside of the configured streams."""
@@ -109,11 +128,10 @@ class PyBulletRobot:
 
     def _load(self, urdf: str) -> int:
         client = self._client
-        flags = (client.URDF_USE_INERTIA_FROM_FILE | client.URDF_MERGE_FIXED_LINKS | client.URDF_USE_SELF_COLLISION
-                 | client.URDF_MAINTAIN_LINK_ORDER)
+        flags = client.URDF_USE_INERTIA_FROM_FILE | client.URDF_USE_SELF_COLLISION | client.URDF_MAINTAIN_LINK_ORDER
         with tempfile.TemporaryDirectory() as folder, quiet_output():
             path = Path(folder) / "robot.urdf"
-            path.write_text(urdf, encoding="utf-8")
+            path.write_text(merge_fixed_links(urdf), encoding="utf-8")
             return int(client.loadURDF(str(path), useFixedBase=True, flags=flags))
 
     def _joint_indices(self) -> list[int]:
@@ -130,10 +148,20 @@ class PyBulletRobot:
 
     def _mimic_indices(self) -> list[tuple[int, int, float, float, float]]:
         client, index = self._client, {name: i for i, name in enumerate(self.joint_names)}
-        pybullet_index = {client.getJointInfo(self._body, i)[1].decode(): i for i in range(client.getNumJoints(self._body))}
-        return [(pybullet_index[joint.name], index[joint.mimic.joint], joint.mimic.multiplier, joint.mimic.offset,
-                 joint.effort / self.config.substeps)
-                for joint in self.description.model.mimic_joints if joint.mimic is not None]
+        pybullet_index = {
+            client.getJointInfo(self._body, i)[1].decode(): i for i in range(client.getNumJoints(self._body))
+        }
+        return [
+            (
+                pybullet_index[joint.name],
+                index[joint.mimic.joint],
+                joint.mimic.multiplier,
+                joint.mimic.offset,
+                joint.effort / self.config.substeps,
+            )
+            for joint in self.description.model.mimic_joints
+            if joint.mimic is not None
+        ]
 
     def _place(self, position: Array) -> None:
         """Put the joints at `position`, rad, without any memory of earlier contacts."""
@@ -144,7 +172,7 @@ class PyBulletRobot:
         for joint, source, multiplier, offset, _ in self._mimics:
             client.resetJointState(body, joint, float(position[source]) * multiplier + offset)
         client.performCollisionDetection()
-        client.resetBasePositionAndOrientation(body, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+        client.resetBasePositionAndOrientation(body, *self._base_pose)
 
     def _allow_built_in_contacts(self) -> None:
         """Never check pairs that are built into each other: links at most two joints apart, and what overlaps at rest.

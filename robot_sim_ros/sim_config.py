@@ -14,10 +14,16 @@ class SimConfig:
 
     robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
     control_hz: float = option(20.0, "commands and observations per simulated second", minimum=1.0, maximum=1000.0)
-    physics_hz: float = option(240.0, "physics steps per simulated second; a multiple of control_hz",
-                               minimum=50.0, maximum=10000.0)
-    position_gain: float = option(0.15, "share of a joint's position error that a servo removes per physics step; "
-                                  "0.15 at 240 Hz is a time constant of 28 ms", minimum=0.001, maximum=1.0)
+    physics_hz: float = option(
+        240.0, "physics steps per simulated second; a multiple of control_hz", minimum=50.0, maximum=10000.0
+    )
+    position_gain: float = option(
+        0.15,
+        "share of a joint's position error that a servo removes per physics step; "
+        "0.15 at 240 Hz is a time constant of 28 ms",
+        minimum=0.001,
+        maximum=1.0,
+    )
     cameras: tuple[str, ...] = option((), "cameras to render and publish at every observation, such as [external]")
     image_width: int = option(64, "width of a camera image, pixels", minimum=8, maximum=4096)
     image_height: int = option(64, "height of a camera image, pixels", minimum=8, maximum=4096)
@@ -27,8 +33,10 @@ class SimConfig:
         period_of(self.control_hz)
         if self.physics_hz % self.control_hz:
             below = int(self.physics_hz // self.control_hz) or 1
-            raise ValueError(f"physics_hz is {self.physics_hz:g}, no multiple of control_hz {self.control_hz:g}; "
-                             f"use {below * self.control_hz:g} or {(below + 1) * self.control_hz:g}")
+            raise ValueError(
+                f"physics_hz is {self.physics_hz:g}, no multiple of control_hz {self.control_hz:g}; "
+                f"use {below * self.control_hz:g} or {(below + 1) * self.control_hz:g}"
+            )
 
     @property
     def substeps(self) -> int:

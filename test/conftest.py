@@ -44,8 +44,14 @@ class NodeProcess:
             for name, value in parameters.items():
                 arguments += ["-p", f"{name}:={str(value).lower() if isinstance(value, bool) else value}"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}, start_new_session=True)
+            [sys.executable, "-m", module, *arguments],
+            cwd=REPO,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        )
         self.lines: list[str] = []
         self._queue: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -112,3 +118,13 @@ def simulator(start: Callable[..., NodeProcess]) -> Callable[..., NodeProcess]:
         return process
 
     return start_simulator
+
+
+@pytest.fixture(scope="session")
+def random_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a small untrained encoder for 64x64 images."""
+    from test_support import save_random_encoder
+
+    folder = tmp_path_factory.mktemp("encoder")
+    save_random_encoder(folder)
+    return str(folder)

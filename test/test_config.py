@@ -26,17 +26,23 @@ def test_values_are_converted_to_the_fields_types() -> None:
 
 
 @pytest.mark.bad_input
-@pytest.mark.parametrize(("values", "message"), [
-    ({"rate_hs": 5.0}, "here: unknown setting 'rate_hs' (did you mean rate_hz?); known: rate_hz, names, mode, count"),
-    ({"rate_hz": 51.0}, "here: rate_hz is 51.0; allowed: 1 to 50"),
-    ({"rate_hz": float("nan")}, "here: rate_hz is nan; allowed: 1 to 50"),
-    ({"rate_hz": "fast"}, "here: rate_hz is 'fast'; expected float"),
-    ({"rate_hz": True}, "here: rate_hz is True; expected float"),
-    ({"names": "x"}, "here: names is 'x'; expected a list"),
-    ({"names": [1]}, "here: names[0] is 1; expected str"),
-    ({"mode": "c"}, "here: unknown mode 'c'; known: a, b"),
-    ([1], "here: expected a mapping of settings, got list"),
-])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"rate_hs": 5.0},
+            "here: unknown setting 'rate_hs' (did you mean rate_hz?); known: rate_hz, names, mode, count",
+        ),
+        ({"rate_hz": 51.0}, "here: rate_hz is 51.0; allowed: 1 to 50"),
+        ({"rate_hz": float("nan")}, "here: rate_hz is nan; allowed: 1 to 50"),
+        ({"rate_hz": "fast"}, "here: rate_hz is 'fast'; expected float"),
+        ({"rate_hz": True}, "here: rate_hz is True; expected float"),
+        ({"names": "x"}, "here: names is 'x'; expected a list"),
+        ({"names": [1]}, "here: names[0] is 1; expected str"),
+        ({"mode": "c"}, "here: unknown mode 'c'; known: a, b"),
+        ([1], "here: expected a mapping of settings, got list"),
+    ],
+)
 def test_bad_values_are_named(values: object, message: str) -> None:
     with pytest.raises(ConfigError) as error:
         from_mapping(Example, values, "here")  # type: ignore[arg-type]

@@ -12,8 +12,13 @@ from robot_interface_ros.robot_model import JointLimits
 
 NAMES = ("a", "b")
 PERIOD_S = 0.05
-LIMITS = JointLimits(NAMES, lower=np.array([-1.0, -0.3]), upper=np.array([1.0, 0.2]), velocity=np.array([0.4, 0.8]),
-                     effort=np.array([1.0, 1.0]))
+LIMITS = JointLimits(
+    NAMES,
+    lower=np.array([-1.0, -0.3]),
+    upper=np.array([1.0, 0.2]),
+    velocity=np.array([0.4, 0.8]),
+    effort=np.array([1.0, 1.0]),
+)
 
 
 def limiter(acceleration: float = 4.0) -> TargetLimiter:
@@ -57,13 +62,16 @@ def test_joints_that_are_not_named_keep_their_command() -> None:
 
 
 @pytest.mark.bad_input
-@pytest.mark.parametrize(("names", "position", "reason"), [
-    (("a", "c"), [0.0, 0.0], "unknown joint 'c'; known: a, b"),
-    (("a", "a"), [0.0, 0.0], "joint 'a' is named twice"),
-    (("a",), [0.0, 0.0], "1 joint names but 2 positions"),
-    (("a", "b"), [0.0, float("nan")], "position of joint 'b' is nan"),
-    (("b",), [float("inf")], "position of joint 'b' is inf"),
-])
+@pytest.mark.parametrize(
+    ("names", "position", "reason"),
+    [
+        (("a", "c"), [0.0, 0.0], "unknown joint 'c'; known: a, b"),
+        (("a", "a"), [0.0, 0.0], "joint 'a' is named twice"),
+        (("a",), [0.0, 0.0], "1 joint names but 2 positions"),
+        (("a", "b"), [0.0, float("nan")], "position of joint 'b' is nan"),
+        (("b",), [float("inf")], "position of joint 'b' is inf"),
+    ],
+)
 def test_a_bad_command_is_refused_whole(names: tuple[str, ...], position: list[float], reason: str) -> None:
     targets = limiter()
     targets.step(np.array([0.3, 0.1]))

@@ -93,7 +93,9 @@ def test_awaited_takes_only_the_exact_stamp() -> None:
 def test_a_newer_stamp_means_an_interruption() -> None:
     awaited = Awaited("/env_0", ["x"], PERIOD)
     awaited.expect(5 * PERIOD)
-    with pytest.raises(RobotInterrupted, match=r"/env_0 sent x 0.1 s ahead .* reset, restarted or commanded by another"):
+    with pytest.raises(
+        RobotInterrupted, match=r"/env_0 sent x 0.1 s ahead .* reset, restarted or commanded by another"
+    ):
         awaited.offer("x", 7 * PERIOD, "new")
 
 
@@ -124,7 +126,9 @@ def test_time_starts_at_the_wall_clock_rounded_up() -> None:
     assert before <= stamp < time.time_ns() + PERIOD
 
 
-@pytest.mark.parametrize(("rate_hz", "period_ns"), [(20.0, 50_000_000), (50.0, 20_000_000), (240.0, None), (30.0, None)])
+@pytest.mark.parametrize(
+    ("rate_hz", "period_ns"), [(20.0, 50_000_000), (50.0, 20_000_000), (240.0, None), (30.0, None)]
+)
 def test_periods_are_whole_nanoseconds(rate_hz: float, period_ns: int | None) -> None:
     if period_ns is None:
         with pytest.raises(ValueError, match="no whole number of nanoseconds"):

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import array
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
-from sensor_msgs.msg import Image, JointState  # noqa: E402
+from sensor_msgs.msg import Image, JointState
 
-from robot_interface_ros.robot import Command, Observation  # noqa: E402
-from robot_interface_ros.ros import messages  # noqa: E402
+from robot_interface_ros.robot import Command, Observation
+from robot_interface_ros.ros import messages
 
 pytestmark = pytest.mark.ros
 NAMES = ("a", "b", "c")
 STAMP = 1_795_350_934_050_000_000
 
 
-def joint_state(names: list[str], position: list[float], velocity: list[float] = [], effort: list[float] = []) -> JointState:  # noqa: B006
+def joint_state(names: list[str], position: list[float], velocity: Sequence[float] = (), effort: Sequence[float] = ()) -> Any:
     return JointState(name=names, position=position, velocity=velocity, effort=effort)
 
 

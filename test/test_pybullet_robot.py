@@ -73,7 +73,9 @@ def test_an_episode_with_contacts_does_not_depend_on_what_came_before() -> None:
         for _ in range(150):
             target = INTO_THE_TORSO if seed % 2 else observation.joint_target
             observation = drive(robot, observation, target + generator.normal(0.0, 0.02, 5), 1)
-            digest.update(observation.position.tobytes() + observation.velocity.tobytes() + observation.effort.tobytes())
+            digest.update(
+                observation.position.tobytes() + observation.velocity.tobytes() + observation.effort.tobytes()
+            )
             touched += bool(inner.contacts())
         return digest.hexdigest(), touched
 
@@ -81,6 +83,18 @@ def test_an_episode_with_contacts_does_not_depend_on_what_came_before() -> None:
     assert first[1][1] > 50 and first[3][1] > 50 and first[0][1] == 0
     order = np.random.default_rng(1).integers(4, size=30)
     assert [episode(int(seed)) for seed in order] == [first[seed] for seed in order]
+
+
+def test_links_are_where_the_kinematics_say() -> None:
+    """The simulated hand, in the world that the cameras see, and the trainer's idea of it."""
+    description = load_robot("inmoov")
+    inner = PyBulletRobot(description, SimConfig(), start_ns=0)
+    robot = SafeRobot(inner, description)
+    observation = drive(robot, robot.reset(Episode()), np.array([-0.5, -1.0, 0.3, -1.0, -1.0]), 100)
+    client, body = inner._client, inner._body
+    names = [client.getJointInfo(body, i)[12].decode() for i in range(client.getNumJoints(body))]
+    hand = client.getLinkState(body, names.index("r_hand"), computeForwardKinematics=True)[4]
+    np.testing.assert_allclose(hand, description.model.chain("r_hand").position(observation.position[:5]), atol=1e-6)
 
 
 def test_the_camera_sees_the_target_where_it_is() -> None:
@@ -110,7 +124,10 @@ def test_mimic_joints_move_with_what_they_follow() -> None:
     robot = SafeRobot(PyBulletRobot(description, SimConfig(), start_ns=0), description)
     drive(robot, robot.reset(Episode()), np.full(len(description.joint_names), 0.8), 60)
     client, body = robot._robot._client, robot._robot._body  # type: ignore[attr-defined]
-    angle = {client.getJointInfo(body, i)[1].decode(): client.getJointState(body, i)[0] for i in range(client.getNumJoints(body))}
+    angle = {
+        client.getJointInfo(body, i)[1].decode(): client.getJointState(body, i)[0]
+        for i in range(client.getNumJoints(body))
+    }
     assert angle["r_index_joint"] == pytest.approx(0.8, abs=0.02)
     assert angle["r_index1_joint"] == pytest.approx(0.8, abs=0.03)
     assert angle["r_index3_joint"] == pytest.approx(0.8, abs=0.03)

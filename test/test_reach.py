@@ -48,10 +48,10 @@ def test_the_episode_ends_at_success_or_by_the_clock() -> None:
         _, reward, terminated, truncated, info = environment.step(np.zeros(5, dtype=np.float32))
         assert not terminated and truncated == (k == 119)
     here = environment.unwrapped.moment.hand
-    environment.reset(options={"target": tuple(here + [0.0, 0.0, 0.029])})
+    environment.reset(options={"target": tuple(here + np.array([0.0, 0.0, 0.029]))})
     _, reward, terminated, truncated, info = environment.step(np.zeros(5, dtype=np.float32))
     assert terminated and info["is_success"] and reward == pytest.approx(5.0, abs=0.05)
-    environment.reset(options={"target": tuple(here + [0.0, 0.0, 0.031])})
+    environment.reset(options={"target": tuple(here + np.array([0.0, 0.0, 0.031]))})
     assert not environment.step(np.zeros(5, dtype=np.float32))[2]
 
 
@@ -60,7 +60,9 @@ def test_targets_are_reachable_spread_out_and_outside_of_the_body() -> None:
     arm = Arm(description)
     workspace, generator = ReachWorkspace(arm, travel_s=4.2), np.random.default_rng(0)
     targets = np.array([workspace.draw(generator) for _ in range(300)])
-    body = BodyClearance(description.model, description.rest, moving={"r_shoulder_base", "r_shoulder", "r_bicep", "r_forearm", "r_hand"})
+    body = BodyClearance(
+        description.model, description.rest, moving={"r_shoulder_base", "r_shoulder", "r_bicep", "r_forearm", "r_hand"}
+    )
     # The right arm's own finger links are not left out above, so ask the torso's neighbourhood alone.
     torso = np.array([[0.0, 0.0, 1.45]])
     assert body.distance(torso) == 0.0
@@ -78,7 +80,9 @@ def test_clearance_by_hand() -> None:
     assert half_extents(Shape("capsule", (0.1, 0.6))) == pytest.approx((0.1, 0.1, 0.4))
     description = load_robot("inmoov")
     everything = set(description.model.links) - {"base"}
-    body = BodyClearance(description.model, description.rest, moving=everything)  # the base: radius .26, 0 to .11 m high
+    body = BodyClearance(
+        description.model, description.rest, moving=everything
+    )  # the base: radius .26, 0 to .11 m high
     assert body.distance(np.array([[0.5, 0.0, 0.05]])) == pytest.approx(0.24, abs=0.01)
     assert body.distance(np.array([[0.0, 0.0, 0.05]])) == 0.0
 

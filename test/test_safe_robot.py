@@ -49,8 +49,10 @@ def test_an_emergency_stop_holds_until_enable() -> None:
     robot = safe_robot()
     observation = robot.reset(Episode())
     robot.emergency_stop()
-    for attempt in (lambda: robot.send(Command(observation.stamp, robot.joint_names, observation.position)),
-                    lambda: robot.reset(Episode())):
+    for attempt in (
+        lambda: robot.send(Command(observation.stamp, robot.joint_names, observation.position)),
+        lambda: robot.reset(Episode()),
+    ):
         with pytest.raises(CommandRejected, match=r"motion is stopped \(emergency stop\); call the enable service"):
             attempt()
     assert not robot.motion_enabled

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
-from rclpy.node import Node  # noqa: E402
-from sensor_msgs.msg import JointState  # noqa: E402
-from std_msgs.msg import Bool, String  # noqa: E402
-from std_srvs.srv import SetBool, Trigger  # noqa: E402
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool, String
+from std_srvs.srv import SetBool, Trigger
 
-from rl_trainer_ros.ros.topic_robot import Patience, TopicRobot  # noqa: E402
-from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested  # noqa: E402
-from robot_interface_ros.robot import Command, Episode, Observation  # noqa: E402
-from robot_interface_ros.robot_config import load_robot  # noqa: E402
-from robot_interface_ros.ros import contract, messages  # noqa: E402
-from robot_interface_ros.ros.runtime import Runtime  # noqa: E402
-from robot_interface_ros.ros.waiting import make_waiter  # noqa: E402
+from rl_trainer_ros.ros.topic_robot import Patience, TopicRobot
+from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
+from robot_interface_ros.robot import Command, Episode, Observation
+from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.waiting import make_waiter
 
 pytestmark = pytest.mark.ros
 PERIOD = 50_000_000
@@ -39,7 +39,9 @@ def connect(runtime: Runtime) -> Iterator[Callable[..., TopicRobot]]:
     made: list[TopicRobot] = []
 
     def connect_robot(patience: Patience = QUICK, namespace: str = "/env_0", **settings: object) -> TopicRobot:
-        made.append(TopicRobot(runtime, load_robot("inmoov"), namespace, period_ns=PERIOD, patience=patience, **settings))
+        made.append(
+            TopicRobot(runtime, load_robot("inmoov"), namespace, period_ns=PERIOD, patience=patience, **settings)
+        )
         return made[-1]
 
     yield connect_robot
@@ -89,32 +91,40 @@ def test_every_observation_answers_one_command(simulator: Callable, connect: Cal
 def test_both_sides_compute_the_same_target(simulator: Callable, connect: Callable, runtime: Runtime) -> None:
     simulator(publish_joint_target=True)
     bystander, heard = Bystander(runtime), {}
-    bystander.waiter.subscribe(JointState, "/env_0/joint_target",
-                               lambda message: heard.update({messages.stamp_ns(message): list(message.position)}))
+    bystander.waiter.subscribe(
+        JointState,
+        "/env_0/joint_target",
+        lambda message: heard.update({messages.stamp_ns(message): list(message.position)}),
+    )
     robot = connect()
     observation = robot.reset(Episode())
     bystander.until(lambda: bystander.node.count_publishers("/env_0/joint_target") > 0)
     generator = np.random.default_rng(0)
     for _ in range(30):
         observation = step(robot, observation, generator.normal(0.0, 0.05, 5))
-        bystander.until(lambda: observation.stamp in heard)
+        bystander.until(lambda stamp=observation.stamp: stamp in heard)
         assert heard[observation.stamp] == observation.joint_target.tolist()
 
 
 def test_a_second_client_is_refused_with_the_reason(simulator: Callable, connect: Callable) -> None:
     simulator()
     connect().reset(Episode())
-    with pytest.raises(RobotTimeout, match="/env_0: could not reset through /env_0/reset: 2 publishers on /env_0/joint_command"):
+    with pytest.raises(
+        RobotTimeout, match="/env_0: could not reset through /env_0/reset: 2 publishers on /env_0/joint_command"
+    ):
         connect(Patience(start_timeout_s=2.0, repeat_after_s=0.2)).reset(Episode())
 
 
 def test_a_foreign_command_interrupts_the_episode_and_a_reset_goes_on(
-        simulator: Callable, connect: Callable, runtime: Runtime) -> None:
+    simulator: Callable, connect: Callable, runtime: Runtime
+) -> None:
     simulator()
     robot, bystander = connect(), Bystander(runtime)
     observation = robot.reset(Episode())
     seen: list[int] = []
-    bystander.waiter.subscribe(JointState, "/env_0/joint_states", lambda message: seen.append(messages.stamp_ns(message)))
+    bystander.waiter.subscribe(
+        JointState, "/env_0/joint_states", lambda message: seen.append(messages.stamp_ns(message))
+    )
     publisher = bystander.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
     bystander.until(lambda: publisher.get_subscription_count() > 0)
     # Its command is executed, and so is the next one on top of it: now our own answer can only be passed by.
@@ -122,7 +132,9 @@ def test_a_foreign_command_interrupts_the_episode_and_a_reset_goes_on(
         message = messages.command_message(Command(stamp, robot.joint_names, observation.position))
         bystander.until(lambda message=message, stamp=stamp: (publisher.publish(message), stamp + PERIOD in seen)[1])
     robot.send(Command(observation.stamp, robot.joint_names, observation.position))
-    with pytest.raises(RobotInterrupted, match="/env_0 sent .* ahead of the awaited answer: was it reset, restarted or commanded"):
+    with pytest.raises(
+        RobotInterrupted, match="/env_0 sent .* ahead of the awaited answer: was it reset, restarted or commanded"
+    ):
         robot.receive()
     bystander.node.destroy_node()
     observation = robot.reset(Episode())
@@ -151,7 +163,9 @@ def test_a_refused_command_says_why_and_moves_nothing(simulator: Callable, conne
     assert "is nan; send finite numbers, rad" in refused([robot.joint_names[0]], [float("nan")])
     assert "is named twice" in refused([robot.joint_names[0]] * 2, [0.0, 0.0])
     assert "2 joint names but 1 positions" in refused(list(robot.joint_names[:2]), [0.0])
-    assert refused([robot.joint_names[0]], [0.0], observation.stamp + PERIOD).startswith(f"{observation.stamp + PERIOD}: the command answers")
+    assert refused([robot.joint_names[0]], [0.0], observation.stamp + PERIOD).startswith(
+        f"{observation.stamp + PERIOD}: the command answers"
+    )
     bystander.node.destroy_node()
     assert step(robot, observation).stamp == observation.stamp + PERIOD
     with pytest.raises(CommandRejected, match="unknown joint 'nose'"):
@@ -165,7 +179,9 @@ def test_an_emergency_stop_stops_until_enable(simulator: Callable, connect: Call
     robot, operator = connect(), Bystander(runtime)
     observation = robot.reset(Episode())
     enabled: list[bool] = []
-    operator.waiter.subscribe(Bool, "/env_0/motion_enabled", lambda message: enabled.append(message.data), contract.LATCHED)
+    operator.waiter.subscribe(
+        Bool, "/env_0/motion_enabled", lambda message: enabled.append(message.data), contract.LATCHED
+    )
     stop = operator.node.create_publisher(Bool, "/env_0/emergency_stop", contract.RELIABLE)
     operator.until(lambda: enabled == [True] and stop.get_subscription_count() > 0)
     stop.publish(Bool(data=True))
@@ -186,7 +202,8 @@ def test_a_robot_that_is_not_there_is_named(connect: Callable) -> None:
         connect(Patience(start_timeout_s=0.5)).reset(Episode())
     assert str(error.value) == (
         "/env_0: nobody serves /env_0/joint_states, /env_0/target_pose, /env_0/joint_command, /env_0/reset within 0.5 s; "
-        "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID?")
+        "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID?"
+    )
 
 
 def test_a_missing_stream_is_named(simulator: Callable, connect: Callable) -> None:
@@ -214,7 +231,9 @@ def test_a_stop_ends_a_wait_at_once(connect: Callable, runtime: Runtime) -> None
 
 
 @pytest.mark.parametrize("waiter", ["direct", "executor"])
-def test_both_ways_to_wait_do_the_same(waiter: str, simulator: Callable, connect: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_ways_to_wait_do_the_same(
+    waiter: str, simulator: Callable, connect: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RL_TRAINER_WAITER", waiter)
     simulator()
     robot = connect()

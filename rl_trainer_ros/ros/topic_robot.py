@@ -32,10 +32,12 @@ class Patience:
     """How long to wait for a robot; every wait is bounded by one of these."""
 
     start_timeout_s: float = option(60.0, "for the robot's endpoints and for a reset", minimum=0.1, maximum=3600.0)
-    parameters_timeout_s: float = option(5.0, "for the parameters of an episode, which a robot may lack", minimum=0.0,
-                                         maximum=60.0)
-    answer_timeout_s: float = option(30.0, "for the answer to a command; covers a restart of the simulator",
-                                     minimum=0.05, maximum=3600.0)
+    parameters_timeout_s: float = option(
+        5.0, "for the parameters of an episode, which a robot may lack", minimum=0.0, maximum=60.0
+    )
+    answer_timeout_s: float = option(
+        30.0, "for the answer to a command; covers a restart of the simulator", minimum=0.05, maximum=3600.0
+    )
     repeat_after_s: float = option(0.5, "before a command, or a lost reset, is repeated", minimum=0.001, maximum=60.0)
 
 
@@ -47,16 +49,31 @@ class TopicRobot:
     observation (stamp zero); both are harmless to repeat. When the time is over the error names robot, topics and cause.
     """
 
-    def __init__(self, runtime: Runtime, description: RobotDescription, namespace: str = "/env_0", *, period_ns: int,
-                 cameras: tuple[str, ...] = (), encoder_id: str | None = None, patience: Patience | None = None):
+    def __init__(
+        self,
+        runtime: Runtime,
+        description: RobotDescription,
+        namespace: str = "/env_0",
+        *,
+        period_ns: int,
+        cameras: tuple[str, ...] = (),
+        encoder_id: str | None = None,
+        patience: Patience | None = None,
+    ):
         """`cameras`: images to await with every observation; `encoder_id`: await this encoder's states as well."""
         self.joint_names = description.joint_names
         self.period_ns = period_ns
         self._runtime, self._description, self._namespace = runtime, description, namespace
         self._patience = patience or Patience()
         self._limiter = TargetLimiter(description.limits, description.max_acceleration, period_ns * 1e-9)
-        self._node = Node("trainer_robot", namespace=namespace, context=runtime.context, start_parameter_services=False,
-                          enable_rosout=False, use_global_arguments=False)
+        self._node = Node(
+            "trainer_robot",
+            namespace=namespace,
+            context=runtime.context,
+            start_parameter_services=False,
+            enable_rosout=False,
+            use_global_arguments=False,
+        )
         self._waiter = make_waiter(self._node)
         runtime.on_stop(self._waiter.wake)
 
@@ -68,10 +85,13 @@ class TopicRobot:
         self._awaited = Awaited(namespace, kinds, period_ns)
         self._subscriptions = {name: self._subscribe(kind, name) for name, kind in kinds.items()}
         self._waiter.subscribe(String, absolute(namespace, contract.COMMAND_REJECTED), self._on_rejected)
-        self._publisher = self._node.create_publisher(JointState, absolute(namespace, contract.JOINT_COMMAND), contract.RELIABLE)
+        self._publisher = self._node.create_publisher(
+            JointState, absolute(namespace, contract.JOINT_COMMAND), contract.RELIABLE
+        )
         self._reset_client = self._waiter.client(Trigger, absolute(namespace, contract.RESET))
         self._episode_client = self._waiter.client(
-            SetParameters, absolute(namespace, f"{contract.PARAMETER_NODE}/set_parameters"))
+            SetParameters, absolute(namespace, f"{contract.PARAMETER_NODE}/set_parameters")
+        )
 
         self._takes_episodes: bool | None = None
         self._stamp = 0
@@ -99,8 +119,9 @@ class TopicRobot:
     def send(self, command: Command) -> None:
         """Publish the command; see Robot."""
         if command.stamp != self._stamp:
-            raise CommandRejected(f"{self._namespace}: the command answers observation {command.stamp}, but the last one "
-                                  f"is {self._stamp}")
+            raise CommandRejected(
+                f"{self._namespace}: the command answers observation {command.stamp}, but the last one is {self._stamp}"
+            )
         self._joint_target = self._limiter.apply(command)
         self._command = messages.command_message(command)
         self._rejection = ""
@@ -109,7 +130,9 @@ class TopicRobot:
 
     def receive(self, timeout_s: float | None = None) -> Observation:
         """Wait for the answer to the last command; see Robot."""
-        return self._receive(time.monotonic() + (timeout_s if timeout_s is not None else self._patience.answer_timeout_s))
+        return self._receive(
+            time.monotonic() + (timeout_s if timeout_s is not None else self._patience.answer_timeout_s)
+        )
 
     def close(self) -> None:
         """Leave the topics; safe to call twice."""
@@ -141,25 +164,41 @@ class TopicRobot:
     def _observation(self) -> Observation:
         parts = self._awaited.parts
         position, velocity, effort = messages.joint_state_to_arrays(parts[contract.JOINT_STATES], self.joint_names)
-        images = {camera: messages.image_array(parts[contract.image_topic(camera)]) for camera in self._cameras} \
-            if self._cameras else NO_IMAGES
+        images = (
+            {camera: messages.image_array(parts[contract.image_topic(camera)]) for camera in self._cameras}
+            if self._cameras
+            else NO_IMAGES
+        )
         self._stamp += self.period_ns if self._command is not None else 0
-        return Observation(self._stamp, position, velocity, effort, messages.pose_position(parts[contract.TARGET_POSE]),
-                           self._joint_target, images, self._srl_state(parts.get(contract.SRL_STATE)))
+        return Observation(
+            self._stamp,
+            position,
+            velocity,
+            effort,
+            messages.pose_position(parts[contract.TARGET_POSE]),
+            self._joint_target,
+            images,
+            self._srl_state(parts.get(contract.SRL_STATE)),
+        )
 
     def _srl_state(self, message: JointState | None) -> Array | None:
         if message is None:
             return None
         if message.header.frame_id != self._encoder_id:
-            raise RobotError(f"{self._namespace}: states come from encoder {message.header.frame_id}, but {self._encoder_id} "
-                             "was asked for, and states of different encoders mean different things. Start the SRL node with "
-                             "the same srl_folder")
+            raise RobotError(
+                f"{self._namespace}: states come from encoder {message.header.frame_id}, but {self._encoder_id} "
+                "was asked for, and states of different encoders mean different things. Start the SRL node with "
+                "the same srl_folder"
+            )
         return messages.srl_state_array(message)
 
     def _subscribe(self, kind: Any, name: str) -> Any:
         awaited = self._awaited
-        return self._waiter.subscribe(kind, absolute(self._namespace, name),
-                                      lambda message: awaited.offer(name, messages.stamp_ns(message), message))
+        return self._waiter.subscribe(
+            kind,
+            absolute(self._namespace, name),
+            lambda message: awaited.offer(name, messages.stamp_ns(message), message),
+        )
 
     def _on_rejected(self, message: String) -> None:
         stamp, _, reason = message.data.partition(": ")
@@ -168,8 +207,11 @@ class TopicRobot:
 
     def _await_endpoints(self, deadline: float) -> None:
         while True:
-            missing = [absolute(self._namespace, name) for name, subscription in self._subscriptions.items()
-                       if not self._node.count_publishers(subscription.topic_name)]
+            missing = [
+                absolute(self._namespace, name)
+                for name, subscription in self._subscriptions.items()
+                if not self._node.count_publishers(subscription.topic_name)
+            ]
             if not self._publisher.get_subscription_count():
                 missing.append(absolute(self._namespace, contract.JOINT_COMMAND))
             if not self._reset_client.service_is_ready():
@@ -190,8 +232,10 @@ class TopicRobot:
                 self._check_running()
             self._takes_episodes = self._episode_client.service_is_ready()
             if not self._takes_episodes:
-                self._node.get_logger().warning(f"{self._episode_client.srv_name} is not served: this robot chooses targets "
-                                                "itself, and its episodes cannot be repeated")
+                self._node.get_logger().warning(
+                    f"{self._episode_client.srv_name} is not served: this robot chooses targets "
+                    "itself, and its episodes cannot be repeated"
+                )
         return self._takes_episodes
 
     def _call(self, client: Any, request: Any, deadline: float, what: str) -> Any:
@@ -239,9 +283,12 @@ def _episode_request(episode: Episode) -> SetParameters.Request:
     target = list(episode.target) if episode.target is not None else [0.0]
     if not np.all(np.isfinite(target)):
         raise RobotError(f"episode target is {episode.target}; expected three finite numbers, m")
-    return SetParameters.Request(parameters=[
-        Parameter(contract.EPISODE_SEED, Parameter.Type.INTEGER, episode.seed).to_parameter_msg(),
-        Parameter(contract.EPISODE_TARGET, Parameter.Type.DOUBLE_ARRAY, target).to_parameter_msg()])
+    return SetParameters.Request(
+        parameters=[
+            Parameter(contract.EPISODE_SEED, Parameter.Type.INTEGER, episode.seed).to_parameter_msg(),
+            Parameter(contract.EPISODE_TARGET, Parameter.Type.DOUBLE_ARRAY, target).to_parameter_msg(),
+        ]
+    )
 
 
 def _refusal(response: Any) -> str:

@@ -34,12 +34,14 @@ def run(runtime: Runtime, node: Node) -> int:
     def make_env(namespace: str) -> RobotEnv:
         if config.transport == "in_process":
             return in_process_env(config)
-        return make_robot_env(**env_settings(config), transport="topics", namespace=namespace, runtime=runtime,
-                              patience=patience)
+        return make_robot_env(
+            **env_settings(config), transport="topics", namespace=namespace, runtime=runtime, patience=patience
+        )
 
     try:
-        result = train(config, make_env, should_stop=lambda: runtime.stop_requested,
-                       report=lambda line: print(line, flush=True))
+        result = train(
+            config, make_env, should_stop=lambda: runtime.stop_requested, report=lambda line: print(line, flush=True)
+        )
     finally:
         services.close()
     if result.error is not None:

@@ -32,12 +32,25 @@ class Reach(Task):
     max_episode_steps = 120
     _TRAVEL = 0.7  # share of the episode in which a target's posture could be taken at full speed
 
-    def __init__(self, arm: Arm, period_s: float, *, success_distance_m: float = 0.03, progress_scale: float = 10.0,
-                 success_bonus: float = 5.0, end_at_success: bool = True):
+    def __init__(
+        self,
+        arm: Arm,
+        period_s: float,
+        *,
+        success_distance_m: float = 0.03,
+        progress_scale: float = 10.0,
+        success_bonus: float = 5.0,
+        end_at_success: bool = True,
+    ):
         super().__init__(arm, period_s)
         if success_distance_m <= 0.0:
             raise ValueError(f"success_distance_m is {success_distance_m}; it must be above 0")
-        self._radius, self._scale, self._bonus, self._end = success_distance_m, progress_scale, success_bonus, end_at_success
+        self._radius, self._scale, self._bonus, self._end = (
+            success_distance_m,
+            progress_scale,
+            success_bonus,
+            end_at_success,
+        )
         self._workspace = ReachWorkspace(arm, travel_s=self._TRAVEL * self.max_episode_steps * period_s)
 
     def draw_target(self, generator: np.random.Generator) -> tuple[float, float, float]:

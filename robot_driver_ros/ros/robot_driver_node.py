@@ -23,7 +23,9 @@ class DriverNodeConfig:
 
     robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
     board: str = option("mock", "what the servos hang on", choices=("mock",))
-    control_hz: float = option(20.0, "commands and observations per second of the robot's time", minimum=1.0, maximum=1000.0)
+    control_hz: float = option(
+        20.0, "commands and observations per second of the robot's time", minimum=1.0, maximum=1000.0
+    )
     namespaces: tuple[str, ...] = option(("/env_0",), "one robot per namespace")
     publish_joint_target: bool = option(False, "also publish joint_target; in lockstep both sides compute it")
 

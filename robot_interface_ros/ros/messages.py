@@ -124,10 +124,12 @@ def image_array(message: Image) -> NDArray[np.uint8]:
     if message.encoding != "rgb8":
         raise MessageError(f"image encoding is '{message.encoding}'; expected rgb8")
     if len(message.data) != message.height * message.step or message.step < 3 * message.width:
-        raise MessageError(f"image of {message.width}x{message.height} rgb8 with step {message.step} has "
-                           f"{len(message.data)} bytes; expected {message.height * message.step}")
+        raise MessageError(
+            f"image of {message.width}x{message.height} rgb8 with step {message.step} has "
+            f"{len(message.data)} bytes; expected {message.height * message.step}"
+        )
     rows = np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
-    return np.ascontiguousarray(rows[:, :3 * message.width]).reshape(message.height, message.width, 3)
+    return np.ascontiguousarray(rows[:, : 3 * message.width]).reshape(message.height, message.width, 3)
 
 
 def srl_state_message(stamp: int, state: Array, encoder_id: str) -> JointState:

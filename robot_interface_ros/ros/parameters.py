@@ -22,14 +22,19 @@ def from_parameters(node: Node, cls: type[T]) -> T:
     that nothing declares is seen at all. Raises ConfigError, one line, for unknown names and bad values.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    given = {name: parameter.value for name, parameter in node.get_parameters_by_prefix("").items()
-             if not name.startswith(_OF_ROS)}
+    given = {
+        name: parameter.value
+        for name, parameter in node.get_parameters_by_prefix("").items()
+        if not name.startswith(_OF_ROS)
+    }
     for name in given:
         if name not in fields:
             raise ConfigError(f"node {node.get_name()}: {unknown_name('parameter', name, fields)}")
         node.undeclare_parameter(name)
     # An empty list has no type in a parameter file: None stands for "as the default is".
-    config = from_mapping(cls, {name: value for name, value in given.items() if value is not None}, f"node {node.get_name()}")
+    config = from_mapping(
+        cls, {name: value for name, value in given.items() if value is not None}, f"node {node.get_name()}"
+    )
     for name, field in fields.items():
         value = getattr(config, name)
         if value is None or isinstance(value, dict) or dataclasses.is_dataclass(value):
@@ -58,6 +63,6 @@ def _descriptor(field: dataclasses.Field[Any]) -> ParameterDescriptor:
             low, high = (low if low is not None else -1e300), (high if high is not None else 1e300)
             descriptor.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]
         elif "int" in str(field.type):
-            low, high = (low if low is not None else -2**62), (high if high is not None else 2**62)
+            low, high = (low if low is not None else -(2**62)), (high if high is not None else 2**62)
             descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
     return descriptor

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from geometry_msgs.msg import PoseStamped
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, JointState
-from geometry_msgs.msg import PoseStamped
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
@@ -27,21 +30,31 @@ class RobotServer:
     parameter service completes only under an executor. An episode's parameters are read when `reset` comes.
     """
 
-    def __init__(self, node: Node, waiter: Waiter, services: Node, namespace: str, robot: SafeRobot,
-                 description: RobotDescription, publish_joint_target: bool = False):
+    def __init__(
+        self,
+        node: Node,
+        waiter: Waiter,
+        services: Node,
+        namespace: str,
+        robot: SafeRobot,
+        description: RobotDescription,
+        publish_joint_target: bool = False,
+    ):
         self._node, self._namespace, self._safe, self._names = node, namespace, robot, robot.joint_names
         self._lockstep = LockstepRobot(robot)
         self._log = node.get_logger()
         self._frame = contract.frame(namespace, description.model.root)
 
-        def publisher(kind: type, name: str, qos: object = contract.RELIABLE) -> object:
+        def publisher(kind: type, name: str, qos: QoSProfile = contract.RELIABLE) -> Any:
             return node.create_publisher(kind, absolute(namespace, name), qos)
 
         self._joint_states = publisher(JointState, contract.JOINT_STATES)
         self._joint_target = publisher(JointState, contract.JOINT_TARGET) if publish_joint_target else None
         self._target_pose = publisher(PoseStamped, contract.TARGET_POSE)
         self._rejected = publisher(String, contract.COMMAND_REJECTED)
-        self._images = {camera: publisher(Image, contract.image_topic(camera)) for camera in self._lockstep.observation.images}
+        self._images = {
+            camera: publisher(Image, contract.image_topic(camera)) for camera in self._lockstep.observation.images
+        }
         self._enabled = publisher(Bool, contract.MOTION_ENABLED, contract.LATCHED)
         self._description = publisher(String, contract.ROBOT_DESCRIPTION, contract.LATCHED)
         self._description.publish(String(data=description.urdf))
@@ -84,8 +97,10 @@ class RobotServer:
         writers = self._node.count_publishers(topic)
         if writers > 1:
             response.success = False
-            response.message = (f"{writers} publishers on {topic}; lockstep serves one client. End the other one "
-                                "(one that was killed is forgotten after 20 s)")
+            response.message = (
+                f"{writers} publishers on {topic}; lockstep serves one client. End the other one "
+                "(one that was killed is forgotten after 20 s)"
+            )
             return response
         seed = self._parameters.get_parameter(contract.EPISODE_SEED).value
         target = self._parameters.get_parameter(contract.EPISODE_TARGET).value

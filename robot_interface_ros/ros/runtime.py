@@ -19,15 +19,19 @@ class Runtime:
 
     rclpy's own handler tears the context down under a running wait. Here SIGINT and SIGTERM set `stop_requested` and
     wake every wait that registered; what to do then is the loop's to decide. The third signal ends the process at once
-    (launchers send one of their own beside the terminal's). Python runs a handler only between two bytecodes, so a thread reads the wake-up descriptor and triggers
-    the waits while the main thread still blocks in one.
+    (launchers send one of their own beside the terminal's). Python runs a handler only between two bytecodes, so a thread
+    reads the wake-up descriptor and triggers the waits while the main thread still blocks in one.
     """
 
     def __init__(self, arguments: list[str] | None = None, domain_id: int | None = None):
         """`arguments`: command line with ROS arguments (None: none); `domain_id`: None takes ROS_DOMAIN_ID's."""
         self.context = rclpy.Context()
-        rclpy.init(args=arguments if arguments is not None else [], context=self.context, domain_id=domain_id,
-                   signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(
+            args=arguments if arguments is not None else [],
+            context=self.context,
+            domain_id=domain_id,
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
         self._stop = threading.Event()
         self._wakers: list[Callable[[], None]] = []
         self._previous: dict[int, Any] = {}
@@ -70,7 +74,9 @@ class Runtime:
     def __enter__(self) -> Runtime:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _install_handlers(self) -> None:

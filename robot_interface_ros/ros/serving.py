@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable
@@ -47,10 +48,8 @@ class ServiceThread:
             self._thread.join(timeout=2.0)
 
     def _spin(self) -> None:
-        try:
+        with contextlib.suppress(ExternalShutdownException):
             self._executor.spin()
-        except ExternalShutdownException:
-            pass
 
 
 def serve_robots(name: str, config_class: type[Config], make_robot: MakeRobot[Config], arguments: list[str]) -> int:
@@ -72,19 +71,36 @@ def serve(runtime: Runtime, node: Node, config: Config, make_robot: MakeRobot[Co
     check_namespaces(namespaces)
     services = ServiceThread(runtime)
     services.add(node)
-    stepping = Node(f"{node.get_name()}_lockstep", context=runtime.context, start_parameter_services=False,
-                    enable_rosout=False, use_global_arguments=False)
+    stepping = Node(
+        f"{node.get_name()}_lockstep",
+        context=runtime.context,
+        start_parameter_services=False,
+        enable_rosout=False,
+        use_global_arguments=False,
+    )
     waiter = make_waiter(stepping)
     runtime.on_stop(waiter.wake)
     robots = []
     for namespace in namespaces:
-        parameters = Node(PARAMETER_NODE, namespace=namespace, context=runtime.context, use_global_arguments=False,
-                          enable_rosout=False)
+        parameters = Node(
+            PARAMETER_NODE,
+            namespace=namespace,
+            context=runtime.context,
+            use_global_arguments=False,
+            enable_rosout=False,
+        )
         services.add(parameters)
         robot, description = make_robot(config)
         robots.append(robot)
-        RobotServer(stepping, waiter, parameters, namespace, robot, description,
-                    publish_joint_target=getattr(config, "publish_joint_target", False))
+        RobotServer(
+            stepping,
+            waiter,
+            parameters,
+            namespace,
+            robot,
+            description,
+            publish_joint_target=getattr(config, "publish_joint_target", False),
+        )
     services.start()
     node.get_logger().info(f"serving {', '.join(namespaces)} in lockstep")
     try:
@@ -106,4 +122,3 @@ def check_namespaces(namespaces: tuple[str, ...]) -> None:
             raise ConfigError(f"namespace '{namespace}' is not absolute; write '/{namespace}'")
     if len(set(namespaces)) != len(namespaces):
         raise ConfigError(f"a namespace is listed twice in {list(namespaces)}")
-

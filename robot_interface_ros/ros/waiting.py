@@ -121,7 +121,8 @@ class DirectWaiter:
         wait_set = self._wait_set
         if wait_set is None:
             wait_set = self._wait_set = self._rclpy.WaitSet(
-                len(self._subscriptions), 1, 0, len(self._clients), len(self._services), 0, self._node.context.handle)
+                len(self._subscriptions), 1, 0, len(self._clients), len(self._services), 0, self._node.context.handle
+            )
         wait_set.clear_entities()
         wait_set.add_guard_condition(self._guard.handle)
         for handle, _, _ in self._subscriptions:
@@ -142,7 +143,7 @@ class DirectWaiter:
             if wait_set.is_ready("service", i):
                 request, header = service.handle.service_take_request(service.srv_type.Request)
                 if header is not None:
-                    service.send_response(handler(request, service.srv_type.Response()), header)
+                    self._answer(service, handler(request, service.srv_type.Response()), header)
 
     def wake(self) -> None:
         """See Waiter."""
@@ -151,6 +152,9 @@ class DirectWaiter:
     def close(self) -> None:
         """See Waiter."""
         self._wait_set = None
+
+    def _answer(self, service: Any, response: Any, header: Any) -> None:
+        service.send_response(response, header)
 
     @staticmethod
     def _take_response(client: Any) -> None:

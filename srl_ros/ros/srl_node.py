@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
+from srl_ros.encoder import Encoder, EncoderError
 
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.ros import contract, messages
@@ -21,7 +22,6 @@ from robot_interface_ros.ros.parameters import from_parameters
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.serving import ServiceThread, check_namespaces
 from robot_interface_ros.ros.waiting import Waiter, make_waiter
-from srl_ros.encoder import Encoder, EncoderError
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,13 @@ def run(runtime: Runtime, node: Node) -> None:
     services = ServiceThread(runtime)
     services.add(node)
     services.start()
-    stepping = Node("srl_lockstep", context=runtime.context, start_parameter_services=False, enable_rosout=False,
-                    use_global_arguments=False)
+    stepping = Node(
+        "srl_lockstep",
+        context=runtime.context,
+        start_parameter_services=False,
+        enable_rosout=False,
+        use_global_arguments=False,
+    )
     waiter = make_waiter(stepping)
     runtime.on_stop(waiter.wake)
     streams = [EncodedStream(stepping, waiter, encoder, namespace, config.camera) for namespace in config.namespaces]

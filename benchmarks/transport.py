@@ -1,0 +1,203 @@
+"""What the topics cost: steps per second in process and over topics, side by side in one run.
+
+Run it with `make bench`, or `.venv/bin/python benchmarks/transport.py rounds:=5`. Every figure is the median of several
+rounds in which the ways take turns, so that whatever else the machine does meets all of them. It prints a table in
+Markdown, as docs/performance.md shows it.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from rl_trainer_ros.cli import from_words
+from rl_trainer_ros.environment import RobotEnv
+from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.training import train
+from robot_interface_ros.config import option
+from robot_interface_ros.robot import Command, Episode
+from robot_interface_ros.robot_config import load_robot
+from robot_sim_ros.pybullet_robot import make_robot
+
+REPO = Path(__file__).resolve().parents[1]
+WAYS = {"direct": "wait set made once, direct takes", "executor": "SingleThreadedExecutor.spin_once"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure, and how often."""
+
+    rounds: int = option(5, "rounds; every figure is their median", minimum=1, maximum=1000)
+    steps: int = option(2000, "environment steps per measurement", minimum=100, maximum=1_000_000)
+    ppo_steps: int = option(8192, "environment steps of PPO per measurement", minimum=4096, maximum=10_000_000)
+
+
+@contextmanager
+def simulator(way: str, domain: int) -> Iterator[None]:
+    """A simulator node that waits in one of WAYS."""
+    environment = {
+        **os.environ,
+        "RL_TRAINER_WAITER": way,
+        "ROS_DOMAIN_ID": str(domain),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "robot_sim_ros.ros.robot_sim_node"],
+        cwd=REPO,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "serving" in line:
+            break
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def topic_env(way: str, domain: int) -> RobotEnv:
+    """An environment over topics whose client waits in one of WAYS."""
+    os.environ.update(
+        {"RL_TRAINER_WAITER": way, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    )
+    return make_robot_env(transport="topics")
+
+
+def step_us(environment: RobotEnv, steps: int) -> float:
+    """Mean microseconds of one environment step, resets left out."""
+    generator = np.random.default_rng(0)
+    actions = generator.uniform(-1.0, 1.0, (steps, 5)).astype(np.float32)
+    spent = 0.0
+    for begin in range(0, steps, 100):
+        environment.reset(seed=begin)
+        start = time.perf_counter()
+        for action in actions[begin : begin + 100]:
+            environment.step(action)
+        spent += time.perf_counter() - start
+    return spent / steps * 1e6
+
+
+def ppo_rate(make_env: Callable[[str], RobotEnv], steps: int) -> float:
+    """Steps per second of PPO, updates included."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = replace(TrainerConfig(), num_timesteps=steps, log_dir=folder, log_interval_s=3600.0)
+        result = train(config, make_env, report=lambda line: None)
+        return result.num_timesteps / result.training_s
+
+
+def parts_us(steps: int) -> dict[str, float]:
+    """Microseconds of what a step consists of, each measured alone in this process."""
+    from geometry_msgs.msg import PoseStamped
+    from rclpy.serialization import deserialize_message, serialize_message
+    from sensor_msgs.msg import JointState
+
+    from robot_interface_ros.ros import messages
+
+    description, robot = load_robot("inmoov"), make_robot()
+    observation = robot.reset(Episode(0, (0.4, -0.3, 1.2)))
+    generator = np.random.default_rng(0)
+    offsets = generator.uniform(-0.0175, 0.0175, (steps, 5))
+
+    start = time.perf_counter()
+    for offset in offsets:
+        robot.send(Command(observation.stamp, robot.joint_names, observation.joint_target + offset))
+        observation = robot.receive()
+    physics = time.perf_counter() - start
+
+    names = description.joint_names
+    start = time.perf_counter()
+    for _ in range(steps):
+        state = serialize_message(messages.joint_state_message(observation, names))
+        pose = serialize_message(
+            messages.pose_message(observation.stamp, observation.target_position, "env_0/base_link")
+        )
+        command = serialize_message(messages.command_message(Command(observation.stamp, names, observation.position)))
+        messages.joint_state_to_arrays(deserialize_message(state, JointState), names)
+        messages.pose_position(deserialize_message(pose, PoseStamped))
+        messages.command_from_message(deserialize_message(command, JointState))
+    serialisation = time.perf_counter() - start
+    return {
+        "physics and limits": physics / steps * 1e6,
+        "messages <-> arrays, serialisation": serialisation / steps * 1e6,
+    }
+
+
+def measure(options: Options) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """Return medians: microseconds a step by way, steps per second of PPO by way, microseconds by part."""
+    domains = {
+        (robot, client): 60 + (os.getpid() * 4 + k) % 40
+        for k, (robot, client) in enumerate((robot, client) for robot in WAYS for client in WAYS)
+    }
+    steps: dict[str, list[float]] = {}
+    rates: dict[str, list[float]] = {}
+    parts: list[dict[str, float]] = []
+    with ExitStack() as simulators:
+        for (robot, _), domain in domains.items():
+            simulators.enter_context(simulator(robot, domain))
+        environments = {f"{robot} / {client}": topic_env(client, domain) for (robot, client), domain in domains.items()}
+        environments["in process"] = make_robot_env()
+        for k in range(options.rounds):
+            print(f"round {k + 1} of {options.rounds}: environment steps", file=sys.stderr, flush=True)
+            for name, environment in environments.items():
+                steps.setdefault(name, []).append(step_us(environment, options.steps))
+            parts.append(parts_us(options.steps))
+        for environment in environments.values():
+            environment.close()
+        for k in range(options.rounds):
+            print(f"round {k + 1} of {options.rounds}: PPO", file=sys.stderr, flush=True)
+            rates.setdefault("in process", []).append(ppo_rate(lambda _: make_robot_env(), options.ppo_steps))
+            rates.setdefault("topics", []).append(
+                ppo_rate(lambda _: topic_env("direct", domains["direct", "direct"]), options.ppo_steps)
+            )
+    return (
+        {name: statistics.median(values) for name, values in steps.items()},
+        {name: statistics.median(values) for name, values in rates.items()},
+        {name: statistics.median(part[name] for part in parts) for name in parts[0]},
+    )
+
+
+def report(steps: dict[str, float], rates: dict[str, float], parts: dict[str, float]) -> str:
+    """Return the tables."""
+    in_process = steps["in process"]
+    lines = ["| one robot | us a step | steps/s | of in process | overhead, us |", "|---|---|---|---|---|"]
+    for name, microseconds in steps.items():
+        where = name if name == "in process" else f"topics, robot / trainer wait: {name}"
+        lines.append(
+            f"| {where} | {microseconds:.0f} | {1e6 / microseconds:.0f} | {in_process / microseconds:.2f} | "
+            f"{microseconds - in_process:.0f} |"
+        )
+    lines += ["", "| PPO, updates included | steps/s | of in process |", "|---|---|---|"]
+    lines += [f"| {name} | {rate:.0f} | {rate / rates['in process']:.2f} |" for name, rate in rates.items()]
+    fastest = steps["direct / direct"]
+    rest = {"environment (kinematics, observation, reward)": in_process - parts["physics and limits"]}
+    rest["transport and waiting"] = fastest - in_process - parts["messages <-> arrays, serialisation"]
+    lines += ["", "| where a step over topics goes (direct / direct) | us | share |", "|---|---|---|"]
+    lines += [f"| {name} | {value:.0f} | {100 * value / fastest:.0f} % |" for name, value in {**parts, **rest}.items()]
+    lines += ["", *(f"{name}: {meaning}" for name, meaning in WAYS.items())]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure and print."""
+    print(report(*measure(from_words(Options, sys.argv[1:], "benchmark"))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""Which processes a system has and what they are told, without starting any."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rl_trainer_ros.bringup import (
+    BringupError,
+    Next,
+    Process,
+    System,
+    after_death,
+    exit_code,
+    exit_text,
+    ros_arguments,
+    system,
+)
+from rl_trainer_ros.launch_arguments import arguments, help_text
+
+
+def processes(**given: str) -> dict[str, Process]:
+    return {process.name: process for process in system(given, {}).processes}
+
+
+@pytest.fixture
+def params_file(tmp_path: Path) -> str:
+    path = tmp_path / "mine.yaml"
+    path.write_text("trainer:\n  ros__parameters:\n    seed: 5\n    robot: other\n    srl_model: random\n"
+                    f"    srl_folder: {tmp_path}\n    namespaces: [/left, /right]\n")
+    return str(path)
+
+
+def test_ground_truth_needs_no_camera_and_no_encoder() -> None:
+    started = processes()
+    assert list(started) == ["robot_sim", "trainer"]
+    assert "cameras" not in started["robot_sim"].parameters
+    assert started["robot_sim"].parameters["namespaces"] == ("/env_0",)
+
+
+def test_an_encoded_state_starts_one_camera_and_one_encoder_for_all_robots(tmp_path: Path) -> None:
+    started = processes(srl_model="autoencoder", srl_folder=str(tmp_path), num_envs="2")
+    assert list(started) == ["robot_sim", "srl", "trainer"]
+    assert started["robot_sim"].parameters["cameras"] == ("external",)
+    assert started["srl"].parameters == {
+        "namespaces": ("/env_0", "/env_1"), "srl_folder": str(tmp_path), "camera": "external"}
+
+
+@pytest.mark.parametrize("source, names", [("sim", ["robot_sim", "trainer"]), ("mock", ["robot_driver", "trainer"]),
+                                           ("external", ["trainer"])])
+def test_robot_source_chooses_who_serves_the_robots(source: str, names: list[str]) -> None:
+    started = processes(robot_source=source, robot="inmoov", control_hz="2.5e1", num_envs="3")
+    assert list(started) == names
+    for process in started.values():
+        assert process.parameters["namespaces"] == ("/env_0", "/env_1", "/env_2")
+        assert process.parameters["robot"] == "inmoov"
+        assert process.parameters["control_hz"] == 25.0  # one rate for both sides
+
+
+def test_training_in_process_starts_the_trainer_alone() -> None:
+    assert list(processes(transport="in_process")) == ["trainer"]
+
+
+def test_only_the_trainer_ends_the_system_and_is_not_restarted() -> None:
+    started = processes(max_restarts="7")
+    assert (started["trainer"].ends_system, started["trainer"].respawn) == (True, False)
+    assert (started["robot_sim"].ends_system, started["robot_sim"].respawn) == (False, True)
+    assert started["robot_sim"].max_restarts == 7
+    assert started["trainer"].shutdown_timeout_s >= 60.0  # it saves
+    assert started["trainer"].orphan_signal == signal.SIGTERM
+
+
+def test_argument_before_params_file_before_default(params_file: str) -> None:
+    started = processes(params_file=params_file, seed="9")
+    assert started["robot_sim"].parameters["robot"] == "other"
+    assert started["robot_sim"].parameters["namespaces"] == ("/left", "/right")
+    assert "srl" in started
+    assert started["trainer"].parameters == {"seed": 9}  # the rest is in the file, which the node reads itself
+    assert started["trainer"].params_file == params_file
+    assert processes(params_file=params_file, num_envs="1")["trainer"].parameters == {"namespaces": ("/env_0",)}
+    assert list(processes(params_file=params_file, srl_model="ground_truth")) == ["robot_sim", "trainer"]
+
+
+def test_empty_text_is_not_given() -> None:
+    assert processes(**{argument.name: "" for argument in arguments()}) == processes()
+
+
+def test_the_shipped_params_file_is_the_default() -> None:
+    path = Path(processes()["trainer"].params_file)
+    assert (path.parent.name, path.name) == ("config", "trainer.yaml")
+    assert path.is_file()
+
+
+@pytest.mark.parametrize("given, environ, expected", [
+    ({}, {}, {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}),
+    ({}, {"ROS_DISTRO": "jazzy"}, {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}),
+    ({}, {"ROS_DISTRO": "humble"}, {"ROS_LOCALHOST_ONLY": "1"}),
+    ({}, {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}, {}),
+    ({}, {"ROS_LOCALHOST_ONLY": "1"}, {}),
+    ({"remote": "true"}, {}, {}),
+    ({"remote": "true", "domain_id": "42"}, {}, {"ROS_DOMAIN_ID": "42"}),
+])
+def test_discovery_stays_local_unless_asked(
+        given: dict[str, str], environ: dict[str, str], expected: dict[str, str]) -> None:
+    assert dict(system(given, environ).environment) == expected
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("given, named", [
+    ({"num_timestep": "5"}, ["num_timestep", "num_timesteps", "robot_source", "log_dir"]),
+    ({"srl_model": "vae"}, ["vae", "ground_truth", "autoencoder", "supervised", "random"]),
+    ({"robot_source": "gazebo"}, ["gazebo", "sim", "mock", "external"]),
+    ({"seed": "x"}, ["seed", "'x'", "int"]),
+    ({"num_timesteps": "0"}, ["num_timesteps", "0"]),
+    ({"num_envs": "0"}, ["num_envs", "1 to"]),
+    ({"remote": "maybe"}, ["remote", "maybe", "bool"]),
+    ({"domain_id": "233"}, ["domain_id", "0 to 232"]),
+    ({"max_restarts": "-1"}, ["max_restarts", "-1"]),
+    ({"control_hz": "fast"}, ["control_hz", "fast", "float"]),
+    ({"namespaces": "[env_0]"}, ["env_0", "/"]),
+    ({"namespaces": "[/a, /a]"}, ["/a", "once"]),
+    ({"params_file": "/no/such.yaml"}, ["/no/such.yaml"]),
+    ({"srl_model": "autoencoder", "log_dir": "/no/such"}, ["/no/such/srl/autoencoder", "train_srl"]),
+    ({"srl_model": "random", "robot_source": "mock"}, ["mock", "camera"]),
+])
+def test_bad_arguments_are_one_line_that_names_what_is_known(given: dict[str, str], named: list[str]) -> None:
+    with pytest.raises(BringupError) as caught:
+        system(given, {})
+    message = str(caught.value)
+    assert "\n" not in message
+    assert [word for word in named if word not in message] == []
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("text, named", [
+    ("seed: 5\n", "ros__parameters"),
+    ("trainer:\n  ros__parameters:\n    seeed: 5\n", "seed"),
+    ("trainer:\n  ros__parameters:\n    seed: five\n", "five"),
+    ("trainer: [\n", "YAML"),
+])
+def test_a_bad_params_file_is_named(tmp_path: Path, text: str, named: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(BringupError) as caught:
+        system({"params_file": str(path)}, {})
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert named in str(caught.value)
+
+
+def test_a_system_has_one_end_and_no_two_processes_of_one_name() -> None:
+    worker = Process("a", "a", "a")
+    end = Process("b", "b", "b", ends_system=True, respawn=False)
+    assert System((worker, end)).trainer is end
+    for wrong in ((), (worker,), (worker, worker, end), (end, Process("c", "c", "c", ends_system=True, respawn=False))):
+        with pytest.raises(BringupError):
+            System(wrong)
+    with pytest.raises(BringupError):
+        Process("a", "a", "a", ends_system=True)
+
+
+def test_what_follows_a_death() -> None:
+    process = Process("robot_sim", "x", "x", max_restarts=2)
+    assert after_death(process, -9, 0) == (Next.RESTART, "robot_sim was killed by SIGKILL; started again (1 of 2)")
+    assert after_death(process, 0, 1)[0] is Next.RESTART
+    given_up, line = after_death(process, 1, 2)
+    assert given_up is Next.STAY_DOWN
+    assert "exited with code 1" in line
+    assert "max_restarts:=2 is used up" in line
+    assert after_death(process, 2, 0)[0] is Next.END  # bad settings: the next try would end alike
+
+
+def test_exit_codes_are_those_of_a_shell() -> None:
+    assert [exit_code(code) for code in (0, 3, -9, -15)] == [0, 3, 137, 143]
+    assert exit_text(-15) == "was killed by SIGTERM"
+    assert exit_text(-64) in ("was killed by SIGRTMAX", "was killed by signal 64")
+
+
+def test_help_names_every_argument_and_its_choices() -> None:
+    text = help_text()
+    assert all(f"  {argument.name}:=" in text for argument in arguments())
+    assert "(sim | mock | external)" in text
+
+
+VALUES: dict[str, Any] = {
+    "flag": True, "whole": 3, "real": 1e-05, "even": 2.0, "text": "reach", "number_text": "1", "truth_text": "true",
+    "quoted": "it's \"so\": {x}", "unicode": "Größe", "empty": "", "texts": ("/env_0", "1"), "reals": [0.5, 1.0]}
+
+
+def test_ros_arguments_are_spelled_with_their_types() -> None:
+    words = ros_arguments(Process("a", "a", "a", namespace="/left", params_file="p.yaml", parameters=VALUES))
+    assert words[:5] == ["--ros-args", "-r", "__ns:=/left", "--params-file", "p.yaml"]
+    assert words[5::2] == ["-p"] * len(VALUES)
+    assert words[6::2][:4] == ["flag:=true", "whole:=3", "real:=1.0e-05", "even:=2.0"]
+    assert words[6::2][4:6] == ['text:="reach"', 'number_text:="1"']
+    assert 'texts:=["/env_0", "1"]' in words
+
+
+@pytest.mark.ros
+def test_rclpy_reads_the_same_values_and_lets_them_overrule_the_file(tmp_path: Path) -> None:
+    rclpy = pytest.importorskip("rclpy")
+    from rclpy.node import Node
+    from rclpy.signals import SignalHandlerOptions
+
+    path = tmp_path / "p.yaml"
+    path.write_text("/**:\n  ros__parameters:\n    whole: 7\n    only_in_file: 8\n")
+    process = Process("a", "a", "a", namespace="/left", params_file=str(path), parameters=VALUES)
+    context = rclpy.Context()
+    rclpy.init(args=ros_arguments(process), context=context, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = Node("reader", context=context, automatically_declare_parameters_from_overrides=True)
+        read = {name: node.get_parameter(name).value for name in [*VALUES, "only_in_file"]}
+        assert node.get_namespace() == "/left"
+        node.destroy_node()
+    finally:
+        rclpy.shutdown(context=context)
+    assert read.pop("only_in_file") == 8
+    assert {name: (list(value) if name in ("texts", "reals") else value) for name, value in read.items()} == {
+        name: (list(value) if name in ("texts", "reals") else value) for name, value in VALUES.items()}
+    assert {name: type(read[name]) for name in ("flag", "whole", "even", "number_text")} == {
+        "flag": bool, "whole": int, "even": float, "number_text": str}

@@ -1,0 +1,124 @@
+"""Processes killed in the middle of a run: training goes on, or ends in order with a saved model."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy")
+from rl_trainer_ros import model_files
+
+pytestmark = [pytest.mark.faults, pytest.mark.ros]
+
+
+def child(supervisor: Any, module: str, timeout_s: float = 30.0) -> int:
+    """Return the process id of the supervisor's child that runs `module`."""
+    pid, deadline = supervisor.process.pid, time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        for entry in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            try:
+                words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
+            except FileNotFoundError:
+                continue
+            if module.encode() in words:
+                return int(entry)
+        time.sleep(0.02)  # /proc wakes nobody
+    raise AssertionError(f"no child runs {module}")
+
+
+def steps_of(line: str) -> int:
+    match = re.match(r"\s*([\d,]+) of", line)
+    return int(match.group(1).replace(",", "")) if match else -1
+
+
+def wait_for_steps(run: Any, more_than: int) -> int:
+    """Wait for a progress line beyond `more_than` steps and return its count."""
+    while (steps := steps_of(run.wait_for(" steps "))) <= more_than:
+        pass
+    return steps
+
+
+def only_run(folder: Path) -> Path:
+    (config,) = folder.glob("*/*/*/*/config.yaml")
+    return config.parent
+
+
+def test_a_killed_simulator_is_restarted_and_its_episode_named(start: Callable, tmp_path: Path) -> None:
+    run = start("rl_trainer_ros.cli", "train", "num_timesteps:=6000", "log_interval_s:=0.2", f"log_dir:={tmp_path}")
+    steps = wait_for_steps(run, 300)
+    os.kill(child(run, "robot_sim_ros.ros.robot_sim_node"), signal.SIGKILL)
+    line = run.wait_for("episode cut: ")
+    assert re.search(r"/env_0 (refused the command: .*restarted|sent \w+ .*restarted)", line), line
+    wait_for_steps(run, steps + 300)
+    assert run.wait() == 0
+    assert "finished after 6,144 steps" in "\n".join(run.lines)
+    assert json.loads((only_run(tmp_path) / "result.json").read_text())["ended"] == "finished"
+    assert model_files.load(only_run(tmp_path) / "final").about["num_timesteps"] == 6144
+
+
+def test_when_no_restart_is_left_the_trainer_ends_with_an_error_and_a_model(start: Callable, tmp_path: Path) -> None:
+    run = start(
+        "rl_trainer_ros.cli",
+        "train",
+        "num_timesteps:=1000000",
+        "log_interval_s:=0.2",
+        "max_restarts:=1",
+        "start_timeout_s:=4.0",
+        "answer_timeout_s:=4.0",
+        f"log_dir:={tmp_path}",
+    )
+    steps = wait_for_steps(run, 300)
+    os.kill(child(run, "robot_sim_ros.ros.robot_sim_node"), signal.SIGKILL)
+    run.wait_for("episode cut: ")
+    wait_for_steps(run, steps)
+    os.kill(child(run, "robot_sim_ros.ros.robot_sim_node"), signal.SIGKILL)
+    assert run.wait() == 3
+    output = "\n".join(run.lines)
+    assert "max_restarts:=1 is used up" in output
+    assert re.search(
+        r"trainer: /env_0: no answer on /env_0/joint_states, /env_0/target_pose within 4 s; is robot_sim_node", output
+    )
+    folder = only_run(tmp_path)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["ended"] == "failed" and "no answer" in result["error"]
+    assert model_files.load(folder / "final").about["num_timesteps"] > steps
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_leaves_in_order(number: int, start: Callable, tmp_path: Path) -> None:
+    run = start("rl_trainer_ros.cli", "train", "num_timesteps:=1000000", "log_interval_s:=0.2", f"log_dir:={tmp_path}")
+    wait_for_steps(run, 300)
+    simulator = child(run, "robot_sim_ros.ros.robot_sim_node")
+    run.signal(number)
+    assert run.wait() == 0
+    assert "stopped after" in "\n".join(run.lines)
+    assert model_files.load(only_run(tmp_path) / "final").about["num_timesteps"] > 300
+    assert not Path(f"/proc/{simulator}").exists()
+
+
+def test_a_killed_srl_node_costs_no_episode(start: Callable, tmp_path: Path, random_encoder: str) -> None:
+    """Its answer depends on the image alone: the new node encodes the repeated image, and nothing was lost."""
+    run = start(
+        "rl_trainer_ros.cli",
+        "train",
+        "srl_model:=random",
+        f"srl_folder:={random_encoder}",
+        "num_timesteps:=4000",
+        "log_interval_s:=0.2",
+        f"log_dir:={tmp_path}",
+    )
+    steps = wait_for_steps(run, 200)
+    os.kill(child(run, "srl_ros.ros.srl_node"), signal.SIGKILL)
+    wait_for_steps(run, steps + 200)
+    assert run.wait() == 0
+    output = "\n".join(run.lines)
+    assert "srl was killed by SIGKILL; started again (1 of 3)" in output
+    assert "episode cut" not in output and "finished after 4,096 steps" in output

@@ -1,0 +1,183 @@
+"""Lockstep through a proxy that drops, duplicates, delays and reorders everything: not one number changes.
+
+LOSSY_STEPS=20000 runs the full length; the default is shorter.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+from geometry_msgs.msg import PoseStamped
+from gymnasium.wrappers import TimeLimit
+from rcl_interfaces.srv import SetParameters
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.ros.topic_robot import Patience
+from robot_interface_ros.ros.contract import RELIABLE
+from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.waiting import DirectWaiter
+
+pytestmark = [pytest.mark.lockstep, pytest.mark.ros]
+STEPS = int(os.environ.get("LOSSY_STEPS", "1500"))
+DROP, DUPLICATE, DELAY, LOSE_ANSWER = 0.02, 0.02, 0.03, 0.2
+LONGEST_DELAY_S = 0.05  # several control steps: what is delayed is overtaken
+
+
+class LossyWaiter(DirectWaiter):
+    """Can leave a request unanswered."""
+
+    def _answer(self, service: Any, response: Any, header: Any) -> None:
+        if response is not None:
+            super()._answer(service, response, header)
+
+
+class LossyProxy(threading.Thread):
+    """Passes the contract of `robot` on as `client`'s, badly; between them an SRL node of namespace `encoder`."""
+
+    def __init__(self, domain: int, robot: str, client: str, encoder: str | None = None):
+        super().__init__(name="lossy_proxy", daemon=True)
+        self.runtime = Runtime(domain_id=domain)
+        self.node = Node("lossy_proxy", context=self.runtime.context, start_parameter_services=False)
+        self.waiter = LossyWaiter(self.node)
+        self.runtime.on_stop(self.waiter.wake)
+        self.random, self.count = np.random.default_rng(0), itertools.count()
+        self.later: list[tuple[float, int, Any, Any]] = []
+        self.done = {"dropped": 0, "duplicated": 0, "delayed": 0, "answers lost": 0}
+        self.pass_on(JointState, f"{client}/joint_command", f"{robot}/joint_command")
+        self.pass_on(JointState, f"{robot}/joint_states", f"{client}/joint_states")
+        self.pass_on(PoseStamped, f"{robot}/target_pose", f"{client}/target_pose")
+        self.pass_on(String, f"{robot}/command_rejected", f"{client}/command_rejected")
+        if encoder:
+            self.pass_on(Image, f"{robot}/camera/external/image_raw", f"{encoder}/camera/external/image_raw")
+            self.pass_on(JointState, f"{encoder}/srl_state", f"{client}/srl_state")
+        self.pass_on_calls(Trigger, f"{client}/reset", f"{robot}/reset")
+        self.pass_on_calls(SetParameters, f"{client}/robot/set_parameters", f"{robot}/robot/set_parameters")
+
+    def pass_on(self, kind: Any, source: str, target: str) -> None:
+        publisher = self.node.create_publisher(kind, target, RELIABLE)
+        self.waiter.subscribe(kind, source, lambda message: self.mistreat(publisher, message))
+
+    def mistreat(self, publisher: Any, message: Any) -> None:
+        fate = self.random.random()
+        if fate < DROP:
+            self.done["dropped"] += 1
+            return
+        if fate < DROP + DELAY:
+            self.done["delayed"] += 1
+            due = time.monotonic() + self.random.uniform(0.0, LONGEST_DELAY_S)
+            heapq.heappush(self.later, (due, next(self.count), publisher, message))
+            return
+        publisher.publish(message)
+        if fate < DROP + DELAY + DUPLICATE:
+            self.done["duplicated"] += 1
+            publisher.publish(message)
+
+    def pass_on_calls(self, kind: Any, source: str, target: str) -> None:
+        """Calls are carried out; then the answer may be lost, so that the client calls again."""
+        inner = Node(
+            "lossy_caller_" + target.strip("/").replace("/", "_"),
+            context=self.runtime.context,
+            start_parameter_services=False,
+        )
+        waiter = DirectWaiter(inner)
+        client = waiter.client(kind, target)
+
+        def call(request: Any, response: Any) -> Any:
+            future, deadline = client.call_async(request), time.monotonic() + 20.0
+            while not future.done() and time.monotonic() < deadline:
+                waiter.wait(0.5)
+            if self.random.random() < LOSE_ANSWER or not future.done():
+                self.done["answers lost"] += 1
+                return None
+            return future.result()
+
+        self.waiter.serve(kind, source, call)
+
+    def run(self) -> None:
+        while not self.runtime.stop_requested:
+            until = min(0.5, self.later[0][0] - time.monotonic()) if self.later else 0.5
+            self.waiter.wait(max(0.0, until))
+            while self.later and self.later[0][0] <= time.monotonic():
+                _, _, publisher, message = heapq.heappop(self.later)
+                publisher.publish(message)
+
+    def close(self) -> None:
+        self.runtime.request_stop()
+        self.join(10.0)
+        self.runtime.close()
+
+
+@pytest.fixture
+def proxy(domain: int) -> Iterator[Callable[..., LossyProxy]]:
+    made: list[LossyProxy] = []
+
+    def start_proxy(**settings: Any) -> LossyProxy:
+        made.append(LossyProxy(domain, "/real", "/env_0", **settings))
+        made[-1].start()
+        return made[-1]
+
+    yield start_proxy
+    for one in made:
+        one.close()
+
+
+def trajectory(environment: Any, steps: int) -> list[tuple]:  # type: ignore[type-arg]
+    """Random episodes of 60 steps at most, as bytes."""
+    limited, generator, rows, ended = TimeLimit(environment, 60), np.random.default_rng(1), [], True
+    for k in range(steps):
+        if ended:
+            observation, info = limited.reset(seed=None if k else 2)
+            rows.append((observation.tobytes(), info["target"]))
+        observation, reward, terminated, truncated, info = limited.step(
+            generator.uniform(-1.0, 1.0, 5).astype(np.float32)
+        )
+        assert "interrupted" not in info, info["interrupted"]
+        rows.append((observation.tobytes(), reward, terminated, truncated, info["elapsed_ns"]))
+        ended = terminated or truncated
+    environment.close()
+    return rows
+
+
+PATIENT = Patience(start_timeout_s=60.0, answer_timeout_s=60.0, repeat_after_s=0.03)
+
+
+@pytest.mark.timeout(1800)
+def test_ground_truth_through_a_lossy_proxy(simulator: Callable, proxy: Callable) -> None:
+    simulator(namespaces="[/real]")
+    lossy = proxy()
+    assert trajectory(make_robot_env(transport="topics", patience=PATIENT), STEPS) == trajectory(
+        make_robot_env(), STEPS
+    )
+    assert all(count >= STEPS // 300 for count in lossy.done.values()), lossy.done
+
+
+@pytest.mark.timeout(1800)
+def test_images_and_states_through_a_lossy_proxy(
+    simulator: Callable, start: Callable, proxy: Callable, random_encoder: str
+) -> None:
+    simulator(namespaces="[/real]", cameras="[external]")
+    start("srl_ros.ros.srl_node", namespaces="[/encoder]", srl_folder=random_encoder).wait_for(
+        "encoding external images"
+    )
+    lossy = proxy(encoder="/encoder")
+    import torch
+
+    torch.set_num_threads(1)
+    settings = {"srl_folder": random_encoder}
+    over_topics = trajectory(make_robot_env(transport="topics", patience=PATIENT, **settings), STEPS)
+    assert over_topics == trajectory(make_robot_env(**settings), STEPS)
+    assert all(count >= STEPS // 300 for count in lossy.done.values()), lossy.done

@@ -1,0 +1,177 @@
+"""Training: it learns, it repeats bit for bit, and its folder is whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from rl_trainer_ros import model_files, run_folder
+from rl_trainer_ros.algorithms import SCHEDULES, constructor_arguments, hyperparameters
+from rl_trainer_ros.evaluation import Evaluation, evaluate, wilson_interval
+from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.scripted import ScriptedReach
+from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.training import TrainingResult, in_process_env, train
+from robot_interface_ros.config import ConfigError, from_mapping
+from robot_interface_ros.errors import RobotTimeout
+
+
+def run(folder: Path, **settings: object) -> TrainingResult:
+    config = replace(TrainerConfig(transport="in_process", log_dir=str(folder)), **settings)  # type: ignore[arg-type]
+    return train(config, lambda _: in_process_env(config), report=lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    return run(tmp_path_factory.mktemp("runs"), num_timesteps=20_000)
+
+
+def test_ppo_learns_to_reach(trained: TrainingResult) -> None:
+    """Untrained it reaches almost nothing; after 20k steps most targets."""
+    policy = model_files.load(trained.folder / "final")
+    learned = evaluate(lambda observation, _: policy.act(observation), make_robot_env(), 60)
+    generator = np.random.default_rng(0)
+    untrained = evaluate(lambda _, __: generator.uniform(-1, 1, 5).astype(np.float32), make_robot_env(), 30)
+    assert untrained.success.mean() < 0.15
+    assert learned.success.mean() > 0.6
+    assert learned.distance.mean() < 0.3 * untrained.distance.mean()
+
+
+def test_the_run_folder_holds_everything(trained: TrainingResult) -> None:
+    folder = trained.folder
+    assert folder.parts[-4:-1] == ("reach", "ground_truth", "ppo")
+    settings = yaml.safe_load((folder / "config.yaml").read_text())
+    assert settings["trainer"]["num_timesteps"] == 20_000 and settings["hyperparameters"]["n_steps"] == 2048
+    assert run_folder.load_config(folder).num_timesteps == 20_000
+    assert f"torch {torch.__version__}" in (folder / "versions.txt").read_text()
+    with open(folder / "monitor.csv") as stream:
+        next(stream)
+        episodes = list(csv.DictReader(stream))
+    assert sum(int(row["l"]) for row in episodes) > 19_000 and {"is_success", "distance"} <= set(episodes[0])
+    with open(folder / "progress.csv") as stream:
+        rows = list(csv.DictReader(stream))
+    assert float(rows[-1]["task/success_rate"]) > float(rows[0]["task/success_rate"])
+    assert list(folder.glob("events.out.tfevents.*"))
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["ended"], result["num_timesteps"]) == ("finished", 20_480)
+    assert model_files.load(folder / "best").about["num_timesteps"] <= 20_480
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == sorted(
+        {(folder / link).resolve().name for link in ("best", "final")}
+    )
+
+
+@pytest.mark.equality
+def test_the_same_seed_gives_the_same_parameters(tmp_path: Path) -> None:
+    results = [run(tmp_path / str(k), num_timesteps=2048, seed=seed) for k, seed in enumerate((1, 1, 2))]
+    parameters = [model_files.load(result.folder / "final").algorithm.policy.state_dict() for result in results]
+    assert all(torch.equal(parameters[0][name], parameters[1][name]) for name in parameters[0])
+    assert not all(torch.equal(parameters[0][name], parameters[2][name]) for name in parameters[0])
+
+
+def test_a_stop_and_a_lost_robot_save_a_model(tmp_path: Path) -> None:
+    config = TrainerConfig(transport="in_process", log_dir=str(tmp_path))
+    calls = iter(range(10**9))
+    stopped = train(
+        config, lambda _: in_process_env(config), should_stop=lambda: next(calls) >= 500, report=lambda line: None
+    )
+    assert stopped.ended == "stopped" and model_files.load(stopped.folder / "final").about["num_timesteps"] == 501
+
+    environment = in_process_env(config)
+    receive, left = environment.robot.receive, iter(range(300))
+
+    def lose(timeout_s: float | None = None) -> object:
+        if next(left, None) is None:
+            raise RobotTimeout("/env_0: no answer")
+        return receive(timeout_s)
+
+    environment.robot.receive = lose  # type: ignore[method-assign,assignment]
+    lost = train(config, lambda _: environment, report=lambda line: None)
+    assert lost.ended == "failed" and str(lost.error) == "/env_0: no answer"
+    assert model_files.load(lost.folder / "final").about["num_timesteps"] == 300
+
+
+@pytest.mark.bad_input
+def test_what_is_no_model_is_refused_in_one_line(trained: TrainingResult, tmp_path: Path) -> None:
+    def refused(change: object) -> str:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        for name in (model_files.MODEL, model_files.STATISTICS, model_files.ABOUT):
+            (folder / name).write_bytes((trained.folder / "final" / name).read_bytes())
+        change(folder)  # type: ignore[operator]
+        with pytest.raises((model_files.ModelError, ConfigError)) as error:
+            model_files.load(folder)
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    model = model_files.MODEL
+    assert "is no saved model: it has no model.zip" in refused(lambda folder: (folder / model).unlink())
+    assert "not a zip archive" in refused(lambda folder: (folder / model).write_bytes(b"hello"))
+    assert "not a zip archive" in refused(
+        lambda folder: (folder / model).write_bytes((folder / model).read_bytes()[:5000])
+    )
+    assert "damaged or not a model" in refused(lambda folder: (folder / model_files.ABOUT).write_text("{"))
+    assert "damaged or not a model" in refused(lambda folder: (folder / model_files.STATISTICS).write_text("{}"))
+    assert "the files are of different runs" in refused(
+        lambda folder: (folder / model_files.STATISTICS).write_text(
+            json.dumps({"mean": [0.0] * 3, "variance": [1.0] * 3, "epsilon": 1e-8})
+        )
+    )
+    assert "unknown algo 'pipo' (did you mean ppo?)" in refused(
+        lambda folder: (folder / model_files.ABOUT).write_text('{"algo": "pipo"}')
+    )
+    assert "has no config.yaml" in refused_run(tmp_path)
+
+
+def refused_run(folder: Path) -> str:
+    with pytest.raises(ConfigError) as error:
+        run_folder.find(str(folder))
+    return str(error.value)
+
+
+@pytest.mark.bad_input
+def test_settings_out_of_range_are_refused() -> None:
+    for settings, message in (
+        ({"num_timesteps": 0}, "num_timesteps is 0; allowed: 1 to"),
+        ({"srl_model": "vea"}, "unknown srl_model 'vea'"),
+        ({"control_hz": 30.0}, "no whole number of nanoseconds"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            from_mapping(TrainerConfig, settings, "trainer")
+
+
+def test_schedules_by_hand() -> None:
+    assert [SCHEDULES["linear"](1e-3)(left) for left in (1.0, 0.5, 0.0)] == pytest.approx([1e-3, 5.5e-4, 1e-4])
+    assert SCHEDULES["constant"](1e-3)(0.2) == 1e-3
+    arguments = constructor_arguments({"learning_rate": 1e-3, "learning_rate_schedule": "linear", "n_steps": 8})
+    assert arguments["n_steps"] == 8 and arguments["learning_rate"](0.0) == pytest.approx(1e-4)
+    assert hyperparameters("ppo")["n_steps"] == 2048
+
+
+def test_evaluation_by_hand() -> None:
+    evaluation = Evaluation(
+        np.array([True, True, False, True]),
+        np.array([0.02, 0.03, 0.1, 0.01]),
+        np.ones(4),
+        np.array([10, 20, 120, 30]),
+        None,
+    )
+    assert evaluation.line(12.4) == "reached 3 of 4 unseen targets, mean final distance 0.040 m, 12 s of training"
+    assert evaluation.to_dict()["success_rate"] == 0.75
+    # 8 of 10 at z = 1.96: (.8 + .19208) / 1.38416 -+ sqrt(.016 + .009604) * 1.96 / 1.38416 = .716737 -+ .226581
+    assert wilson_interval(8, 10) == pytest.approx((0.490156, 0.943318), abs=1e-5)
+
+
+def test_holding_counts_consecutive_steps() -> None:
+    """The scripted policy stops at the target: it reaches and holds all of ten."""
+    environment = make_robot_env(end_at_success=False)
+    scripted = ScriptedReach(environment.arm, 0.05)
+    result = evaluate(lambda _, env: scripted.act(env.moment), environment, 10, hold=True)
+    assert result.success.all() and result.held.all() and (result.steps == 120).all()
+    assert result.distance.max() < 0.01
