@@ -53,8 +53,8 @@ class TargetLimiter:
         self.target = self._commanded = np.clip(target, self._lower, self._upper)
         self._step = np.zeros_like(self.target)
 
-    def apply(self, command: Command) -> Array:
-        """Check the whole command, then return the next target on the way to it; joints not named keep their command.
+    def accept(self, command: Command) -> None:
+        """Check the whole command and make it what `step` moves towards; joints not named keep their command.
 
         Raises CommandRejected, and changes nothing, as `command_indices` says.
         """
@@ -65,16 +65,13 @@ class TargetLimiter:
             indices = command_indices(names, position, self._names)
             self._commanded = self._commanded.copy()
             self._commanded[indices] = position
-        return self.step(self._commanded)
 
-    def step(self, commanded: Array) -> Array:
-        """Return the next target, `(n_joints,)` rad, on the way to `commanded`, and remember it."""
+    def step(self) -> Array:
+        """Return the next target, `(n_joints,)` rad, one period on the way to what was accepted last, and remember it."""
         target, brake = self.target, self._brake
-        step = np.minimum(np.maximum(commanded - target, -self.max_step), self.max_step)
+        step = np.minimum(np.maximum(self._commanded - target, -self.max_step), self.max_step)
         step = np.minimum(np.maximum(step, self._step - brake), self._step + brake)
-        step = np.minimum(
-            np.maximum(step, -self._stoppable(target - self._lower)), self._stoppable(self._upper - target)
-        )
+        step = np.minimum(np.maximum(step, -self._stoppable(target - self._lower)), self._stoppable(self._upper - target))
         self.target = np.minimum(np.maximum(target + step, self._lower), self._upper)
         self._step = self.target - target
         return self.target

@@ -52,7 +52,8 @@ class SafeRobot:
     def send(self, command: Command) -> None:
         """Check the whole command, then move the targets one period towards it."""
         self._check_enabled()
-        self._robot.send(Command(command.stamp, self.joint_names, self._limiter.apply(command)))
+        self._limiter.accept(command)
+        self._robot.send(Command(command.stamp, self.joint_names, self._limiter.step()))
 
     def receive(self, timeout_s: float | None = None) -> Observation:
         """Return the wrapped robot's observation together with the target that is really executed."""

@@ -122,11 +122,12 @@ class TopicRobot:
             raise CommandRejected(
                 f"{self._namespace}: the command answers observation {command.stamp}, but the last one is {self._stamp}"
             )
-        self._joint_target = self._limiter.apply(command)
+        self._limiter.accept(command)
         self._command = messages.command_message(command)
         self._rejection = ""
         self._awaited.expect(self._stamp + self.period_ns)
         self._publisher.publish(self._command)
+        self._joint_target = self._limiter.step()  # while the robot is at work
 
     def receive(self, timeout_s: float | None = None) -> Observation:
         """Wait for the answer to the last command; see Robot."""

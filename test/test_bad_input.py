@@ -1,0 +1,106 @@
+"""What a user mistypes is answered in one line that names what is known, by every program."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.description import share_directory
+from robot_interface_ros.robot_config import load_robot
+
+pytestmark = pytest.mark.bad_input
+REPO = Path(__file__).resolve().parents[1]
+
+
+def refused(module: str, *words: str, code: int = 2) -> str:
+    """Run a program that must end with `code` and one line on standard error; return the line."""
+    result = subprocess.run(
+        [sys.executable, "-m", module, *words], cwd=REPO, capture_output=True, text=True, timeout=90, check=False
+    )
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    assert (result.returncode, len(lines)) == (code, 1), result
+    return lines[0]
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize(
+    ("module", "parameter", "message"),
+    [
+        (
+            "robot_sim_ros.ros.robot_sim_node",
+            "contrl_hz:=20.0",
+            "robot_sim: node robot_sim: unknown parameter 'contrl_hz' (did you mean control_hz?); known: robot, control_hz, ",
+        ),
+        ("robot_sim_ros.ros.robot_sim_node", "physics_hz:=250.0", "no multiple of control_hz 20; use 240 or 260"),
+        ("robot_sim_ros.ros.robot_sim_node", "cameras:=[left]", "robot_sim: unknown camera 'left'; known: external"),
+        ("robot_sim_ros.ros.robot_sim_node", "robot:=imoov", "unknown robot 'imoov' (did you mean inmoov?)"),
+        (
+            "robot_sim_ros.ros.robot_sim_node",
+            "namespaces:=[env_0]",
+            "namespace 'env_0' is not absolute; write '/env_0'",
+        ),
+        ("robot_driver_ros.ros.robot_driver_node", "board:=mega", "unknown board 'mega'; known: mock"),
+        ("srl_ros.ros.srl_node", "srl_folder:=/nowhere", "rl_trainer train_srl"),
+        ("rl_trainer_ros.ros.trainer_node", "task:=reech", "unknown task 'reech' (did you mean reach?); known: reach"),
+        ("rl_trainer_ros.ros.trainer_node", "algo:=ppi", "unknown algo 'ppi' (did you mean ppo?); known: ppo"),
+        ("rl_trainer_ros.ros.trainer_node", "num_timesteps:=many", "num_timesteps is 'many'; expected int"),
+        ("rl_trainer_ros.ros.trainer_node", "seed:=-1", "seed is -1; allowed: 0 to 2.14748e+09"),
+    ],
+)
+def test_nodes_name_what_is_known(module: str, parameter: str, message: str, domain: int) -> None:
+    pytest.importorskip("rclpy")
+    assert message in refused(module, "--ros-args", "-p", parameter)
+
+
+def test_the_command_line_names_what_is_known(tmp_path: Path) -> None:
+    for words, message in (
+        (["trian"], "rl_trainer: unknown command 'trian' (did you mean train?); known: train, evaluate, train_srl"),
+        (["train", "sede:=1"], "(did you mean seed?)"),
+        (["train", "seed=1"], "cannot read 'seed=1'; write settings as name:=value"),
+        (["train", "srl_model:=autoencoder", f"log_dir:={tmp_path}"], "rl_trainer train_srl srl_model:=autoencoder"),
+        (["evaluate", "episodes:=0"], "evaluate: episodes is 0; allowed: 1 to 1e+06"),
+        (["evaluate", f"log_dir:={tmp_path}"], "train first: rl_trainer train"),
+        (["evaluate", f"run:={tmp_path}"], "is no run folder: it has no config.yaml"),
+        (["train_srl", "srl_model:=vae"], "unknown srl_model 'vae'"),
+    ):
+        assert message in refused("rl_trainer_ros.cli", *words)
+
+
+def test_help_explains_every_command_and_setting() -> None:
+    def shown(*words: str) -> str:
+        command = [sys.executable, "-m", "rl_trainer_ros.cli", *words, "--help"]
+        return subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    assert all(name in shown() for name in ("train ", "evaluate ", "train_srl "))
+    assert all(f"{name}:=" in shown("train") for name in ("task", "srl_model", "num_timesteps", "seed", "max_restarts"))
+    assert "episodes:=500" in shown("evaluate")
+    assert "images:=" in shown("train_srl")
+
+
+def test_a_robot_file_with_wrong_names_is_refused(tmp_path: Path) -> None:
+    good = yaml.safe_load((share_directory() / "config" / "robots" / "inmoov.yaml").read_text())
+
+    def error(**changes: object) -> str:
+        path = tmp_path / f"robot_{len(os.listdir(tmp_path))}.yaml"
+        path.write_text(yaml.safe_dump({**good, **changes}))
+        with pytest.raises((ConfigError, ValueError, OSError)) as caught:
+            load_robot(str(path))
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    assert "unknown joint 'r_elbow_flx_joint' (did you mean r_elbow_flex_joint?)" in error(
+        rest={"r_elbow_flx_joint": 0.0}
+    )
+    assert "unknown group 'right_leg'" in error(articulated=["right_leg"])
+    assert "end_effector: unknown link 'r_plam' (did you mean r_palm?)" in error(end_effector="r_plam")
+    assert "rest of r_elbow_flex_joint is 1.0 rad; its limits are -1.396 to -0.262" in error(
+        rest={"r_elbow_flex_joint": 1.0}
+    )
+    assert "unknown setting 'limb'" in error(limb="arm")
+    assert "nowhere.urdf" in error(urdf="/nowhere.urdf")
