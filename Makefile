@@ -46,7 +46,7 @@ $(BIN)/python:
 	done; \
 	test -z "$$unready" || echo "no venv in$$unready: apt install python3-venv, then make setup again" >&2; \
 	test -z "$$bare" || echo "no compiler for PyBullet on$$bare: apt install g++ python3-dev, then make setup again" >&2; \
-	test -n "$$unready$$bare" || echo "no Python 3.10 or newer here (tried $(PYTHONS)): make setup PYTHON=/path/to/python3" >&2; \
+	test -n "$$unready$$bare" || echo "no Python 3.10 or newer among $(PYTHONS): make setup PYTHON=/path/to/python3" >&2; \
 	exit 1
 
 $(STAMP): $(BIN)/python setup.py pyproject.toml constraints.txt

@@ -21,15 +21,25 @@ from rl_trainer_ros.bringup import Next, Process, after_death, exit_text, ros_ar
 from rl_trainer_ros.launch_arguments import arguments
 
 # What launch itself, launch_ros and `ros2 launch` keep among the launch configurations.
-NOT_OURS = {"launch-prefix", "launch-prefix-filter", "emulate_tty", "sigterm_timeout", "sigkill_timeout",
-            "ros_namespace", "ros_remaps", "global_params", "use_sim_time"}
+NOT_OURS = {
+    "launch-prefix",
+    "launch-prefix-filter",
+    "emulate_tty",
+    "sigterm_timeout",
+    "sigkill_timeout",
+    "ros_namespace",
+    "ros_remaps",
+    "global_params",
+    "use_sim_time",
+}
 
 
 def generate_launch_description() -> LaunchDescription:
     """Declare every argument, then start the processes that their values ask for."""
     declared = [
         DeclareLaunchArgument(argument.name, default_value=argument.default, description=argument.description)
-        for argument in arguments()]
+        for argument in arguments()
+    ]
     return LaunchDescription([*declared, OpaqueFunction(function=start_all)])
 
 
@@ -44,9 +54,17 @@ def start(process: Process, environment: dict[str, str], restarts: int = 0) -> l
     # SIGTERM ends `ros2 launch` at once and leaves its processes behind; with this they get the signal as well.
     prefix = f"setpriv --pdeathsig {process.orphan_signal.name}" if shutil.which("setpriv") else None
     node = Node(
-        package="rl_trainer_ros", executable=process.executable, exec_name=process.name, output="screen", prefix=prefix,
-        arguments=ros_arguments(process), additional_env=environment | {"PYTHONUNBUFFERED": "1"},
-        emulate_tty=process.ends_system, sigterm_timeout=str(process.shutdown_timeout_s), sigkill_timeout="10")
+        package="rl_trainer_ros",
+        executable=process.executable,
+        exec_name=process.name,
+        output="screen",
+        prefix=prefix,
+        arguments=ros_arguments(process),
+        additional_env=environment | {"PYTHONUNBUFFERED": "1"},
+        emulate_tty=process.ends_system,
+        sigterm_timeout=str(process.shutdown_timeout_s),
+        sigkill_timeout="10",
+    )
     ended = partial(trainer_ended, process) if process.ends_system else partial(died, process, environment, restarts)
     return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=ended)), node]
 
@@ -58,8 +76,9 @@ def trainer_ended(process: Process, event: ProcessExited, context: LaunchContext
     return [Shutdown(reason=f"{process.name} has finished")]
 
 
-def died(process: Process, environment: dict[str, str], restarts: int, event: ProcessExited,
-         context: LaunchContext) -> list[LaunchDescriptionEntity]:
+def died(
+    process: Process, environment: dict[str, str], restarts: int, event: ProcessExited, context: LaunchContext
+) -> list[LaunchDescriptionEntity]:
     """Start a process again that died before its time, as often as its max_restarts says."""
     if context.is_shutdown:
         return []

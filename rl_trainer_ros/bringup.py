@@ -22,7 +22,11 @@ CAMERA = "external"  # the one that the SRL node encodes
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
 BAD_SETTINGS = 2  # exit code of a node that cannot work as it was told; starting it again would not help
 DISCOVERY_VARIABLES = (
-    "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS", "ROS_DISCOVERY_SERVER")
+    "ROS_AUTOMATIC_DISCOVERY_RANGE",
+    "ROS_LOCALHOST_ONLY",
+    "ROS_STATIC_PEERS",
+    "ROS_DISCOVERY_SERVER",
+)
 
 
 class Next(enum.Enum):
@@ -85,9 +89,17 @@ def system(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ
     """The system that launch arguments ask for (name -> text, empty: not given); BringupError says what is wrong."""
     values = resolve_values({name: text for name, text in arguments.items() if text != ""})
     trainer = Process(
-        TRAINER, "trainer_node", "rl_trainer_ros.ros.trainer_node", parameters=values.told,
-        params_file=str(values.params_file), respawn=False, max_restarts=0, shutdown_timeout_s=SAVING_TIMEOUT_S,
-        ends_system=True, orphan_signal=signal.SIGTERM)
+        TRAINER,
+        "trainer_node",
+        "rl_trainer_ros.ros.trainer_node",
+        parameters=values.told,
+        params_file=str(values.params_file),
+        respawn=False,
+        max_restarts=0,
+        shutdown_timeout_s=SAVING_TIMEOUT_S,
+        ends_system=True,
+        orphan_signal=signal.SIGTERM,
+    )
     others = _robots(values) + _encoders(values) if values.trainer.transport == "topics" else []
     return System((*others, trainer), _environment(values.bringup, environ))
 
@@ -111,8 +123,9 @@ def after_death(process: Process, returncode: int, restarts: int) -> tuple[Next,
         return Next.END, f"{died}: it cannot work as it was told, so the system ends"
     if restarts < most:
         return Next.RESTART, f"{died}; started again ({restarts + 1} of {most})"
-    return Next.STAY_DOWN, (f"{died} and stays down: max_restarts:={most} is used up; "
-                            f"the {TRAINER} ends with its own error")
+    return Next.STAY_DOWN, (
+        f"{died} and stays down: max_restarts:={most} is used up; the {TRAINER} ends with its own error"
+    )
 
 
 def exit_text(returncode: int) -> str:
@@ -134,16 +147,31 @@ def _robots(values: Values) -> list[Process]:
     told = {"namespaces": trainer.namespaces, "robot": trainer.robot, "control_hz": trainer.control_hz}
     encoded = trainer.srl_model != GROUND_TRUTH
     if bringup.robot_source == "sim":
-        return [Process(
-            "robot_sim", "robot_sim_node", "robot_sim_ros.ros.robot_sim_node",
-            parameters=told | ({"cameras": (CAMERA,)} if encoded else {}), max_restarts=bringup.max_restarts)]
+        return [
+            Process(
+                "robot_sim",
+                "robot_sim_node",
+                "robot_sim_ros.ros.robot_sim_node",
+                parameters=told | ({"cameras": (CAMERA,)} if encoded else {}),
+                max_restarts=bringup.max_restarts,
+            )
+        ]
     if bringup.robot_source == "mock":
         if encoded:
-            raise BringupError(f"srl_model:={trainer.srl_model} needs a camera, and robot_source:=mock has none; "
-                               f"use srl_model:={GROUND_TRUTH} or robot_source:=sim")
-        return [Process(
-            "robot_driver", "robot_driver_node", "robot_driver_ros.ros.robot_driver_node",
-            parameters=told | {"board": "mock"}, max_restarts=bringup.max_restarts, orphan_signal=signal.SIGTERM)]
+            raise BringupError(
+                f"srl_model:={trainer.srl_model} needs a camera, and robot_source:=mock has none; "
+                f"use srl_model:={GROUND_TRUTH} or robot_source:=sim"
+            )
+        return [
+            Process(
+                "robot_driver",
+                "robot_driver_node",
+                "robot_driver_ros.ros.robot_driver_node",
+                parameters=told | {"board": "mock"},
+                max_restarts=bringup.max_restarts,
+                orphan_signal=signal.SIGTERM,
+            )
+        ]
     return []
 
 
@@ -155,10 +183,17 @@ def _encoders(values: Values) -> list[Process]:
     if not Path(trainer.encoder_folder).is_dir():
         raise BringupError(
             f"no {trainer.srl_model} model at {trainer.encoder_folder}; make one with: rl_trainer train_srl "
-            f"srl_model:={trainer.srl_model}, or say where it is: srl_folder:=...")
-    return [Process(
-        "srl", "srl_node", "srl_ros.ros.srl_node", max_restarts=values.bringup.max_restarts,
-        parameters={"namespaces": trainer.namespaces, "srl_folder": trainer.encoder_folder, "camera": CAMERA})]
+            f"srl_model:={trainer.srl_model}, or say where it is: srl_folder:=..."
+        )
+    return [
+        Process(
+            "srl",
+            "srl_node",
+            "srl_ros.ros.srl_node",
+            max_restarts=values.bringup.max_restarts,
+            parameters={"namespaces": trainer.namespaces, "srl_folder": trainer.encoder_folder, "camera": CAMERA},
+        )
+    ]
 
 
 def _environment(bringup: BringupConfig, environ: Mapping[str, str]) -> dict[str, str]:

@@ -67,7 +67,9 @@ def arguments() -> tuple[Argument, ...]:
     for field in dataclasses.fields(TrainerConfig):
         fallback = f"; else params_file's, else {_default_text(field) or 'empty'}"
         rows.append(Argument(field.name, "", _description(field) + fallback))
-    rows += [Argument(field.name, _default_text(field), _description(field)) for field in dataclasses.fields(BringupConfig)]
+    rows += [
+        Argument(field.name, _default_text(field), _description(field)) for field in dataclasses.fields(BringupConfig)
+    ]
     return tuple(rows)
 
 

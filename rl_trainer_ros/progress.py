@@ -41,10 +41,12 @@ class ProgressCallback(BaseCallback):
     def _on_training_start(self) -> None:
         self._begin = self._last = time.monotonic()
         self._begin_steps = self._last_steps = self.num_timesteps
-        if sys.stderr.isatty():
+        if sys.stdout.isatty():  # a launcher may have taken standard error
             from tqdm import tqdm
 
-            self._bar = tqdm(total=self._total, unit=" steps", smoothing=0.1, dynamic_ncols=True, leave=False)
+            self._bar = tqdm(
+                total=self._total, unit=" steps", smoothing=0.1, dynamic_ncols=True, leave=False, file=sys.stdout
+            )
 
     def _on_step(self) -> bool:
         for info in self.locals["infos"]:

@@ -83,9 +83,14 @@ class _Supervisor:
         """Start a process in a session of its own: Ctrl-C at the terminal reaches it through us alone, in our order."""
         stdout, stderr = (None, None) if process.ends_system else (subprocess.PIPE, subprocess.STDOUT)
         popen = subprocess.Popen(
-            [self.python, "-m", process.module, *ros_arguments(process)], env=self.environment,
-            stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True,
-            preexec_fn=_dies_with_parent(process.orphan_signal))
+            [self.python, "-m", process.module, *ros_arguments(process)],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            preexec_fn=_dies_with_parent(process.orphan_signal),
+        )
         self.children[process.name] = child = _Child(process, popen, restarts)
         if popen.stdout is not None:
             os.set_blocking(popen.stdout.fileno(), False)

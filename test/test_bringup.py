@@ -29,8 +29,10 @@ def processes(**given: str) -> dict[str, Process]:
 @pytest.fixture
 def params_file(tmp_path: Path) -> str:
     path = tmp_path / "mine.yaml"
-    path.write_text("trainer:\n  ros__parameters:\n    seed: 5\n    robot: other\n    srl_model: random\n"
-                    f"    srl_folder: {tmp_path}\n    namespaces: [/left, /right]\n")
+    path.write_text(
+        "trainer:\n  ros__parameters:\n    seed: 5\n    robot: other\n    srl_model: random\n"
+        f"    srl_folder: {tmp_path}\n    namespaces: [/left, /right]\n"
+    )
     return str(path)
 
 
@@ -46,11 +48,16 @@ def test_an_encoded_state_starts_one_camera_and_one_encoder_for_all_robots(tmp_p
     assert list(started) == ["robot_sim", "srl", "trainer"]
     assert started["robot_sim"].parameters["cameras"] == ("external",)
     assert started["srl"].parameters == {
-        "namespaces": ("/env_0", "/env_1"), "srl_folder": str(tmp_path), "camera": "external"}
+        "namespaces": ("/env_0", "/env_1"),
+        "srl_folder": str(tmp_path),
+        "camera": "external",
+    }
 
 
-@pytest.mark.parametrize("source, names", [("sim", ["robot_sim", "trainer"]), ("mock", ["robot_driver", "trainer"]),
-                                           ("external", ["trainer"])])
+@pytest.mark.parametrize(
+    "source, names",
+    [("sim", ["robot_sim", "trainer"]), ("mock", ["robot_driver", "trainer"]), ("external", ["trainer"])],
+)
 def test_robot_source_chooses_who_serves_the_robots(source: str, names: list[str]) -> None:
     started = processes(robot_source=source, robot="inmoov", control_hz="2.5e1", num_envs="3")
     assert list(started) == names
@@ -94,38 +101,45 @@ def test_the_shipped_params_file_is_the_default() -> None:
     assert path.is_file()
 
 
-@pytest.mark.parametrize("given, environ, expected", [
-    ({}, {}, {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}),
-    ({}, {"ROS_DISTRO": "jazzy"}, {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}),
-    ({}, {"ROS_DISTRO": "humble"}, {"ROS_LOCALHOST_ONLY": "1"}),
-    ({}, {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}, {}),
-    ({}, {"ROS_LOCALHOST_ONLY": "1"}, {}),
-    ({"remote": "true"}, {}, {}),
-    ({"remote": "true", "domain_id": "42"}, {}, {"ROS_DOMAIN_ID": "42"}),
-])
+@pytest.mark.parametrize(
+    "given, environ, expected",
+    [
+        ({}, {}, {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}),
+        ({}, {"ROS_DISTRO": "jazzy"}, {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}),
+        ({}, {"ROS_DISTRO": "humble"}, {"ROS_LOCALHOST_ONLY": "1"}),
+        ({}, {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}, {}),
+        ({}, {"ROS_LOCALHOST_ONLY": "1"}, {}),
+        ({"remote": "true"}, {}, {}),
+        ({"remote": "true", "domain_id": "42"}, {}, {"ROS_DOMAIN_ID": "42"}),
+    ],
+)
 def test_discovery_stays_local_unless_asked(
-        given: dict[str, str], environ: dict[str, str], expected: dict[str, str]) -> None:
+    given: dict[str, str], environ: dict[str, str], expected: dict[str, str]
+) -> None:
     assert dict(system(given, environ).environment) == expected
 
 
 @pytest.mark.bad_input
-@pytest.mark.parametrize("given, named", [
-    ({"num_timestep": "5"}, ["num_timestep", "num_timesteps", "robot_source", "log_dir"]),
-    ({"srl_model": "vae"}, ["vae", "ground_truth", "autoencoder", "supervised", "random"]),
-    ({"robot_source": "gazebo"}, ["gazebo", "sim", "mock", "external"]),
-    ({"seed": "x"}, ["seed", "'x'", "int"]),
-    ({"num_timesteps": "0"}, ["num_timesteps", "0"]),
-    ({"num_envs": "0"}, ["num_envs", "1 to"]),
-    ({"remote": "maybe"}, ["remote", "maybe", "bool"]),
-    ({"domain_id": "233"}, ["domain_id", "0 to 232"]),
-    ({"max_restarts": "-1"}, ["max_restarts", "-1"]),
-    ({"control_hz": "fast"}, ["control_hz", "fast", "float"]),
-    ({"namespaces": "[env_0]"}, ["env_0", "/"]),
-    ({"namespaces": "[/a, /a]"}, ["/a", "once"]),
-    ({"params_file": "/no/such.yaml"}, ["/no/such.yaml"]),
-    ({"srl_model": "autoencoder", "log_dir": "/no/such"}, ["/no/such/srl/autoencoder", "train_srl"]),
-    ({"srl_model": "random", "robot_source": "mock"}, ["mock", "camera"]),
-])
+@pytest.mark.parametrize(
+    "given, named",
+    [
+        ({"num_timestep": "5"}, ["num_timestep", "num_timesteps", "robot_source", "log_dir"]),
+        ({"srl_model": "vae"}, ["vae", "ground_truth", "autoencoder", "supervised", "random"]),
+        ({"robot_source": "gazebo"}, ["gazebo", "sim", "mock", "external"]),
+        ({"seed": "x"}, ["seed", "'x'", "int"]),
+        ({"num_timesteps": "0"}, ["num_timesteps", "0"]),
+        ({"num_envs": "0"}, ["num_envs", "1 to"]),
+        ({"remote": "maybe"}, ["remote", "maybe", "bool"]),
+        ({"domain_id": "233"}, ["domain_id", "0 to 232"]),
+        ({"max_restarts": "-1"}, ["max_restarts", "-1"]),
+        ({"control_hz": "fast"}, ["control_hz", "fast", "float"]),
+        ({"namespaces": "[env_0]"}, ["env_0", "/"]),
+        ({"namespaces": "[/a, /a]"}, ["/a", "once"]),
+        ({"params_file": "/no/such.yaml"}, ["/no/such.yaml"]),
+        ({"srl_model": "autoencoder", "log_dir": "/no/such"}, ["/no/such/srl/autoencoder", "train_srl"]),
+        ({"srl_model": "random", "robot_source": "mock"}, ["mock", "camera"]),
+    ],
+)
 def test_bad_arguments_are_one_line_that_names_what_is_known(given: dict[str, str], named: list[str]) -> None:
     with pytest.raises(BringupError) as caught:
         system(given, {})
@@ -135,12 +149,15 @@ def test_bad_arguments_are_one_line_that_names_what_is_known(given: dict[str, st
 
 
 @pytest.mark.bad_input
-@pytest.mark.parametrize("text, named", [
-    ("seed: 5\n", "ros__parameters"),
-    ("trainer:\n  ros__parameters:\n    seeed: 5\n", "seed"),
-    ("trainer:\n  ros__parameters:\n    seed: five\n", "five"),
-    ("trainer: [\n", "YAML"),
-])
+@pytest.mark.parametrize(
+    "text, named",
+    [
+        ("seed: 5\n", "ros__parameters"),
+        ("trainer:\n  ros__parameters:\n    seeed: 5\n", "seed"),
+        ("trainer:\n  ros__parameters:\n    seed: five\n", "five"),
+        ("trainer: [\n", "YAML"),
+    ],
+)
 def test_a_bad_params_file_is_named(tmp_path: Path, text: str, named: str) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(text)
@@ -186,8 +203,19 @@ def test_help_names_every_argument_and_its_choices() -> None:
 
 
 VALUES: dict[str, Any] = {
-    "flag": True, "whole": 3, "real": 1e-05, "even": 2.0, "text": "reach", "number_text": "1", "truth_text": "true",
-    "quoted": "it's \"so\": {x}", "unicode": "Größe", "empty": "", "texts": ("/env_0", "1"), "reals": [0.5, 1.0]}
+    "flag": True,
+    "whole": 3,
+    "real": 1e-05,
+    "even": 2.0,
+    "text": "reach",
+    "number_text": "1",
+    "truth_text": "true",
+    "quoted": 'it\'s "so": {x}',
+    "unicode": "Größe",
+    "empty": "",
+    "texts": ("/env_0", "1"),
+    "reals": [0.5, 1.0],
+}
 
 
 def test_ros_arguments_are_spelled_with_their_types() -> None:
@@ -219,6 +247,11 @@ def test_rclpy_reads_the_same_values_and_lets_them_overrule_the_file(tmp_path: P
         rclpy.shutdown(context=context)
     assert read.pop("only_in_file") == 8
     assert {name: (list(value) if name in ("texts", "reals") else value) for name, value in read.items()} == {
-        name: (list(value) if name in ("texts", "reals") else value) for name, value in VALUES.items()}
+        name: (list(value) if name in ("texts", "reals") else value) for name, value in VALUES.items()
+    }
     assert {name: type(read[name]) for name in ("flag", "whole", "even", "number_text")} == {
-        "flag": bool, "whole": int, "even": float, "number_text": str}
+        "flag": bool,
+        "whole": int,
+        "even": float,
+        "number_text": str,
+    }

@@ -94,8 +94,22 @@ def test_a_wheel_puts_everything_where_ros2_looks(tmp_path: Path) -> None:
     others = shutil.ignore_patterns(".*", "build", "install", "log", "runs", "test", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, tmp_path / "source", ignore=others, symlinks=True)
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-index", "--no-build-isolation",
-         "-w", str(tmp_path), str(tmp_path / "source")], check=True, timeout=100)
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "-q",
+            "--no-deps",
+            "--no-index",
+            "--no-build-isolation",
+            "-w",
+            str(tmp_path),
+            str(tmp_path / "source"),
+        ],
+        check=True,
+        timeout=100,
+    )
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         modes = {entry.filename: entry.external_attr >> 16 for entry in wheel.infolist()}
     data = {name.partition(".data/data/")[2]: mode for name, mode in modes.items() if ".data/data/" in name}

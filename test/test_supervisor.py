@@ -56,16 +56,18 @@ while True: signal.pause()
 class Supervised:
     """A supervisor in a process of its own, and what it says."""
 
-    def __init__(self, folder: Path, trainer: str, sim: str = SERVING_SIM, options: str = "",
-                 stdout: int = subprocess.PIPE) -> None:
+    def __init__(
+        self, folder: Path, trainer: str, sim: str = SERVING_SIM, options: str = "", stdout: int = subprocess.PIPE
+    ) -> None:
         self.folder = folder
         (folder / "fake_trainer.py").write_text(PRELUDE + trainer)
         (folder / "fake_sim.py").write_text(PRELUDE + sim)
         (folder / "main.py").write_text(MAIN.format(options=options))
         os.mkfifo(folder / "word")
         environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
-        self.popen = subprocess.Popen([sys.executable, "main.py"], cwd=folder, env=environment, stdout=stdout,
-                                      stderr=subprocess.PIPE, bufsize=0)
+        self.popen = subprocess.Popen(
+            [sys.executable, "main.py"], cwd=folder, env=environment, stdout=stdout, stderr=subprocess.PIPE, bufsize=0
+        )
         self.heard: dict[str, bytes] = {"stdout": b"", "stderr": b""}
         self.selector = selectors.DefaultSelector()
         for name in self.heard:
@@ -171,8 +173,10 @@ def test_death_by_a_signal_is_128_and_its_number(supervise: Supervise) -> None:
 
 
 def test_every_process_gets_the_ros_arguments_and_the_environment(supervise: Supervise) -> None:
-    it = supervise("say(sys.argv[1:]); say(os.environ['FROM_SYSTEM'] + os.environ['PYTHONUNBUFFERED'])",
-                   options="import dataclasses\ntrainer = dataclasses.replace(trainer, parameters={'seed': 3})")
+    it = supervise(
+        "say(sys.argv[1:]); say(os.environ['FROM_SYSTEM'] + os.environ['PYTHONUNBUFFERED'])",
+        options="import dataclasses\ntrainer = dataclasses.replace(trainer, parameters={'seed': 3})",
+    )
     assert it.end() == 0
     assert it.lines("stdout") == ["['--ros-args', '-p', 'seed:=3']", "yes1"]
 
@@ -182,7 +186,8 @@ def test_a_dead_simulator_is_started_again(supervise: Supervise) -> None:
     first = pid_in(it.await_line("[robot_sim] serving"))
     os.kill(first, signal.SIGKILL)
     assert it.await_line("robot_sim was killed") == (
-        "[supervisor] robot_sim was killed by SIGKILL; started again (1 of 2)")
+        "[supervisor] robot_sim was killed by SIGKILL; started again (1 of 2)"
+    )
     it.heard["stderr"] = b""
     assert pid_in(it.await_line("[robot_sim] serving")) != first
     it.tell()
@@ -191,10 +196,13 @@ def test_a_dead_simulator_is_started_again(supervise: Supervise) -> None:
 
 
 def test_when_restarts_are_used_up_the_trainer_is_left_to_end_by_itself(supervise: Supervise) -> None:
-    it = supervise("""
+    it = supervise(
+        """
 for number in (signal.SIGINT, signal.SIGTERM): on(number, lambda: note("the trainer was disturbed"))
 note(f"trainer ends {wait_for_word()}")
-sys.exit(3)""", sim="note('sim starts'); print('last words', end=''); sys.exit(9)")
+sys.exit(3)""",
+        sim="note('sim starts'); print('last words', end=''); sys.exit(9)",
+    )
     it.await_line("max_restarts:=2 is used up")
     it.tell("by itself")
     assert it.end() == 3
@@ -206,8 +214,11 @@ sys.exit(3)""", sim="note('sim starts'); print('last words', end=''); sys.exit(9
 
 
 def test_a_trainer_that_does_not_notice_is_ended_in_bounded_time(supervise: Supervise) -> None:
-    it = supervise("on(signal.SIGINT, lambda: sys.exit(6))\nsay('training')\nwhile True: signal.pause()",
-                   sim="wait_for_word(); sys.exit(9)", options="supervisor.GIVE_UP_TIMEOUT_S = 0.2")
+    it = supervise(
+        "on(signal.SIGINT, lambda: sys.exit(6))\nsay('training')\nwhile True: signal.pause()",
+        sim="wait_for_word(); sys.exit(9)",
+        options="supervisor.GIVE_UP_TIMEOUT_S = 0.2",
+    )
     it.await_line("training", "stdout")
     for line in ("(1 of 2)", "(2 of 2)", "stays down"):
         it.tell()
@@ -217,15 +228,18 @@ def test_a_trainer_that_does_not_notice_is_ended_in_bounded_time(supervise: Supe
 
 
 def test_bad_settings_of_a_process_end_the_system_at_once(supervise: Supervise) -> None:
-    it = supervise("on(signal.SIGTERM, lambda: sys.exit(0))\nopen('word', 'w').close()\nwhile True: signal.pause()",
-                   sim="wait_for_word(); say('physics_hz is 7'); sys.exit(2)")
+    it = supervise(
+        "on(signal.SIGTERM, lambda: sys.exit(0))\nopen('word', 'w').close()\nwhile True: signal.pause()",
+        sim="wait_for_word(); say('physics_hz is 7'); sys.exit(2)",
+    )
     assert it.end() == 2
     assert "[robot_sim] physics_hz is 7" in it.lines()
     assert not any("started again" in line for line in it.lines())
 
 
-@pytest.mark.parametrize("number, forwarded", [
-    (signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGTERM")])
+@pytest.mark.parametrize(
+    "number, forwarded", [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGTERM")]
+)
 def test_a_signal_goes_to_the_trainer_first_and_once(supervise: Supervise, number: int, forwarded: str) -> None:
     it = supervise("""
 for n in (signal.SIGINT, signal.SIGTERM): signal.signal(n, lambda n, _: note(f"trainer {signal.Signals(n).name}"))
@@ -262,27 +276,34 @@ def test_a_simulator_that_dies_while_the_trainer_saves_stays_down(supervise: Sup
 
 def test_who_ignores_every_signal_is_killed(supervise: Supervise) -> None:
     ignore = "for n in (signal.SIGINT, signal.SIGTERM): signal.signal(n, signal.SIG_IGN)\n"
-    it = supervise(ignore + "say('training')\nwhile True: signal.pause()",
-                   sim=ignore + "say('serving')\nwhile True: signal.pause()",
-                   options="""import dataclasses
+    it = supervise(
+        ignore + "say('training')\nwhile True: signal.pause()",
+        sim=ignore + "say('serving')\nwhile True: signal.pause()",
+        options="""import dataclasses
 sim, trainer = (dataclasses.replace(process, shutdown_timeout_s=0.3) for process in (sim, trainer))
-supervisor.TERM_TIMEOUT_S = 0.3""")
+supervisor.TERM_TIMEOUT_S = 0.3""",
+    )
     it.await_line("training", "stdout")
     it.await_line("serving")
     it.popen.send_signal(signal.SIGINT)
     assert it.end() == 137
     said = [line for line in it.lines() if "supervisor" in line]
-    assert said == ["[supervisor] SIGINT: trainer saves and leaves, 0.3 s at most",
-                    "[supervisor] trainer is still there; sending SIGTERM",
-                    "[supervisor] trainer is still there; sending SIGKILL",
-                    "[supervisor] robot_sim did not leave within 0.3 s; killed",
-                    "[supervisor] trainer was killed by SIGKILL"]
+    assert said == [
+        "[supervisor] SIGINT: trainer saves and leaves, 0.3 s at most",
+        "[supervisor] trainer is still there; sending SIGTERM",
+        "[supervisor] trainer is still there; sending SIGKILL",
+        "[supervisor] robot_sim did not leave within 0.3 s; killed",
+        "[supervisor] trainer was killed by SIGKILL",
+    ]
 
 
 def test_what_a_process_had_started_goes_with_it(supervise: Supervise) -> None:
-    it = supervise("wait_for_word()", sim="""
+    it = supervise(
+        "wait_for_word()",
+        sim="""
 say(f"grandchild {subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()']).pid}")
-while True: signal.pause()""")
+while True: signal.pause()""",
+    )
     pidfd = os.pidfd_open(pid_in(it.await_line("grandchild")))
     it.tell()
     assert it.end() == 0
@@ -290,10 +311,11 @@ while True: signal.pause()""")
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed(supervise: Supervise) -> None:
-    it = supervise("on(signal.SIGTERM, lambda: (note('saved'), sys.exit(0)))\nsay(f'training {os.getpid()}')\n"
-                   "while True: signal.pause()",
-                   sim="signal.signal(signal.SIGTERM, signal.SIG_IGN); say(f'serving {os.getpid()}')\n"
-                       "while True: signal.pause()")
+    it = supervise(
+        "on(signal.SIGTERM, lambda: (note('saved'), sys.exit(0)))\nsay(f'training {os.getpid()}')\n"
+        "while True: signal.pause()",
+        sim="signal.signal(signal.SIGTERM, signal.SIG_IGN); say(f'serving {os.getpid()}')\nwhile True: signal.pause()",
+    )
     trainer = os.pidfd_open(pid_in(it.await_line("training", "stdout")))
     sim = os.pidfd_open(pid_in(it.await_line("serving")))
     it.popen.kill()

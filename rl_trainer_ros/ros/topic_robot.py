@@ -104,6 +104,16 @@ class TopicRobot:
     def reset(self, episode: Episode) -> Observation:
         """Start an episode; see Robot. Also finds a robot that is new, was restarted or moved on without us."""
         deadline = time.monotonic() + self._patience.start_timeout_s
+        while True:
+            try:
+                return self._start_episode(episode, deadline)
+            except RobotInterrupted as error:  # restarted again in the middle of this: start over
+                if time.monotonic() >= deadline:
+                    raise RobotTimeout(
+                        self._blame(f"no reset was left alone ({error})", self._patience.start_timeout_s)
+                    ) from None
+
+    def _start_episode(self, episode: Episode, deadline: float) -> Observation:
         self._awaited.expect_any()
         self._command = None
         self._await_endpoints(deadline)
@@ -114,7 +124,10 @@ class TopicRobot:
         self._awaited.expect(self._stamp)
         self._limiter.restart(self._description.rest)
         self._joint_target = self._limiter.target
-        return self._receive(deadline)
+        observation = self._receive(deadline)
+        if self._takes_episodes and episode.target not in (None, tuple(observation.target_position.tolist())):
+            raise RobotInterrupted(f"{self._namespace} was restarted between the episode's parameters and its reset")
+        return observation
 
     def send(self, command: Command) -> None:
         """Publish the command; see Robot."""
