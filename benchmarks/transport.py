@@ -121,13 +121,15 @@ def parts_us(steps: int) -> dict[str, float]:
     physics = time.perf_counter() - start
 
     names = description.joint_names
+    state_writer, command_writer = messages.JointStateWriter(names), messages.JointStateWriter(names)
+    pose_writer, stamp = messages.PoseWriter("env_0/base_link"), observation.stamp
     start = time.perf_counter()
     for _ in range(steps):
-        state = serialize_message(messages.joint_state_message(observation, names))
-        pose = serialize_message(
-            messages.pose_message(observation.stamp, observation.target_position, "env_0/base_link")
+        state = serialize_message(
+            state_writer.write(stamp, observation.position, observation.velocity, observation.effort)
         )
-        command = serialize_message(messages.command_message(Command(observation.stamp, names, observation.position)))
+        pose = serialize_message(pose_writer.write(stamp, observation.target_position))
+        command = serialize_message(command_writer.write(stamp, observation.position))
         messages.joint_state_to_arrays(deserialize_message(state, JointState), names)
         messages.pose_position(deserialize_message(pose, PoseStamped))
         messages.command_from_message(deserialize_message(command, JointState))

@@ -51,7 +51,7 @@ class ProgressCallback(BaseCallback):
     def _on_step(self) -> bool:
         for info in self.locals["infos"]:
             if "interrupted" in info:
-                self._report(f"episode cut: {info['interrupted']}")
+                self._say(f"episode cut: {info['interrupted']}")
             if "episode" in info:
                 episode = info["episode"]
                 self._episodes = [
@@ -88,6 +88,9 @@ class ProgressCallback(BaseCallback):
                 f"  final distance {distances.mean():.3f} m"
             )
         line += f"  left {int(left_s) // 60}:{int(left_s) % 60:02d}"
+        self._say(line)
+
+    def _say(self, line: str) -> None:
         if self._bar is not None:
             self._bar.write(line)
         else:

@@ -71,7 +71,9 @@ class TargetLimiter:
         target, brake = self.target, self._brake
         step = np.minimum(np.maximum(self._commanded - target, -self.max_step), self.max_step)
         step = np.minimum(np.maximum(step, self._step - brake), self._step + brake)
-        step = np.minimum(np.maximum(step, -self._stoppable(target - self._lower)), self._stoppable(self._upper - target))
+        step = np.minimum(
+            np.maximum(step, -self._stoppable(target - self._lower)), self._stoppable(self._upper - target)
+        )
         self.target = np.minimum(np.maximum(target + step, self._lower), self._upper)
         self._step = self.target - target
         return self.target

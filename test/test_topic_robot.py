@@ -129,7 +129,7 @@ def test_a_foreign_command_interrupts_the_episode_and_a_reset_goes_on(
     bystander.until(lambda: publisher.get_subscription_count() > 0)
     # Its command is executed, and so is the next one on top of it: now our own answer can only be passed by.
     for stamp in (observation.stamp, observation.stamp + PERIOD):
-        message = messages.command_message(Command(stamp, robot.joint_names, observation.position))
+        message = messages.JointStateWriter(robot.joint_names).write(stamp, observation.position)
         bystander.until(lambda message=message, stamp=stamp: (publisher.publish(message), stamp + PERIOD in seen)[1])
     robot.send(Command(observation.stamp, robot.joint_names, observation.position))
     with pytest.raises(
@@ -149,12 +149,12 @@ def test_a_refused_command_says_why_and_moves_nothing(simulator: Callable, conne
     reasons: list[str] = []
     bystander.waiter.subscribe(String, "/env_0/command_rejected", lambda message: reasons.append(message.data))
     publisher = bystander.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
-    hello = messages.command_message(Command(1, ("nobody",), np.zeros(1)))
+    hello = messages.JointStateWriter(("nobody",)).write(1, np.zeros(1))
     bystander.until(lambda: (publisher.publish(hello), bool(reasons))[1])  # from here on nothing is lost
 
     def refused(names: list[str], position: list[float], stamp: int = observation.stamp) -> str:
         reasons.clear()
-        publisher.publish(messages.command_message(Command(stamp, tuple(names), np.array(position))))
+        publisher.publish(messages.JointStateWriter(names).write(stamp, np.array(position)))
         bystander.until(lambda: any(reason.startswith(f"{stamp}: ") for reason in reasons))
         return reasons[-1]
 

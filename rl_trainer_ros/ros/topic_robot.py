@@ -99,6 +99,7 @@ class TopicRobot:
         self._joint_target = description.rest
         self._command: JointState | None = None
         self._question = JointState()
+        self._writers: dict[tuple[str, ...], messages.JointStateWriter] = {}
         self._rejection = ""
 
     def reset(self, episode: Episode) -> Observation:
@@ -136,7 +137,7 @@ class TopicRobot:
                 f"{self._namespace}: the command answers observation {command.stamp}, but the last one is {self._stamp}"
             )
         self._limiter.accept(command)
-        self._command = messages.command_message(command)
+        self._command = self._writer(command.names).write(command.stamp, command.position)
         self._rejection = ""
         self._awaited.expect(self._stamp + self.period_ns)
         self._publisher.publish(self._command)
@@ -174,6 +175,11 @@ class TopicRobot:
             if self._rejection and repeats:  # before that it may have been another's command that was refused
                 raise RobotInterrupted(f"{self._namespace} refused the command: {self._rejection}")
         return self._observation()
+
+    def _writer(self, names: tuple[str, ...]) -> messages.JointStateWriter:
+        if names not in self._writers:
+            self._writers[names] = messages.JointStateWriter(names)
+        return self._writers[names]
 
     def _observation(self) -> Observation:
         parts = self._awaited.parts

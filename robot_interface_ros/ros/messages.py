@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image, JointState
 
 from robot_interface_ros.config import unknown_name
 from robot_interface_ros.errors import RobotError
-from robot_interface_ros.robot import Array, Command, Observation
+from robot_interface_ros.robot import Array, Command
 
 NANOSECONDS = 1_000_000_000
 
@@ -34,30 +34,43 @@ def to_time(stamp: int) -> Time:
     return Time(sec=stamp // NANOSECONDS, nanosec=stamp % NANOSECONDS)
 
 
-def _joint_state(stamp: int, names: Sequence[str], position: Array) -> JointState:
-    message = JointState()
-    message.header.stamp = to_time(stamp)
-    message.name = list(names)
-    message.position = array.array("d", position.tobytes())
-    return message
+class JointStateWriter:
+    """Fills one JointState again and again: making a message anew costs three times as much, at every control step."""
+
+    def __init__(self, names: Sequence[str], frame_id: str = ""):
+        self._message = JointState()
+        self._message.name = list(names)
+        self._message.header.frame_id = frame_id
+        self._stamp = self._message.header.stamp
+
+    def write(
+        self, stamp: int, position: Array, velocity: Array | None = None, effort: Array | None = None
+    ) -> JointState:
+        """Return the message, which the next call changes: publish it or copy it before."""
+        message = self._message
+        self._stamp.sec, self._stamp.nanosec = divmod(stamp, NANOSECONDS)
+        message.position = array.array("d", position.tobytes())
+        if velocity is not None:
+            message.velocity = array.array("d", velocity.tobytes())
+        if effort is not None:
+            message.effort = array.array("d", effort.tobytes())
+        return message
 
 
-def joint_state_message(observation: Observation, names: Sequence[str]) -> JointState:
-    """`joint_states`: positions rad, velocities rad/s, efforts N·m."""
-    message = _joint_state(observation.stamp, names, observation.position)
-    message.velocity = array.array("d", observation.velocity.tobytes())
-    message.effort = array.array("d", observation.effort.tobytes())
-    return message
+class PoseWriter:
+    """Fills one PoseStamped again and again: where the target is, m, without orientation."""
 
+    def __init__(self, frame_id: str):
+        self._message = PoseStamped()
+        self._message.header.frame_id = frame_id
+        self._message.pose.orientation.w = 1.0
+        self._stamp, self._point = self._message.header.stamp, self._message.pose.position
 
-def joint_target_message(observation: Observation, names: Sequence[str]) -> JointState:
-    """`joint_target`: what is executed after all limits, with the observation's stamp."""
-    return _joint_state(observation.stamp, names, observation.joint_target)
-
-
-def command_message(command: Command) -> JointState:
-    """`joint_command`: position targets by name, stamped with the observation that they answer."""
-    return _joint_state(command.stamp, command.names, command.position)
+    def write(self, stamp: int, position: Array) -> PoseStamped:
+        """Return the message, which the next call changes: publish it or copy it before."""
+        self._stamp.sec, self._stamp.nanosec = divmod(stamp, NANOSECONDS)
+        self._point.x, self._point.y, self._point.z = position.tolist()
+        return self._message
 
 
 def command_from_message(message: JointState) -> Command:
@@ -91,17 +104,6 @@ def joint_state_to_arrays(message: JointState, joint_names: tuple[str, ...]) -> 
     return arrays[0], arrays[1], arrays[2]
 
 
-def pose_message(stamp: int, position: Array, frame_id: str) -> PoseStamped:
-    """`target_pose`: where the target is, without orientation, m."""
-    message = PoseStamped()
-    message.header.stamp = to_time(stamp)
-    message.header.frame_id = frame_id
-    point = message.pose.position
-    point.x, point.y, point.z = position.tolist()
-    message.pose.orientation.w = 1.0
-    return message
-
-
 def pose_position(message: PoseStamped) -> Array:
     """Return the position of a pose, `(3,)` m."""
     point = message.pose.position
@@ -132,13 +134,11 @@ def image_array(message: Image) -> NDArray[np.uint8]:
     return np.ascontiguousarray(rows[:, : 3 * message.width]).reshape(message.height, message.width, 3)
 
 
-def srl_state_message(stamp: int, state: Array, encoder_id: str) -> JointState:
-    """`srl_state`: the encoded state; the frame_id tells which encoder made it."""
-    message = _joint_state(stamp, [f"state_{i}" for i in range(len(state))], state)
-    message.header.frame_id = encoder_id
-    return message
+def srl_state_writer(state_dim: int, encoder_id: str) -> JointStateWriter:
+    """Return a writer of `srl_state`: the encoded state; the frame_id tells which encoder made it."""
+    return JointStateWriter([f"state_{i}" for i in range(state_dim)], encoder_id)
 
 
 def srl_state_array(message: JointState) -> Array:
-    """Return the encoded state, `(state_dim,)` float64."""
+    """Return the encoded state of an `srl_state`, `(state_dim,)` float64."""
     return np.array(message.position, dtype=np.float64)

@@ -40,10 +40,12 @@ class RobotServer:
         description: RobotDescription,
         publish_joint_target: bool = False,
     ):
-        self._node, self._namespace, self._safe, self._names = node, namespace, robot, robot.joint_names
+        self._node, self._namespace, self._safe = node, namespace, robot
         self._lockstep = LockstepRobot(robot)
         self._log = node.get_logger()
-        self._frame = contract.frame(namespace, description.model.root)
+        self._pose_writer = messages.PoseWriter(contract.frame(namespace, description.model.root))
+        self._state_writer = messages.JointStateWriter(robot.joint_names)
+        self._target_writer = messages.JointStateWriter(robot.joint_names)
 
         def publisher(kind: type, name: str, qos: QoSProfile = contract.RELIABLE) -> Any:
             return node.create_publisher(kind, absolute(namespace, name), qos)
@@ -75,10 +77,11 @@ class RobotServer:
         for camera, image in observation.images.items():  # first: an encoder works while the rest is on its way
             frame = contract.frame(self._namespace, f"{camera}_camera_optical_frame")
             self._images[camera].publish(messages.image_message(observation.stamp, image, frame))
-        self._target_pose.publish(messages.pose_message(observation.stamp, observation.target_position, self._frame))
+        stamp, state, pose = observation.stamp, self._state_writer, self._pose_writer
+        self._target_pose.publish(pose.write(stamp, observation.target_position))
         if self._joint_target is not None:
-            self._joint_target.publish(messages.joint_target_message(observation, self._names))
-        self._joint_states.publish(messages.joint_state_message(observation, self._names))
+            self._joint_target.publish(self._target_writer.write(stamp, observation.joint_target))
+        self._joint_states.publish(state.write(stamp, observation.position, observation.velocity, observation.effort))
 
     def _on_command(self, message: JointState) -> None:
         try:

@@ -41,6 +41,7 @@ class EncodedStream:
         self._node, self._encoder, self._namespace = node, encoder, namespace
         self._publisher = node.create_publisher(JointState, absolute(namespace, contract.SRL_STATE), contract.RELIABLE)
         waiter.subscribe(Image, absolute(namespace, contract.image_topic(camera)), self._on_image)
+        self._writer = messages.srl_state_writer(encoder.state_dim, encoder.id)
         self._last: tuple[int, JointState] | None = None
 
     def _on_image(self, message: Image) -> None:
@@ -51,7 +52,7 @@ class EncodedStream:
             except (EncoderError, messages.MessageError) as error:  # a camera of another size: say so, and stay
                 self._node.get_logger().error(f"{self._namespace}: {error}", throttle_duration_sec=5.0)
                 return
-            self._last = (stamp, messages.srl_state_message(stamp, state, self._encoder.id))
+            self._last = (stamp, self._writer.write(stamp, state))
         self._publisher.publish(self._last[1])
 
 

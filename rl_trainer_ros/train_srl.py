@@ -1,0 +1,71 @@
+"""`rl_trainer train_srl`: record images off the simulator, train an encoder on them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_trainer_ros import doors
+from rl_trainer_ros.environment import RobotEnv
+from rl_trainer_ros.make_env import CAMERA, make_robot_env
+from rl_trainer_ros.scripted import ScriptedReach
+
+if TYPE_CHECKING:
+    from rl_trainer_ros.cli import TrainSrlOptions
+
+EPISODE_STEPS, STRIDE = 40, 8
+"""Every STRIDE-th image is kept: neighbours differ too little to teach anything."""
+
+
+def record(
+    environment: RobotEnv, images: int, seed: int, report: Callable[[int], None] = lambda done: None
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Return `(images, height, width, 3)` uint8 rgb and the target's position in each, `(images, 3)` m.
+
+    Episodes are in turn scripted with noise, which shows the hand near its target, and random. `report(done)` is called
+    after each episode.
+    """
+    generator = np.random.default_rng(seed)
+    scripted = ScriptedReach(environment.arm, environment.task.period_s)
+    pictures: list[NDArray[np.uint8]] = []
+    targets: list[NDArray[np.float64]] = []
+    episode = 0
+    while len(pictures) < images:
+        environment.reset(seed=seed if episode == 0 else None)
+        drift = generator.uniform(-1.0, 1.0, environment.action_space.shape)
+        for step in range(EPISODE_STEPS):
+            if step % STRIDE == STRIDE - 1:
+                pictures.append(environment.moment.observation.images[CAMERA])
+                targets.append(environment.moment.observation.target_position)
+            wanted = scripted.act(environment.moment) if episode % 2 == 0 else drift
+            noise = generator.normal(0.0, 0.4, environment.action_space.shape)
+            environment.step(np.clip(wanted + noise, -1.0, 1.0).astype(np.float32))
+        episode += 1
+        report(min(len(pictures), images))
+    return np.array(pictures[:images]), np.array(targets[:images])
+
+
+def record_and_train(options: TrainSrlOptions) -> int:
+    """Record, train, save in `<log_dir>/srl/<srl_model>` and say what comes next."""
+    folder = Path(options.log_dir) / "srl" / options.srl_model
+    environment = make_robot_env(robot=options.robot, simulation={"cameras": (CAMERA,)}, end_at_success=False)
+    try:
+        images, targets = record(environment, options.images, options.seed, lambda done: _progress(done, options.images))
+    finally:
+        environment.close()
+    print(f"recorded {len(images):,} images of {images.shape[2]}x{images.shape[1]} pixels", flush=True)
+    doors.train_encoder(options.srl_model, images, targets, ("target_x", "target_y", "target_z"), folder, options.seed)
+    print(f"encoder saved in {folder}; train with it: rl_trainer train srl_model:={options.srl_model}", flush=True)
+    return 0
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stdout.isatty():
+        print(f"\rrecording {done:,} of {total:,} images", end="" if done < total else "\n", flush=True)
+    elif done % 2000 < EPISODE_STEPS // STRIDE:
+        print(f"recording {done:,} of {total:,} images", flush=True)
