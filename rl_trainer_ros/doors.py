@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_interface_ros.config import from_mapping
+from robot_interface_ros.description import share_directory
 from robot_interface_ros.robot import Array, Robot
 
 
@@ -35,3 +36,23 @@ def load_encoder(folder: str | Path) -> Encoder:
     from srl_ros.encoder import Encoder as SrlEncoder
 
     return SrlEncoder.load(folder)
+
+
+def train_encoder(
+    method: str,
+    images: NDArray[np.uint8],
+    ground_truth: Array,
+    names: tuple[str, ...],
+    folder: str | Path,
+    seed: int,
+) -> Encoder:
+    """Train an encoder with the settings of `config/srl/<method>.yaml` and save it in `folder`.
+
+    `images`: `(n, height, width, 3)` uint8 rgb; `ground_truth`: `(n, k)` with one of `names` per column.
+    """
+    from srl_ros.config import TrainingConfig
+    from srl_ros.dataset import Dataset
+    from srl_ros.training import train
+
+    settings = TrainingConfig.load(share_directory() / "config" / "srl" / f"{method}.yaml", seed=seed)
+    return train(Dataset(images, ground_truth, names), settings, Path(folder))
