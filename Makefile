@@ -18,7 +18,7 @@ setup: $(STAMP)  ## install everything into .venv (again only when what is neede
 
 train: $(STAMP)  ## train over topics, evaluate on unseen targets, say where things are (ARGS="name:=value ...")
 	$(BIN)/rl_trainer train $(ARGS)
-	$(BIN)/rl_trainer evaluate run:=latest
+	$(BIN)/rl_trainer evaluate run:=latest $(filter log_dir:=% physics_hz:=%,$(ARGS))
 
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest -q

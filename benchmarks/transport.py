@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rl_trainer_ros.cli import from_words
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.training import train
+from rl_trainer_ros.training import TrainingRun
+from rl_trainer_ros.words import from_words
 from robot_interface_ros.config import option
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
@@ -97,7 +97,7 @@ def ppo_rate(make_env: Callable[[str], RobotEnv], steps: int) -> float:
     """Steps per second of PPO, updates included."""
     with tempfile.TemporaryDirectory() as folder:
         config = replace(TrainerConfig(), num_timesteps=steps, log_dir=folder, log_interval_s=3600.0)
-        result = train(config, make_env, report=lambda line: None)
+        result = TrainingRun(config, make_env).run(report=lambda line: None)
         return result.num_timesteps / result.training_s
 
 

@@ -10,14 +10,14 @@ import shutil
 from functools import partial
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, Shutdown
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, Shutdown, TimerAction
 from launch.event_handlers import OnProcessExit
 from launch.events.process import ProcessExited
 from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.logging import get_logger
 from launch_ros.actions import Node
 
-from rl_trainer_ros.bringup import Next, Process, after_death, exit_text, ros_arguments, system
+from rl_trainer_ros.bringup import Next, Process, System, after_death, exit_text, ros_arguments, system
 from rl_trainer_ros.launch_arguments import arguments
 
 # What launch itself, launch_ros and `ros2 launch` keep among the launch configurations.
@@ -46,10 +46,10 @@ def generate_launch_description() -> LaunchDescription:
 def start_all(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """One action for each process of the system, and what is to happen when it ends."""
     asked = system({name: text for name, text in context.launch_configurations.items() if name not in NOT_OURS})
-    return [action for process in asked.processes for action in start(process, dict(asked.environment))]
+    return [action for process in asked.processes for action in start(process, asked)]
 
 
-def start(process: Process, environment: dict[str, str], restarts: int = 0) -> list[LaunchDescriptionEntity]:
+def start(process: Process, asked: System, restarts: int = 0) -> list[LaunchDescriptionEntity]:
     """Launch's own respawn counts restarts only since Jazzy, so a dead process is replaced by a new action here."""
     # SIGTERM ends `ros2 launch` at once and leaves its processes behind; with this they get the signal as well.
     prefix = f"setpriv --pdeathsig {process.orphan_signal.name}" if shutil.which("setpriv") else None
@@ -60,12 +60,12 @@ def start(process: Process, environment: dict[str, str], restarts: int = 0) -> l
         output="screen",
         prefix=prefix,
         arguments=ros_arguments(process),
-        additional_env=environment | {"PYTHONUNBUFFERED": "1"},
+        additional_env=dict(asked.environment) | {"PYTHONUNBUFFERED": "1"},
         emulate_tty=process.ends_system,
         sigterm_timeout=str(process.shutdown_timeout_s),
         sigkill_timeout="10",
     )
-    ended = partial(trainer_ended, process) if process.ends_system else partial(died, process, environment, restarts)
+    ended = partial(trainer_ended, process) if process.ends_system else partial(died, process, asked, restarts)
     return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=ended)), node]
 
 
@@ -77,7 +77,7 @@ def trainer_ended(process: Process, event: ProcessExited, context: LaunchContext
 
 
 def died(
-    process: Process, environment: dict[str, str], restarts: int, event: ProcessExited, context: LaunchContext
+    process: Process, asked: System, restarts: int, event: ProcessExited, context: LaunchContext
 ) -> list[LaunchDescriptionEntity]:
     """Start a process again that died before its time, as often as its max_restarts says."""
     if context.is_shutdown:
@@ -86,4 +86,11 @@ def died(
     if what_next is Next.END:
         raise RuntimeError(line)
     get_logger("rl_trainer_ros").error(line)
-    return start(process, environment, restarts + 1) if what_next is Next.RESTART else []
+    if what_next is Next.RESTART:
+        return start(process, asked, restarts + 1)
+    return [TimerAction(period=asked.give_up_timeout_s, actions=[OpaqueFunction(function=partial(give_up, process))])]
+
+
+def give_up(process: Process, context: LaunchContext) -> None:
+    """End a system whose trainer has not noticed that this process stays down; after the trainer's end it is not called."""
+    raise RuntimeError(f"{process.name} stays down, and nobody has ended because of it")

@@ -11,6 +11,8 @@ from typing import Any
 from robot_interface_ros.config import ConfigError, read_yaml, unknown_name
 from robot_interface_ros.description import share_directory
 
+_OURS = ("policy", "env", "seed", "device", "tensorboard_log", "verbose", "_init_setup_model")  # set by the run itself
+
 
 def _ppo() -> Any:
     from stable_baselines3 import PPO
@@ -40,7 +42,7 @@ def hyperparameters(name: str) -> dict[str, Any]:
     kind = algorithm_class(name)
     path = share_directory() / "config" / "algorithms" / f"{name}.yaml"
     settings = read_yaml(path)
-    known = [*list(inspect.signature(kind.__init__).parameters)[1:], SCHEDULE]
+    known = [name for name in list(inspect.signature(kind.__init__).parameters)[1:] if name not in _OURS] + [SCHEDULE]
     for setting in settings:
         if setting not in known:
             raise ConfigError(f"{path}: {unknown_name('hyperparameter', setting, known)}")

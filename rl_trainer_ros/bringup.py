@@ -13,13 +13,13 @@ from typing import Any
 
 import yaml
 
-from rl_trainer_ros.launch_arguments import TRAINER, BringupConfig, Values, resolve_values
+from rl_trainer_ros.launch_arguments import SIMULATOR, TRAINER, BringupConfig, Values, resolve_values
 from rl_trainer_ros.launch_arguments import BringupError as BringupError
 from rl_trainer_ros.launch_arguments import help_text as help_text
-from rl_trainer_ros.trainer_config import GROUND_TRUTH
+from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH
 
-CAMERA = "external"  # the one that the SRL node encodes
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
+NOTICING_MARGIN_S = 30.0  # beyond a trainer's own waits: the update and the episode that it is in
 BAD_SETTINGS = 2  # exit code of a node that cannot work as it was told; starting it again would not help
 DISCOVERY_VARIABLES = (
     "ROS_AUTOMATIC_DISCOVERY_RANGE",
@@ -49,28 +49,30 @@ class Process:
     name: str
     executable: str
     module: str
-    namespace: str = "/"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     params_file: str = ""
-    respawn: bool = True
     max_restarts: int = 3
     shutdown_timeout_s: float = 10.0
     ends_system: bool = False
     orphan_signal: signal.Signals = signal.SIGKILL
 
     def __post_init__(self) -> None:
-        if self.ends_system and self.respawn:
-            raise BringupError(f"process {self.name} cannot both end the system and be started again")
+        if self.ends_system and self.max_restarts:
+            raise BringupError(f"process {self.name} ends the system, so its max_restarts must be 0")
         if self.max_restarts < 0 or self.shutdown_timeout_s <= 0:
             raise BringupError(f"process {self.name}: max_restarts must be at least 0 and shutdown_timeout_s above 0")
 
 
 @dataclass(frozen=True)
 class System:
-    """Processes in the order of their start, and environment variables for all of them; exactly one ends the system."""
+    """Processes in the order of their start, and environment variables for all of them; exactly one ends the system.
+
+    give_up_timeout_s: for the trainer to find out by itself that a process it needs stays down.
+    """
 
     processes: tuple[Process, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    give_up_timeout_s: float = 120.0
 
     def __post_init__(self) -> None:
         names = [process.name for process in self.processes]
@@ -94,21 +96,19 @@ def system(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ
         "rl_trainer_ros.ros.trainer_node",
         parameters=values.told,
         params_file=str(values.params_file),
-        respawn=False,
         max_restarts=0,
         shutdown_timeout_s=SAVING_TIMEOUT_S,
         ends_system=True,
         orphan_signal=signal.SIGTERM,
     )
     others = _robots(values) + _encoders(values) if values.trainer.transport == "topics" else []
-    return System((*others, trainer), _environment(values.bringup, environ))
+    waits_s = values.trainer.start_timeout_s + values.trainer.answer_timeout_s
+    return System((*others, trainer), _environment(values.bringup, environ), waits_s + NOTICING_MARGIN_S)
 
 
 def ros_arguments(process: Process) -> list[str]:
     """The process's command line from `--ros-args` on; what -p sets overrules the parameter file before it."""
     words = ["--ros-args"]
-    if process.namespace != "/":
-        words += ["-r", f"__ns:={process.namespace}"]
     if process.params_file:
         words += ["--params-file", process.params_file]
     for name, value in process.parameters.items():
@@ -145,14 +145,16 @@ def _robots(values: Values) -> list[Process]:
     """Who serves the robots: one process for all of them, or nobody of ours."""
     bringup, trainer = values.bringup, values.trainer
     told = {"namespaces": trainer.namespaces, "robot": trainer.robot, "control_hz": trainer.control_hz}
+    rate = {} if bringup.physics_hz is None else {"physics_hz": bringup.physics_hz}
     encoded = trainer.srl_model != GROUND_TRUTH
     if bringup.robot_source == "sim":
         return [
             Process(
-                "robot_sim",
+                SIMULATOR,
                 "robot_sim_node",
                 "robot_sim_ros.ros.robot_sim_node",
-                parameters=told | ({"cameras": (CAMERA,)} if encoded else {}),
+                parameters=told | rate | ({"cameras": (CAMERA,)} if encoded else {}),
+                params_file=str(values.sim_params_file),
                 max_restarts=bringup.max_restarts,
             )
         ]

@@ -4,48 +4,112 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from rl_trainer_ros import model_files, run_folder
-from rl_trainer_ros.evaluation import Evaluation, evaluate
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.training import env_settings
+from robot_interface_ros.config import option
 
 if TYPE_CHECKING:
-    from rl_trainer_ros.cli import EvaluateOptions
+    from rl_trainer_ros.environment import RobotEnv
+    from rl_trainer_ros.evaluation import Evaluation
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Arguments of `rl_trainer evaluate`."""
+
+    run: str = option("latest", "run folder, or something in it such as its best/; or latest")
+    model: str = option("final", "which of the run's models", choices=("final", "best"))
+    episodes: int = option(500, "unseen targets", minimum=1, maximum=1_000_000)
+    hold: bool = option(False, "go on after success, and tell whether the hand stays within reach for 5 steps")
+    transport: str = option(
+        "in_process",
+        "in_process: simulated here; topics: on the robot that serves `namespace`",
+        choices=("in_process", "topics"),
+    )
+    namespace: str = option("/env_0", "the robot's namespace, over topics")
+    physics_hz: float | None = option(
+        None,
+        "physics steps per simulated second, in process; empty: the simulator's default",
+        minimum=50.0,
+        maximum=10000.0,
+    )
+    log_dir: str = option("runs", "where latest is looked for")
+
+
+class EvaluateError(Exception):
+    """A run that cannot be evaluated; one line."""
 
 
 def evaluate_run(options: EvaluateOptions) -> int:
     """Evaluate a run's model, print a table and the summary line, save `evaluation.json` in the run folder."""
+    import torch  # here and below: `rl_trainer --help` and `rl_trainer train` do not wait for what they do not need
+
+    from rl_trainer_ros import model_files, run_folder
+    from rl_trainer_ros.make_env import make_robot_env
+    from rl_trainer_ros.training import env_settings
+
     folder = run_folder.find(options.run, options.log_dir)
     named = Path(options.run)
     model = named if (named / model_files.ABOUT).is_file() else folder / options.model
-    policy = model_files.load(model)
+    try:
+        policy = model_files.load(model)
+    except model_files.ModelError as error:
+        raise EvaluateError(str(error)) from None
     config = run_folder.load_config(folder)
     torch.set_num_threads(config.torch_threads)
     settings: dict[str, Any] = env_settings(config)
+    if settings["srl_folder"]:
+        _check_encoder(settings["srl_folder"], policy.about["encoder"])
     if options.hold:
         settings["end_at_success"] = False
+    if options.physics_hz is not None:
+        if options.transport != "in_process":
+            raise EvaluateError("physics_hz has no effect with transport:=topics; set it where the robot is simulated")
+        settings["simulation"] = {"physics_hz": options.physics_hz}
     print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
     environment = make_robot_env(**settings, transport=options.transport, namespace=options.namespace)
     try:
-        result = evaluate(
-            lambda observation, _: policy.act(observation),
-            environment,
-            options.episodes,
-            hold=options.hold,
-            report=lambda done: _progress(done, options.episodes),
-        )
+        result = measure(lambda observation, _: policy.act(observation), environment, options)
     finally:
         environment.close()
     _finish(folder, model, result)
     return 0
 
 
+def _check_encoder(folder: str, trained_with: str) -> None:
+    """A policy means nothing on the states of another encoder, and training one anew replaces the old in its folder."""
+    from rl_trainer_ros.doors import load_encoder
+
+    found = load_encoder(folder).id
+    if found != trained_with:
+        raise EvaluateError(
+            f"the policy was trained with encoder {trained_with}, but {folder} holds {found}; bring the old one back, or train "
+            "the policy again"
+        )
+
+
+def measure(act: Callable[[Any, RobotEnv], Any], environment: RobotEnv, options: EvaluateOptions) -> Evaluation:
+    """Evaluate `act(observation, environment) -> action` as `options` say; EvaluateError when too many episodes are cut."""
+    from rl_trainer_ros.evaluation import evaluate
+
+    try:
+        return evaluate(
+            act,
+            environment,
+            options.episodes,
+            hold=options.hold,
+            report=lambda done: _progress(done, options.episodes),
+        )
+    except RuntimeError as error:
+        raise EvaluateError(" ".join(str(error).split())) from error
+
+
 def _finish(folder: Path, model: Path, result: Evaluation) -> None:
+    from rl_trainer_ros import run_folder
+
     training_s = None
     if (folder / "result.json").is_file():
         training_s = json.loads((folder / "result.json").read_text(encoding="utf-8"))["training_s"]

@@ -12,7 +12,7 @@ from gymnasium.wrappers import TimeLimit
 from rl_trainer_ros.environment import RobotEnv
 
 UNSEEN_SEED = 1_000_003
-"""Evaluation episodes are seeded from here on; training seeds its environments once, far below."""
+"""Evaluation episode k is seeded with this plus k; training seeds its environments once, with its own seed."""
 HOLD_STEPS = 5
 
 

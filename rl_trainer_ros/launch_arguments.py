@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.words import default_text, description, setting_line, typed
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.description import resolve, share_directory
 
-TRAINER = "trainer"  # the trainer's node, and its entry in a parameter file
+TRAINER, SIMULATOR = "trainer", "robot_sim"  # nodes, and their entries in a parameter file
 
 
 class BringupError(ConfigError):
@@ -39,6 +36,15 @@ class BringupConfig:
     remote: bool = option(False, "find other machines of the ROS domain too; false: this machine alone")
     domain_id: int | None = option(None, "ROS domain; empty: as in the environment", minimum=0, maximum=232)
     params_file: str = option("", "ROS parameter file of the trainer; empty: this package's config/trainer.yaml")
+    sim_params_file: str = option(
+        "", "ROS parameter file of the simulator; empty: this package's config/robot_sim.yaml"
+    )
+    physics_hz: float | None = option(
+        None,
+        "physics steps per simulated second, a multiple of control_hz; empty: as in sim_params_file",
+        minimum=50.0,
+        maximum=10000.0,
+    )
 
 
 @dataclass(frozen=True)
@@ -59,16 +65,17 @@ class Values:
     params_file: Path
     told: Mapping[str, Any]
     """The trainer's parameters that overrule the parameter file's."""
+    sim_params_file: Path
 
 
 def arguments() -> tuple[Argument, ...]:
     """Every launch argument: the trainer's settings first, then what is about its surroundings."""
     rows = []
     for field in dataclasses.fields(TrainerConfig):
-        fallback = f"; else params_file's, else {_default_text(field) or 'empty'}"
-        rows.append(Argument(field.name, "", _description(field) + fallback))
+        fallback = f"; else params_file's, else {default_text(field) or 'empty'}"
+        rows.append(Argument(field.name, "", description(field) + fallback))
     rows += [
-        Argument(field.name, _default_text(field), _description(field)) for field in dataclasses.fields(BringupConfig)
+        Argument(field.name, default_text(field), description(field)) for field in dataclasses.fields(BringupConfig)
     ]
     return tuple(rows)
 
@@ -76,72 +83,59 @@ def arguments() -> tuple[Argument, ...]:
 def help_text() -> str:
     """One line for each launch argument: name, default, meaning and, where they are few, the allowed values."""
     fields = (*dataclasses.fields(TrainerConfig), *dataclasses.fields(BringupConfig))
-    return "\n".join(f"  {f'{field.name}:={_default_text(field)}':<28}{_description(field)}" for field in fields)
+    return "\n".join(setting_line(field) for field in fields)
 
 
 def resolve_values(given: Mapping[str, str]) -> Values:
     """Values from name -> text; a setting is the text's, else the parameter file's, else the default. BringupError."""
-    hints = {cls: typing.get_type_hints(cls) for cls in (BringupConfig, TrainerConfig)}
-    known = [*hints[TrainerConfig], *hints[BringupConfig]]
+    known = [field.name for cls in (TrainerConfig, BringupConfig) for field in dataclasses.fields(cls)]
     for name in given:
         if name not in known:
             raise BringupError(unknown_name("launch argument", name, known))
-    typed = {
-        cls: {name: _typed(hint, given[name]) for name, hint in named.items() if name in given}
-        for cls, named in hints.items()
-    }
     try:
-        bringup = from_mapping(BringupConfig, typed[BringupConfig], "launch argument")
-        params_file = resolve(bringup.params_file or share_directory() / "config" / "trainer.yaml")
-        in_file = trainer_parameters(params_file)
+        bringup = from_mapping(BringupConfig, _typed_own(BringupConfig, given), "launch argument")
+        config = share_directory() / "config"
+        params_file = resolve(bringup.params_file or config / "trainer.yaml")
+        in_file = node_parameters(params_file, TRAINER)
         from_mapping(TrainerConfig, in_file, str(params_file))
-        told = dict(typed[TrainerConfig])
+        told = _typed_own(TrainerConfig, given)
         if "namespaces" not in told and ("namespaces" not in in_file or "num_envs" in given):
             told["namespaces"] = [f"/env_{i}" for i in range(bringup.num_envs)]
         trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
-        _check_namespaces(trainer.namespaces)
+        sim_params_file = resolve(bringup.sim_params_file or config / "robot_sim.yaml")
+        _check_simulator(bringup, trainer, sim_params_file)
     except (ValueError, OSError) as error:
         raise BringupError(str(error)) from None
-    return Values(bringup, trainer, params_file, {name: getattr(trainer, name) for name in told})
+    return Values(bringup, trainer, params_file, {name: getattr(trainer, name) for name in told}, sim_params_file)
 
 
-def trainer_parameters(params_file: Path) -> dict[str, Any]:
-    """What a ROS parameter file sets for the trainer; ConfigError if it is none or names no trainer."""
+def node_parameters(params_file: Path, node: str) -> dict[str, Any]:
+    """What a ROS parameter file sets for a node of ours; ConfigError if it is none or does not name that node."""
     found: dict[str, Any] = {}
     content = read_yaml(params_file)
-    for node in ("/**", f"/{TRAINER}", TRAINER):
-        entry = content.get(node)
+    for name in ("/**", f"/{node}", node):
+        entry = content.get(name)
         parameters = entry.get("ros__parameters") if isinstance(entry, dict) else None
         found |= parameters if isinstance(parameters, dict) else {}
     if not found:
-        raise ConfigError(f"{params_file} sets nothing for the trainer: no '{TRAINER}:' with 'ros__parameters:' in it")
+        raise ConfigError(f"{params_file} sets nothing for {node}: no '{node}:' with 'ros__parameters:' in it")
     return found
 
 
-def _check_namespaces(names: tuple[str, ...]) -> None:
-    if not names or len(set(names)) < len(names) or not all(name.startswith("/") for name in names):
-        raise ConfigError(f"namespaces is [{', '.join(names)}]; expected one or more, each once and starting with /")
+def _typed_own(cls: type[Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """The values that are given for the fields of `cls`, of their types."""
+    return typed(cls, {field.name: given[field.name] for field in dataclasses.fields(cls) if field.name in given})
 
 
-def _typed(hint: Any, text: str) -> Any:
-    """Text as YAML reads it, 1e-3 as the number it is; what cannot be read stays text, to be refused."""
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if str in kinds:
-        return text
-    try:
-        return float(text) if float in kinds else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError):
-        return text
-
-
-def _description(field: dataclasses.Field[Any]) -> str:
-    choices = field.metadata["choices"]
-    return field.metadata["description"] + (f" ({' | '.join(choices)})" if choices else "")
-
-
-def _default_text(field: dataclasses.Field[Any]) -> str:
-    """A field's default as it is typed on a command line; empty for None and the empty text."""
-    default = list(field.default) if isinstance(field.default, tuple) else field.default
-    if default is None or isinstance(default, str):
-        return default or ""
-    return yaml.safe_dump(default, default_flow_style=True).removesuffix("\n").removesuffix("\n...")
+def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_file: Path) -> None:
+    """Refuse settings for a simulator that is not started, and a file that has none; it names unknown ones itself."""
+    if trainer.transport == "topics" and bringup.robot_source == "sim":
+        node_parameters(sim_params_file, SIMULATOR)
+        return
+    given = [name for name in ("sim_params_file", "physics_hz") if getattr(bringup, name) not in ("", None)]
+    if given:
+        why = "transport:=in_process" if trainer.transport != "topics" else f"robot_source:={bringup.robot_source}"
+        raise ConfigError(
+            f"{given[0]} has no effect with {why}, which starts no simulator node; leave it out, "
+            "or use transport:=topics robot_source:=sim"
+        )

@@ -11,12 +11,12 @@ from rl_trainer_ros.encoded_robot import EncodedRobot
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.observations import GroundTruth, ObservationSpace, SrlState
 from rl_trainer_ros.tasks import TASKS
+from rl_trainer_ros.trainer_config import CAMERA
 from robot_interface_ros.config import ConfigError, unknown_name
 from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.robot import Robot
 from robot_interface_ros.robot_config import RobotDescription, load_robot
 
-CAMERA = "external"
 TRANSPORTS = ("in_process", "topics")
 
 

@@ -1,7 +1,7 @@
 """Saved models: the learner, the normalisation statistics of that very moment, and what they belong to.
 
-A model is a folder `checkpoints/<steps>/`; `best` and `final` are links to one. A folder is written under a temporary
-name and renamed, a link is replaced by a rename, so a kill at any moment leaves the last one whole.
+A model is a folder `checkpoints/<steps>_<link>/`; `best`, `latest` and `final` are links to one. A folder is written
+under a temporary name and renamed, a link is replaced by a rename, so a kill at any moment leaves the last one whole.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from rl_trainer_ros.algorithms import algorithm_class
 from rl_trainer_ros.run_folder import write_json
 
+LINKS = ("best", "latest", "final")
 MODEL, STATISTICS, ABOUT = "model.zip", "normalisation.json", "about.json"
 _CLIP = 10.0  # of normalised observations; the ancestor's figure and stable-baselines3's
 
@@ -29,13 +30,14 @@ class ModelError(Exception):
 
 
 def save(run: Path, algorithm: Any, statistics: Any, about: dict[str, Any], link: str) -> Path:
-    """Save `checkpoints/<steps>/` and point the link `best` or `final` at it; returns the folder.
+    """Save `checkpoints/<steps>_<link>/` and point the link, one of LINKS, at it; returns the folder.
 
     `algorithm`: a stable-baselines3 learner; `statistics`: its VecNormalize; `about`: what it was trained for.
     """
     checkpoints = run / "checkpoints"
     checkpoints.mkdir(exist_ok=True)
-    folder = checkpoints / f"{algorithm.num_timesteps:09d}"
+    # The link's name too: after its last rollout a learner is updated once more, and its steps do not tell.
+    folder = checkpoints / f"{algorithm.num_timesteps:09d}_{link}"
     if not folder.exists():
         temporary = checkpoints / f".{folder.name}.{os.getpid()}"
         shutil.rmtree(temporary, ignore_errors=True)
@@ -124,7 +126,7 @@ def _point(link: Path, folder: Path) -> None:
 
 def _prune(run: Path) -> None:
     """Remove checkpoints that no link points to any more."""
-    kept = {(run / link).resolve() for link in ("best", "final") if (run / link).exists()}
+    kept = {(run / link).resolve() for link in LINKS if (run / link).exists()}
     for folder in (run / "checkpoints").iterdir():
         if folder.resolve() not in kept:
             shutil.rmtree(folder, ignore_errors=True)

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from rl_trainer_ros.trainer_config import TrainerConfig
+
 _MIN_EPISODES = 20  # before the mean return of a window means anything
 
 
 class ProgressCallback(BaseCallback):
-    """Reports progress, stops on request, and saves the best model after the rollout in which it was seen."""
+    """Reports progress, stops on request, saves the best model after the rollout in which it was seen, and the latest."""
 
     def __init__(
         self,
-        total_steps: int,
-        interval_s: float,
-        window: int,
+        config: TrainerConfig,
         should_stop: Callable[[], bool],
         save: Callable[[str], None],
         report: Callable[[str], None],
     ):
         super().__init__()
-        self._total, self._interval_s, self._window = total_steps, interval_s, window
+        self._total, self._interval_s = config.num_timesteps, config.log_interval_s
+        self._checkpoint_interval_s = config.checkpoint_interval_s
         self._should_stop, self._save, self._report = should_stop, save, report
-        self._episodes: list[tuple[float, bool, float]] = []
+        self._episodes: deque[tuple[float, bool, float]] = deque(maxlen=config.best_window)
         self._best = -np.inf
         self._bar: Any = None
 
@@ -39,7 +41,7 @@ class ProgressCallback(BaseCallback):
             self._bar = None
 
     def _on_training_start(self) -> None:
-        self._begin = self._last = time.monotonic()
+        self._begin = self._last = self._saved = time.monotonic()
         self._begin_steps = self._last_steps = self.num_timesteps
         if sys.stdout.isatty():  # a launcher may have taken standard error
             from tqdm import tqdm
@@ -54,10 +56,7 @@ class ProgressCallback(BaseCallback):
                 self._say(f"episode cut: {info['interrupted']}")
             if "episode" in info:
                 episode = info["episode"]
-                self._episodes = [
-                    *self._episodes[1 - self._window :],
-                    (episode["r"], info["is_success"], info["distance"]),
-                ]
+                self._episodes.append((episode["r"], info["is_success"], info["distance"]))
         if self._bar is not None:
             self._bar.update(self.num_timesteps - self._begin_steps - self._bar.n)
         if time.monotonic() - self._last >= self._interval_s:
@@ -70,9 +69,12 @@ class ProgressCallback(BaseCallback):
         returns, successes, distances = np.array(self._episodes, dtype=np.float64).T
         self.logger.record("task/success_rate", successes.mean())
         self.logger.record("task/final_distance_m", distances.mean())
-        if len(returns) >= min(_MIN_EPISODES, self._window) and returns.mean() > self._best:
+        if len(returns) >= min(_MIN_EPISODES, self._episodes.maxlen or 1) and returns.mean() > self._best:
             self._best = returns.mean()
             self._save("best")
+        if time.monotonic() - self._saved >= self._checkpoint_interval_s:  # what a kill -9 leaves
+            self._saved = time.monotonic()
+            self._save("latest")
 
     def _report_line(self) -> None:
         now = time.monotonic()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import gymnasium
-
-from rl_trainer_ros.tasks import TASKS
-
 ROBOT_LABELS = {"inmoov": "InMoov"}
 
 
 def register() -> None:
-    """Register `rl_trainer_ros/<Robot><Task>-v0` for every task and shipped robot."""
+    """Register `rl_trainer_ros/<Robot><Task>-v0` for every task and shipped robot; needs Gymnasium."""
+    import gymnasium
+
+    from rl_trainer_ros.tasks import TASKS
+
     for robot, label in ROBOT_LABELS.items():
         for task, kind in TASKS.items():
             gymnasium.register(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import platform
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,12 +17,38 @@ import yaml
 
 from rl_trainer_ros.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml
+from robot_interface_ros.robot_config import RobotDescription
 
-_VERSIONS_OF = ("rl_trainer_ros", "numpy", "torch", "stable-baselines3", "gymnasium", "pybullet", "xacro")
+_VERSIONS_OF = ("rl_trainer_ros", "rclpy", "numpy", "torch", "stable-baselines3", "gymnasium", "pybullet", "xacro")
 
 
-def create(config: TrainerConfig, hyperparameters: dict[str, Any]) -> Path:
-    """Make a new run folder with `config.yaml` (everything, resolved) and `versions.txt`."""
+@dataclass(frozen=True)
+class TrainingResult:
+    """Where a run's files are and how it ended."""
+
+    folder: Path
+    num_timesteps: int
+    training_s: float
+    ended: str
+    """finished, stopped or failed."""
+    error: Exception | None = None
+
+
+def write_result(result: TrainingResult) -> None:
+    """Write `result.json` in the run's folder."""
+    write_json(
+        result.folder / "result.json",
+        {
+            "ended": result.ended,
+            "error": str(result.error) if result.error else None,
+            "num_timesteps": result.num_timesteps,
+            "training_s": round(result.training_s, 1),
+        },
+    )
+
+
+def create(config: TrainerConfig, hyperparameters: dict[str, Any], robot: RobotDescription) -> Path:
+    """Make a new run folder with `config.yaml` (settings, hyper-parameters, the robot's limits) and `versions.txt`."""
     parent = Path(config.log_dir) / config.task / config.srl_model / config.algo
     parent.mkdir(parents=True, exist_ok=True)
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
@@ -34,7 +62,9 @@ def create(config: TrainerConfig, hyperparameters: dict[str, Any]) -> Path:
     settings = {**dataclasses.asdict(config), "namespaces": list(config.namespaces)}
     write_text(
         folder / "config.yaml",
-        yaml.safe_dump({"trainer": settings, "hyperparameters": hyperparameters}, sort_keys=False),
+        yaml.safe_dump(
+            {"trainer": settings, "hyperparameters": hyperparameters, "robot": _resolved(robot)}, sort_keys=False
+        ),
     )
     write_text(folder / "versions.txt", "".join(f"{name} {version}\n" for name, version in versions().items()))
     return folder
@@ -60,12 +90,23 @@ def find(run: str, log_dir: str = "runs") -> Path:
     raise ConfigError(f"{run} is no run folder: it has no config.yaml; use run:=latest or a folder below {log_dir}/")
 
 
+def _resolved(robot: RobotDescription) -> dict[str, Any]:
+    """What a run's numbers depend on in a robot: per joint the limits that were in force, and the URDF's digest."""
+    limits = robot.limits
+    columns = (limits.lower, limits.upper, limits.velocity, limits.effort, robot.rest, robot.max_acceleration)
+    labels = ("lower", "upper", "velocity", "effort", "rest", "max_acceleration")
+    joints = {name: dict(zip(labels, map(float, row))) for name, row in zip(robot.joint_names, zip(*columns))}
+    digest = hashlib.sha256(robot.urdf.encode()).hexdigest()
+    return {"name": robot.name, "end_effector": robot.config.end_effector, "urdf_sha256": digest, "joints": joints}
+
+
 def versions() -> dict[str, str]:
     """Return the versions that a run's numbers depend on."""
     found = {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "ros_distro": os.environ.get("ROS_DISTRO", ""),
+        "rmw_implementation": os.environ.get("RMW_IMPLEMENTATION", ""),
     }
     for name in _VERSIONS_OF:
         try:

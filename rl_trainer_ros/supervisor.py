@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from rl_trainer_ros.bringup import Next, Process, System, after_death, exit_code, exit_text, ros_arguments
 
 TERM_TIMEOUT_S = 10.0  # from SIGTERM, for a process that did not leave when first asked, to SIGKILL
-GIVE_UP_TIMEOUT_S = 120.0  # for the trainer to find out by itself that a process it needs stays down
+GIVEN_UP = 3  # exit code where a trainer saved and left only because it was told to; its own for a robot that failed
 PR_SET_PDEATHSIG = 1  # linux/prctl.h: the signal this process gets when the thread that made it ends
 LONGEST_LINE = 1 << 16  # bytes kept of a line that does not end
 
@@ -32,7 +32,8 @@ LONGEST_LINE = 1 << 16  # bytes kept of a line that does not end
 def run(system: System, python: str = sys.executable) -> int:
     """Run `system` until its trainer has left and the rest is stopped; the trainer's exit code, 128 + n for signal n.
 
-    SIGINT, SIGTERM and SIGHUP go to the trainer, once; it saves, and the rest is stopped after it. Main thread only.
+    SIGINT, SIGTERM and SIGHUP go to the trainer, once; it saves, and the rest is stopped after it. A trainer that does not
+    notice that a process stays down is made to leave; the code is then never 0. Main thread only.
     """
     with _caught_signals() as wakeup:
         return _Supervisor(system, python, wakeup).run()
@@ -61,6 +62,7 @@ class _Supervisor:
         self.children: dict[str, _Child] = {}
         self.stopping: int | None = None  # the signal that is to end the trainer, or 0 when it has left by itself
         self.failure = 0  # exit code of a process that ended the system instead of the trainer
+        self.given_up = False  # the trainer was made to leave since a process stays down
 
     def run(self) -> int:
         try:
@@ -72,7 +74,7 @@ class _Supervisor:
             self.stop([child for child in self.children.values() if not child.ended])
             if trainer.popen.returncode:
                 say(f"{trainer.process.name} {exit_text(trainer.popen.returncode)}")
-            return self.failure or exit_code(trainer.popen.returncode)
+            return self.failure or exit_code(trainer.popen.returncode) or (GIVEN_UP if self.given_up else 0)
         finally:
             for child in self.children.values():
                 if not child.ended:  # only after an error of our own
@@ -110,8 +112,9 @@ class _Supervisor:
                 trainer.send(signal.SIGTERM if self.stopping == signal.SIGHUP else self.stopping)
                 deadline, left = time.monotonic() + patience_s, [signal.SIGTERM, signal.SIGKILL]
             elif deadline == math.inf and any(child.ended for child in self.children.values()):
-                deadline = time.monotonic() + GIVE_UP_TIMEOUT_S
+                deadline = time.monotonic() + self.system.give_up_timeout_s
             elif left and time.monotonic() >= deadline and not trainer.ended:
+                self.given_up = self.given_up or not asked
                 number = left.pop(0)
                 say(f"{trainer.process.name} is still there; sending {number.name}")
                 trainer.send(number)

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rl_trainer_ros import doors
-from rl_trainer_ros.environment import RobotEnv
-from rl_trainer_ros.make_env import CAMERA, make_robot_env
-from rl_trainer_ros.scripted import ScriptedReach
+from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH, SRL_MODELS
+from robot_interface_ros.config import option
 
 if TYPE_CHECKING:
-    from rl_trainer_ros.cli import TrainSrlOptions
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rl_trainer_ros.environment import RobotEnv
 
 EPISODE_STEPS, STRIDE = 40, 8
 """Every STRIDE-th image is kept: neighbours differ too little to teach anything."""
+
+
+@dataclass(frozen=True)
+class TrainSrlOptions:
+    """Arguments of `rl_trainer train_srl`."""
+
+    srl_model: str = option(
+        "autoencoder",
+        "what to train; see config/srl/",
+        choices=tuple(model for model in SRL_MODELS if model != GROUND_TRUTH),
+    )
+    robot: str = option("inmoov", "robot to take images of")
+    images: int = option(10_000, "images to record in the simulator", minimum=100, maximum=1_000_000)
+    seed: int = option(0, "seed of recording and training", minimum=0, maximum=2**31 - 1)
+    log_dir: str = option("runs", "the model goes to <log_dir>/srl/<srl_model>")
 
 
 def record(
@@ -30,6 +44,10 @@ def record(
     Episodes are in turn scripted with noise, which shows the hand near its target, and random. `report(done)` is called
     after each episode.
     """
+    import numpy as np
+
+    from rl_trainer_ros.scripted import ScriptedReach
+
     generator = np.random.default_rng(seed)
     scripted = ScriptedReach(environment.arm, environment.task.period_s)
     pictures: list[NDArray[np.uint8]] = []
@@ -52,10 +70,15 @@ def record(
 
 def record_and_train(options: TrainSrlOptions) -> int:
     """Record, train, save in `<log_dir>/srl/<srl_model>` and say what comes next."""
+    from rl_trainer_ros import doors
+    from rl_trainer_ros.make_env import make_robot_env
+
     folder = Path(options.log_dir) / "srl" / options.srl_model
     environment = make_robot_env(robot=options.robot, simulation={"cameras": (CAMERA,)}, end_at_success=False)
     try:
-        images, targets = record(environment, options.images, options.seed, lambda done: _progress(done, options.images))
+        images, targets = record(
+            environment, options.images, options.seed, lambda done: _progress(done, options.images)
+        )
     finally:
         environment.close()
     print(f"recorded {len(images):,} images of {images.shape[2]}x{images.shape[1]} pixels", flush=True)

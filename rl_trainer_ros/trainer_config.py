@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from robot_interface_ros.config import option
+from robot_interface_ros.config import check_namespaces, option
 from robot_interface_ros.lockstep import period_of
 
 GROUND_TRUTH = "ground_truth"
+CAMERA = "external"  # the one whose images are encoded
 SRL_MODELS = (GROUND_TRUTH, "autoencoder", "supervised", "random")
 
 
@@ -32,6 +33,9 @@ class TrainerConfig:
     log_dir: str = option("runs", "where run folders are made")
     log_interval_s: float = option(10.0, "time between two log lines", minimum=0.1, maximum=3600.0)
     best_window: int = option(100, "episodes whose mean return decides which model is best", minimum=1, maximum=100_000)
+    checkpoint_interval_s: float = option(
+        60.0, "time between two saves of the latest model", minimum=0.0, maximum=86_400.0
+    )
     torch_threads: int = option(
         1, "threads of the learner; the same seed repeats bit for bit for the same number", minimum=1, maximum=256
     )
@@ -42,6 +46,7 @@ class TrainerConfig:
 
     def __post_init__(self) -> None:
         period_of(self.control_hz)
+        check_namespaces(self.namespaces)
 
     @property
     def encoder_folder(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,105 +18,76 @@ from rl_trainer_ros import algorithms, doors, model_files, run_folder
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.progress import ProgressCallback
+from rl_trainer_ros.run_folder import TrainingResult
 from rl_trainer_ros.trainer_config import TrainerConfig
-from robot_interface_ros.errors import RobotError, StopRequested
+from robot_interface_ros.errors import StopRequested
 
 MakeEnv = Callable[[str], RobotEnv]
 Report = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """Where a run's files are and how it ended."""
+class TrainingRun:
+    """One run. Making it checks every setting and makes the environments; `run` trains and always saves."""
 
-    folder: Path
-    num_timesteps: int
-    training_s: float
-    ended: str
-    """finished, stopped or failed."""
-    error: RobotError | None = None
+    def __init__(self, config: TrainerConfig, make_env: MakeEnv):
+        """`make_env(namespace)` returns the environment of one robot; `run` closes it."""
+        self._config = config
+        self._hyperparameters = algorithms.hyperparameters(config.algo)
+        self._class = algorithms.algorithm_class(config.algo)
+        self._encoder_id = doors.load_encoder(config.encoder_folder).id if config.encoder_folder else None
+        self._environments = [make_env(namespace) for namespace in config.namespaces]
 
-
-def train(
-    config: TrainerConfig, make_env: MakeEnv, should_stop: Callable[[], bool] = lambda: False, report: Report = print
-) -> TrainingResult:
-    """Train and save; a stop or a robot that fails for good saves too.
-
-    `make_env(namespace)` returns the environment of one robot; it is closed here.
-    """
-    hyperparameters = algorithms.hyperparameters(config.algo)
-    kind = algorithms.algorithm_class(config.algo)
-    environments: list[RobotEnv] = []
-    torch.set_num_threads(config.torch_threads)
-    try:
-        for namespace in config.namespaces:
-            environments.append(make_env(namespace))
-        folder = run_folder.create(config, hyperparameters)
+    def run(self, should_stop: Callable[[], bool] = lambda: False, report: Report = print) -> TrainingResult:
+        """Train until the steps are done, a stop is asked for or something fails for good; a model is saved in each case."""
+        torch.set_num_threads(self._config.torch_threads)
+        folder = run_folder.create(self._config, self._hyperparameters, self._environments[0].arm.description)
         report(f"run folder {folder}")
-        return _train(config, kind, hyperparameters, environments, folder, should_stop, report)
-    finally:
-        for environment in environments:
-            environment.close()
+        try:
+            return self._run(folder, should_stop, report)
+        finally:
+            for environment in self._environments:
+                environment.close()
 
+    def _run(self, folder: Path, should_stop: Callable[[], bool], report: Report) -> TrainingResult:
+        config = self._config
+        algorithm, statistics = self._learner(folder)
+        about = {name: getattr(config, name) for name in ("task", "robot", "srl_model", "algo")}
 
-def _train(
-    config: TrainerConfig,
-    kind: Any,
-    hyperparameters: dict[str, Any],
-    environments: list[RobotEnv],
-    folder: Path,
-    should_stop: Callable[[], bool],
-    report: Report,
-) -> TrainingResult:
-    set_random_seed(config.seed)
-    vec_env = DummyVecEnv(
-        [_timed(environment, folder / f"{i}" if i else folder) for i, environment in enumerate(environments)]
-    )
-    vec_env.seed(config.seed)
-    statistics = VecNormalize(vec_env, gamma=hyperparameters.get("gamma", 0.99))
-    algorithm = kind(
-        "MlpPolicy", statistics, seed=config.seed, device="cpu", **algorithms.constructor_arguments(hyperparameters)
-    )
-    algorithm.set_logger(configure(str(folder), ["csv", "tensorboard"]))
-    about = {
-        "task": config.task,
-        "robot": config.robot,
-        "srl_model": config.srl_model,
-        "algo": config.algo,
-        "encoder": doors.load_encoder(config.encoder_folder).id if config.encoder_folder else None,
-    }
+        def save(link: str) -> None:
+            model_files.save(folder, algorithm, statistics, {**about, "encoder": self._encoder_id}, link)
 
-    def save(link: str) -> None:
-        model_files.save(folder, algorithm, statistics, about, link)
-
-    progress = ProgressCallback(
-        config.num_timesteps, config.log_interval_s, config.best_window, should_stop, save, report
-    )
-    ended, error = "finished", None
-    begin = time.monotonic()
-    try:
-        algorithm.learn(config.num_timesteps, callback=progress)
-        if should_stop():
+        progress = ProgressCallback(config, should_stop, save, report)
+        ended, error = "finished", None
+        begin = time.monotonic()
+        try:
+            algorithm.learn(config.num_timesteps, callback=progress)
+            if should_stop():
+                ended = "stopped"
+        except StopRequested:
             ended = "stopped"
-    except StopRequested:
-        ended = "stopped"
-    except RobotError as robot_error:
-        ended, error = "failed", robot_error
-    training_s = time.monotonic() - begin
-    progress.close()
-    save("final")
-    run_folder.write_json(
-        folder / "result.json",
-        {
-            "ended": ended,
-            "error": str(error) if error else None,
-            "num_timesteps": algorithm.num_timesteps,
-            "training_s": round(training_s, 1),
-        },
-    )
-    algorithm.logger.close()
-    report(f"{ended} after {algorithm.num_timesteps:,} steps and {training_s:.0f} s; model saved in {folder / 'final'}")
-    return TrainingResult(folder, algorithm.num_timesteps, training_s, ended, error)
+        except Exception as failure:  # whatever it is, what was learned is not lost
+            ended, error = "failed", failure
+        training_s = time.monotonic() - begin
+        progress.close()
+        save("final")
+        result = TrainingResult(folder, algorithm.num_timesteps, training_s, ended, error)
+        run_folder.write_result(result)
+        algorithm.logger.close()
+        steps, model = f"{algorithm.num_timesteps:,} steps", folder / "final"
+        report(f"{ended} after {steps} and {training_s:.0f} s; model saved in {model}")
+        return result
+
+    def _learner(self, folder: Path) -> tuple[Any, VecNormalize]:
+        seed = self._config.seed
+        set_random_seed(seed)
+        folders = [folder / f"{i}" if i else folder for i in range(len(self._environments))]
+        vec_env = DummyVecEnv([_timed(environment, path) for environment, path in zip(self._environments, folders)])
+        vec_env.seed(seed)
+        statistics = VecNormalize(vec_env, gamma=self._hyperparameters.get("gamma", 0.99))
+        arguments = algorithms.constructor_arguments(self._hyperparameters)
+        algorithm = self._class("MlpPolicy", statistics, seed=seed, device="cpu", **arguments)
+        algorithm.set_logger(configure(str(folder), ["csv", "tensorboard"]))
+        return algorithm, statistics
 
 
 def _timed(environment: RobotEnv, folder: Path) -> Callable[[], Monitor]:

@@ -21,9 +21,7 @@ class MockRobot:
         self._rest = description.rest
         self._stamp = first_stamp(period_ns) if start_ns is None else start_ns
         self._position, self._velocity = self._rest, np.zeros_like(self._rest)
-        chain = description.model.chain(description.config.end_effector)
-        rest = dict(zip(self.joint_names, self._rest))
-        self._default_target = chain.position([rest[name] for name in chain.joint_names])
+        self._default_target = description.default_target()
         self._target = self._default_target
 
     def reset(self, episode: Episode) -> Observation:

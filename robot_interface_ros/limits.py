@@ -32,6 +32,9 @@ def command_indices(names: Sequence[str], position: Array, joint_names: tuple[st
     return [index[name] for name in names]
 
 
+_FAR = 1e6  # rad or m: what a joint without limits may still travel
+
+
 class TargetLimiter:
     """Moves joint targets towards what is commanded within position, velocity and acceleration limits.
 
@@ -50,7 +53,7 @@ class TargetLimiter:
 
     def restart(self, target: Array) -> None:
         """Start at rest at `target`, rad, without a ramp: for a robot that stands there already."""
-        self.target = self._commanded = np.clip(target, self._lower, self._upper)
+        self.target = self._commanded = _frozen(np.clip(target, self._lower, self._upper))
         self._step = np.zeros_like(self.target)
 
     def accept(self, command: Command) -> None:
@@ -60,7 +63,7 @@ class TargetLimiter:
         """
         names, position = command.names, command.position
         if names == self._names and position.shape == self.target.shape and np.isfinite(position).all():
-            self._commanded = position
+            self._commanded = position.copy()
         else:
             indices = command_indices(names, position, self._names)
             self._commanded = self._commanded.copy()
@@ -74,7 +77,7 @@ class TargetLimiter:
         step = np.minimum(
             np.maximum(step, -self._stoppable(target - self._lower)), self._stoppable(self._upper - target)
         )
-        self.target = np.minimum(np.maximum(target + step, self._lower), self._upper)
+        self.target = _frozen(np.minimum(np.maximum(target + step, self._lower), self._upper))
         self._step = self.target - target
         return self.target
 
@@ -85,5 +88,12 @@ class TargetLimiter:
         largest k for which k steps of braking fit at all, b k (k + 1) / 2 <= room.
         """
         brake = self._brake
+        room = np.minimum(room, _FAR)
         k = np.floor(0.5 * np.sqrt(1.0 + 8.0 * room / brake) - 0.5)
         return room / (k + 1.0) + 0.5 * brake * k
+
+
+def _frozen(array: Array) -> Array:
+    """What leaves here is shared with observations: nobody else may move a target."""
+    array.setflags(write=False)
+    return array

@@ -47,6 +47,12 @@ class RobotDescription:
     def __post_init__(self) -> None:
         object.__setattr__(self, "joint_names", self.model.joint_names)
 
+    def default_target(self) -> Array:
+        """Where a robot puts the target when an episode names none: `(3,)` m, root frame; in front of the hand at rest."""
+        chain = self.model.chain(self.config.end_effector)
+        rest = dict(zip(self.joint_names, self.rest))
+        return chain.position([rest[name] for name in chain.joint_names]) + np.array([0.2, 0.0, 0.2])
+
 
 def robot_names() -> list[str]:
     """Names of the robots that the package ships."""
@@ -76,12 +82,28 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str]) -> RobotDesc
     for joint in [*config.rest, *config.max_velocity, *(j for group in config.groups.values() for j in group)]:
         if joint not in model.joints:
             raise ConfigError(f"robot {name}: {unknown_name('joint', joint, model.joints)}")
+    wanted = {joint for group in groups for joint in config.groups[group]}
+    for joint in model.joint_names:
+        if joint not in wanted:
+            raise ConfigError(
+                f"robot {name}: joint {joint} moves but is in no articulated group ({', '.join(groups) or 'none'}); add its "
+                "group, or let the URDF fix it through a xacro argument named by group_argument"
+            )
     if config.end_effector not in model.links:
         raise ConfigError(f"robot {name}: end_effector: {unknown_name('link', config.end_effector, model.links)}")
     limits = model.limits()
     velocity = np.array(
-        [min(config.max_velocity.get(joint, speed), speed) for joint, speed in zip(limits.names, limits.velocity)]
+        [
+            min(config.max_velocity.get(joint, speed), speed if speed > 0.0 else np.inf)
+            for joint, speed in zip(limits.names, limits.velocity)
+        ]
     )
+    for joint, speed, effort in zip(limits.names, velocity, limits.effort):
+        if not (0.0 < speed < np.inf and 0.0 < effort < np.inf):
+            raise ConfigError(
+                f"robot {name}: joint {joint} has top speed {speed} and effort {effort}; both must be finite and above 0: "
+                "mend the URDF's <limit>, or give the speed under max_velocity"
+            )
     limits = JointLimits(limits.names, limits.lower, limits.upper, velocity, limits.effort)
     rest = np.array([config.rest.get(joint, 0.0) for joint in limits.names])
     for joint, value, low, high in zip(limits.names, rest, limits.lower, limits.upper):
@@ -93,6 +115,11 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str]) -> RobotDesc
         urdf,
         model,
         limits,
-        np.clip(rest, limits.lower, limits.upper),
+        _read_only(np.clip(rest, limits.lower, limits.upper)),
         np.full(len(limits.names), config.max_acceleration),
     )
+
+
+def _read_only(array: Array) -> Array:
+    array.setflags(write=False)  # descriptions are cached and shared
+    return array

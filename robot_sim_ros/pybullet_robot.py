@@ -48,7 +48,9 @@ class PyBulletRobot:
         )
         client.setGravity(0.0, 0.0, -9.81)
         self._body = self._load(description.urdf)
-        self._base_pose = client.getBasePositionAndOrientation(self._body)  # of its centre of mass, which is not its frame
+        self._base_pose = client.getBasePositionAndOrientation(
+            self._body
+        )  # of its centre of mass, which is not its frame
         self._joints = self._joint_indices()
         # BulletClient looks each function up by reflection: 25 us a step, were it not done once here.
         self._set_motor = partial(client.setJointMotorControl2, self._body)
@@ -67,8 +69,8 @@ class PyBulletRobot:
     def reset(self, episode: Episode) -> Observation:
         """Place the joints at rest, at once, and the target where the episode says. Two periods pass."""
         self._place(self.description.rest)
-        target = np.array(
-            episode.target if episode.target is not None else self._end_effector_at_rest(), dtype=np.float64
+        target = (
+            self.description.default_target() if episode.target is None else np.array(episode.target, dtype=np.float64)
         )
         self._target = target
         self._client.resetBasePositionAndOrientation(self._target_body, target.tolist(), (0.0, 0.0, 0.0, 1.0))
@@ -193,12 +195,6 @@ class PyBulletRobot:
         client = self._client
         names = {i: client.getJointInfo(self._body, i)[12].decode() for i in range(client.getNumJoints(self._body))}
         return {-1: self.description.model.root, **names}
-
-    def _end_effector_at_rest(self) -> Array:
-        description = self.description
-        chain = description.model.chain(description.config.end_effector)
-        rest = dict(zip(self.joint_names, description.rest))
-        return chain.position([rest[name] for name in chain.joint_names])
 
 
 def make_robot(config: SimConfig | None = None, start_ns: int | None = None) -> SafeRobot:

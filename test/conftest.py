@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+import fcntl
 import os
 import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,22 +17,32 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[1]
-_DOMAINS = itertools.count(os.getpid() * 7)
 START_S = 60.0  # generous: two cores, and importing torch takes seconds
 
 
-def next_domain() -> int:
-    """Return a ROS domain; from 1 to 100, where no port of the system is in the way."""
-    return next(_DOMAINS) % 100 + 1
+def claim_domain() -> Iterator[int]:
+    """A ROS domain that no other test has, of this run or of one beside it, as long as the generator lives.
+
+    From 1 to 100, where no port of the system is in the way. A lock on a file says that a domain is taken.
+    """
+    for number in range(1, 101):
+        with open(Path(tempfile.gettempdir()) / f"rl_trainer_ros_test_domain_{number}", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            yield number
+            return
+    pytest.fail("100 tests over topics are running on this machine already")
 
 
 @pytest.fixture
-def domain(monkeypatch: pytest.MonkeyPatch) -> int:
+def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A ROS domain for this test alone, and discovery on this machine alone."""
-    number = next_domain()
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    return number
+    for number in claim_domain():
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
+        monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        yield number
 
 
 class NodeProcess:
@@ -123,7 +134,7 @@ def simulator(start: Callable[..., NodeProcess]) -> Callable[..., NodeProcess]:
 @pytest.fixture(scope="session")
 def random_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of a small untrained encoder for 64x64 images."""
-    from test_support import save_random_encoder
+    from support import save_random_encoder
 
     folder = tmp_path_factory.mktemp("encoder")
     save_random_encoder(folder)

@@ -45,6 +45,7 @@ def refused(module: str, *words: str, code: int = 2) -> str:
             "namespaces:=[env_0]",
             "namespace 'env_0' is not absolute; write '/env_0'",
         ),
+        ("robot_sim_ros.ros.robot_sim_node", "namespaces:=[]", "robot_sim: "),
         ("robot_driver_ros.ros.robot_driver_node", "board:=mega", "unknown board 'mega'; known: mock"),
         ("srl_ros.ros.srl_node", "srl_folder:=/nowhere", "rl_trainer train_srl"),
         ("rl_trainer_ros.ros.trainer_node", "task:=reech", "unknown task 'reech' (did you mean reach?); known: reach"),

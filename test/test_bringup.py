@@ -21,6 +21,8 @@ from rl_trainer_ros.bringup import (
 )
 from rl_trainer_ros.launch_arguments import arguments, help_text
 
+CONFIG = Path(__file__).resolve().parent.parent / "config"
+
 
 def processes(**given: str) -> dict[str, Process]:
     return {process.name: process for process in system(given, {}).processes}
@@ -73,9 +75,8 @@ def test_training_in_process_starts_the_trainer_alone() -> None:
 
 def test_only_the_trainer_ends_the_system_and_is_not_restarted() -> None:
     started = processes(max_restarts="7")
-    assert (started["trainer"].ends_system, started["trainer"].respawn) == (True, False)
-    assert (started["robot_sim"].ends_system, started["robot_sim"].respawn) == (False, True)
-    assert started["robot_sim"].max_restarts == 7
+    assert (started["trainer"].ends_system, started["trainer"].max_restarts) == (True, 0)
+    assert (started["robot_sim"].ends_system, started["robot_sim"].max_restarts) == (False, 7)
     assert started["trainer"].shutdown_timeout_s >= 60.0  # it saves
     assert started["trainer"].orphan_signal == signal.SIGTERM
 
@@ -99,6 +100,28 @@ def test_the_shipped_params_file_is_the_default() -> None:
     path = Path(processes()["trainer"].params_file)
     assert (path.parent.name, path.name) == ("config", "trainer.yaml")
     assert path.is_file()
+
+
+def test_the_simulator_has_a_params_file_of_its_own_and_a_physics_rate_for_other_control_rates(tmp_path: Path) -> None:
+    mine = tmp_path / "sim.yaml"
+    mine.write_text("/robot_sim:\n  ros__parameters:\n    image_width: 128\n")
+    shipped = processes()["robot_sim"]
+    assert Path(shipped.params_file).name == "robot_sim.yaml"
+    assert Path(shipped.params_file).is_file()
+    assert "physics_hz" not in shipped.parameters  # so that the file's counts
+    started = processes(control_hz="50", physics_hz="2.5e2", sim_params_file=str(mine))
+    assert started["robot_sim"].params_file == str(mine)
+    assert (started["robot_sim"].parameters["control_hz"], started["robot_sim"].parameters["physics_hz"]) == (
+        50.0,
+        250.0,
+    )
+    assert "physics_hz" not in started["trainer"].parameters
+
+
+def test_the_trainers_own_waits_come_before_it_is_given_up() -> None:
+    margin_s = system({"start_timeout_s": "4", "answer_timeout_s": "5"}, {}).give_up_timeout_s - 9.0
+    assert margin_s > 0.0
+    assert system({"start_timeout_s": "600", "answer_timeout_s": "50"}, {}).give_up_timeout_s == 650.0 + margin_s
 
 
 @pytest.mark.parametrize(
@@ -134,7 +157,12 @@ def test_discovery_stays_local_unless_asked(
         ({"max_restarts": "-1"}, ["max_restarts", "-1"]),
         ({"control_hz": "fast"}, ["control_hz", "fast", "float"]),
         ({"namespaces": "[env_0]"}, ["env_0", "/"]),
-        ({"namespaces": "[/a, /a]"}, ["/a", "once"]),
+        ({"namespaces": "[/a, /a]"}, ["/a", "twice"]),
+        ({"physics_hz": "10"}, ["physics_hz", "50 to 10000"]),
+        ({"sim_params_file": "/no/such.yaml"}, ["/no/such.yaml"]),
+        ({"sim_params_file": str(CONFIG / "trainer.yaml")}, ["config/trainer.yaml", "robot_sim", "ros__parameters"]),
+        ({"sim_params_file": "my.yaml", "transport": "in_process"}, ["sim_params_file has no effect", "in_process"]),
+        ({"physics_hz": "250", "robot_source": "mock"}, ["physics_hz has no effect", "robot_source:=mock"]),
         ({"params_file": "/no/such.yaml"}, ["/no/such.yaml"]),
         ({"srl_model": "autoencoder", "log_dir": "/no/such"}, ["/no/such/srl/autoencoder", "train_srl"]),
         ({"srl_model": "random", "robot_source": "mock"}, ["mock", "camera"]),
@@ -170,9 +198,14 @@ def test_a_bad_params_file_is_named(tmp_path: Path, text: str, named: str) -> No
 
 def test_a_system_has_one_end_and_no_two_processes_of_one_name() -> None:
     worker = Process("a", "a", "a")
-    end = Process("b", "b", "b", ends_system=True, respawn=False)
+    end = Process("b", "b", "b", ends_system=True, max_restarts=0)
     assert System((worker, end)).trainer is end
-    for wrong in ((), (worker,), (worker, worker, end), (end, Process("c", "c", "c", ends_system=True, respawn=False))):
+    for wrong in (
+        (),
+        (worker,),
+        (worker, worker, end),
+        (end, Process("c", "c", "c", ends_system=True, max_restarts=0)),
+    ):
         with pytest.raises(BringupError):
             System(wrong)
     with pytest.raises(BringupError):
@@ -219,11 +252,11 @@ VALUES: dict[str, Any] = {
 
 
 def test_ros_arguments_are_spelled_with_their_types() -> None:
-    words = ros_arguments(Process("a", "a", "a", namespace="/left", params_file="p.yaml", parameters=VALUES))
-    assert words[:5] == ["--ros-args", "-r", "__ns:=/left", "--params-file", "p.yaml"]
-    assert words[5::2] == ["-p"] * len(VALUES)
-    assert words[6::2][:4] == ["flag:=true", "whole:=3", "real:=1.0e-05", "even:=2.0"]
-    assert words[6::2][4:6] == ['text:="reach"', 'number_text:="1"']
+    words = ros_arguments(Process("a", "a", "a", params_file="p.yaml", parameters=VALUES))
+    assert words[:3] == ["--ros-args", "--params-file", "p.yaml"]
+    assert words[3::2] == ["-p"] * len(VALUES)
+    assert words[4::2][:4] == ["flag:=true", "whole:=3", "real:=1.0e-05", "even:=2.0"]
+    assert words[4::2][4:6] == ['text:="reach"', 'number_text:="1"']
     assert 'texts:=["/env_0", "1"]' in words
 
 
@@ -235,13 +268,12 @@ def test_rclpy_reads_the_same_values_and_lets_them_overrule_the_file(tmp_path: P
 
     path = tmp_path / "p.yaml"
     path.write_text("/**:\n  ros__parameters:\n    whole: 7\n    only_in_file: 8\n")
-    process = Process("a", "a", "a", namespace="/left", params_file=str(path), parameters=VALUES)
+    process = Process("a", "a", "a", params_file=str(path), parameters=VALUES)
     context = rclpy.Context()
     rclpy.init(args=ros_arguments(process), context=context, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = Node("reader", context=context, automatically_declare_parameters_from_overrides=True)
         read = {name: node.get_parameter(name).value for name in [*VALUES, "only_in_file"]}
-        assert node.get_namespace() == "/left"
         node.destroy_node()
     finally:
         rclpy.shutdown(context=context)

@@ -87,5 +87,25 @@ def test_a_bad_command_is_refused_whole(names: tuple[str, ...], position: list[f
     np.testing.assert_array_equal(targets.target, before)
 
 
+def test_nobody_else_can_move_a_target() -> None:
+    targets = limiter()
+    command = np.array([0.5, 0.1])
+    targets.accept(Command(1, NAMES, command))
+    command += 5.0  # the caller's own array, after it was accepted
+    for _ in range(60):
+        targets.step()
+    np.testing.assert_array_equal(targets.target, [0.5, 0.1])
+    with pytest.raises(ValueError, match="read-only"):
+        targets.target += 5.0
+
+
+def test_a_joint_without_limits_still_has_a_top_speed() -> None:
+    limits = JointLimits(("a",), np.array([-np.inf]), np.array([np.inf]), np.array([0.4]), np.array([1.0]))
+    targets = TargetLimiter(limits, np.array([4.0]), PERIOD_S)
+    targets.accept(Command(1, ("a",), np.array([1e9])))
+    path = [targets.step()[0] for _ in range(4)]
+    np.testing.assert_allclose(path, [0.01, 0.03, 0.05, 0.07], atol=1e-15)
+
+
 def test_indices_follow_the_robots_order() -> None:
     assert command_indices(("b", "a"), np.zeros(2), NAMES) == [1, 0]

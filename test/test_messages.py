@@ -67,6 +67,16 @@ def test_numbers_survive_bit_by_bit() -> None:
     assert messages.stamp_ns(writer.write(STAMP + 1, values[0])) == STAMP + 1
 
 
+def test_images_keep_their_pixels_with_and_without_row_padding() -> None:
+    image = np.random.default_rng(0).integers(256, size=(5, 7, 3), dtype=np.uint8)
+    message = messages.image_message(STAMP, image, "env_0/camera")
+    assert (message.height, message.width, message.step, message.encoding) == (5, 7, 21, "rgb8")
+    np.testing.assert_array_equal(messages.image_array(message), image)
+    padded = np.concatenate([image.reshape(5, 21), np.full((5, 3), 99, dtype=np.uint8)], axis=1)
+    message = Image(height=5, width=7, step=24, encoding="rgb8", data=array.array("B", padded.tobytes()))
+    np.testing.assert_array_equal(messages.image_array(message), image)
+
+
 @pytest.mark.bad_input
 def test_bad_images_are_named() -> None:
     with pytest.raises(messages.MessageError, match="encoding is 'mono8'; expected rgb8"):

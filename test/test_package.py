@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import logging
 import os
 import re
 import shutil
@@ -12,13 +14,15 @@ import sys
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 from rl_trainer_ros.bringup import system
 from rl_trainer_ros.launch_arguments import arguments
+from rl_trainer_ros.trainer_config import TrainerConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "rl_trainer_ros"
@@ -126,21 +130,167 @@ def test_a_wheel_puts_everything_where_ros2_looks(tmp_path: Path) -> None:
             assert str(file.relative_to(ROOT)) in modes, f"is there an __init__.py beside {file}?"
 
 
-@pytest.fixture
-def launch_file() -> ModuleType:
-    """launch/train.launch.py as a module; only where ROS has launch (its name alone may find our folder)."""
-    import importlib.util
+def parameters_in(file: str, node: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "config" / file).read_text())[node]["ros__parameters"]
 
-    try:
-        from launch import LaunchDescription  # noqa: F401
-    except ImportError:
-        pytest.skip("needs ROS's launch")
+
+def defaults(cls: type[Any], without: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in vars(cls()).items() if name not in without}
+
+
+def test_the_shipped_parameter_files_show_every_parameter_at_its_default() -> None:
+    assert parameters_in("trainer.yaml", "trainer") == defaults(TrainerConfig, {"namespaces"})  # num_envs makes those
+
+
+@pytest.mark.ros
+def test_the_simulators_file_shows_every_parameter_that_bring_up_does_not_set() -> None:
+    pytest.importorskip("rclpy")
+    from robot_sim_ros.ros.robot_sim_node import SimNodeConfig
+
+    told = {"robot", "namespaces", "control_hz", "cameras"}
+    assert parameters_in("robot_sim.yaml", "robot_sim") == defaults(SimNodeConfig, told)
+
+
+def run_python(code: str, *words: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_the_bring_up_needs_none_of_the_learners_packages() -> None:
+    """`ros2 launch` reads it with the system's Python, which has numpy and yaml, but none of these."""
+    run_python("""
+import sys
+for name in ("gymnasium", "torch", "stable_baselines3", "pybullet", "xacro", "matplotlib", "tensorboard", "tqdm"):
+    sys.modules[name] = None  # an import of it fails as if it were not installed
+import rl_trainer_ros.bringup, rl_trainer_ros.launch_arguments
+assert [process.name for process in rl_trainer_ros.bringup.system({}).processes] == ["robot_sim", "trainer"]
+""")
+
+
+def test_make_train_evaluates_where_it_has_trained() -> None:
+    if shutil.which("make") is None:
+        pytest.skip("needs make")
+    words = "ARGS=seed:=1 log_dir:=/x control_hz:=50 physics_hz:=250"
+    said = subprocess.run(
+        ["make", "-n", "train", words], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
+    )
+    asked = [line.partition("/rl_trainer ")[2] for line in said.stdout.splitlines() if "/rl_trainer " in line]
+    assert asked == [
+        "train seed:=1 log_dir:=/x control_hz:=50 physics_hz:=250",
+        "evaluate run:=latest log_dir:=/x physics_hz:=250",
+    ]
+
+
+def load_launch_file() -> ModuleType:
+    """launch/train.launch.py as a module, on whatever `launch` there is."""
     spec = importlib.util.spec_from_file_location("train_launch", ROOT / "launch" / "train.launch.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+class Recorded:
+    """Stands for any class of launch: keeps what it was made with."""
+
+    def __init__(self, *positional: Any, **named: Any) -> None:
+        self.positional, self.named = positional, named
+
+
+STUBS = {
+    "launch": ("LaunchContext", "LaunchDescription"),
+    "launch.actions": ("DeclareLaunchArgument", "OpaqueFunction", "RegisterEventHandler", "Shutdown", "TimerAction"),
+    "launch.event_handlers": ("OnProcessExit",),
+    "launch.events": (),
+    "launch.events.process": ("ProcessExited",),
+    "launch.launch_description_entity": ("LaunchDescriptionEntity",),
+    "launch_ros": (),
+    "launch_ros.actions": ("Node",),
+}
+
+
+@pytest.fixture
+def stubbed_launch_file(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The launch file on stubs that record, so that it is executed on machines without ROS as well."""
+    for name, classes in STUBS.items():
+        stub = ModuleType(name)
+        for kind in classes:
+            setattr(stub, kind, type(kind, (Recorded,), {}))
+        monkeypatch.setitem(sys.modules, name, stub)
+    said = ModuleType("launch.logging")
+    said.get_logger = logging.getLogger  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "launch.logging", said)
+    return load_launch_file()
+
+
+def started_by(launch_file: ModuleType, **given: str) -> dict[str, tuple[Recorded, Any]]:
+    """Process name -> its action, and what happens at its exit, as a function of (event, context)."""
+    description = launch_file.generate_launch_description()
+    *declared, function = description.positional[0]
+    assert [action.positional[0] for action in declared] == [argument.name for argument in arguments()]
+    configurations = {action.positional[0]: action.named["default_value"] for action in declared} | given
+    return paired(function.named["function"](SimpleNamespace(launch_configurations=configurations)))
+
+
+def paired(actions: list[Recorded]) -> dict[str, tuple[Recorded, Any]]:
+    handlers, nodes = actions[::2], actions[1::2]
+    handled = [handler.positional[0].named for handler in handlers]
+    assert [entry["target_action"] for entry in handled] == nodes  # the handler is there before the process is
+    return {node.named["exec_name"]: (node, entry["on_exit"]) for node, entry in zip(nodes, handled)}
+
+
+UP, GOING_DOWN = SimpleNamespace(is_shutdown=False), SimpleNamespace(is_shutdown=True)
+
+
+def exit_with(returncode: int) -> SimpleNamespace:
+    return SimpleNamespace(returncode=returncode)
+
+
+def test_the_launch_file_starts_one_action_for_each_process(stubbed_launch_file: ModuleType) -> None:
+    started = started_by(
+        stubbed_launch_file, srl_model="random", srl_folder=str(ROOT), control_hz="50", physics_hz="250"
+    )
+    assert list(started) == ["robot_sim", "srl", "trainer"]
+    node = started["robot_sim"][0]
+    assert (node.named["package"], node.named["executable"]) == (NAME, "robot_sim_node")
+    assert "physics_hz:=250.0" in node.named["arguments"]
+    assert float(started["trainer"][0].named["sigterm_timeout"]) >= 60.0  # it saves
+
+
+def test_the_launch_file_fails_when_the_trainer_does(stubbed_launch_file: ModuleType) -> None:
+    _, trainer_ended = started_by(stubbed_launch_file)["trainer"]
+    with pytest.raises(RuntimeError, match="trainer exited with code 3"):
+        trainer_ended(exit_with(3), UP)
+    (action,) = trainer_ended(exit_with(0), UP)
+    assert type(action).__name__ == "Shutdown"
+
+
+def test_the_launch_file_starts_a_dead_simulator_again_as_often_as_it_may(stubbed_launch_file: ModuleType) -> None:
+    _, died = started_by(stubbed_launch_file, max_restarts="1")["robot_sim"]
+    assert died(exit_with(-9), GOING_DOWN) == []
+    with pytest.raises(RuntimeError, match="cannot work as it was told"):
+        died(exit_with(2), UP)
+    again, died_again = paired(died(exit_with(-9), UP))["robot_sim"]
+    assert again.named["executable"] == "robot_sim_node"
+    (timer,) = died_again(exit_with(-9), UP)
+    assert timer.named["period"] > 90.0  # s; before that the trainer ends with its own error
+    (action,) = timer.named["actions"]
+    with pytest.raises(RuntimeError, match="robot_sim stays down"):
+        action.named["function"](UP)
+
+
+@pytest.fixture
+def launch_file() -> ModuleType:
+    """launch/train.launch.py on ROS's launch, where there is one (its name alone may find our folder)."""
+    try:
+        from launch import LaunchDescription  # noqa: F401
+    except ImportError:
+        pytest.skip("needs ROS's launch")
+    return load_launch_file()
 
 
 @pytest.mark.ros

@@ -25,10 +25,11 @@ import signal, sys
 from rl_trainer_ros import supervisor
 from rl_trainer_ros.bringup import Process, System
 sim = Process("robot_sim", "x", "fake_sim", max_restarts=2, shutdown_timeout_s=10.0)
-trainer = Process("trainer", "x", "fake_trainer", respawn=False, ends_system=True, shutdown_timeout_s=10.0,
+trainer = Process("trainer", "x", "fake_trainer", max_restarts=0, ends_system=True, shutdown_timeout_s=10.0,
                   orphan_signal=signal.SIGTERM)
+give_up_timeout_s = 120.0
 {options}
-sys.exit(supervisor.run(System((sim, trainer), {{"FROM_SYSTEM": "yes"}})))
+sys.exit(supervisor.run(System((sim, trainer), {{"FROM_SYSTEM": "yes"}}, give_up_timeout_s)))
 """
 
 # What both fakes can do. `noted` lines come in the order in which they were written, whoever wrote them.
@@ -213,17 +214,20 @@ sys.exit(3)""",
     assert it.lines().count("[robot_sim] last words") == 3  # output without an end of line is not lost
 
 
-def test_a_trainer_that_does_not_notice_is_ended_in_bounded_time(supervise: Supervise) -> None:
+@pytest.mark.parametrize("code, expected", [(6, 6), (0, 3)])
+def test_a_trainer_that_does_not_notice_is_ended_in_bounded_time_and_never_with_success(
+    supervise: Supervise, code: int, expected: int
+) -> None:
     it = supervise(
-        "on(signal.SIGINT, lambda: sys.exit(6))\nsay('training')\nwhile True: signal.pause()",
+        f"on(signal.SIGINT, lambda: sys.exit({code}))\nsay('training')\nwhile True: signal.pause()",
         sim="wait_for_word(); sys.exit(9)",
-        options="supervisor.GIVE_UP_TIMEOUT_S = 0.2",
+        options="give_up_timeout_s = 0.2",
     )
     it.await_line("training", "stdout")
     for line in ("(1 of 2)", "(2 of 2)", "stays down"):
         it.tell()
         it.await_line(line)
-    assert it.end() == 6
+    assert it.end() == expected
     assert "[supervisor] trainer is still there; sending SIGINT" in it.lines()
 
 
@@ -235,6 +239,13 @@ def test_bad_settings_of_a_process_end_the_system_at_once(supervise: Supervise) 
     assert it.end() == 2
     assert "[robot_sim] physics_hz is 7" in it.lines()
     assert not any("started again" in line for line in it.lines())
+
+
+def test_who_asks_to_stop_after_a_process_stayed_down_gets_the_trainers_own_code(supervise: Supervise) -> None:
+    it = supervise("on(signal.SIGINT, lambda: sys.exit(0))\nwhile True: signal.pause()", sim="sys.exit(9)")
+    it.await_line("stays down")
+    it.popen.send_signal(signal.SIGINT)
+    assert it.end() == 0
 
 
 @pytest.mark.parametrize(

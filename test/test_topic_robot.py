@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,12 +12,13 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
+from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
-from rl_trainer_ros.ros.topic_robot import Patience, TopicRobot
+from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, Patience, TopicRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
@@ -110,7 +113,7 @@ def test_a_second_client_is_refused_with_the_reason(simulator: Callable, connect
     simulator()
     connect().reset(Episode())
     with pytest.raises(
-        RobotTimeout, match="/env_0: could not reset through /env_0/reset: 2 publishers on /env_0/joint_command"
+        RobotTimeout, match="/env_0: /env_0/reset refused to reset within 2 s: 2 publishers on /env_0/joint_command"
     ):
         connect(Patience(start_timeout_s=2.0, repeat_after_s=0.2)).reset(Episode())
 
@@ -219,6 +222,77 @@ def test_another_control_rate_is_noticed(simulator: Callable, connect: Callable)
     robot.send(Command(observation.stamp, robot.joint_names, observation.position))
     with pytest.raises(RobotError, match="/env_0 runs at another control rate than the 20 Hz expected here"):
         robot.receive()
+
+
+def test_another_control_rate_is_noticed_the_other_way_round(simulator: Callable, runtime: Runtime) -> None:
+    """Stamps of a slower robot look like interruptions; they are bounded, and the error names the rate."""
+    simulator()
+    robot = TopicRobot(runtime, load_robot("inmoov"), period_ns=PERIOD // 2, patience=QUICK)
+    for _ in range(4):
+        observation = robot.reset(Episode())
+        robot.send(Command(observation.stamp, robot.joint_names, observation.position))
+        with pytest.raises(RobotInterrupted):
+            robot.receive()
+    observation = robot.reset(Episode())
+    robot.send(Command(observation.stamp, robot.joint_names, observation.position))
+    with pytest.raises(RobotError, match="5 episodes in a row were cut .* another control rate than 40 Hz") as error:
+        robot.receive()
+    assert not isinstance(error.value, RobotInterrupted)
+    robot.close()
+
+
+def test_a_slow_reset_is_heard_in_the_end(connect: Callable, domain: int) -> None:
+    """A reset that takes longer than the first patience, without the parameters of an episode, as a physical robot's."""
+    serving = Runtime(domain_id=domain, signals=False)
+    node = Node("slow", context=serving.context, start_parameter_services=False)
+    waiter, description = make_waiter(node), load_robot("inmoov")
+    states = node.create_publisher(JointState, "/env_0/joint_states", contract.RELIABLE)
+    poses = node.create_publisher(PoseStamped, "/env_0/target_pose", contract.RELIABLE)
+    resets: list[int] = []
+
+    def answer(request: object, response: Trigger.Response) -> Trigger.Response:
+        time.sleep(0.5)  # the robot moves
+        resets.append(PERIOD * (10 + 2 * len(resets)))
+        publish()
+        response.success, response.message = True, str(resets[-1])
+        return response
+
+    def publish() -> None:
+        if resets:
+            state = messages.JointStateWriter(description.joint_names)
+            states.publish(state.write(resets[-1], description.rest, description.rest, description.rest))
+            poses.publish(messages.PoseWriter("base_link").write(resets[-1], np.ones(3)))
+
+    waiter.serve(Trigger, "/env_0/reset", answer)
+    waiter.subscribe(JointState, "/env_0/joint_command", lambda message: publish())
+    serving.on_stop(waiter.wake)
+    thread = threading.Thread(target=lambda: [waiter.wait(1.0) for _ in iter(lambda: serving.stop_requested, True)])
+    thread.start()
+    try:
+        patience = Patience(start_timeout_s=30.0, parameters_timeout_s=0.2, repeat_after_s=0.1)
+        observation = connect(patience).reset(Episode(1, (0.1, 0.2, 0.3)))
+        assert observation.stamp == resets[-1] and len(resets) > 1
+        np.testing.assert_array_equal(observation.target_position, 1.0)
+    finally:
+        serving.request_stop()
+        thread.join(10.0)
+        serving.close()
+
+
+def test_signals_belong_to_one_runtime_and_a_closed_robot_is_forgotten(domain: int) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Runtime(domain_id=domain) as first:
+        mine = signal.getsignal(signal.SIGINT)
+        robots = [OwnedTopicRobot(None, load_robot("inmoov"), period_ns=PERIOD) for _ in range(2)]
+        for robot in robots:
+            robot.close()
+        assert signal.getsignal(signal.SIGINT) == mine
+        shared = TopicRobot(first, load_robot("inmoov"), period_ns=PERIOD)
+        shared.close()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert first.stop_requested
+        first.request_stop()  # wakes nobody who is gone
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_a_stop_ends_a_wait_at_once(connect: Callable, runtime: Runtime) -> None:

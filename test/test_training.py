@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,21 +12,24 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from support import save_random_encoder
 
 from rl_trainer_ros import model_files, run_folder
 from rl_trainer_ros.algorithms import SCHEDULES, constructor_arguments, hyperparameters
+from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
 from rl_trainer_ros.evaluation import Evaluation, evaluate, wilson_interval
 from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.run_folder import TrainingResult
 from rl_trainer_ros.scripted import ScriptedReach
 from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.training import TrainingResult, in_process_env, train
+from rl_trainer_ros.training import TrainingRun, in_process_env
 from robot_interface_ros.config import ConfigError, from_mapping
 from robot_interface_ros.errors import RobotTimeout
 
 
 def run(folder: Path, **settings: object) -> TrainingResult:
     config = replace(TrainerConfig(transport="in_process", log_dir=str(folder)), **settings)  # type: ignore[arg-type]
-    return train(config, lambda _: in_process_env(config), report=lambda line: None)
+    return TrainingRun(config, lambda _: in_process_env(config)).run(report=lambda line: None)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +54,7 @@ def test_the_run_folder_holds_everything(trained: TrainingResult) -> None:
     settings = yaml.safe_load((folder / "config.yaml").read_text())
     assert settings["trainer"]["num_timesteps"] == 20_000 and settings["hyperparameters"]["n_steps"] == 2048
     assert run_folder.load_config(folder).num_timesteps == 20_000
+    assert settings["robot"]["joints"]["r_shoulder_lift_joint"]["velocity"] == pytest.approx(0.35)
     assert f"torch {torch.__version__}" in (folder / "versions.txt").read_text()
     with open(folder / "monitor.csv") as stream:
         next(stream)
@@ -78,9 +83,7 @@ def test_the_same_seed_gives_the_same_parameters(tmp_path: Path) -> None:
 def test_a_stop_and_a_lost_robot_save_a_model(tmp_path: Path) -> None:
     config = TrainerConfig(transport="in_process", log_dir=str(tmp_path))
     calls = iter(range(10**9))
-    stopped = train(
-        config, lambda _: in_process_env(config), should_stop=lambda: next(calls) >= 500, report=lambda line: None
-    )
+    stopped = TrainingRun(config, lambda _: in_process_env(config)).run(lambda: next(calls) >= 500, lambda line: None)
     assert stopped.ended == "stopped" and model_files.load(stopped.folder / "final").about["num_timesteps"] == 501
 
     environment = in_process_env(config)
@@ -92,9 +95,27 @@ def test_a_stop_and_a_lost_robot_save_a_model(tmp_path: Path) -> None:
         return receive(timeout_s)
 
     environment.robot.receive = lose  # type: ignore[method-assign,assignment]
-    lost = train(config, lambda _: environment, report=lambda line: None)
+    lost = TrainingRun(config, lambda _: environment).run(report=lambda line: None)
     assert lost.ended == "failed" and str(lost.error) == "/env_0: no answer"
     assert model_files.load(lost.folder / "final").about["num_timesteps"] == 300
+
+
+def test_final_is_the_learner_after_its_last_update(tmp_path: Path) -> None:
+    """The best model is saved after a rollout, before the update from it; with one rollout both have the same steps."""
+    result = run(tmp_path, num_timesteps=2048, checkpoint_interval_s=0.0, best_window=5)
+    best, latest, final = (model_files.load(result.folder / name) for name in ("best", "latest", "final"))
+    assert best.about["num_timesteps"] == latest.about["num_timesteps"] == final.about["num_timesteps"] == 2048
+    weights = [policy.algorithm.policy.state_dict()["action_net.weight"] for policy in (best, latest, final)]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+def test_any_failure_saves_what_was_learned(tmp_path: Path) -> None:
+    config = TrainerConfig(transport="in_process", log_dir=str(tmp_path))
+    environment = in_process_env(config)
+    environment.task.step = lambda before, after: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+    result = TrainingRun(config, lambda _: environment).run(report=lambda line: None)
+    assert result.ended == "failed" and isinstance(result.error, ZeroDivisionError)
+    assert model_files.load(result.folder / "final").about["num_timesteps"] == 0
 
 
 @pytest.mark.bad_input
@@ -175,3 +196,15 @@ def test_holding_counts_consecutive_steps() -> None:
     result = evaluate(lambda _, env: scripted.act(env.moment), environment, 10, hold=True)
     assert result.success.all() and result.held.all() and (result.steps == 120).all()
     assert result.distance.max() < 0.01
+
+
+@pytest.mark.bad_input
+def test_a_policy_is_not_evaluated_on_another_encoders_states(random_encoder: str, tmp_path: Path) -> None:
+    encoder = tmp_path / "encoder"
+    shutil.copytree(random_encoder, encoder)
+    result = run(tmp_path / "runs", num_timesteps=1, srl_model="random", srl_folder=str(encoder))
+    assert evaluate_run(EvaluateOptions(run=str(result.folder), episodes=1)) == 0
+    shutil.rmtree(encoder)
+    save_random_encoder(encoder, seed=1)
+    with pytest.raises(EvaluateError, match="the policy was trained with encoder random-.* holds random-"):
+        evaluate_run(EvaluateOptions(run=str(result.folder), episodes=1))

@@ -41,6 +41,11 @@ class Patience:
     repeat_after_s: float = option(0.5, "before a command, or a lost reset, is repeated", minimum=0.001, maximum=60.0)
 
 
+_MOST_CUTS = 5
+_CAUSE = "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID?"
+_SRL_CAUSE = "is srl_node running for that namespace?"
+
+
 class TopicRobot:
     """Client of one robot in lockstep.
 
@@ -75,7 +80,7 @@ class TopicRobot:
             use_global_arguments=False,
         )
         self._waiter = make_waiter(self._node)
-        runtime.on_stop(self._waiter.wake)
+        self._forget_waiter = runtime.on_stop(self._waiter.wake)
 
         self._cameras = cameras
         kinds: dict[str, Any] = {contract.JOINT_STATES: JointState, contract.TARGET_POSE: PoseStamped}
@@ -101,6 +106,7 @@ class TopicRobot:
         self._question = JointState()
         self._writers: dict[tuple[str, ...], messages.JointStateWriter] = {}
         self._rejection = ""
+        self._cuts = 0  # interruptions since the last command that was answered
 
     def reset(self, episode: Episode) -> Observation:
         """Start an episode; see Robot. Also finds a robot that is new, was restarted or moved on without us."""
@@ -110,17 +116,20 @@ class TopicRobot:
                 return self._start_episode(episode, deadline)
             except RobotInterrupted as error:  # restarted again in the middle of this: start over
                 if time.monotonic() >= deadline:
-                    raise RobotTimeout(
-                        self._blame(f"no reset was left alone ({error})", self._patience.start_timeout_s)
-                    ) from None
+                    waited = f"within {self._patience.start_timeout_s:g} s"
+                    raise RobotTimeout(f"{self._namespace}: every reset was cut short {waited}: {error}") from None
 
     def _start_episode(self, episode: Episode, deadline: float) -> Observation:
         self._awaited.expect_any()
         self._command = None
         self._await_endpoints(deadline)
-        if self._has_episode_parameters():
+        if self._has_episode_parameters(deadline):
             self._call(self._episode_client, _episode_request(episode), deadline, "set the episode's parameters")
         answer = self._call(self._reset_client, Trigger.Request(), deadline, "reset")
+        if not answer.message.isdecimal():
+            raise RobotError(
+                f"{self._reset_client.srv_name} answered '{answer.message}'; expected the new observation's stamp in ns"
+            )
         self._stamp = int(answer.message)
         self._awaited.expect(self._stamp)
         self._limiter.restart(self._description.rest)
@@ -144,14 +153,28 @@ class TopicRobot:
         self._joint_target = self._limiter.step()  # while the robot is at work
 
     def receive(self, timeout_s: float | None = None) -> Observation:
-        """Wait for the answer to the last command; see Robot."""
-        return self._receive(
-            time.monotonic() + (timeout_s if timeout_s is not None else self._patience.answer_timeout_s)
-        )
+        """Wait for the answer to the last command; see Robot.
+
+        Raises RobotError when every command of the last _MOST_CUTS episodes was cut: no reset helps there.
+        """
+        timeout_s = timeout_s if timeout_s is not None else self._patience.answer_timeout_s
+        try:
+            observation = self._receive(time.monotonic() + timeout_s)
+        except RobotInterrupted as error:
+            self._cuts += 1
+            if self._cuts == _MOST_CUTS:
+                raise RobotError(
+                    f"{self._namespace}: {_MOST_CUTS} episodes in a row were cut at their first command; does another client "
+                    f"command it, or does it run at another control rate than {1e9 / self.period_ns:g} Hz? The last: {error}"
+                ) from None
+            raise
+        self._cuts = 0
+        return observation
 
     def close(self) -> None:
         """Leave the topics; safe to call twice."""
         if self._node is not None:
+            self._forget_waiter()
             self._waiter.close()
             self._node.destroy_node()
             self._node = None
@@ -239,31 +262,39 @@ class TopicRobot:
             if not missing:
                 return
             if time.monotonic() >= deadline:
-                raise RobotTimeout(self._blame(f"nobody serves {', '.join(missing)}", self._patience.start_timeout_s))
+                raise RobotTimeout(self._nobody_serves(missing))
             self._waiter.wait(0.05)  # discovery wakes nobody: look again
             self._check_running()
 
-    def _has_episode_parameters(self) -> bool:
+    def _has_episode_parameters(self, deadline: float) -> bool:
         """Whether this robot takes seed and target of an episode; one that does not is told so once and goes on."""
-        if self._takes_episodes is None or self._takes_episodes:  # a robot that had them must have them again
-            deadline = time.monotonic() + self._patience.parameters_timeout_s
-            while not self._episode_client.service_is_ready() and time.monotonic() < deadline:
-                self._waiter.wait(0.02)
-                self._check_running()
-            self._takes_episodes = self._episode_client.service_is_ready()
-            if not self._takes_episodes:
-                self._node.get_logger().warning(
-                    f"{self._episode_client.srv_name} is not served: this robot chooses targets "
-                    "itself, and its episodes cannot be repeated"
-                )
+        if self._takes_episodes is False:
+            return False
+        if self._takes_episodes is None:
+            deadline = min(deadline, time.monotonic() + self._patience.parameters_timeout_s)
+        client = self._episode_client
+        while not client.service_is_ready() and time.monotonic() < deadline:
+            self._waiter.wait(0.02)
+            self._check_running()
+        if not client.service_is_ready() and self._takes_episodes:  # going on would quietly be another task
+            raise RobotTimeout(self._nobody_serves([client.srv_name]))
+        self._takes_episodes = client.service_is_ready()
+        if not self._takes_episodes:
+            self._node.get_logger().warning(
+                f"{client.srv_name} is not served: this robot chooses targets itself, and its episodes cannot be repeated"
+            )
         return self._takes_episodes
 
     def _call(self, client: Any, request: Any, deadline: float, what: str) -> Any:
-        """Call until one call is answered well. Only the last call's answer counts: earlier ones may be late."""
-        refusal = ""
+        """Call until one call is answered well. Only the last call's answer counts: earlier ones may be late.
+
+        Each call is given twice as long as the one before, so that a robot that is slow to answer is heard in the end.
+        """
+        refusal, patience_s = "", self._patience.repeat_after_s
         while True:
             future = client.call_async(request)
-            repeat_at = min(deadline, time.monotonic() + 2 * self._patience.repeat_after_s)
+            patience_s *= 2
+            repeat_at = min(deadline, time.monotonic() + patience_s)
             while not future.done() and time.monotonic() < repeat_at:
                 self._waiter.wait(repeat_at - time.monotonic())
                 self._check_running()
@@ -275,24 +306,30 @@ class TopicRobot:
             else:
                 client.remove_pending_request(future)
             if time.monotonic() >= deadline:
-                doing = f"could not {what} through {client.srv_name}: {refusal or 'no answer'}"
-                raise RobotTimeout(self._blame(doing, self._patience.start_timeout_s))
+                waited = f"within {self._patience.start_timeout_s:g} s"
+                if refusal:
+                    raise RobotTimeout(f"{self._namespace}: {client.srv_name} refused to {what} {waited}: {refusal}")
+                raise RobotTimeout(f"{self._namespace}: no answer to {what} from {client.srv_name} {waited}; {_CAUSE}")
             if refusal:
+                patience_s = self._patience.repeat_after_s
                 self._waiter.wait(min(0.2, max(0.0, deadline - time.monotonic())))  # it may be allowed to go on
 
     def _no_answer(self) -> RobotError:
-        topics = ", ".join(absolute(self._namespace, name) for name in self._awaited.missing)
+        missing = self._awaited.missing
         oldest = self._awaited.oldest
         if oldest is not None and oldest < self._stamp:
             return RobotInterrupted(f"the stamps of {self._namespace} went back: it was restarted")
-        return RobotTimeout(self._blame(f"no answer on {topics}", self._patience.answer_timeout_s))
+        topics = ", ".join(absolute(self._namespace, name) for name in missing)
+        cause = _SRL_CAUSE if missing == [contract.SRL_STATE] else _CAUSE
+        return RobotTimeout(
+            f"{self._namespace}: no answer on {topics} within {self._patience.answer_timeout_s:g} s; {cause}"
+        )
 
-    def _blame(self, what: str, timeout_s: float) -> str:
-        if contract.SRL_STATE in self._awaited.missing and len(self._awaited.missing) == 1:
-            cause = "is srl_node running for that namespace?"
-        else:
-            cause = "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID?"
-        return f"{self._namespace}: {what} within {timeout_s:g} s; {cause}"
+    def _nobody_serves(self, names: list[str]) -> str:
+        cause = _SRL_CAUSE if names == [absolute(self._namespace, contract.SRL_STATE)] else _CAUSE
+        return (
+            f"{self._namespace}: nobody serves {', '.join(names)} within {self._patience.start_timeout_s:g} s; {cause}"
+        )
 
     def _check_running(self) -> None:
         if self._runtime.stop_requested:
@@ -322,7 +359,7 @@ class OwnedTopicRobot(TopicRobot):
     """A TopicRobot with a Runtime of its own, for an environment that nobody gave one."""
 
     def __init__(self, runtime: None, description: RobotDescription, namespace: str = "/env_0", **settings: Any):
-        super().__init__(Runtime(), description, namespace, **settings)
+        super().__init__(Runtime(signals=False), description, namespace, **settings)
 
     def close(self) -> None:
         """Leave the topics and shut rclpy down; safe to call twice."""

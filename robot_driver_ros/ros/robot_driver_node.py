@@ -38,7 +38,7 @@ def driven(config: DriverNodeConfig) -> tuple[SafeRobot, RobotDescription]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point."""
-    return serve_robots("robot_driver", DriverNodeConfig, driven, sys.argv if arguments is None else arguments)
+    return serve_robots("robot_driver", DriverNodeConfig, driven, arguments)
 
 
 if __name__ == "__main__":

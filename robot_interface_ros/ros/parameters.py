@@ -31,15 +31,13 @@ def from_parameters(node: Node, cls: type[T]) -> T:
         if name not in fields:
             raise ConfigError(f"node {node.get_name()}: {unknown_name('parameter', name, fields)}")
         node.undeclare_parameter(name)
-    # An empty list has no type in a parameter file: None stands for "as the default is".
-    config = from_mapping(
-        cls, {name: value for name, value in given.items() if value is not None}, f"node {node.get_name()}"
-    )
+    config = from_mapping(cls, given, f"node {node.get_name()}")
     for name, field in fields.items():
         value = getattr(config, name)
         if value is None or isinstance(value, dict) or dataclasses.is_dataclass(value):
             continue
-        node.declare_parameter(name, _parameter_value(name, value), _descriptor(field))
+        # The override was read above: as it stands it may be a whole number where a float is meant.
+        node.declare_parameter(name, _parameter_value(name, value), _descriptor(field), ignore_override=True)
     return config
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -11,7 +12,10 @@ from types import FrameType, TracebackType
 from typing import Any
 
 import rclpy
+from rclpy.exceptions import InvalidHandle
 from rclpy.signals import SignalHandlerOptions
+
+Wake = Callable[[], None]
 
 
 class Runtime:
@@ -23,8 +27,11 @@ class Runtime:
     reads the wake-up descriptor and triggers the waits while the main thread still blocks in one.
     """
 
-    def __init__(self, arguments: list[str] | None = None, domain_id: int | None = None):
-        """`arguments`: command line with ROS arguments (None: none); `domain_id`: None takes ROS_DOMAIN_ID's."""
+    def __init__(self, arguments: list[str] | None = None, domain_id: int | None = None, signals: bool = True):
+        """`arguments`: command line with ROS arguments (None: none); `domain_id`: None takes ROS_DOMAIN_ID's.
+
+        `signals`: handle them; a process has room for one Runtime that does.
+        """
         self.context = rclpy.Context()
         rclpy.init(
             args=arguments if arguments is not None else [],
@@ -32,37 +39,37 @@ class Runtime:
             domain_id=domain_id,
             signal_handler_options=SignalHandlerOptions.NO,
         )
-        self._stop = threading.Event()
-        self._wakers: list[Callable[[], None]] = []
+        self.stop_requested = False  # a plain flag: a signal handler must not take a lock
+        self._wakes: list[Wake] = []
         self._previous: dict[int, Any] = {}
         self._signals = 0
         self._sockets: tuple[socket.socket, socket.socket] | None = None
-        if threading.current_thread() is threading.main_thread():
+        if signals and threading.current_thread() is threading.main_thread():
             self._install_handlers()
-
-    @property
-    def stop_requested(self) -> bool:
-        """Whether a signal or `request_stop` asked the process to end."""
-        return self._stop.is_set()
 
     def request_stop(self) -> None:
         """Ask every loop to end; from any thread."""
-        self._stop.set()
-        for wake in list(self._wakers):
-            wake()
+        self.stop_requested = True
+        self._wake_all()
 
-    def on_stop(self, wake: Callable[[], None]) -> None:
-        """Call `wake`, from another thread, when a stop is requested."""
-        self._wakers.append(wake)
+    def on_stop(self, wake: Wake) -> Wake:
+        """Call `wake`, from another thread, when a stop is requested; the function that is returned ends that."""
+        self._wakes.append(wake)
         if self.stop_requested:
             wake()
+
+        def forget() -> None:
+            with contextlib.suppress(ValueError):
+                self._wakes.remove(wake)
+
+        return forget
 
     def close(self) -> None:
         """Restore the signal handlers and shut rclpy down; safe to call twice."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}
-        self._wakers = []
+        self._wakes = []
         if self._sockets is not None:
             signal.set_wakeup_fd(-1)
             for end in self._sockets:
@@ -93,7 +100,7 @@ class Runtime:
         if self._signals == 3:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        self.request_stop()
+        self.stop_requested = True  # the watching thread wakes the waits
 
     def _watch(self, reader: socket.socket) -> None:
         while True:
@@ -102,5 +109,9 @@ class Runtime:
                     return
             except OSError:
                 return
-            for wake in list(self._wakers):
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        for wake in list(self._wakes):
+            with contextlib.suppress(InvalidHandle):  # its node is gone already
                 wake()

@@ -32,7 +32,7 @@ def simulated(config: SimNodeConfig) -> tuple[SafeRobot, RobotDescription]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point."""
-    return serve_robots("robot_sim", SimNodeConfig, simulated, sys.argv if arguments is None else arguments)
+    return serve_robots("robot_sim", SimNodeConfig, simulated, arguments)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 import torch
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
-from srl_ros.encoder import Encoder, EncoderError
 
-from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.config import check_namespaces, option
 from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.contract import absolute
-from robot_interface_ros.ros.parameters import from_parameters
+from robot_interface_ros.ros.program import Loop, ServiceThread, run_program
 from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.serving import ServiceThread, check_namespaces
 from robot_interface_ros.ros.waiting import Waiter, make_waiter
+from srl_ros.encoder import Encoder, EncoderError
 
 
 @dataclass(frozen=True)
@@ -56,15 +55,13 @@ class EncodedStream:
         self._publisher.publish(self._last[1])
 
 
-def run(runtime: Runtime, node: Node) -> None:
-    """Encode until a signal comes."""
-    config = from_parameters(node, SrlNodeConfig)
+def prepare(runtime: Runtime, node: Node, config: SrlNodeConfig) -> Loop:
+    """Load the encoder and subscribe; the loop encodes until a signal comes."""
     check_namespaces(config.namespaces)
     torch.set_num_threads(config.torch_threads)
     encoder = Encoder.load(config.srl_folder)
     services = ServiceThread(runtime)
     services.add(node)
-    services.start()
     stepping = Node(
         "srl_lockstep",
         context=runtime.context,
@@ -75,22 +72,24 @@ def run(runtime: Runtime, node: Node) -> None:
     waiter = make_waiter(stepping)
     runtime.on_stop(waiter.wake)
     streams = [EncodedStream(stepping, waiter, encoder, namespace, config.camera) for namespace in config.namespaces]
-    node.get_logger().info(f"encoding {config.camera} images of {len(streams)} robot(s) with {encoder.id}")
-    while not runtime.stop_requested:
-        waiter.wait(1.0)
-    services.close()
+
+    def loop() -> int:
+        services.start()
+        node.get_logger().info(f"encoding {config.camera} images of {len(streams)} robot(s) with {encoder.id}")
+        try:
+            while not runtime.stop_requested:
+                waiter.wait(1.0)
+        finally:
+            waiter.close()
+            services.close()
+        return 0
+
+    return loop
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point."""
-    with Runtime(sys.argv if arguments is None else arguments) as runtime:
-        node = Node("srl", context=runtime.context, automatically_declare_parameters_from_overrides=True)
-        try:
-            run(runtime, node)
-        except (ConfigError, EncoderError) as error:
-            print(f"srl: {error}", file=sys.stderr, flush=True)
-            return 2
-        return 0
+    return run_program("srl", SrlNodeConfig, prepare, arguments)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 
-def save_random_encoder(folder: Path) -> None:
+def save_random_encoder(folder: Path, seed: int = 0) -> None:
     """Save an untrained encoder of 64x64 images, standardised on images of the simulator."""
     from rl_trainer_ros import doors
     from rl_trainer_ros.make_env import make_robot_env
@@ -16,4 +16,4 @@ def save_random_encoder(folder: Path) -> None:
     environment = make_robot_env(simulation={"cameras": ("external",)}, end_at_success=False)
     images, targets = record(environment, 100, seed=0)
     environment.close()
-    doors.train_encoder("random", images, np.asarray(targets), ("target_x", "target_y", "target_z"), folder, seed=0)
+    doors.train_encoder("random", images, np.asarray(targets), ("target_x", "target_y", "target_z"), folder, seed=seed)

@@ -1,0 +1,76 @@
+"""Settings as words, `name:=value`: text to the values of a settings dataclass, and the lines that explain them."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import yaml
+
+from robot_interface_ros.config import ConfigError, from_mapping
+
+T = TypeVar("T")
+
+
+class UsageError(ConfigError):
+    """The command line's words are off."""
+
+
+def parse_words(words: Iterable[str]) -> dict[str, str]:
+    """Turn `name:=value` words into a mapping."""
+    values = {}
+    for word in words:
+        name, separator, value = word.partition(":=")
+        if not separator or not name:
+            raise UsageError(f"cannot read '{word}'; write settings as name:=value, such as seed:=1")
+        if name in values:
+            raise UsageError(f"{name} is given twice")
+        values[name] = value
+    return values
+
+
+def from_words(cls: type[T], words: Iterable[str], where: str) -> T:
+    """Make a settings dataclass from `name:=value` words; `where` stands in front of its errors."""
+    return from_mapping(cls, typed(cls, parse_words(words)), where)
+
+
+def typed(cls: type[Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Texts as values of the types that `cls` has for them; names that it has not are kept, to be refused by name."""
+    hints = typing.get_type_hints(cls)
+    return {name: value_of(hints.get(name, str), text) for name, text in texts.items()}
+
+
+def value_of(hint: Any, text: str) -> Any:
+    """Text as a value of type `hint`, 1e-3 as the number it is; what cannot be read stays text, to be refused."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if str in kinds:
+        return text
+    try:
+        for number in (float, int):
+            if number in kinds:
+                return number(text)
+        return yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError):
+        return text
+
+
+def setting_line(field: dataclasses.Field[Any]) -> str:
+    """One line of help: name, default, meaning and, where they are few, the allowed values."""
+    return f"  {f'{field.name}:={default_text(field)}':<28}{description(field)}"
+
+
+def description(field: dataclasses.Field[Any]) -> str:
+    """What a setting means and, where they are few, the allowed values."""
+    choices = field.metadata["choices"]
+    return field.metadata["description"] + (f" ({' | '.join(choices)})" if choices else "")
+
+
+def default_text(field: dataclasses.Field[Any]) -> str:
+    """A field's default as it is typed on a command line; empty for None and the empty text."""
+    default = list(field.default) if isinstance(field.default, tuple) else field.default
+    if default is None or isinstance(default, str):
+        return default or ""
+    return yaml.safe_dump(default, default_flow_style=True).removesuffix("\n").removesuffix("\n...")

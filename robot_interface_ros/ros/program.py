@@ -1,0 +1,75 @@
+"""How every node of ours begins and ends: arguments, parameters, one-line errors, exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.utilities import remove_ros_args
+
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.ros.parameters import from_parameters
+from robot_interface_ros.ros.runtime import Runtime
+
+BAD_SETTINGS = 2
+"""Exit code for what only the user can mend; whoever restarts nodes need not try again."""
+
+Config = TypeVar("Config")
+Loop = Callable[[], int]
+Prepare = Callable[[Runtime, Node, Config], Loop]
+
+
+class ServiceThread:
+    """An executor in a thread, for nodes whose parameters and services must answer at any moment."""
+
+    def __init__(self, runtime: Runtime):
+        self._executor = SingleThreadedExecutor(context=runtime.context)
+        self._thread = threading.Thread(target=self._spin, name="services", daemon=True)
+
+    def add(self, node: Node) -> None:
+        """Serve this node too."""
+        self._executor.add_node(node)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving and wait for the thread."""
+        self._executor.shutdown(timeout_sec=1.0)
+        if self._thread.is_alive():
+            self._thread.join(timeout=2.0)
+
+    def _spin(self) -> None:
+        with contextlib.suppress(ExternalShutdownException):
+            self._executor.spin()
+
+
+def run_program(
+    name: str, config_class: type[Config], prepare: Prepare[Config], arguments: list[str] | None = None
+) -> int:
+    """Run a node: read its parameters into `config_class`, `prepare` everything, then run the loop that this returns.
+
+    Returns the loop's exit code, or BAD_SETTINGS after one line on standard error where arguments, parameters or
+    preparation are at fault. Errors of the loop itself are the loop's.
+    """
+    arguments = sys.argv if arguments is None else arguments
+    with contextlib.ExitStack() as stack:
+        try:
+            words = remove_ros_args(arguments)[1:]
+            if words:
+                raise ConfigError(f"cannot read '{words[0]}'; parameters follow --ros-args, each as -p name:=value")
+            runtime = stack.enter_context(Runtime(arguments))
+            node = Node(name, context=runtime.context, automatically_declare_parameters_from_overrides=True)
+            loop = prepare(runtime, node, from_parameters(node, config_class))
+        # rclpy answers a missing parameter file, or a value without a type, with a RuntimeError or ValueError of its own.
+        except (RobotError, ValueError, OSError, RuntimeError) as error:
+            print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+            return BAD_SETTINGS
+        return loop()

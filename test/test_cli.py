@@ -1,0 +1,119 @@
+"""The command line: words to settings, what it imports, and how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from rl_trainer_ros import cli
+from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, measure
+from rl_trainer_ros.launch_arguments import resolve_values
+from rl_trainer_ros.words import from_words, value_of
+from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.errors import RobotTimeout, StopRequested
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Options:
+    rate: float = option(1.0, "a rate")
+    count: int = option(1, "a count")
+    flag: bool = option(False, "a flag")
+    text: str = option("", "a text")
+    texts: tuple[str, ...] = option((), "texts")
+    maybe: float | None = option(None, "perhaps a rate")
+
+
+def test_words_become_values_of_their_types() -> None:
+    words = ["rate:=1e-3", "count:=010", "flag:=true", "text:=1e-3", "texts:=[/a, /b]", "maybe:=2"]
+    assert from_words(Options, words, "here") == Options(0.001, 10, True, "1e-3", ("/a", "/b"), 2.0)
+    assert resolve_values({"control_hz": "2e1", "log_interval_s": "5e-1"}).trainer.log_interval_s == 0.5  # the same
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "word, named",
+    [
+        ("rate:=fast", "here: rate is 'fast'; expected float"),
+        ("count:=1.5", "here: count is '1.5'; expected int"),
+        ("flag:=2", "here: flag is 2; expected bool"),
+        ("texts:=[/a", "here: texts is '[/a'; expected a list"),
+        ("cuont:=1", "unknown setting 'cuont' (did you mean count?)"),
+        ("count=1", "cannot read 'count=1'"),
+    ],
+)
+def test_a_word_that_does_not_fit_is_named(word: str, named: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_words(Options, [word], "here")
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_number_beyond_the_word_stays_text() -> None:
+    assert value_of(int, "many") == "many"
+    assert value_of(float | None, "none") == "none"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["train", "sede:=1"]])
+def test_help_and_bring_up_do_not_wait_for_the_learner(words: list[str]) -> None:
+    code = "import sys; from rl_trainer_ros import cli; cli.main(); print('torch' in sys.modules, 'pybullet' in sys.modules)"
+    said = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert said.stdout.splitlines()[-1] == "False False"
+
+
+@pytest.mark.parametrize(
+    "raised, code, lines",
+    [
+        (StopRequested(), 130, 0),
+        (KeyboardInterrupt(), 130, 0),
+        (EvaluateError("too many cut"), 2, 1),
+        (RobotTimeout("nobody there"), 2, 1),
+    ],
+)
+def test_how_a_command_ends(
+    raised: BaseException,
+    code: int,
+    lines: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def command(words: list[str]) -> int:
+        raise raised
+
+    monkeypatch.setitem(cli.COMMANDS, "evaluate", (command, "", EvaluateOptions))
+    monkeypatch.setattr(sys, "argv", ["rl_trainer", "evaluate"])
+    assert cli.main() == code
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"rl_trainer: {raised}"] * lines
+
+
+class AlwaysCut(gymnasium.Env[Any, Any]):
+    """A robot that is reset by another in each episode."""
+
+    observation_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
+    action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
+    task = SimpleNamespace(max_episode_steps=10)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        info = {"is_success": False, "distance": 1.0, "interrupted": "it was reset"}
+        return np.zeros(1, np.float32), 0.0, False, True, info
+
+
+def test_an_evaluation_whose_episodes_are_all_cut_ends_with_the_reason() -> None:
+    environment: Any = AlwaysCut()
+    with pytest.raises(EvaluateError, match="the last because it was reset"):
+        measure(lambda observation, _: environment.action_space.sample(), environment, EvaluateOptions(episodes=3))
