@@ -116,8 +116,8 @@ def _finish(folder: Path, model: Path, result: Evaluation) -> None:
     run_folder.write_json(folder / "evaluation.json", {"model": str(model), **result.to_dict()})
     print(result.table())
     for name, path in (("run folder", folder), ("model", model), ("figures", folder / "evaluation.json")):
-        print(f"  {name:<24}{path}")
-    print(f"  {'learning curves':<24}tensorboard --logdir {folder}")
+        print(f"  {name:<28}{path}")
+    print(f"  {'learning curves':<28}tensorboard --logdir {folder}")
     print(result.line(training_s), flush=True)
 
 

@@ -48,7 +48,7 @@ class Evaluation:
         ]
         if self.held is not None:
             rows.append((f"within reach for {HOLD_STEPS} steps", f"{100 * self.held.mean():.1f} %"))
-        return "\n".join(f"  {name:<24}{value}" for name, value in rows)
+        return "\n".join(f"  {name:<28}{value}" for name, value in rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""

@@ -67,7 +67,7 @@ class ReachWorkspace:
         self._low, self._high = np.minimum(self._low, arm.rest), np.maximum(self._high, arm.rest)
         model = arm.description.model
         self._distal = _distal_chains(arm)
-        self._body = BodyClearance(model, arm.description.rest, _moved_links(model, arm.names))
+        self._body = BodyClearance(model, arm.description.rest, moved_links(model, arm.names))
         self._clearance_m = clearance_m
 
     def draw(self, generator: np.random.Generator) -> Array:
@@ -93,7 +93,7 @@ def _distal_chains(arm: Arm) -> list[Chain]:
     return [chain for chain in chains if chain.joint_names == arm.names[: len(chain.joint_names)]]
 
 
-def _moved_links(model: RobotModel, joint_names: tuple[str, ...]) -> set[str]:
+def moved_links(model: RobotModel, joint_names: tuple[str, ...]) -> set[str]:
     """Links that move when any of these joints does."""
     moved: set[str] = {model.joints[name].child for name in joint_names}
     while True:

@@ -72,6 +72,7 @@ class PyBulletRobot:
         target = (
             self.description.default_target() if episode.target is None else np.array(episode.target, dtype=np.float64)
         )
+        target.setflags(write=False)  # every observation of the episode shares it
         self._target = target
         self._client.resetBasePositionAndOrientation(self._target_body, target.tolist(), (0.0, 0.0, 0.0, 1.0))
         # Two periods, so that no observation of this episode can pass for the answer to a command of the last one.

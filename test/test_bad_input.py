@@ -59,6 +59,14 @@ def test_nodes_name_what_is_known(module: str, parameter: str, message: str, dom
     assert message in refused(module, "--ros-args", "-p", parameter)
 
 
+@pytest.mark.ros
+def test_nodes_refuse_what_they_cannot_read(tmp_path: Path, domain: int) -> None:
+    pytest.importorskip("rclpy")
+    for module in ("robot_sim_ros.ros.robot_sim_node", "rl_trainer_ros.ros.trainer_node"):
+        assert "cannot read 'seed:=1'; parameters follow --ros-args" in refused(module, "seed:=1")
+        assert "nowhere.yaml" in refused(module, "--ros-args", "--params-file", str(tmp_path / "nowhere.yaml"))
+
+
 def test_the_command_line_names_what_is_known(tmp_path: Path) -> None:
     for words, message in (
         (["trian"], "rl_trainer: unknown command 'trian' (did you mean train?); known: train, evaluate, train_srl"),

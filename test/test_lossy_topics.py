@@ -26,7 +26,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.ros.topic_robot import Patience
+from rl_trainer_ros.ros.patience import Patience
 from robot_interface_ros.ros.contract import RELIABLE
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import DirectWaiter

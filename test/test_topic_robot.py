@@ -18,7 +18,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
-from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, Patience, TopicRobot
+from rl_trainer_ros.ros.patience import Patience
+from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
@@ -79,7 +80,7 @@ def step(robot: TopicRobot, observation: Observation, offset: float = 0.0) -> Ob
 
 
 def test_every_observation_answers_one_command(simulator: Callable, connect: Callable) -> None:
-    simulator()
+    simulator(physics_hz=480)  # a whole number where a float is meant, as people write it
     robot = connect()
     observation = robot.reset(Episode(3, (0.3, -0.2, 1.2)))
     np.testing.assert_array_equal(observation.position, load_robot("inmoov").rest)

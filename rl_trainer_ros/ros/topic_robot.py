@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import PoseStamped
-from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
-from std_srvs.srv import Trigger
 
-from robot_interface_ros.config import option
+from rl_trainer_ros.ros.episode_calls import EpisodeCalls
+from rl_trainer_ros.ros.patience import Patience, likely_cause
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
 from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.lockstep import Awaited
@@ -26,24 +22,7 @@ from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import make_waiter
 
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for a robot; every wait is bounded by one of these."""
-
-    start_timeout_s: float = option(60.0, "for the robot's endpoints and for a reset", minimum=0.1, maximum=3600.0)
-    parameters_timeout_s: float = option(
-        5.0, "for the parameters of an episode, which a robot may lack", minimum=0.0, maximum=60.0
-    )
-    answer_timeout_s: float = option(
-        30.0, "for the answer to a command; covers a restart of the simulator", minimum=0.05, maximum=3600.0
-    )
-    repeat_after_s: float = option(0.5, "before a command, or a lost reset, is repeated", minimum=0.001, maximum=60.0)
-
-
 _MOST_CUTS = 5
-_CAUSE = "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID?"
-_SRL_CAUSE = "is srl_node running for that namespace?"
 
 
 class TopicRobot:
@@ -93,12 +72,8 @@ class TopicRobot:
         self._publisher = self._node.create_publisher(
             JointState, absolute(namespace, contract.JOINT_COMMAND), contract.RELIABLE
         )
-        self._reset_client = self._waiter.client(Trigger, absolute(namespace, contract.RESET))
-        self._episode_client = self._waiter.client(
-            SetParameters, absolute(namespace, f"{contract.PARAMETER_NODE}/set_parameters")
-        )
+        self._calls = EpisodeCalls(self._node, self._waiter, namespace, self._patience, self._check_running)
 
-        self._takes_episodes: bool | None = None
         self._stamp = 0
         self._encoder_id = encoder_id
         self._joint_target = description.rest
@@ -123,19 +98,12 @@ class TopicRobot:
         self._awaited.expect_any()
         self._command = None
         self._await_endpoints(deadline)
-        if self._has_episode_parameters(deadline):
-            self._call(self._episode_client, _episode_request(episode), deadline, "set the episode's parameters")
-        answer = self._call(self._reset_client, Trigger.Request(), deadline, "reset")
-        if not answer.message.isdecimal():
-            raise RobotError(
-                f"{self._reset_client.srv_name} answered '{answer.message}'; expected the new observation's stamp in ns"
-            )
-        self._stamp = int(answer.message)
+        self._stamp = self._calls.start(episode, deadline)
         self._awaited.expect(self._stamp)
         self._limiter.restart(self._description.rest)
         self._joint_target = self._limiter.target
         observation = self._receive(deadline)
-        if self._takes_episodes and episode.target not in (None, tuple(observation.target_position.tolist())):
+        if self._calls.takes_episodes and episode.target not in (None, tuple(observation.target_position.tolist())):
             raise RobotInterrupted(f"{self._namespace} was restarted between the episode's parameters and its reset")
         return observation
 
@@ -257,62 +225,16 @@ class TopicRobot:
             ]
             if not self._publisher.get_subscription_count():
                 missing.append(absolute(self._namespace, contract.JOINT_COMMAND))
-            if not self._reset_client.service_is_ready():
-                missing.append(self._reset_client.srv_name)
+            if not self._calls.reset.service_is_ready():
+                missing.append(self._calls.reset.srv_name)
             if not missing:
                 return
             if time.monotonic() >= deadline:
-                raise RobotTimeout(self._nobody_serves(missing))
+                waited = f"within {self._patience.start_timeout_s:g} s"
+                names = ", ".join(missing)
+                raise RobotTimeout(f"{self._namespace}: nobody serves {names} {waited}; {likely_cause(missing)}")
             self._waiter.wait(0.05)  # discovery wakes nobody: look again
             self._check_running()
-
-    def _has_episode_parameters(self, deadline: float) -> bool:
-        """Whether this robot takes seed and target of an episode; one that does not is told so once and goes on."""
-        if self._takes_episodes is False:
-            return False
-        if self._takes_episodes is None:
-            deadline = min(deadline, time.monotonic() + self._patience.parameters_timeout_s)
-        client = self._episode_client
-        while not client.service_is_ready() and time.monotonic() < deadline:
-            self._waiter.wait(0.02)
-            self._check_running()
-        if not client.service_is_ready() and self._takes_episodes:  # going on would quietly be another task
-            raise RobotTimeout(self._nobody_serves([client.srv_name]))
-        self._takes_episodes = client.service_is_ready()
-        if not self._takes_episodes:
-            self._node.get_logger().warning(
-                f"{client.srv_name} is not served: this robot chooses targets itself, and its episodes cannot be repeated"
-            )
-        return self._takes_episodes
-
-    def _call(self, client: Any, request: Any, deadline: float, what: str) -> Any:
-        """Call until one call is answered well. Only the last call's answer counts: earlier ones may be late.
-
-        Each call is given twice as long as the one before, so that a robot that is slow to answer is heard in the end.
-        """
-        refusal, patience_s = "", self._patience.repeat_after_s
-        while True:
-            future = client.call_async(request)
-            patience_s *= 2
-            repeat_at = min(deadline, time.monotonic() + patience_s)
-            while not future.done() and time.monotonic() < repeat_at:
-                self._waiter.wait(repeat_at - time.monotonic())
-                self._check_running()
-            if future.done():
-                response = future.result()
-                refusal = _refusal(response)
-                if not refusal:
-                    return response
-            else:
-                client.remove_pending_request(future)
-            if time.monotonic() >= deadline:
-                waited = f"within {self._patience.start_timeout_s:g} s"
-                if refusal:
-                    raise RobotTimeout(f"{self._namespace}: {client.srv_name} refused to {what} {waited}: {refusal}")
-                raise RobotTimeout(f"{self._namespace}: no answer to {what} from {client.srv_name} {waited}; {_CAUSE}")
-            if refusal:
-                patience_s = self._patience.repeat_after_s
-                self._waiter.wait(min(0.2, max(0.0, deadline - time.monotonic())))  # it may be allowed to go on
 
     def _no_answer(self) -> RobotError:
         missing = self._awaited.missing
@@ -320,39 +242,12 @@ class TopicRobot:
         if oldest is not None and oldest < self._stamp:
             return RobotInterrupted(f"the stamps of {self._namespace} went back: it was restarted")
         topics = ", ".join(absolute(self._namespace, name) for name in missing)
-        cause = _SRL_CAUSE if missing == [contract.SRL_STATE] else _CAUSE
-        return RobotTimeout(
-            f"{self._namespace}: no answer on {topics} within {self._patience.answer_timeout_s:g} s; {cause}"
-        )
-
-    def _nobody_serves(self, names: list[str]) -> str:
-        cause = _SRL_CAUSE if names == [absolute(self._namespace, contract.SRL_STATE)] else _CAUSE
-        return (
-            f"{self._namespace}: nobody serves {', '.join(names)} within {self._patience.start_timeout_s:g} s; {cause}"
-        )
+        waited = f"within {self._patience.answer_timeout_s:g} s"
+        return RobotTimeout(f"{self._namespace}: no answer on {topics} {waited}; {likely_cause(missing)}")
 
     def _check_running(self) -> None:
         if self._runtime.stop_requested:
             raise StopRequested
-
-
-def _episode_request(episode: Episode) -> SetParameters.Request:
-    target = list(episode.target) if episode.target is not None else [0.0]
-    if not np.all(np.isfinite(target)):
-        raise RobotError(f"episode target is {episode.target}; expected three finite numbers, m")
-    return SetParameters.Request(
-        parameters=[
-            Parameter(contract.EPISODE_SEED, Parameter.Type.INTEGER, episode.seed).to_parameter_msg(),
-            Parameter(contract.EPISODE_TARGET, Parameter.Type.DOUBLE_ARRAY, target).to_parameter_msg(),
-        ]
-    )
-
-
-def _refusal(response: Any) -> str:
-    """Return why a service refused; empty when it did not."""
-    if isinstance(response, Trigger.Response):
-        return "" if response.success else response.message or "refused without a reason"
-    return "; ".join(result.reason for result in response.results if not result.successful)
 
 
 class OwnedTopicRobot(TopicRobot):

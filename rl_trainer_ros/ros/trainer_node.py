@@ -14,7 +14,7 @@ from rclpy.node import Node
 
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.ros.topic_robot import Patience
+from rl_trainer_ros.ros.patience import Patience
 from rl_trainer_ros.trainer_config import TrainerConfig
 from rl_trainer_ros.training import TrainingRun, env_settings, in_process_env
 from robot_interface_ros.errors import RobotError

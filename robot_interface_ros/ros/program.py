@@ -16,6 +16,7 @@ from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.ros.parameters import from_parameters
 from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.waiting import make_waiter
 
 BAD_SETTINGS = 2
 """Exit code for what only the user can mend; whoever restarts nodes need not try again."""
@@ -49,6 +50,34 @@ class ServiceThread:
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
             self._executor.spin()
+
+
+class Stepping:
+    """A node whose messages are taken in the stepping thread, beside one whose parameters a thread of services answers."""
+
+    def __init__(self, runtime: Runtime, node: Node):
+        self._runtime = runtime
+        self.node = Node(
+            f"{node.get_name()}_lockstep",
+            context=runtime.context,
+            start_parameter_services=False,
+            enable_rosout=False,
+            use_global_arguments=False,
+        )
+        self.waiter = make_waiter(self.node)
+        runtime.on_stop(self.waiter.wake)
+        self.services = ServiceThread(runtime)
+        self.services.add(node)
+
+    def run(self) -> None:
+        """Answer until a stop is requested."""
+        self.services.start()
+        try:
+            while not self._runtime.stop_requested:
+                self.waiter.wait(1.0)
+        finally:
+            self.waiter.close()
+            self.services.close()
 
 
 def run_program(

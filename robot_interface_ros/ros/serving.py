@@ -10,10 +10,9 @@ from rclpy.node import Node
 from robot_interface_ros.config import check_namespaces
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.contract import PARAMETER_NODE
-from robot_interface_ros.ros.program import Loop, ServiceThread, run_program
+from robot_interface_ros.ros.program import Loop, Stepping, run_program
 from robot_interface_ros.ros.robot_server import RobotServer
 from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import make_waiter
 from robot_interface_ros.safe_robot import SafeRobot
 
 
@@ -44,17 +43,7 @@ def serve_robots(
 
 def _prepare(runtime: Runtime, node: Node, config: Config, make_robot: MakeRobot[Config]) -> Loop:
     check_namespaces(config.namespaces)
-    services = ServiceThread(runtime)
-    services.add(node)
-    stepping = Node(
-        f"{node.get_name()}_lockstep",
-        context=runtime.context,
-        start_parameter_services=False,
-        enable_rosout=False,
-        use_global_arguments=False,
-    )
-    waiter = make_waiter(stepping)
-    runtime.on_stop(waiter.wake)
+    stepping = Stepping(runtime, node)
     robots = []
     for namespace in config.namespaces:
         robot, description = make_robot(config)
@@ -66,18 +55,14 @@ def _prepare(runtime: Runtime, node: Node, config: Config, make_robot: MakeRobot
             use_global_arguments=False,
             enable_rosout=False,
         )
-        services.add(episode)
-        RobotServer(stepping, waiter, episode, namespace, robot, description, config.publish_joint_target)
+        stepping.services.add(episode)
+        RobotServer(stepping.node, stepping.waiter, episode, namespace, robot, description, config.publish_joint_target)
 
     def loop() -> int:
-        services.start()
         node.get_logger().info(f"serving {', '.join(config.namespaces)} in lockstep")
         try:
-            while not runtime.stop_requested:
-                waiter.wait(1.0)
+            stepping.run()
         finally:
-            waiter.close()
-            services.close()
             for robot in robots:
                 robot.close()
         return 0

@@ -170,11 +170,27 @@ class DirectWaiter:
 
 def make_waiter(node: Node) -> Waiter:
     """Return the fastest waiter that this rclpy supports; RL_TRAINER_WAITER=executor asks for the plain one."""
-    if os.environ.get("RL_TRAINER_WAITER") != "executor":
-        try:
-            waiter = DirectWaiter(node)
-            waiter.wait(0.0)
-            return waiter
-        except (ImportError, AttributeError, TypeError) as error:
-            node.get_logger().warning(f"this rclpy has no direct wait ({error}); using its executor, which is slower")
+    if os.environ.get("RL_TRAINER_WAITER") == "executor":
+        return ExecutorWaiter(node)
+    try:
+        _check_inner_api()
+        waiter = DirectWaiter(node)
+        waiter.wait(0.0)
+        return waiter
+    except (ImportError, AttributeError, TypeError) as error:
+        node.get_logger().warning(f"this rclpy has no direct wait ({error}); using its executor, which is slower")
     return ExecutorWaiter(node)
+
+
+def _check_inner_api() -> None:
+    """Raise AttributeError where a version lacks what DirectWaiter calls later, once messages come."""
+    from rclpy.client import Client
+    from rclpy.impl.implementation_singleton import rclpy_implementation
+
+    for kind, name in (
+        ("Subscription", "take_message"),
+        ("Service", "service_take_request"),
+        ("Client", "take_response"),
+    ):
+        getattr(getattr(rclpy_implementation, kind), name)
+    Client.get_pending_request  # noqa: B018

@@ -17,9 +17,9 @@ from sensor_msgs.msg import Image, JointState
 from robot_interface_ros.config import check_namespaces, option
 from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.contract import absolute
-from robot_interface_ros.ros.program import Loop, ServiceThread, run_program
+from robot_interface_ros.ros.program import Loop, Stepping, run_program
 from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import Waiter, make_waiter
+from robot_interface_ros.ros.waiting import Waiter
 from srl_ros.encoder import Encoder, EncoderError
 
 
@@ -60,28 +60,14 @@ def prepare(runtime: Runtime, node: Node, config: SrlNodeConfig) -> Loop:
     check_namespaces(config.namespaces)
     torch.set_num_threads(config.torch_threads)
     encoder = Encoder.load(config.srl_folder)
-    services = ServiceThread(runtime)
-    services.add(node)
-    stepping = Node(
-        "srl_lockstep",
-        context=runtime.context,
-        start_parameter_services=False,
-        enable_rosout=False,
-        use_global_arguments=False,
-    )
-    waiter = make_waiter(stepping)
-    runtime.on_stop(waiter.wake)
-    streams = [EncodedStream(stepping, waiter, encoder, namespace, config.camera) for namespace in config.namespaces]
+    stepping = Stepping(runtime, node)
+    for namespace in config.namespaces:
+        EncodedStream(stepping.node, stepping.waiter, encoder, namespace, config.camera)
 
     def loop() -> int:
-        services.start()
-        node.get_logger().info(f"encoding {config.camera} images of {len(streams)} robot(s) with {encoder.id}")
-        try:
-            while not runtime.stop_requested:
-                waiter.wait(1.0)
-        finally:
-            waiter.close()
-            services.close()
+        robots = ", ".join(config.namespaces)
+        node.get_logger().info(f"encoding {config.camera} images of {robots} with {encoder.id}")
+        stepping.run()
         return 0
 
     return loop

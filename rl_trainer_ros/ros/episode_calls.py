@@ -1,0 +1,118 @@
+"""The calls that start an episode: its parameters, then the reset. Answers may be late, lost or a refusal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rcl_interfaces.srv import SetParameters
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
+
+from rl_trainer_ros.ros.patience import Patience, likely_cause
+from robot_interface_ros.errors import RobotError, RobotTimeout
+from robot_interface_ros.robot import Episode
+from robot_interface_ros.ros import contract
+from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.waiting import Waiter
+
+
+class EpisodeCalls:
+    """Client of a robot's `reset` service and of the parameters of its episodes."""
+
+    def __init__(self, node: Node, waiter: Waiter, namespace: str, patience: Patience, check: Callable[[], None]):
+        """`check` is called while waiting and raises what ends the wait."""
+        self._node, self._waiter, self._namespace, self._patience, self._check = (
+            node,
+            waiter,
+            namespace,
+            patience,
+            check,
+        )
+        self.reset = waiter.client(Trigger, absolute(namespace, contract.RESET))
+        self._parameters = waiter.client(
+            SetParameters, absolute(namespace, f"{contract.PARAMETER_NODE}/set_parameters")
+        )
+        self.takes_episodes: bool | None = None
+        """Whether the robot takes seed and target of an episode; None until it was asked."""
+
+    def start(self, episode: Episode, deadline: float) -> int:
+        """Start an episode and return the stamp of its first observation, ns. Raises RobotTimeout or RobotError."""
+        if self._has_parameters(deadline):
+            self._call(self._parameters, _request(episode), deadline, "take the episode's parameters")
+        answer = self._call(self.reset, Trigger.Request(), deadline, "reset").message
+        if not answer.isdecimal():
+            raise RobotError(f"{self.reset.srv_name} answered '{answer}'; expected the new observation's stamp in ns")
+        return int(answer)
+
+    def _has_parameters(self, deadline: float) -> bool:
+        """A robot without them is told so once and goes on; one that had them must have them again."""
+        if self.takes_episodes is False:
+            return False
+        if self.takes_episodes is None:
+            deadline = min(deadline, time.monotonic() + self._patience.parameters_timeout_s)
+        while not self._parameters.service_is_ready() and time.monotonic() < deadline:
+            self._waiter.wait(0.02)  # discovery wakes nobody: look again
+            self._check()
+        name, ready = self._parameters.srv_name, self._parameters.service_is_ready()
+        if not ready and self.takes_episodes:  # going on would quietly be another task
+            waited = f"within {self._patience.start_timeout_s:g} s"
+            raise RobotTimeout(f"{self._namespace}: nobody serves {name} {waited}; {likely_cause([name])}")
+        if not ready:
+            self._node.get_logger().warning(
+                f"{name} is not served: this robot chooses targets itself, and its episodes cannot be repeated"
+            )
+        self.takes_episodes = ready
+        return ready
+
+    def _call(self, client: Any, request: Any, deadline: float, what: str) -> Any:
+        """Call until one call is answered well. Only the last call's answer counts: earlier ones may be late.
+
+        Each call is given twice as long as the one before, so that a robot that is slow to answer is heard in the end.
+        """
+        refusal, patience_s = "", self._patience.repeat_after_s
+        while True:
+            future = client.call_async(request)
+            patience_s *= 2
+            repeat_at = min(deadline, time.monotonic() + patience_s)
+            while not future.done() and time.monotonic() < repeat_at:
+                self._waiter.wait(repeat_at - time.monotonic())
+                self._check()
+            if future.done():
+                response = future.result()
+                refusal = _refusal(response)
+                if not refusal:
+                    return response
+                patience_s = self._patience.repeat_after_s
+                self._waiter.wait(min(0.2, max(0.0, deadline - time.monotonic())))  # it may be allowed to go on
+            else:
+                client.remove_pending_request(future)
+            if time.monotonic() >= deadline:
+                name, waited = client.srv_name, f"within {self._patience.start_timeout_s:g} s"
+                if refusal:
+                    raise RobotTimeout(f"{self._namespace}: {name} refused to {what} {waited}: {refusal}")
+                raise RobotTimeout(
+                    f"{self._namespace}: no answer to {what} from {name} {waited}; {likely_cause([name])}"
+                )
+
+
+def _request(episode: Episode) -> SetParameters.Request:
+    target = list(episode.target) if episode.target is not None else [0.0]
+    if not np.all(np.isfinite(target)):
+        raise RobotError(f"episode target is {episode.target}; expected three finite numbers, m")
+    return SetParameters.Request(
+        parameters=[
+            Parameter(contract.EPISODE_SEED, Parameter.Type.INTEGER, episode.seed).to_parameter_msg(),
+            Parameter(contract.EPISODE_TARGET, Parameter.Type.DOUBLE_ARRAY, target).to_parameter_msg(),
+        ]
+    )
+
+
+def _refusal(response: Any) -> str:
+    """Return why a service refused; empty when it did not."""
+    if isinstance(response, Trigger.Response):
+        return "" if response.success else response.message or "refused without a reason"
+    return "; ".join(result.reason for result in response.results if not result.successful)
