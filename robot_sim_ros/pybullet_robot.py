@@ -48,10 +48,10 @@ class PyBulletRobot:
         )
         client.setGravity(0.0, 0.0, -9.81)
         self._body = self._load(description.urdf)
-        self._base_pose = client.getBasePositionAndOrientation(
-            self._body
-        )  # of its centre of mass, which is not its frame
+        # Of its centre of mass, which is not its frame: putting it at zero would sink the robot into the floor.
+        self._base_pose = client.getBasePositionAndOrientation(self._body)
         self._joints = self._joint_indices()
+        self._servos = self._make_servos()
         # BulletClient looks each function up by reflection: 25 us a step, were it not done once here.
         self._set_motor = partial(client.setJointMotorControl2, self._body)
         self._step, self._joint_states = client.stepSimulation, partial(client.getJointStates, self._body, self._joints)
@@ -137,23 +137,30 @@ class PyBulletRobot:
             path.write_text(merge_fixed_links(urdf), encoding="utf-8")
             return int(client.loadURDF(str(path), useFixedBase=True, flags=flags))
 
+    def _pybullet_indices(self) -> dict[str, int]:
+        """Joint name -> PyBullet's own index, whose order is not the URDF's."""
+        client = self._client
+        return {client.getJointInfo(self._body, i)[1].decode(): i for i in range(client.getNumJoints(self._body))}
+
     def _joint_indices(self) -> list[int]:
-        client, limits = self._client, self.description.limits
-        index = {client.getJointInfo(self._body, i)[1].decode(): i for i in range(client.getNumJoints(self._body))}
-        joints = [index[name] for name in self.joint_names]
+        index = self._pybullet_indices()
+        return [index[name] for name in self.joint_names]
+
+    def _make_servos(self) -> list[tuple[int, float, float]]:
+        """Per joint PyBullet's index, the force that a motor is given and its top speed, rad/s."""
+        for i in range(
+            self._client.getNumJoints(self._body)
+        ):  # a servo's damping is its gain; PyBullet's own would sag
+            self._client.changeDynamics(self._body, i, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0)
         # With substeps PyBullet takes a motor's force for the whole period's impulse and grants it to every substep; it
         # reports efforts by the same measure. Twelve stepSimulation calls instead give the same motion, 20 us slower.
+        limits = self.description.limits
         forces = limits.effort / self.config.substeps
-        self._servos = list(zip(joints, forces.tolist(), limits.velocity.tolist()))
-        for i in range(client.getNumJoints(self._body)):  # joint damping is the servo's; PyBullet's own would sag
-            client.changeDynamics(self._body, i, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0)
-        return joints
+        return list(zip(self._joints, forces.tolist(), limits.velocity.tolist()))
 
     def _mimic_indices(self) -> list[tuple[int, int, float, float, float]]:
-        client, index = self._client, {name: i for i, name in enumerate(self.joint_names)}
-        pybullet_index = {
-            client.getJointInfo(self._body, i)[1].decode(): i for i in range(client.getNumJoints(self._body))
-        }
+        """Per mimic joint PyBullet's index, the joint it follows, multiplier, offset and a motor's force."""
+        index, pybullet_index = {name: i for i, name in enumerate(self.joint_names)}, self._pybullet_indices()
         return [
             (
                 pybullet_index[joint.name],
