@@ -201,6 +201,35 @@ def test_an_emergency_stop_stops_until_enable(simulator: Callable, connect: Call
     assert step(robot, observation).stamp == observation.stamp + PERIOD
 
 
+def test_a_flood_on_one_topic_leaves_the_others_their_turn(runtime: Runtime) -> None:
+    """Every message here begets the next before the last is taken: without a bound one `wait` would never end."""
+    crowd, heard = Bystander(runtime), {"flood": 0, "stop": 0}
+    flood = crowd.node.create_publisher(Bool, "/flood", contract.RELIABLE)
+    stop = crowd.node.create_publisher(Bool, "/stop", contract.RELIABLE)
+
+    def beget(message: Bool) -> None:
+        heard["flood"] += 1
+        if heard["flood"] < 100_000:
+            flood.publish(message)
+            flood.publish(message)
+
+    def count(message: Bool) -> None:
+        heard["stop"] += 1
+
+    crowd.waiter.subscribe(Bool, "/flood", beget)
+    crowd.waiter.subscribe(Bool, "/stop", count)
+    crowd.until(lambda: flood.get_subscription_count() > 0 and stop.get_subscription_count() > 0)
+    flood.publish(Bool())
+    crowd.until(lambda: heard["flood"] > 0)
+    before = heard["flood"]
+    assert before <= 10
+    stop.publish(Bool())
+    for _ in range(3):
+        crowd.waiter.wait(5.0)
+    assert heard["stop"] == 1
+    assert heard["flood"] - before <= 30
+
+
 def test_a_robot_that_is_not_there_is_named(connect: Callable) -> None:
     with pytest.raises(RobotTimeout) as error:
         connect(Patience(start_timeout_s=0.5)).reset(Episode())

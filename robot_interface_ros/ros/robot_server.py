@@ -62,8 +62,8 @@ class RobotServer:
         self._description.publish(String(data=description.urdf))
         self._enabled.publish(Bool(data=True))
 
+        waiter.subscribe(Bool, absolute(namespace, contract.EMERGENCY_STOP), self._on_emergency_stop)  # first in turn
         waiter.subscribe(JointState, absolute(namespace, contract.JOINT_COMMAND), self._on_command)
-        waiter.subscribe(Bool, absolute(namespace, contract.EMERGENCY_STOP), self._on_emergency_stop)
         waiter.serve(Trigger, absolute(namespace, contract.RESET), self._on_reset)
         waiter.serve(SetBool, absolute(namespace, contract.ENABLE), self._on_enable)
 

@@ -22,6 +22,9 @@ Callback = Callable[[Any], None]
 Handler = Callable[[Any, Any], Any]
 
 
+_MOST_TAKES = 10  # of one subscription before the others' turn: a flood of commands must not hold up an emergency stop
+
+
 class Waiter(Protocol):
     """Subscriptions, services and clients of one node, served by whoever calls `wait`."""
 
@@ -134,7 +137,10 @@ class DirectWaiter:
         wait_set.wait(max(0, int(timeout_s * 1e9)))
         for i, (handle, message_type, callback) in enumerate(self._subscriptions):
             if wait_set.is_ready("subscription", i):
-                while (taken := handle.take_message(message_type, False)) is not None:
+                for _ in range(_MOST_TAKES):
+                    taken = handle.take_message(message_type, False)
+                    if taken is None:
+                        break
                     callback(taken[0])
         for i, client in enumerate(self._clients):
             if wait_set.is_ready("client", i):
