@@ -71,8 +71,8 @@ def test_when_no_restart_is_left_the_trainer_ends_with_an_error_and_a_model(star
         "num_timesteps:=1000000",
         "log_interval_s:=0.2",
         "max_restarts:=1",
-        "start_timeout_s:=4.0",
-        "answer_timeout_s:=4.0",
+        "start_timeout_s:=15.0",
+        "answer_timeout_s:=15.0",
         f"log_dir:={tmp_path}",
     )
     steps = wait_for_steps(run, 300)
@@ -84,7 +84,7 @@ def test_when_no_restart_is_left_the_trainer_ends_with_an_error_and_a_model(star
     output = "\n".join(run.lines)
     assert "max_restarts:=1 is used up" in output
     assert re.search(
-        r"trainer: /env_0: no answer on /env_0/joint_states, /env_0/target_pose within 4 s; is robot_sim_node", output
+        r"trainer: /env_0: no answer on /env_0/joint_states, /env_0/target_pose within 15 s; is robot_sim_node", output
     )
     folder = only_run(tmp_path)
     result = json.loads((folder / "result.json").read_text())
