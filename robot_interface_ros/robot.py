@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 NO_IMAGES: Mapping[str, NDArray[np.uint8]] = MappingProxyType({})
+NO_DEPTHS: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,14 @@ class Observation:
     """Camera name -> `(height, width, 3)` uint8 rgb."""
     srl_state: Array | None = None
     """`(state_dim,)` encoded state of an image with this stamp, where an encoder runs beside the robot."""
+    depths: Mapping[str, NDArray[np.float32]] = field(default_factory=lambda: NO_DEPTHS)
+    """Camera name -> `(height, width)` float32, m along the optical axis."""
+    contact: Array | None = None
+    """`(6,)` force (N) and torque (N·m) on the end effector, root frame's axes; None where the robot feels nothing."""
+    signals: Mapping[str, float] = field(default_factory=lambda: NOTHING)
+    """What the world senses, by name, such as `button_0` (1 while pressed) or `table_contact`."""
+    drawn: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    """What was drawn at random for this episode (imperfections), by name; in an episode's first observation only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,17 @@ from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_model import JointLimits, RobotModel
 
 
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Arena:
+    """A horizontal square that the end effector can sweep: where tasks in a plane take place."""
+
+    centre: Vector = option((0.0, 0.0, 0.0), "m, root frame")
+    half_width: float = option(0.1, "half an edge of the square, m", minimum=0.01, maximum=10.0)
+
+
 @dataclass(frozen=True)
 class RobotConfig:
     """One file in `config/robots/`."""
@@ -26,6 +37,8 @@ class RobotConfig:
     rest: Mapping[str, float] = option({}, "joint -> rest position, rad; 0 clipped to the limits where not given")
     max_velocity: Mapping[str, float] = option({}, "joint -> rad/s where lower than the URDF's")
     max_acceleration: float = option(5.0, "rad/s^2, every joint", minimum=0.01, maximum=1000.0)
+    table: Vector | None = option(None, "middle of a table top within the end effector's reach, m, root frame")
+    arena: Arena | None = option(None, "square for tasks in a plane")
     group_argument: str | None = option(
         None, "xacro argument that takes the articulated groups; None: the file has none"
     )
