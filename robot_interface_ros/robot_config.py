@@ -14,7 +14,6 @@ from robot_interface_ros.config import ConfigError, from_mapping, option, read_y
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_model import JointLimits, RobotModel
 
-
 Vector = tuple[float, float, float]
 
 
