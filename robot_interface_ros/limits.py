@@ -52,7 +52,7 @@ class TargetLimiter:
         self.restart(np.zeros(len(limits.names)))
 
     def restart(self, target: Array) -> None:
-        """Start at rest at `target`, rad, without a ramp: for a robot that stands there already."""
+        """Stand at `target`, rad, without a ramp: for a robot that stands there already."""
         self.target = self._commanded = _frozen(np.clip(target, self._lower, self._upper))
         self._step = np.zeros_like(self.target)
 
@@ -71,8 +71,32 @@ class TargetLimiter:
 
     def step(self) -> Array:
         """Return the next target, `(n_joints,)` rad, one period on the way to what was accepted last, and remember it."""
+        return self._advance(np.minimum(np.maximum(self._commanded - self.target, -self.max_step), self.max_step))
+
+    def approach(self, goal: Array) -> bool:
+        """Take one period on the way to `goal`, rad, braking in time to stop there; return whether that is done.
+
+        From a stand it is reached without overshoot, each joint as fast as its limits allow (a trapezoid of speed).
+        """
+        self._commanded = goal
+        way = goal - self.target
+        most = np.minimum(self._stoppable(np.abs(way)), self.max_step)
+        self._advance(np.minimum(np.maximum(way, -most), most))
+        return not self.moving and bool((self.target == np.clip(goal, self._lower, self._upper)).all())
+
+    def brake(self) -> Array:
+        """Forget what was commanded; return the next target on the shortest way to a stand, `(n_joints,)` rad."""
+        self._commanded = self.target
+        return self._advance(np.zeros_like(self.target))
+
+    @property
+    def moving(self) -> bool:
+        """Whether the last step moved any target."""
+        return bool(self._step.any())
+
+    def _advance(self, step: Array) -> Array:
+        """Move by what acceleration and position limits leave of `step`, rad."""
         target, brake = self.target, self._brake
-        step = np.minimum(np.maximum(self._commanded - target, -self.max_step), self.max_step)
         step = np.minimum(np.maximum(step, self._step - brake), self._step + brake)
         step = np.minimum(
             np.maximum(step, -self._stoppable(target - self._lower)), self._stoppable(self._upper - target)

@@ -8,7 +8,7 @@ import numpy as np
 
 from robot_interface_ros.errors import CommandRejected, RobotError
 from robot_interface_ros.limits import TargetLimiter
-from robot_interface_ros.robot import Command, Episode, Observation, Robot
+from robot_interface_ros.robot import Array, Command, Episode, Observation, Robot
 from robot_interface_ros.robot_config import RobotDescription
 
 
@@ -17,15 +17,23 @@ class SafeRobot:
 
     The wrapped robot receives a full vector of joint targets that never crosses a limit. An emergency stop holds until
     `enable(True)`: meanwhile commands and resets are refused.
+
+    In lockstep one `send` is one period. In real time a period passes whether or not a command came: `accept` checks
+    one, and `track`, `hold`, `approach_rest` and `relax` are the ways to spend a period (`RealTimeRobot` chooses).
     """
 
     def __init__(self, robot: Robot, description: RobotDescription):
         self._robot = robot
         self.joint_names = robot.joint_names
         self.period_ns = robot.period_ns
-        self._rest = description.rest
+        self.rest = description.rest
         self._limiter = TargetLimiter(description.limits, description.max_acceleration, robot.period_ns * 1e-9)
         self._why_stopped: str | None = None
+
+    @property
+    def plant(self) -> Robot:
+        """The wrapped robot; whoever sends to it past this object is without limits."""
+        return self._robot
 
     @property
     def motion_enabled(self) -> bool:
@@ -42,17 +50,15 @@ class SafeRobot:
 
     def reset(self, episode: Episode) -> Observation:
         """Reset the robot; targets restart at the rest pose."""
-        self._check_enabled()
-        if episode.target is not None and (len(episode.target) != 3 or not np.all(np.isfinite(episode.target))):
-            raise RobotError(f"episode target is {episode.target}; expected three finite numbers, m")
+        self.check_enabled()
+        check_episode(episode)
         observation = self._robot.reset(episode)
-        self._limiter.restart(self._rest)
+        self._limiter.restart(self.rest)
         return self._with_target(observation)
 
     def send(self, command: Command) -> None:
         """Check the whole command, then move the targets one period towards it."""
-        self._check_enabled()
-        self._limiter.accept(command)
+        self.accept(command)
         self._robot.send(Command(command.stamp, self.joint_names, self._limiter.step()))
 
     def receive(self, timeout_s: float | None = None) -> Observation:
@@ -63,11 +69,54 @@ class SafeRobot:
         """Close the wrapped robot."""
         self._robot.close()
 
-    def _check_enabled(self) -> None:
+    def check_enabled(self) -> None:
+        """Raise CommandRejected while motion is stopped."""
         if self._why_stopped is not None:
             raise CommandRejected(
                 f"motion is stopped ({self._why_stopped}); call the enable service with true to go on"
             )
 
+    def stand(self) -> Observation:
+        """Return what is true now; targets start from there: where a robot is found when nobody has reset it."""
+        observation = self._robot.receive()
+        self._limiter.restart(observation.position)
+        return self._with_target(observation)
+
+    def accept(self, command: Command) -> None:
+        """Check the whole command and keep it for `track`; raises CommandRejected and changes nothing."""
+        self.check_enabled()
+        self._limiter.accept(command)
+
+    def track(self) -> None:
+        """Move the targets one period towards what was accepted last."""
+        self._give(self._limiter.step())
+
+    def hold(self) -> None:
+        """Forget what was commanded; let the targets come to a stand, or stay where they are."""
+        self._give(self._limiter.brake())
+
+    def approach_rest(self) -> bool:
+        """Move the targets one period towards the rest pose; return whether they stand there."""
+        there = self._limiter.approach(self.rest)
+        self._give(self._limiter.target)
+        return there
+
+    def relax(self) -> bool:
+        """Take the torque off, where the robot can and its targets stand; return whether. Go on with `stand`."""
+        relax = getattr(self._robot, "relax", None)
+        if relax is None or self._limiter.moving:
+            return False
+        relax()
+        return True
+
+    def _give(self, target: Array) -> None:
+        self._robot.send(Command(0, self.joint_names, target))
+
     def _with_target(self, observation: Observation) -> Observation:
         return dataclasses.replace(observation, joint_target=self._limiter.target)
+
+
+def check_episode(episode: Episode) -> None:
+    """Raise RobotError unless the episode's target is a place, or left to the robot."""
+    if episode.target is not None and (len(episode.target) != 3 or not np.all(np.isfinite(episode.target))):
+        raise RobotError(f"episode target is {episode.target}; expected three finite numbers, m")
