@@ -146,6 +146,7 @@ def _robots(values: Values) -> list[Process]:
     bringup, trainer = values.bringup, values.trainer
     told = {"namespaces": trainer.namespaces, "robot": trainer.robot, "control_hz": trainer.control_hz}
     rate = {} if bringup.physics_hz is None else {"physics_hz": bringup.physics_hz}
+    imperfect = {"imperfection": trainer.imperfection} if trainer.imperfection else {}
     encoded = trainer.srl_model != GROUND_TRUTH
     if bringup.robot_source == "sim":
         return [
@@ -153,7 +154,7 @@ def _robots(values: Values) -> list[Process]:
                 SIMULATOR,
                 "robot_sim_node",
                 "robot_sim_ros.ros.robot_sim_node",
-                parameters=told | rate | ({"cameras": (CAMERA,)} if encoded else {}),
+                parameters=told | rate | imperfect | ({"cameras": (CAMERA,)} if encoded else {}),
                 params_file=str(values.sim_params_file),
                 max_restarts=bringup.max_restarts,
             )

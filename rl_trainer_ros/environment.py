@@ -22,7 +22,8 @@ class RobotEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
     `terminated` is the task's; the clock's `truncated` is TimeLimit's. An episode that was cut from outside is truncated
     here, with the reason in `info["interrupted"]`, and the next `reset` starts afresh. Targets are drawn by the
     environment's own generator, so `reset(seed=...)` repeats them on every robot. `info["elapsed_ns"]` is the observation's
-    stamp counted from the episode's first, integer nanoseconds.
+    stamp counted from the episode's first, integer nanoseconds. Where something was drawn for the episode (an imperfect
+    simulation), `info["drawn"]` of the reset tells what.
     """
 
     metadata = {"render_modes": []}
@@ -50,11 +51,10 @@ class RobotEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
             target = (x, y, z)
         self._moment = self._at(self.robot.reset(Episode(episode_seed, target)))
         self._first_stamp = self._moment.observation.stamp
-        return self._observation.encode(self._moment), {
-            "elapsed_ns": 0,
-            "distance": self._moment.distance,
-            "target": target,
-        }
+        info: dict[str, Any] = {"elapsed_ns": 0, "distance": self._moment.distance, "target": target}
+        if self._moment.observation.drawn:
+            info["drawn"] = dict(self._moment.observation.drawn)
+        return self._observation.encode(self._moment), info
 
     def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Send one command and judge the observation that answers it."""

@@ -36,6 +36,11 @@ class EvaluateOptions:
         minimum=50.0,
         maximum=10000.0,
     )
+    imperfection: str = option(
+        "",
+        "what is imperfect, in process: a name in config/imperfections/ or the path of a .yaml file; none: nothing; "
+        "empty: as in training",
+    )
     log_dir: str = option("runs", "where latest is looked for")
 
 
@@ -65,10 +70,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
         _check_encoder(settings["srl_folder"], policy.about["encoder"])
     if options.hold:
         settings["end_at_success"] = False
-    if options.physics_hz is not None:
-        if options.transport != "in_process":
-            raise EvaluateError("physics_hz has no effect with transport:=topics; set it where the robot is simulated")
-        settings["simulation"] = {"physics_hz": options.physics_hz}
+    settings["simulation"] = dict(settings["simulation"] or {}) | _simulation(options)
     print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
     environment = make_robot_env(**settings, transport=options.transport, namespace=options.namespace)
     try:
@@ -77,6 +79,16 @@ def evaluate_run(options: EvaluateOptions) -> int:
         environment.close()
     _finish(folder, model, result)
     return 0
+
+
+def _simulation(options: EvaluateOptions) -> dict[str, Any]:
+    """Settings of the simulation that are not as they were in training."""
+    asked = {"physics_hz": options.physics_hz, "imperfection": options.imperfection or None}
+    given = {name: value for name, value in asked.items() if value is not None}
+    if given and options.transport != "in_process":
+        name = next(iter(given))
+        raise EvaluateError(f"{name} has no effect with transport:=topics; set it where the robot is simulated")
+    return given
 
 
 def _check_encoder(folder: str, trained_with: str) -> None:

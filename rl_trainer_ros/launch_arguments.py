@@ -133,6 +133,8 @@ def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_
         node_parameters(sim_params_file, SIMULATOR)
         return
     given = [name for name in ("sim_params_file", "physics_hz") if getattr(bringup, name) not in ("", None)]
+    if trainer.transport == "topics" and trainer.imperfection:
+        given.append("imperfection")
     if given:
         why = "transport:=in_process" if trainer.transport != "topics" else f"robot_source:={bringup.robot_source}"
         raise ConfigError(

@@ -28,6 +28,11 @@ class TrainerConfig:
     )
     namespaces: tuple[str, ...] = option(("/env_0",), "robots to train on, one per namespace")
     control_hz: float = option(20.0, "commands per second; the robot's own", minimum=1.0, maximum=1000.0)
+    imperfection: str = option(
+        "",
+        "what is imperfect about simulated robots: a name in config/imperfections/, such as mild, or the path of a .yaml file; "
+        "none: nothing; empty: over topics as in sim_params_file, else nothing",
+    )
     num_timesteps: int = option(150_000, "environment steps to train for", minimum=1, maximum=10**12)
     seed: int = option(0, "seed of everything random", minimum=0, maximum=2**31 - 1)
     log_dir: str = option("runs", "where run folders are made")

@@ -104,6 +104,7 @@ def env_settings(config: TrainerConfig) -> dict[str, Any]:
         "robot": config.robot,
         "control_hz": config.control_hz,
         "srl_folder": config.encoder_folder or None,
+        "simulation": {"imperfection": config.imperfection} if config.imperfection else None,
     }
 
 

@@ -65,6 +65,7 @@ class Awaited:
     def __init__(self, robot: str, streams: Iterable[str], period_ns: int):
         """`robot` names it in errors; `streams` must all answer; `period_ns` is what the caller believes."""
         self._robot, self._streams, self._period_ns = robot, tuple(streams), period_ns
+        self._wanted = self._streams
         self._stamp: int | None = None
         self._early: list[tuple[str, int, Any]] = []
         self.oldest: int | None = None
@@ -75,8 +76,9 @@ class Awaited:
         """The next stamp is not known yet (a reset is under way): keep what comes until `expect` names it."""
         self._stamp, self._early = None, []
 
-    def expect(self, stamp: int) -> None:
-        """Await one message of every stream with this stamp."""
+    def expect(self, stamp: int, also: tuple[str, ...] = ()) -> None:
+        """Await one message of every stream with this stamp, this time of the streams `also` as well."""
+        self._wanted = (*self._streams, *also) if also else self._streams
         self._stamp, self.oldest, self.parts = stamp, None, {}
         early, self._early = self._early, []
         for stream, early_stamp, message in early:
@@ -90,7 +92,8 @@ class Awaited:
             return
         ahead = stamp - self._stamp
         if ahead == 0:
-            self.parts.setdefault(stream, message)
+            if stream in self._wanted:
+                self.parts.setdefault(stream, message)
         elif ahead % self._period_ns:
             raise RobotError(
                 f"{self._robot} runs at another control rate than the {1e9 / self._period_ns:g} Hz expected here; "
@@ -107,9 +110,9 @@ class Awaited:
     @property
     def missing(self) -> list[str]:
         """Streams that have not answered yet."""
-        return [stream for stream in self._streams if stream not in self.parts]
+        return [stream for stream in self._wanted if stream not in self.parts]
 
     @property
     def complete(self) -> bool:
         """Whether every stream has answered."""
-        return len(self.parts) == len(self._streams)
+        return len(self.parts) == len(self._wanted)

@@ -11,10 +11,15 @@ import numpy as np
 
 from robot_interface_ros.lockstep import first_stamp, period_of
 from robot_interface_ros.merged_urdf import merge_fixed_links
-from robot_interface_ros.robot import NO_IMAGES, Array, Command, Episode, Observation
+from robot_interface_ros.robot import NO_IMAGES, Array, Command, Episode, Observation, Robot
 from robot_interface_ros.robot_config import RobotDescription, load_robot
 from robot_interface_ros.safe_robot import SafeRobot
 from robot_sim_ros.camera import Camera
+from robot_sim_ros.imperfection.actuation import per_joint
+from robot_sim_ros.imperfection.body import BodyDynamics
+from robot_sim_ros.imperfection.config import load_imperfection
+from robot_sim_ros.imperfection.draw import Drawn
+from robot_sim_ros.imperfection.imperfect_robot import ImperfectRobot
 from robot_sim_ros.quiet import quiet_output
 from robot_sim_ros.sim_config import SimConfig
 
@@ -35,6 +40,7 @@ class PyBulletRobot:
         self.description, self.config = description, config
         self.joint_names = description.joint_names
         self.period_ns = period_of(config.control_hz)
+        self.camera_names = config.cameras
         self._stamp = first_stamp(self.period_ns) if start_ns is None else start_ns
         with quiet_output():
             import pybullet
@@ -51,7 +57,9 @@ class PyBulletRobot:
         # Of its centre of mass, which is not its frame: putting it at zero would sink the robot into the floor.
         self._base_pose = client.getBasePositionAndOrientation(self._body)
         self._joints = self._joint_indices()
-        self._servos = self._make_servos()
+        self.link_names = tuple(name for link, name in self._link_names().items() if link >= 0)
+        self._damp_nothing()
+        self._servos = self._make_servos(Drawn())
         # BulletClient looks each function up by reflection: 25 us a step, were it not done once here.
         self._set_motor = partial(client.setJointMotorControl2, self._body)
         self._step, self._joint_states = client.stepSimulation, partial(client.getJointStates, self._body, self._joints)
@@ -62,13 +70,15 @@ class PyBulletRobot:
         )
         self._target = np.zeros(3)
         self._cameras = {name: Camera(client, name, config.image_width, config.image_height) for name in config.cameras}
-        self._mimics = self._mimic_indices()
+        self._mimics = self._make_mimics(Drawn())
+        self._dynamics: BodyDynamics | None = None
+        self._start = description.rest
         self._place(description.rest)
         self._allow_built_in_contacts()
 
     def reset(self, episode: Episode) -> Observation:
         """Place the joints at rest, at once, and the target where the episode says. Two periods pass."""
-        self._place(self.description.rest)
+        self._place(self._start)
         target = (
             self.description.default_target() if episode.target is None else np.array(episode.target, dtype=np.float64)
         )
@@ -77,18 +87,25 @@ class PyBulletRobot:
         self._client.resetBasePositionAndOrientation(self._target_body, target.tolist(), (0.0, 0.0, 0.0, 1.0))
         # Two periods, so that no observation of this episode can pass for the answer to a command of the last one.
         self._stamp += 2 * self.period_ns
-        rest = self.description.rest
-        zero = np.zeros_like(rest)  # PyBullet would still report the last episode's effort here
-        return self._observation(rest.copy(), zero, zero)
+        zero = np.zeros_like(self._start)  # PyBullet would still report the last episode's effort here
+        return self._observation(self._start.copy(), zero, zero)
+
+    def vary(self, drawn: Drawn) -> None:
+        """Have the masses, friction, servos and rest pose that were drawn, from the next reset on; see Plant."""
+        if self._dynamics is None:
+            self._dynamics = BodyDynamics(self._client, self._body, self._link_names())
+        self._dynamics.scale(drawn.link_mass_scale, drawn.friction_scale)
+        self._servos, self._mimics = self._make_servos(drawn), self._make_mimics(drawn)
+        self._start = self.description.rest + per_joint(drawn.joint_offset, self.joint_names)
 
     def send(self, command: Command) -> None:
         """Give the servos their targets and let one control period pass."""
-        gain, set_motor, mode = self.config.position_gain, self._set_motor, self._position_control
-        for (joint, force, speed), target in zip(self._servos, command.position.tolist()):
+        set_motor, mode = self._set_motor, self._position_control
+        for (joint, force, gain, speed), target in zip(self._servos, command.position.tolist()):
             set_motor(
                 joint, mode, targetPosition=target, positionGain=gain, velocityGain=1.0, force=force, maxVelocity=speed
             )
-        for joint, source, multiplier, offset, force in self._mimics:
+        for joint, source, multiplier, offset, force, gain in self._mimics:
             set_motor(
                 joint,
                 mode,
@@ -146,32 +163,36 @@ class PyBulletRobot:
         index = self._pybullet_indices()
         return [index[name] for name in self.joint_names]
 
-    def _make_servos(self) -> list[tuple[int, float, float]]:
-        """Per joint PyBullet's index, the force that a motor is given and its top speed, rad/s."""
-        for i in range(
-            self._client.getNumJoints(self._body)
-        ):  # a servo's damping is its gain; PyBullet's own would sag
+    def _damp_nothing(self) -> None:
+        """A servo's damping is its gain; PyBullet's own would let it sag."""
+        for i in range(self._client.getNumJoints(self._body)):
             self._client.changeDynamics(self._body, i, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0)
+
+    def _make_servos(self, drawn: Drawn) -> list[tuple[int, float, float, float]]:
+        """Per joint PyBullet's index, the force that a motor is given, its gain, and its top speed, rad/s."""
         # With substeps PyBullet takes a motor's force for the whole period's impulse and grants it to every substep; it
         # reports efforts by the same measure. Twelve stepSimulation calls instead give the same motion, 20 us slower.
         limits = self.description.limits
-        forces = limits.effort / self.config.substeps
-        return list(zip(self._joints, forces.tolist(), limits.velocity.tolist()))
+        forces = limits.effort / self.config.substeps * per_joint(drawn.motor_strength_scale, self.joint_names, 1.0)
+        gains = self._gains(drawn)
+        return list(zip(self._joints, forces.tolist(), gains, limits.velocity.tolist()))
 
-    def _mimic_indices(self) -> list[tuple[int, int, float, float, float]]:
-        """Per mimic joint PyBullet's index, the joint it follows, multiplier, offset and a motor's force."""
+    def _make_mimics(self, drawn: Drawn) -> list[tuple[int, int, float, float, float, float]]:
+        """Per mimic joint PyBullet's index, the joint it follows, multiplier, offset, a motor's force and its gain."""
         index, pybullet_index = {name: i for i, name in enumerate(self.joint_names)}, self._pybullet_indices()
-        return [
-            (
-                pybullet_index[joint.name],
-                index[joint.mimic.joint],
-                joint.mimic.multiplier,
-                joint.mimic.offset,
-                joint.effort / self.config.substeps,
-            )
-            for joint in self.description.model.mimic_joints
-            if joint.mimic is not None
-        ]
+        gains, mimics = self._gains(drawn), []
+        for joint in self.description.model.mimic_joints:
+            if joint.mimic is not None:  # one servo moves it and what it follows
+                source = index[joint.mimic.joint]
+                force = joint.effort / self.config.substeps * drawn.motor_strength_scale.get(joint.mimic.joint, 1.0)
+                mimic = (pybullet_index[joint.name], source, joint.mimic.multiplier, joint.mimic.offset)
+                mimics.append((*mimic, force, gains[source]))
+        return mimics
+
+    def _gains(self, drawn: Drawn) -> list[float]:
+        scale = per_joint(drawn.position_gain_scale, self.joint_names, 1.0)
+        gains: list[float] = np.minimum(self.config.position_gain * scale, 1.0).tolist()
+        return gains
 
     def _place(self, position: Array) -> None:
         """Put the joints at `position`, rad, without any memory of earlier contacts."""
@@ -179,7 +200,7 @@ class PyBulletRobot:
         client.resetBasePositionAndOrientation(body, _PARKED_M, (0.0, 0.0, 0.0, 1.0))
         for joint, value in zip(self._joints, position.tolist()):
             client.resetJointState(body, joint, value)
-        for joint, source, multiplier, offset, _ in self._mimics:
+        for joint, source, multiplier, offset, *_ in self._mimics:
             client.resetJointState(body, joint, float(position[source]) * multiplier + offset)
         client.performCollisionDetection()
         client.resetBasePositionAndOrientation(body, *self._base_pose)
@@ -205,8 +226,15 @@ class PyBulletRobot:
         return {-1: self.description.model.root, **names}
 
 
+def make_plant(description: RobotDescription, config: SimConfig, start_ns: int | None = None) -> Robot:
+    """Return a simulated robot without limits, imperfect where `config` asks for it."""
+    imperfection = load_imperfection(config.imperfection)
+    robot = PyBulletRobot(description, config, start_ns)
+    return ImperfectRobot(robot, imperfection) if imperfection.asked else robot
+
+
 def make_robot(config: SimConfig | None = None, start_ns: int | None = None) -> SafeRobot:
     """Return a simulated robot behind the limits: what in-process environments and the simulator node both use."""
     config = config or SimConfig()
     description = load_robot(config.robot)
-    return SafeRobot(PyBulletRobot(description, config, start_ns), description)
+    return SafeRobot(make_plant(description, config, start_ns), description)

@@ -29,6 +29,11 @@ class SimConfig:
     image_height: int = option(64, "height of a camera image, pixels", minimum=8, maximum=4096)
     target_radius: float = option(0.04, "radius of the visible target, m", minimum=0.001, maximum=1.0)
 
+    imperfection: str = option(
+        "",
+        "what is imperfect: a name in config/imperfections/, such as mild, or the path of a .yaml file; empty or none: nothing",
+    )
+
     def __post_init__(self) -> None:
         period_of(self.control_hz)
         if self.physics_hz % self.control_hz:

@@ -118,6 +118,13 @@ def test_the_simulator_has_a_params_file_of_its_own_and_a_physics_rate_for_other
     assert "physics_hz" not in started["trainer"].parameters
 
 
+def test_the_simulator_is_told_what_is_imperfect_and_the_trainer_too() -> None:
+    started = processes(imperfection="mild")
+    assert started["robot_sim"].parameters["imperfection"] == started["trainer"].parameters["imperfection"] == "mild"
+    assert "imperfection" not in processes()["robot_sim"].parameters  # so that the file's counts
+    assert processes(imperfection="mild", transport="in_process")["trainer"].parameters["imperfection"] == "mild"
+
+
 def test_the_trainers_own_waits_come_before_it_is_given_up() -> None:
     margin_s = system({"start_timeout_s": "4", "answer_timeout_s": "5"}, {}).give_up_timeout_s - 9.0
     assert margin_s > 0.0
@@ -163,6 +170,7 @@ def test_discovery_stays_local_unless_asked(
         ({"sim_params_file": str(CONFIG / "trainer.yaml")}, ["config/trainer.yaml", "robot_sim", "ros__parameters"]),
         ({"sim_params_file": "my.yaml", "transport": "in_process"}, ["sim_params_file has no effect", "in_process"]),
         ({"physics_hz": "250", "robot_source": "mock"}, ["physics_hz has no effect", "robot_source:=mock"]),
+        ({"imperfection": "mild", "robot_source": "mock"}, ["imperfection has no effect", "robot_source:=mock"]),
         ({"params_file": "/no/such.yaml"}, ["/no/such.yaml"]),
         ({"srl_model": "autoencoder", "log_dir": "/no/such"}, ["/no/such/srl/autoencoder", "train_srl"]),
         ({"srl_model": "random", "robot_source": "mock"}, ["mock", "camera"]),

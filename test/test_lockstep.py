@@ -90,6 +90,18 @@ def test_awaited_takes_only_the_exact_stamp() -> None:
     assert awaited.complete and awaited.parts == {"x": "first", "y": "second"}
 
 
+def test_a_stream_may_be_awaited_once_and_is_ignored_when_it_is_not() -> None:
+    awaited = Awaited("/env_0", ["x"], PERIOD)
+    awaited.expect(5 * PERIOD, also=("episode",))
+    awaited.offer("x", 5 * PERIOD, "first")
+    assert awaited.missing == ["episode"] and not awaited.complete
+    awaited.offer("episode", 5 * PERIOD, "drawn")
+    assert awaited.complete and awaited.parts["episode"] == "drawn"
+    awaited.expect(6 * PERIOD)
+    awaited.offer("episode", 6 * PERIOD, "not asked for")
+    assert awaited.missing == ["x"] and not awaited.complete
+
+
 def test_a_newer_stamp_means_an_interruption() -> None:
     awaited = Awaited("/env_0", ["x"], PERIOD)
     awaited.expect(5 * PERIOD)

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
 
 from robot_interface_ros.ros import messages
 
@@ -83,3 +84,15 @@ def test_bad_images_are_named() -> None:
         messages.image_array(Image(height=1, width=1, step=1, encoding="mono8", data=array.array("B", b"x")))
     with pytest.raises(messages.MessageError, match="image of 2x2 rgb8 with step 6 has 11 bytes; expected 12"):
         messages.image_array(Image(height=2, width=2, step=6, encoding="rgb8", data=array.array("B", bytes(11))))
+
+
+def test_an_episode_says_what_was_drawn() -> None:
+    drawn = {"backlash": {"a": 0.1 + 0.2}, "command_delay": 2, "light_turn": [0.1, -0.2]}
+    assert messages.episode_record(messages.episode_message(STAMP, 7, drawn)) == (STAMP, drawn)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("text", ["", "hello", "{}", "[1]", '{"stamp": "x", "drawn": {}}', '{"stamp": 1, "drawn": 5}'])
+def test_an_episode_that_is_something_else_is_named(text: str) -> None:
+    with pytest.raises(messages.MessageError, match="expected JSON with stamp, seed and drawn"):
+        messages.episode_record(String(data=text))

@@ -15,7 +15,7 @@ from rl_trainer_ros.ros.patience import Patience, likely_cause
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
 from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.lockstep import Awaited
-from robot_interface_ros.robot import NO_IMAGES, Array, Command, Episode, Observation
+from robot_interface_ros.robot import NO_IMAGES, NOTHING, Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.contract import absolute
@@ -69,6 +69,8 @@ class TopicRobot:
         self._awaited = Awaited(namespace, kinds, period_ns)
         self._subscriptions = {name: self._subscribe(kind, name) for name, kind in kinds.items()}
         self._waiter.subscribe(String, absolute(namespace, contract.COMMAND_REJECTED), self._on_rejected)
+        self._episode_topic = absolute(namespace, contract.EPISODE)
+        self._waiter.subscribe(String, self._episode_topic, self._on_episode, contract.LATCHED)
         self._publisher = self._node.create_publisher(
             JointState, absolute(namespace, contract.JOINT_COMMAND), contract.RELIABLE
         )
@@ -99,7 +101,8 @@ class TopicRobot:
         self._command = None
         self._await_endpoints(deadline)
         self._stamp = self._calls.start(episode, deadline)
-        self._awaited.expect(self._stamp)
+        drawn = (contract.EPISODE,) if self._node.count_publishers(self._episode_topic) else ()
+        self._awaited.expect(self._stamp, also=drawn)
         self._limiter.restart(self._description.rest)
         self._joint_target = self._limiter.target
         observation = self._receive(deadline)
@@ -190,6 +193,7 @@ class TopicRobot:
             self._joint_target,
             images,
             self._srl_state(parts.get(contract.SRL_STATE)),
+            drawn=parts.get(contract.EPISODE, NOTHING),
         )
 
     def _srl_state(self, message: JointState | None) -> Array | None:
@@ -210,6 +214,10 @@ class TopicRobot:
             absolute(self._namespace, name),
             lambda message: awaited.offer(name, messages.stamp_ns(message), message),
         )
+
+    def _on_episode(self, message: String) -> None:
+        stamp, drawn = messages.episode_record(message)
+        self._awaited.offer(contract.EPISODE, stamp, drawn)
 
     def _on_rejected(self, message: String) -> None:
         stamp, _, reason = message.data.partition(": ")

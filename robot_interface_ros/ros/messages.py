@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import array
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
 
 from robot_interface_ros.config import unknown_name
 from robot_interface_ros.errors import RobotError
@@ -142,3 +144,18 @@ def srl_state_writer(state_dim: int, encoder_id: str) -> JointStateWriter:
 def srl_state_array(message: JointState) -> Array:
     """Return the encoded state of an `srl_state`, `(state_dim,)` float64."""
     return np.array(message.position, dtype=np.float64)
+
+
+def episode_message(stamp: int, seed: int, drawn: Mapping[str, Any]) -> String:
+    """`episode`: what was drawn for the episode whose first observation has this stamp, as JSON."""
+    return String(data=json.dumps({"stamp": stamp, "seed": seed, "drawn": dict(drawn)}))
+
+
+def episode_record(message: String) -> tuple[int, dict[str, Any]]:
+    """Return the stamp and what was drawn from an `episode`. Raises MessageError when it is something else."""
+    try:
+        record = json.loads(message.data)
+        return int(record["stamp"]), dict(record["drawn"])
+    except (ValueError, KeyError, TypeError):
+        text = message.data if len(message.data) <= 60 else f"{message.data[:60]}..."
+        raise MessageError(f"episode is '{text}'; expected JSON with stamp, seed and drawn") from None

@@ -50,6 +50,10 @@ class RobotServer:
         def publisher(kind: type, name: str, qos: QoSProfile = contract.RELIABLE) -> Any:
             return node.create_publisher(kind, absolute(namespace, name), qos)
 
+        # Before the other topics, so that a client that has found those knows whether there is this one.
+        drawn = self._lockstep.observation.drawn
+        self._episode = publisher(String, contract.EPISODE, contract.LATCHED) if drawn else None
+        self._seed = Episode().seed
         self._joint_states = publisher(JointState, contract.JOINT_STATES)
         self._joint_target = publisher(JointState, contract.JOINT_TARGET) if publish_joint_target else None
         self._target_pose = publisher(PoseStamped, contract.TARGET_POSE)
@@ -74,6 +78,8 @@ class RobotServer:
 
     def publish(self, observation: Observation) -> None:
         """Publish every configured stream of one observation, all with its stamp."""
+        if self._episode is not None and observation.drawn:
+            self._episode.publish(messages.episode_message(observation.stamp, self._seed, observation.drawn))
         for camera, image in observation.images.items():  # first: an encoder works while the rest is on its way
             frame = contract.frame(self._namespace, f"{camera}_camera_optical_frame")
             self._images[camera].publish(messages.image_message(observation.stamp, image, frame))
@@ -112,6 +118,7 @@ class RobotServer:
         except RobotError as error:
             response.success, response.message = False, str(error)
             return response
+        self._seed = seed
         self.publish(observation)
         response.success, response.message = True, str(observation.stamp)
         return response

@@ -1,0 +1,30 @@
+"""Colours of bodies in PyBullet, scaled and exactly as loaded again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from robot_sim_ros.imperfection.draw import Vector
+
+
+class Colours:
+    """Remembers the colours of every shape of a body; every `scale` starts from there."""
+
+    def __init__(self, client: Any, body: int):
+        self._client, self._body = client, body
+        self._scale: Vector = (1.0, 1.0, 1.0)
+        self._shapes: list[tuple[int, int, Vector]] = []
+        counted: dict[int, int] = {}
+        for shape in client.getVisualShapeData(body):
+            link, rgba = shape[1], shape[7]
+            index = counted[link] = counted.get(link, -1) + 1
+            self._shapes.append((link, index, rgba))
+
+    def scale(self, scale: Vector) -> None:
+        """Scale red, green and blue of every shape; what would be brighter than 1 is 1."""
+        if scale == self._scale:
+            return
+        self._scale = scale
+        for link, index, (*rgb, alpha) in self._shapes:
+            scaled = [min(1.0, colour * by) for colour, by in zip(rgb, scale)]
+            self._client.changeVisualShape(self._body, link, shapeIndex=index, rgbaColor=[*scaled, alpha])
