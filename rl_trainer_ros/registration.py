@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ROBOT_LABELS = {"inmoov": "InMoov"}
+ROBOT_LABELS = {"inmoov": "InMoov", "kuka_iiwa": "KukaIiwa"}
 
 
 def register() -> None:

@@ -55,7 +55,7 @@ class ReachWorkspace:
     """Draws targets where the arm's hand can be.
 
     A posture is drawn uniformly from the joint limits, no further from rest than the joints travel in `travel_s`; its hand
-    is the target. Postures whose forearm or hand comes closer than `clearance_m` to the body are drawn again.
+    is the target. Postures whose forearm or hand comes closer than `clearance_m` to the body or the floor are drawn again.
     """
 
     def __init__(self, arm: Arm, travel_s: float, clearance_m: float = 0.06, limit_margin: float = 0.05):
@@ -69,12 +69,15 @@ class ReachWorkspace:
         self._distal = _distal_chains(arm)
         self._body = BodyClearance(model, arm.description.rest, moved_links(model, arm.names))
         self._clearance_m = clearance_m
+        floor = arm.description.config.floor
+        self._lowest = -np.inf if floor is None else floor + clearance_m
 
     def draw(self, generator: np.random.Generator) -> Array:
         """Return a target, `(3,)` m in the root's frame."""
         for _ in range(10_000):
             q = generator.uniform(self._low, self._high)
-            if self._body.distance(self._limb(q)) >= self._clearance_m:
+            limb = self._limb(q)
+            if limb[:, 2].min() >= self._lowest and self._body.distance(limb) >= self._clearance_m:
                 return self._arm.chain.position(q)
         raise ConfigError("no posture of the arm keeps clear of the body: check the joint limits and collision shapes")
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PACKAGE = "rl_trainer_ros"
+PYBULLET_DATA = "pybullet_data://"
 _ARGUMENT = re.compile(r"<xacro:arg\s[^>]*?name\s*=\s*[\"']([^\"']+)")
 _INCLUDE = re.compile(r"<xacro:include\s[^>]*?filename\s*=\s*[\"']([^\"']+)")
 
@@ -45,16 +46,31 @@ def share_directory() -> Path:
     return found
 
 
-def resolve(path: str | Path) -> Path:
-    """A plain path as it is (~ expanded); package://<package>/<rest> as a file in that package's share folder."""
+def resolve(path: str | Path, folder: Path | None = None) -> Path:
+    """The file that a path names.
+
+    package://<package>/<rest> is a file in that package's share folder; pybullet_data://<rest> one of those that come with
+    PyBullet. A plain path stays (~ expanded), but for a relative one that is there in `folder`.
+    """
     text = str(path)
+    if text.startswith(PYBULLET_DATA):
+        return _pybullet_data(text) / text.removeprefix(PYBULLET_DATA)
     if not text.startswith("package://"):
-        return Path(text).expanduser()
+        plain = Path(text).expanduser()
+        return folder / plain if folder is not None and (folder / plain).is_file() else plain
     package, _, rest = text.removeprefix("package://").partition("/")
     found = share_directory() if package == PACKAGE else _ament_share(package)
     if found is None:
         raise FileNotFoundError(f"no ROS package {package!r} for {text}; source its setup.bash or give a plain path")
     return found / rest
+
+
+def _pybullet_data(text: str) -> Path:
+    try:
+        import pybullet_data
+    except ImportError:
+        raise FileNotFoundError(f"{text} comes with PyBullet, which is not installed: pip install pybullet") from None
+    return Path(pybullet_data.getDataPath())
 
 
 def _expand(file: Path, arguments: dict[str, str]) -> str:

@@ -15,8 +15,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_interface_ros.kinematics import IDENTITY, ORIGIN, Matrix3, Pose, compose, rotation_rpy
+from robot_interface_ros.kinematics import IDENTITY, ORIGIN, Pose, compose
 from robot_interface_ros.robot_model import RobotModel
+from robot_interface_ros.urdf_pose import element_pose, place, written
 
 
 def merge_fixed_links(text: str) -> str:
@@ -47,7 +48,7 @@ def merge_fixed_links(text: str) -> str:
         assert parent is not None  # from_urdf has seen it
         carrier, pose = carried[parent.get("link", "")]
         parent.set("link", carrier)
-        _place(joint, compose(pose, _pose(joint)))
+        place(joint, compose(pose, element_pose(joint)))
     for name, link in links.items():
         robot.remove(link)
         if name in merged:
@@ -84,7 +85,7 @@ def _inertial(parts: Iterable[tuple[ElementTree.Element, Pose]]) -> ElementTree.
         inertial = link.find("inertial")
         if inertial is None:
             continue
-        rotation, centre = compose(pose, _pose(inertial))
+        rotation, centre = compose(pose, element_pose(inertial))
         turn = np.array(rotation).reshape(3, 3)
         bodies.append((_mass(inertial), np.array(centre), turn @ _tensor(inertial) @ turn.T))
     if not bodies:
@@ -96,7 +97,7 @@ def _inertial(parts: Iterable[tuple[ElementTree.Element, Pose]]) -> ElementTree.
         arm = at - centre_of_mass
         tensor += inertia + weight * (arm @ arm * np.eye(3) - np.outer(arm, arm))
     merged = ElementTree.Element("inertial")
-    ElementTree.SubElement(merged, "origin", xyz=_written(centre_of_mass), rpy="0 0 0")
+    ElementTree.SubElement(merged, "origin", xyz=written(centre_of_mass), rpy="0 0 0")
     ElementTree.SubElement(merged, "mass", value=repr(mass))
     entries = {"ixx": (0, 0), "ixy": (0, 1), "ixz": (0, 2), "iyy": (1, 1), "iyz": (1, 2), "izz": (2, 2)}
     ElementTree.SubElement(merged, "inertia", {key: repr(float(tensor[place])) for key, place in entries.items()})
@@ -118,35 +119,5 @@ def _tensor(inertial: ElementTree.Element) -> NDArray[np.float64]:
 
 def _moved(shape: ElementTree.Element, pose: Pose) -> ElementTree.Element:
     shape = copy.deepcopy(shape)
-    _place(shape, compose(pose, _pose(shape)))
+    place(shape, compose(pose, element_pose(shape)))
     return shape
-
-
-def _pose(element: ElementTree.Element) -> Pose:
-    origin = element.find("origin")
-    if origin is None:
-        return IDENTITY, ORIGIN
-    x, y, z = (float(word) for word in origin.get("xyz", "0 0 0").split())
-    return rotation_rpy([float(word) for word in origin.get("rpy", "0 0 0").split()]), (x, y, z)
-
-
-def _place(element: ElementTree.Element, pose: Pose) -> None:
-    origin = element.find("origin")
-    if origin is None:
-        origin = ElementTree.Element("origin")
-        element.insert(0, origin)
-    origin.set("xyz", _written(pose[1]))
-    origin.set("rpy", _written(_rpy(pose[0])))
-
-
-def _rpy(rotation: Matrix3) -> tuple[float, float, float]:
-    """Roll, pitch and yaw (rad) of a rotation; where pitch is a right angle only roll -/+ yaw is told, and yaw is 0."""
-    across = math.hypot(rotation[0], rotation[3])
-    pitch = math.atan2(-rotation[6], across)
-    if across > 1e-9:
-        return math.atan2(rotation[7], rotation[8]), pitch, math.atan2(rotation[3], rotation[0])
-    return math.atan2(-rotation[5], rotation[4]), pitch, 0.0
-
-
-def _written(numbers: Iterable[float]) -> str:
-    return " ".join(repr(float(number)) for number in numbers)

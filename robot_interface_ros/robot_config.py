@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,9 +13,13 @@ import numpy as np
 
 from robot_interface_ros import description
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
+from robot_interface_ros.held_joints import hold_joints
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_model import JointLimits, RobotModel
+from robot_interface_ros.urdf_meshes import locate_meshes, mesh_extents, with_mesh_boxes
+from robot_interface_ros.urdf_repair import repair
 
+_log = logging.getLogger(__name__)
 Vector = tuple[float, float, float]
 
 
@@ -29,13 +35,17 @@ class Arena:
 class RobotConfig:
     """One file in `config/robots/`."""
 
-    urdf: str = option("", "URDF or xacro file: a path or package://<package>/<path>")
+    urdf: str = option(
+        "", "URDF or xacro file: a path, from here or from this file's folder; package://...; pybullet_data://..."
+    )
+    repair: bool = option(True, "repair known faults of published URDFs, with a warning each; false: refuse them")
     end_effector: str = option("", "link that reaches")
     groups: Mapping[str, tuple[str, ...]] = option({}, "group name -> independent joints")
-    articulated: tuple[str, ...] = option((), "groups that move; the joints of the others are fixed")
+    articulated: tuple[str, ...] = option((), "groups that move; all other joints are fixed at rest")
     rest: Mapping[str, float] = option({}, "joint -> rest position, rad; 0 clipped to the limits where not given")
     max_velocity: Mapping[str, float] = option({}, "joint -> rad/s where lower than the URDF's")
     max_acceleration: float = option(5.0, "rad/s^2, every joint", minimum=0.01, maximum=1000.0)
+    floor: float | None = option(None, "height of the ground, m, root frame: no target asks an arm to go below")
     table: Vector | None = option(None, "middle of a table top within the end effector's reach, m, root frame")
     arena: Arena | None = option(None, "square for tasks in a plane")
     group_argument: str | None = option(
@@ -80,29 +90,31 @@ def load_robot(robot: str = "inmoov", groups: tuple[str, ...] | None = None) -> 
         if not path.is_file():
             raise ConfigError(unknown_name("robot", robot, [*robot_names(), "or the path of a robot's .yaml file"]))
     config = from_mapping(RobotConfig, read_yaml(path), str(path))
-    return describe(path.stem, config, groups if groups is not None else config.articulated)
+    return describe(path.stem, config, groups if groups is not None else config.articulated, path.parent)
 
 
-def describe(name: str, config: RobotConfig, groups: Sequence[str]) -> RobotDescription:
-    """Load the URDF of `config` with the joints of `groups` movable; checks that every name in it is the model's."""
+def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path | None = None) -> RobotDescription:
+    """Load the URDF of `config` with the joints of `groups` movable; checks that every name in it is the model's.
+
+    `folder`: where the path of the URDF counts from, beside the working directory.
+    """
     for group in groups:
         if group not in config.groups:
             raise ConfigError(f"robot {name}: {unknown_name('group', group, config.groups)}")
-    arguments = {config.group_argument: " ".join(groups)} if config.group_argument else {}
-    urdf = description.urdf_text(description.resolve(config.urdf), arguments)
+    urdf = prepared_urdf(name, config, groups, folder)
     model = RobotModel.from_urdf(urdf)
     for joint in [*config.rest, *config.max_velocity, *(j for group in config.groups.values() for j in group)]:
         if joint not in model.joints:
             raise ConfigError(f"robot {name}: {unknown_name('joint', joint, model.joints)}")
-    wanted = {joint for group in groups for joint in config.groups[group]}
-    for joint in model.joint_names:
-        if joint not in wanted:
-            raise ConfigError(
-                f"robot {name}: joint {joint} moves but is in no articulated group ({', '.join(groups) or 'none'}); add its "
-                "group, or let the URDF fix it through a xacro argument named by group_argument"
-            )
     if config.end_effector not in model.links:
         raise ConfigError(f"robot {name}: end_effector: {unknown_name('link', config.end_effector, model.links)}")
+    moving = {joint for group in groups for joint in config.groups[group]}
+    for mimic in model.mimic_joints:
+        if mimic.name in moving:
+            leader, _, _ = model.source(mimic)
+            raise ConfigError(f"robot {name}: joint {mimic.name} follows {leader}; name that one in its group instead")
+    urdf = hold_joints(urdf, moving, config.rest)
+    model = with_mesh_boxes(RobotModel.from_urdf(urdf), urdf)
     limits = model.limits()
     velocity = np.array(
         [
@@ -116,7 +128,10 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str]) -> RobotDesc
                 f"robot {name}: joint {joint} has top speed {speed} and effort {effort}; both must be finite and above 0: "
                 "mend the URDF's <limit>, or give the speed under max_velocity"
             )
-    limits = JointLimits(limits.names, limits.lower, limits.upper, velocity, limits.effort)
+    # What turns for ever is kept within one turn, so that a position says where it stands.
+    lower = np.where(np.isfinite(limits.lower), limits.lower, -math.pi)
+    upper = np.where(np.isfinite(limits.upper), limits.upper, math.pi)
+    limits = JointLimits(limits.names, lower, upper, velocity, limits.effort)
     rest = np.array([config.rest.get(joint, 0.0) for joint in limits.names])
     for joint, value, low, high in zip(limits.names, rest, limits.lower, limits.upper):
         if joint in config.rest and not low <= value <= high:
@@ -130,6 +145,20 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str]) -> RobotDesc
         _read_only(np.clip(rest, limits.lower, limits.upper)),
         np.full(len(limits.names), config.max_acceleration),
     )
+
+
+def prepared_urdf(name: str, config: RobotConfig, groups: Sequence[str], folder: Path | None) -> str:
+    """URDF text with located meshes and, where `config` asks for it, without the known faults, which are logged."""
+    file = description.resolve(config.urdf, folder)
+    arguments = {config.group_argument: " ".join(groups)} if config.group_argument else {}
+    urdf = locate_meshes(description.urdf_text(file, arguments), file.parent)
+    if not config.repair:
+        return urdf
+    moving = {joint for group in groups for joint in config.groups[group]}
+    repaired = repair(urdf, moving, config.max_velocity, mesh_extents)
+    for note in repaired.notes:
+        _log.warning("robot %s: repaired %s", name, note)
+    return repaired.text
 
 
 def _read_only(array: Array) -> Array:

@@ -207,7 +207,7 @@ class RobotModel:
             if joint.type == "fixed":
                 segments.append(Segment(joint.pose))
                 continue
-            source, scale, offset = self._source(joint)
+            source, scale, offset = self.source(joint)
             if source not in names:
                 names.append(source)
             kind = "slide" if joint.type == "prismatic" else "turn"
@@ -216,17 +216,35 @@ class RobotModel:
 
     def link_poses(self, q: ArrayLike) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Position (3,) m and rotation (3, 3) of every link, the root at the origin; q (n,) goes by `joint_names`."""
+        local = self.local_poses(q)
+        poses: dict[str, Pose] = {self.root: (IDENTITY, ORIGIN)}
+        for link in self._outward:
+            poses[link] = compose(poses[self._parents[link].parent], local[link])
+        return {link: (np.array(xyz), np.array(rotation).reshape(3, 3)) for link, (rotation, xyz) in poses.items()}
+
+    def local_poses(self, q: ArrayLike) -> dict[str, Pose]:
+        """Pose of every link but the root in its parent, each after its parent; q (n,) goes by `joint_names`."""
         values = np.asarray(q, dtype=np.float64)
         if values.shape != (len(self.joint_names),):
             raise RobotModelError(
                 f"q has shape {values.shape}, expected ({len(self.joint_names)},), one per independent joint"
             )
         positions = dict(zip(self.joint_names, values.tolist(), strict=True))
-        poses: dict[str, Pose] = {self.root: (IDENTITY, ORIGIN)}
-        for link in self._outward:
-            joint = self._parents[link]
-            poses[link] = compose(compose(poses[joint.parent], joint.pose), self._motion(joint, positions))
-        return {link: (np.array(xyz), np.array(rotation).reshape(3, 3)) for link, (rotation, xyz) in poses.items()}
+        joints = ((link, self._parents[link]) for link in self._outward)
+        return {link: compose(joint.pose, self._motion(joint, positions)) for link, joint in joints}
+
+    def parent_joint(self, link: str) -> Joint | None:
+        """The joint that carries a link; None for the root."""
+        return self._parents.get(link)
+
+    def source(self, joint: Joint) -> tuple[str, float, float]:
+        """The independent joint that moves this one, with scale and offset: a mimic of a mimic multiplies."""
+        scale, offset = 1.0, 0.0
+        while joint.mimic is not None:
+            offset += scale * joint.mimic.offset
+            scale *= joint.mimic.multiplier
+            joint = self.joints[joint.mimic.joint]
+        return joint.name, scale, offset
 
     @cached_property
     def _parents(self) -> dict[str, Joint]:
@@ -243,19 +261,10 @@ class RobotModel:
             order.extend(children.get(link, ()))
         return tuple(order[1:])
 
-    def _source(self, joint: Joint) -> tuple[str, float, float]:
-        """The independent joint that moves this one, with scale and offset."""
-        scale, offset = 1.0, 0.0
-        while joint.mimic is not None:
-            offset += scale * joint.mimic.offset
-            scale *= joint.mimic.multiplier
-            joint = self.joints[joint.mimic.joint]
-        return joint.name, scale, offset
-
     def _motion(self, joint: Joint, positions: Mapping[str, float]) -> Pose:
         if joint.type == "fixed":
             return IDENTITY, ORIGIN
-        source, scale, offset = self._source(joint)
+        source, scale, offset = self.source(joint)
         value = scale * positions[source] + offset
         if joint.type == "prismatic":
             return IDENTITY, (joint.axis[0] * value, joint.axis[1] * value, joint.axis[2] * value)

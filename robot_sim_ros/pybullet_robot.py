@@ -14,6 +14,7 @@ from robot_interface_ros.merged_urdf import merge_fixed_links
 from robot_interface_ros.robot import NO_IMAGES, Array, Command, Episode, Observation, Robot
 from robot_interface_ros.robot_config import RobotDescription, load_robot
 from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.urdf_meshes import plain_mesh_paths
 from robot_sim_ros.camera import Camera
 from robot_sim_ros.imperfection.actuation import per_joint
 from robot_sim_ros.imperfection.body import BodyDynamics
@@ -151,7 +152,7 @@ class PyBulletRobot:
         flags = client.URDF_USE_INERTIA_FROM_FILE | client.URDF_USE_SELF_COLLISION | client.URDF_MAINTAIN_LINK_ORDER
         with tempfile.TemporaryDirectory() as folder, quiet_output():
             path = Path(folder) / "robot.urdf"
-            path.write_text(merge_fixed_links(urdf), encoding="utf-8")
+            path.write_text(plain_mesh_paths(merge_fixed_links(urdf)), encoding="utf-8")
             return int(client.loadURDF(str(path), useFixedBase=True, flags=flags))
 
     def _pybullet_indices(self) -> dict[str, int]:
@@ -182,11 +183,10 @@ class PyBulletRobot:
         index, pybullet_index = {name: i for i, name in enumerate(self.joint_names)}, self._pybullet_indices()
         gains, mimics = self._gains(drawn), []
         for joint in self.description.model.mimic_joints:
-            if joint.mimic is not None:  # one servo moves it and what it follows
-                source = index[joint.mimic.joint]
-                force = joint.effort / self.config.substeps * drawn.motor_strength_scale.get(joint.mimic.joint, 1.0)
-                mimic = (pybullet_index[joint.name], source, joint.mimic.multiplier, joint.mimic.offset)
-                mimics.append((*mimic, force, gains[source]))
+            leader, multiplier, offset = self.description.model.source(joint)  # one servo moves it and what it follows
+            force = joint.effort / self.config.substeps * drawn.motor_strength_scale.get(leader, 1.0)
+            mimic = (pybullet_index[joint.name], index[leader], multiplier, offset)
+            mimics.append((*mimic, force, gains[index[leader]]))
         return mimics
 
     def _gains(self, drawn: Drawn) -> list[float]:
