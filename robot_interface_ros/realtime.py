@@ -85,8 +85,12 @@ class RealTimeRobot:
         config: RealTimeConfig | None = None,
         clock: Clock = time.monotonic_ns,
         wall_clock: Clock = time.time_ns,
+        first: Observation | None = None,
     ):
-        """`clock`: steady, for all timeouts; `wall_clock`: stamps of observations; both integer nanoseconds."""
+        """`clock`: steady, for all timeouts; `wall_clock`: stamps of observations; both integer nanoseconds.
+
+        `first`: what `robot.reset` returned, where a robot can be placed at rest; None: it is found where it is.
+        """
         self.config = config or RealTimeConfig()
         self.joint_names, self.period_ns = robot.joint_names, robot.period_ns
         self.plant = robot.plant
@@ -97,7 +101,9 @@ class RealTimeRobot:
         self._episode: Callable[[], Episode] = Episode
         self._reset_ends: list[ResetEnd] = []
         self._reset_deadline = self._settled_by = 0
-        self.observation = self._stamped(robot.stand(), 0)
+        self.holds_by_watchdog = False
+        """Whether it holds because commands have stopped."""
+        self.observation = self._stamped(first or robot.stand(), 0)
         """The last observation."""
 
     @property
@@ -115,7 +121,7 @@ class RealTimeRobot:
         if self.state is State.RESETTING:
             raise CommandRejected("a reset is under way; send commands when its service has answered")
         self._robot.accept(command)
-        self.state, self._commanded_ns = State.TRACKING, self._clock()
+        self.state, self._commanded_ns, self.holds_by_watchdog = State.TRACKING, self._clock(), False
 
     def start_reset(self, episode: Callable[[], Episode], ended: ResetEnd) -> None:
         """Begin to move to rest, and call `ended` in a later tick (or stop); raises CommandRejected when stopped.
@@ -178,6 +184,7 @@ class RealTimeRobot:
         else:
             if self.state is State.TRACKING:
                 self._hold()
+                self.holds_by_watchdog = True
             self._rest_or_relax(now)
         return self._stamped(self._robot.stand() if self.relaxed else self._robot.receive(), last)
 
@@ -222,6 +229,7 @@ class RealTimeRobot:
 
     def _stop(self, why: str) -> None:
         was, self.state = self.state, State.STOPPED
+        self.holds_by_watchdog = False
         if was is not State.STOPPED:
             self._asked_to_relax = False
         if was in (State.TRACKING, State.RESETTING):
@@ -230,6 +238,7 @@ class RealTimeRobot:
             self._tell(CommandRejected(f"the reset was cut short ({why}); call the enable service with true to go on"))
 
     def _hold(self) -> None:
+        self.holds_by_watchdog = False
         self.state, self._holds_since, self._asked_to_relax = State.HOLDING, self._clock(), False
 
     def _stamped(self, observation: Observation, last: int) -> Observation:

@@ -25,10 +25,12 @@ class Punctuality:
     jitter_median_ms: float
     """Median of how much the time between two ticks differs from the period."""
     jitter_p99_ms: float
+    late: int
+    """Ticks that came later than a tenth of the period."""
     overruns: int
-    """Ticks, since the beginning, that came later than a tenth of the period."""
+    """The same since the beginning."""
     missed: int
-    """Ticks, since the beginning, that had no time at all and were left out."""
+    """Ticks since the beginning that had no time at all and were left out."""
 
 
 class Ticker:
@@ -43,7 +45,7 @@ class Ticker:
         self._due = clock() + period_ns
         self._last: int | None = None
         self._intervals: deque[int] = deque(maxlen=_REMEMBERED)
-        self.overruns = self.missed = 0
+        self.overruns = self.missed = self._reported = 0
 
     @property
     def left_s(self) -> float:
@@ -66,13 +68,15 @@ class Ticker:
     def punctuality(self) -> Punctuality:
         """Return figures of the ticks since the last call (at most the last 1000), and begin anew."""
         intervals, self._intervals = np.array(self._intervals), deque(maxlen=_REMEMBERED)
+        late, self._reported = self.overruns - self._reported, self.overruns
         if not len(intervals):
-            return Punctuality(0.0, 0.0, 0.0, self.overruns, self.missed)
+            return Punctuality(0.0, 0.0, 0.0, late, self.overruns, self.missed)
         jitter = np.abs(intervals - self.period_ns) * 1e-6
         return Punctuality(
             1e9 / float(intervals.mean()),
             float(np.median(jitter)),
             float(np.percentile(jitter, 99)),
+            late,
             self.overruns,
             self.missed,
         )

@@ -27,6 +27,7 @@ class SimConfig:
     cameras: tuple[str, ...] = option((), "cameras to render and publish at every observation, such as [external]")
     image_width: int = option(64, "width of a camera image, pixels", minimum=8, maximum=4096)
     image_height: int = option(64, "height of a camera image, pixels", minimum=8, maximum=4096)
+    realtime: bool = option(False, "live at control_hz by a steady clock, whether or not commands come")
     target_radius: float = option(0.04, "radius of the visible target, m", minimum=0.001, maximum=1.0)
 
     imperfection: str = option(

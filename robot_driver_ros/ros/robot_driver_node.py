@@ -1,4 +1,4 @@
-"""Driver node: serves robots that are not simulated. For now that is the mock robot, in lockstep.
+"""Driver node: serves robots that are not simulated. For now that is the mock robot, in lockstep or in real time.
 
 Run it with `ros2 run rl_trainer_ros robot_driver_node --ros-args -p "namespaces:=[/env_0]"`; the parameters are the fields
 of `DriverNodeConfig`.
@@ -27,6 +27,7 @@ class DriverNodeConfig:
         20.0, "commands and observations per second of the robot's time", minimum=1.0, maximum=1000.0
     )
     namespaces: tuple[str, ...] = option(("/env_0",), "one robot per namespace")
+    realtime: bool = option(False, "live at control_hz by a steady clock, whether or not commands come")
     publish_joint_target: bool = option(False, "also publish joint_target; in lockstep both sides compute it")
 
 

@@ -18,6 +18,8 @@ ENABLE = "enable"
 EMERGENCY_STOP = "emergency_stop"
 MOTION_ENABLED = "motion_enabled"
 ROBOT_DESCRIPTION = "robot_description"
+CLOCK = "clock"
+DIAGNOSTICS = "/diagnostics"
 
 PARAMETER_NODE = "robot"
 """Node in the robot's namespace that holds `episode.seed` and `episode.target`."""

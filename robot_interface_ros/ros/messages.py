@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, JointState
@@ -159,3 +160,14 @@ def episode_record(message: String) -> tuple[int, dict[str, Any]]:
     except (ValueError, KeyError, TypeError):
         text = message.data if len(message.data) <= 60 else f"{message.data[:60]}..."
         raise MessageError(f"episode is '{text}'; expected JSON with stamp, seed and drawn") from None
+
+
+def diagnostic_status(
+    level: bytes, name: str, hardware_id: str, message: str, values: Mapping[str, object]
+) -> DiagnosticStatus:
+    """One entry of `/diagnostics`; `level` is one of DiagnosticStatus's."""
+    pairs = [
+        KeyValue(key=key, value=f"{value:.6g}" if isinstance(value, float) else str(value))
+        for key, value in values.items()
+    ]
+    return DiagnosticStatus(level=level, name=name, hardware_id=hardware_id, message=message, values=pairs)

@@ -58,7 +58,7 @@ class Stepping:
     def __init__(self, runtime: Runtime, node: Node):
         self._runtime = runtime
         self.node = Node(
-            f"{node.get_name()}_lockstep",
+            f"{node.get_name()}_topics",
             context=runtime.context,
             start_parameter_services=False,
             enable_rosout=False,
@@ -69,12 +69,15 @@ class Stepping:
         self.services = ServiceThread(runtime)
         self.services.add(node)
 
-    def run(self) -> None:
-        """Answer until a stop is requested."""
+    def run(self, turn: Callable[[], None] | None = None) -> None:
+        """Answer until a stop is requested; `turn` waits once, for no longer than about a second, and may do more."""
         self.services.start()
         try:
             while not self._runtime.stop_requested:
-                self.waiter.wait(1.0)
+                if turn is not None:
+                    turn()
+                else:
+                    self.waiter.wait(1.0)
         finally:
             self.waiter.close()
             self.services.close()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from geometry_msgs.msg import PoseStamped
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
@@ -20,7 +21,22 @@ from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.waiting import Waiter
-from robot_interface_ros.safe_robot import SafeRobot
+
+
+class Served(Protocol):
+    """What a server asks of its robot, in lockstep or in real time."""
+
+    joint_names: tuple[str, ...]
+
+    @property
+    def motion_enabled(self) -> bool:
+        """Whether commands move the robot."""
+
+    def emergency_stop(self) -> None:
+        """Stop until `enable(True)`."""
+
+    def enable(self, enabled: bool) -> None:
+        """Allow motion, or stop it."""
 
 
 class RobotServer:
@@ -36,12 +52,14 @@ class RobotServer:
         waiter: Waiter,
         services: Node,
         namespace: str,
-        robot: SafeRobot,
+        robot: Served,
         description: RobotDescription,
         publish_joint_target: bool = False,
+        clock: Any = None,
     ):
+        """`clock`: a publisher of Clock for the stamp of every observation; None: there is none."""
         self._node, self._namespace, self._safe = node, namespace, robot
-        self._lockstep = LockstepRobot(robot)
+        first = self._begin(robot)  # which streams there are
         self._log = node.get_logger()
         self._pose_writer = messages.PoseWriter(contract.frame(namespace, description.model.root))
         self._state_writer = messages.JointStateWriter(robot.joint_names)
@@ -51,16 +69,14 @@ class RobotServer:
             return node.create_publisher(kind, absolute(namespace, name), qos)
 
         # Before the other topics, so that a client that has found those knows whether there is this one.
-        drawn = self._lockstep.observation.drawn
-        self._episode = publisher(String, contract.EPISODE, contract.LATCHED) if drawn else None
+        self._episode = publisher(String, contract.EPISODE, contract.LATCHED) if first.drawn else None
         self._seed = Episode().seed
         self._joint_states = publisher(JointState, contract.JOINT_STATES)
         self._joint_target = publisher(JointState, contract.JOINT_TARGET) if publish_joint_target else None
         self._target_pose = publisher(PoseStamped, contract.TARGET_POSE)
         self._rejected = publisher(String, contract.COMMAND_REJECTED)
-        self._images = {
-            camera: publisher(Image, contract.image_topic(camera)) for camera in self._lockstep.observation.images
-        }
+        self._images = {camera: publisher(Image, contract.image_topic(camera)) for camera in first.images}
+        self._clock, self._time = clock, Clock()
         self._enabled = publisher(Bool, contract.MOTION_ENABLED, contract.LATCHED)
         self._description = publisher(String, contract.ROBOT_DESCRIPTION, contract.LATCHED)
         self._description.publish(String(data=description.urdf))
@@ -88,6 +104,14 @@ class RobotServer:
         if self._joint_target is not None:
             self._joint_target.publish(self._target_writer.write(stamp, observation.joint_target))
         self._joint_states.publish(state.write(stamp, observation.position, observation.velocity, observation.effort))
+        if self._clock is not None:
+            self._time.clock = messages.to_time(stamp)
+            self._clock.publish(self._time)
+
+    def _begin(self, robot: Any) -> Observation:
+        """Return the first observation."""
+        self._lockstep = LockstepRobot(robot)
+        return self._lockstep.observation
 
     def _on_command(self, message: JointState) -> None:
         try:
@@ -111,17 +135,20 @@ class RobotServer:
                 "(one that was killed is forgotten after 20 s)"
             )
             return response
-        seed = self._parameters.get_parameter(contract.EPISODE_SEED).value
-        target = self._parameters.get_parameter(contract.EPISODE_TARGET).value
         try:
-            observation = self._lockstep.reset(Episode(seed, tuple(target) if len(target) == 3 else None))
+            observation = self._lockstep.reset(self._episode_asked())
         except RobotError as error:
             response.success, response.message = False, str(error)
             return response
-        self._seed = seed
         self.publish(observation)
         response.success, response.message = True, str(observation.stamp)
         return response
+
+    def _episode_asked(self) -> Episode:
+        """What the parameters say now."""
+        self._seed = seed = self._parameters.get_parameter(contract.EPISODE_SEED).value
+        target = self._parameters.get_parameter(contract.EPISODE_TARGET).value
+        return Episode(seed, tuple(target) if len(target) == 3 else None)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._safe.enable(request.data)

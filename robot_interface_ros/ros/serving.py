@@ -1,4 +1,4 @@
-"""What every node that serves robots does: one robot and server per namespace, one thread that steps them all."""
+"""What every node that serves robots does: one robot and server per namespace, one thread that steps or ticks them all."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
 
 from robot_interface_ros.config import check_namespaces
+from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot
+from robot_interface_ros.robot import Episode
 from robot_interface_ros.robot_config import RobotDescription
-from robot_interface_ros.ros.contract import PARAMETER_NODE
+from robot_interface_ros.ros.contract import CLOCK, PARAMETER_NODE, RELIABLE, absolute
 from robot_interface_ros.ros.program import Loop, Stepping, run_program
+from robot_interface_ros.ros.realtime_server import RealTimeLoop, RealTimeServer
 from robot_interface_ros.ros.robot_server import RobotServer
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.ticker import Ticker
 
 
 class ServingConfig(Protocol):
@@ -25,26 +30,40 @@ class ServingConfig(Protocol):
 
     @property
     def publish_joint_target(self) -> bool:
-        """Whether joint_target is published."""
+        """Whether joint_target is published; in real time it always is."""
 
+    @property
+    def realtime(self) -> bool:
+        """Whether the robots live at their own rate; else in lockstep."""
+
+
+# A reset ends with placing the robot, so joints that something holds back are no reason to refuse it.
+PLACED = RealTimeConfig(rest_tolerance=100.0)
 
 Config = TypeVar("Config", bound=ServingConfig)
 MakeRobot = Callable[[Config], tuple[SafeRobot, RobotDescription]]
 
 
 def serve_robots(
-    name: str, config_class: type[Config], make_robot: MakeRobot[Config], arguments: list[str] | None = None
+    name: str,
+    config_class: type[Config],
+    make_robot: MakeRobot[Config],
+    arguments: list[str] | None = None,
+    has_clock: Callable[[Config], bool] = lambda config: False,
 ) -> int:
-    """Serve robots in lockstep until a signal; returns the exit code."""
-    return run_program(
-        name, config_class, lambda runtime, node, config: _prepare(runtime, node, config, make_robot), arguments
-    )
+    """Serve robots that can be placed at rest, until a signal; returns the exit code. `has_clock`: publish `clock`."""
+
+    def prepare(runtime: Runtime, node: Node, config: Config) -> Loop:
+        return _prepare(runtime, node, config, make_robot, has_clock(config))
+
+    return run_program(name, config_class, prepare, arguments)
 
 
-def _prepare(runtime: Runtime, node: Node, config: Config, make_robot: MakeRobot[Config]) -> Loop:
+def _prepare(runtime: Runtime, node: Node, config: Config, make_robot: MakeRobot[Config], has_clock: bool) -> Loop:
     check_namespaces(config.namespaces)
     stepping = Stepping(runtime, node)
-    robots = []
+    robots: list[SafeRobot] = []
+    servers: list[RealTimeServer] = []
     for namespace in config.namespaces:
         robot, description = make_robot(config)
         robots.append(robot)
@@ -56,12 +75,25 @@ def _prepare(runtime: Runtime, node: Node, config: Config, make_robot: MakeRobot
             enable_rosout=False,
         )
         stepping.services.add(episode)
-        RobotServer(stepping.node, stepping.waiter, episode, namespace, robot, description, config.publish_joint_target)
+        where = stepping.node, stepping.waiter, episode, namespace
+        # On the node that takes remappings: the first robot's clock may become everybody's.
+        clock = node.create_publisher(Clock, absolute(namespace, CLOCK), RELIABLE) if has_clock else None
+        if config.realtime:
+            living = RealTimeRobot(robot, PLACED, first=robot.reset(Episode()))
+            servers.append(RealTimeServer(*where, living, description, clock))
+        else:
+            RobotServer(*where, robot, description, config.publish_joint_target, clock)
 
     def loop() -> int:
-        node.get_logger().info(f"serving {', '.join(config.namespaces)} in lockstep")
+        served = ", ".join(config.namespaces)
         try:
-            stepping.run()
+            if config.realtime:
+                ticker = Ticker(robots[0].period_ns)
+                node.get_logger().info(f"serving {served} in real time at {1e9 / ticker.period_ns:g} Hz")
+                stepping.run(RealTimeLoop(stepping.node, stepping.waiter, servers, ticker).turn)
+            else:
+                node.get_logger().info(f"serving {served} in lockstep")
+                stepping.run()
         finally:
             for robot in robots:
                 robot.close()

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.task import Future
 
 from robot_interface_ros.ros.contract import RELIABLE
 
@@ -25,6 +26,27 @@ Handler = Callable[[Any, Any], Any]
 _MOST_TAKES = 10  # of one subscription before the others' turn: a flood of commands must not hold up an emergency stop
 
 
+class Deferred:
+    """What a handler returns to answer later: `answer` sends the response, once, from the thread that waits."""
+
+    def __init__(self) -> None:
+        self._send: Callback | None = None
+        self._response: Any = None
+
+    def answer(self, response: Any) -> None:
+        """Send the response, at once or as soon as it can be."""
+        if self._send is None:
+            self._response = response
+        else:
+            self._send(response)
+
+    def to(self, send: Callback) -> None:
+        """Send by `send(response)`: the waiter's to say."""
+        self._send = send
+        if self._response is not None:
+            send(self._response)
+
+
 class Waiter(Protocol):
     """Subscriptions, services and clients of one node, served by whoever calls `wait`."""
 
@@ -32,7 +54,10 @@ class Waiter(Protocol):
         """Call `callback(message)` for every message that `wait` finds; returns the subscription."""
 
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
-        """Call `handler(request, response) -> response` for every request that `wait` finds; returns the service."""
+        """Call `handler(request, response)` for every request that `wait` finds; returns the service.
+
+        The handler returns the response, or a Deferred: then others are served until it is answered.
+        """
 
     def client(self, service_type: Any, name: str) -> Any:
         """Return a client whose `call_async` futures are completed by `wait`."""
@@ -62,7 +87,16 @@ class ExecutorWaiter:
 
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
         """See Waiter."""
-        return self._node.create_service(service_type, name, handler)
+
+        async def answer(request: Any, response: Any) -> Any:
+            result = handler(request, response)
+            if isinstance(result, Deferred):
+                future: Any = Future(executor=self._executor)
+                result.to(future.set_result)
+                return await future
+            return result
+
+        return self._node.create_service(service_type, name, answer)
 
     def client(self, service_type: Any, name: str) -> Any:
         """See Waiter."""
@@ -160,7 +194,10 @@ class DirectWaiter:
         self._wait_set = None
 
     def _answer(self, service: Any, response: Any, header: Any) -> None:
-        service.send_response(response, header)
+        if isinstance(response, Deferred):
+            response.to(lambda answer: service.send_response(answer, header))
+        else:
+            service.send_response(response, header)
 
     @staticmethod
     def _take_response(client: Any) -> None:

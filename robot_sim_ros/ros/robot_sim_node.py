@@ -1,4 +1,4 @@
-"""Simulator node: serves simulated robots, one per namespace, in lockstep.
+"""Simulator node: serves simulated robots, one per namespace, in lockstep or in real time.
 
 Run it with `ros2 run rl_trainer_ros robot_sim_node --ros-args -p "namespaces:=[/env_0]"`; the parameters are the fields
 of `SimNodeConfig`.
@@ -23,6 +23,7 @@ class SimNodeConfig(SimConfig):
 
     namespaces: tuple[str, ...] = option(("/env_0",), "one simulated robot per namespace")
     publish_joint_target: bool = option(False, "also publish joint_target; in lockstep both sides compute it")
+    publish_clock: bool = option(False, "also publish clock, the time of the simulation; in real time it always is")
 
 
 def simulated(config: SimNodeConfig) -> tuple[SafeRobot, RobotDescription]:
@@ -32,7 +33,9 @@ def simulated(config: SimNodeConfig) -> tuple[SafeRobot, RobotDescription]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point."""
-    return serve_robots("robot_sim", SimNodeConfig, simulated, arguments)
+    return serve_robots(
+        "robot_sim", SimNodeConfig, simulated, arguments, lambda config: config.publish_clock or config.realtime
+    )
 
 
 if __name__ == "__main__":

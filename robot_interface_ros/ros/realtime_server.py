@@ -1,0 +1,135 @@
+"""Serves the robot contract in real time: at a fixed rate, whether or not commands come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.realtime import RealTimeRobot, State
+from robot_interface_ros.robot import Observation
+from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.robot_server import RobotServer
+from robot_interface_ros.ros.waiting import Deferred, Waiter
+from robot_interface_ros.ticker import Punctuality, Ticker
+
+_DIAGNOSTICS_S = 1.0
+
+
+class RealTimeServer(RobotServer):
+    """Topics and services of one robot in real time; `waiter.wait` runs them between two calls of `tick`.
+
+    Nothing here waits: a reset's answer is sent when the robot has arrived, and an emergency stop is obeyed meanwhile.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        waiter: Waiter,
+        services: Node,
+        namespace: str,
+        robot: RealTimeRobot,
+        description: RobotDescription,
+        clock: Any = None,
+    ):
+        """See RobotServer."""
+        super().__init__(node, waiter, services, namespace, robot, description, True, clock)
+        self.robot = robot
+        self._fault = ""
+
+    def tick(self) -> None:
+        """Let a period begin, and publish what is true now; a fault of the robot is reported, and the next tick tries again."""
+        try:
+            observation = self.robot.tick()
+        except RobotError as error:
+            self._fault = str(error)
+            self._log.error(f"{self._namespace}: {error}", throttle_duration_sec=1.0)
+            return
+        self._fault = ""
+        self.publish(observation)
+
+    def status(self, punctuality: Punctuality) -> DiagnosticStatus:
+        """Return this robot's entry of `/diagnostics`."""
+        robot, late = self.robot, punctuality.late
+        commanders = self._node.count_publishers(absolute(self._namespace, contract.JOINT_COMMAND))
+        level, said = DiagnosticStatus.OK, robot.state.value
+        if self._fault:
+            level, said = DiagnosticStatus.ERROR, self._fault
+        elif robot.state is State.STOPPED:
+            level, said = DiagnosticStatus.WARN, "stopped; the enable service with true lets it go on"
+        elif commanders > 1:
+            level, said = DiagnosticStatus.WARN, f"{commanders} publishers command it, and the newest command counts"
+        elif late:
+            level, said = DiagnosticStatus.WARN, f"{robot.state.value}; {late} late ticks in the last second"
+        values = {
+            "state": robot.state.value,
+            "motion enabled": robot.motion_enabled,
+            "torque": "off" if robot.relaxed else "on",
+            "watchdog": "holding" if robot.holds_by_watchdog else "quiet",
+            "age of last command (s)": robot.command_age_s,
+            "rate (Hz)": punctuality.rate_hz,
+            "period jitter median (ms)": punctuality.jitter_median_ms,
+            "period jitter p99 (ms)": punctuality.jitter_p99_ms,
+            "late ticks": punctuality.overruns,
+            "ticks left out": punctuality.missed,
+        }
+        name = f"{self._node.get_name().removesuffix('_topics')}: {self._namespace}"
+        return messages.diagnostic_status(level, name, self._namespace, said, values)
+
+    def _begin(self, robot: Any) -> Observation:
+        return robot.observation
+
+    def _on_command(self, message: JointState) -> None:
+        try:
+            self.robot.command(messages.command_from_message(message))
+        except RobotError as error:
+            self._reject(messages.stamp_ns(message), str(error))
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Any:
+        later = Deferred()
+
+        def ended(result: Observation | RobotError) -> None:
+            response.success = isinstance(result, Observation)
+            response.message = str(result.stamp) if isinstance(result, Observation) else str(result)
+            later.answer(response)
+
+        try:
+            self.robot.start_reset(self._episode_asked, ended)
+        except RobotError as error:
+            ended(error)
+        return later
+
+
+class RealTimeLoop:
+    """Ticks the robots of one node together, serves their messages between the ticks, reports once a second."""
+
+    def __init__(self, node: Node, waiter: Waiter, servers: Sequence[RealTimeServer], ticker: Ticker):
+        self._waiter, self._servers, self._ticker = waiter, servers, ticker
+        self._node = node
+        self._diagnostics = node.create_publisher(DiagnosticArray, contract.DIAGNOSTICS, contract.RELIABLE)
+        self._report = Ticker(round(_DIAGNOSTICS_S * 1e9))
+
+    def turn(self) -> None:
+        """Serve what comes until a tick is due, and tick; or return earlier, when something came."""
+        self._waiter.wait(max(0.0, self._ticker.left_s))  # also when late: else an emergency stop would wait
+        if self._ticker.left_s > 0.0:
+            return
+        self._ticker.tick()
+        for server in self._servers:
+            server.tick()
+        if self._report.left_s <= 0.0:
+            self._report.tick()
+            self._publish_diagnostics()
+
+    def _publish_diagnostics(self) -> None:
+        figures = self._ticker.punctuality()
+        message = DiagnosticArray(status=[server.status(figures) for server in self._servers])
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
