@@ -9,6 +9,7 @@ PACKAGES = ["robot_interface_ros", "robot_sim_ros", "robot_driver_ros", "srl_ros
 EXECUTABLES = {
     "robot_sim_node": "robot_sim_ros.ros.robot_sim_node:main",
     "robot_driver_node": "robot_driver_ros.ros.robot_driver_node:main",
+    "frames_node": "robot_interface_ros.ros.frames_node:main",
     "srl_node": "srl_ros.ros.srl_node:main",
     "trainer_node": "rl_trainer_ros.ros.trainer_node:main",
     "rl_trainer": "rl_trainer_ros.cli:main",
@@ -23,6 +24,7 @@ ROS_WHEELS = [
     "ros-kilted-sensor-msgs>=5.5,<6",
     "ros-kilted-std-msgs>=5.5,<6",
     "ros-kilted-std-srvs>=5.5,<6",
+    "ros-kilted-visualization-msgs>=5.5,<6",
 ]
 
 

@@ -20,6 +20,8 @@ ROS = (
     "sensor_msgs",
     "std_msgs",
     "std_srvs",
+    "tf2_msgs",
+    "visualization_msgs",
     "launch",
 )
 

@@ -1,0 +1,161 @@
+"""Frames node: publishes /tf and /tf_static of robots from their robot_description and joint_states.
+
+It does what robot_state_publisher does, for all robots in one process and where that is not installed; never run both.
+Run it with `ros2 run rl_trainer_ros frames_node --ros-args -p "namespaces:=[/env_0]"`; the parameters are the fields of
+`FramesConfig`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+
+from robot_interface_ros.config import ConfigError, check_namespaces, option
+from robot_interface_ros.frames import FrameTree, Transform
+from robot_interface_ros.robot_model import RobotModel, RobotModelError
+from robot_interface_ros.ros import contract
+from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.frame_messages import transform_messages
+from robot_interface_ros.ros.messages import stamp_ns
+from robot_interface_ros.ros.program import Loop, ServiceThread, run_program
+from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.waiting import Waiter, make_waiter
+
+# As tf2_ros publishes them; a reader that came late gets /tf_static of every publisher.
+TF_QOS = QoSProfile(depth=100, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+# The newest alone, and without holding up a simulator that publishes thousands a second.
+NEWEST = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
+DESCRIPTION = QoSProfile(
+    depth=1,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+
+
+@dataclass(frozen=True)
+class FramesConfig:
+    """Whose frames, and how often."""
+
+    namespaces: tuple[str, ...] = option(("/env_0",), "robots, one per namespace")
+    rate_hz: float = option(30.0, "at most so many transforms a second of each frame, by the wall clock", minimum=0.1)
+
+    def __post_init__(self) -> None:
+        check_namespaces(self.namespaces)
+
+
+class RobotFrames:
+    """The frames of one robot: knows its description, keeps its newest joint state."""
+
+    def __init__(self, node: Node, waiter: Waiter, namespace: str):
+        self.namespace = namespace
+        self.tree: FrameTree | None = None
+        self.new_static = False
+        self._log = node.get_logger()
+        self._text = ""
+        self._state: JointState | None = None
+        waiter.subscribe(String, absolute(namespace, contract.ROBOT_DESCRIPTION), self._on_description, qos=DESCRIPTION)
+        waiter.subscribe(JointState, absolute(namespace, contract.JOINT_STATES), self._on_state, qos=NEWEST)
+
+    def take(self) -> list[Any]:
+        """TransformStamped messages of what moves, for the newest joint state; empty when that was taken already."""
+        state, self._state = self._state, None
+        if state is None or self.tree is None:
+            return []
+        try:
+            transforms = self.tree.moving(dict(zip(state.name, state.position)))
+        except RobotModelError as error:
+            self._log.warning(f"{self.namespace}: {error}", throttle_duration_sec=10.0)
+            return []
+        return transform_messages(transforms, self.namespace, stamp_ns(state))
+
+    def static(self, more: tuple[Transform, ...] = ()) -> list[Any]:
+        """TransformStamped messages of what never moves."""
+        return transform_messages((*self.tree.static, *more), self.namespace, 0) if self.tree is not None else []
+
+    def _on_description(self, message: String) -> None:
+        if message.data == self._text:  # a restarted robot says it again
+            return
+        self._text = message.data
+        try:
+            self.tree = FrameTree(RobotModel.from_urdf(message.data))
+        except RobotModelError as error:
+            self._log.error(f"{self.namespace}: {error}")
+            return
+        self.new_static = True
+
+    def _on_state(self, message: JointState) -> None:
+        self._state = message
+
+
+def prepare(runtime: Runtime, node: Node, config: FramesConfig) -> Loop:
+    """Subscribe to every robot; the loop publishes what is new, `rate_hz` times a second at most."""
+    tf_message = _tf_message()
+    own = Node(
+        "frames_reader",
+        context=runtime.context,
+        start_parameter_services=False,
+        enable_rosout=False,
+        use_global_arguments=False,
+    )
+    waiter = make_waiter(own)
+    robots = [RobotFrames(own, waiter, namespace) for namespace in config.namespaces]
+    moving = own.create_publisher(tf_message, "/tf", TF_QOS)
+    static = own.create_publisher(tf_message, "/tf_static", DESCRIPTION)
+    stop = threading.Event()
+    runtime.on_stop(stop.set)
+
+    def publish() -> None:
+        for _ in range(2 * len(robots)):  # a plain executor runs one callback a call
+            waiter.wait(0.0)
+        if any(robot.new_static for robot in robots):
+            # All in one message: a late reader gets this publisher's last one alone.
+            static.publish(tf_message(transforms=[message for robot in robots for message in robot.static()]))
+            for robot in robots:
+                robot.new_static = False
+        transforms = [message for robot in robots for message in robot.take()]
+        if transforms:
+            moving.publish(tf_message(transforms=transforms))
+
+    def loop() -> int:
+        services = ServiceThread(runtime)
+        services.add(node)
+        services.start()
+        node.get_logger().info(f"frames of {', '.join(config.namespaces)}")
+        try:
+            while not runtime.stop_requested:
+                publish()
+                stop.wait(1.0 / config.rate_hz)
+        finally:
+            waiter.close()
+            services.close()
+        return 0
+
+    return loop
+
+
+def _tf_message() -> Any:
+    try:
+        from tf2_msgs.msg import TFMessage
+    except ImportError:
+        raise ConfigError(
+            "tf2_msgs is not installed, and PyPI has no wheel of it; on a ROS 2 machine: apt install "
+            "ros-$ROS_DISTRO-tf2-msgs, else leave frames off"
+        ) from None
+    return TFMessage
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point."""
+    return run_program("frames", FramesConfig, prepare, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
