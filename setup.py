@@ -56,6 +56,7 @@ setup(
     entry_points={"console_scripts": [f"{name} = {target}" for name, target in EXECUTABLES.items()]},
     install_requires=[
         "setuptools",
+        "greenlet>=1.1,<4",
         "gymnasium>=1.0,<2",
         "matplotlib>=3.5",
         "numpy>=1.22,<3",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -51,13 +52,24 @@ def hyperparameters(name: str) -> dict[str, Any]:
     return settings
 
 
-def constructor_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the algorithm's class takes: the settings with the learning rate as a schedule."""
+def constructor_arguments(settings: Mapping[str, Any], n_envs: int = 1) -> dict[str, Any]:
+    """Return what the algorithm's class takes: the settings with the learning rate as a schedule.
+
+    `n_steps`, the rollout of an on-policy algorithm, is shared out to `n_envs` robots.
+    """
     arguments = dict(settings)
+    if "n_steps" in arguments and n_envs > 1:
+        arguments["n_steps"] = steps_each(arguments["n_steps"], n_envs, arguments.get("batch_size", 1))
     schedule = SCHEDULES[arguments.pop(SCHEDULE, "constant")]
     if "learning_rate" in arguments:
         arguments["learning_rate"] = schedule(float(arguments["learning_rate"]))
     return arguments
+
+
+def steps_each(rollout: int, n_envs: int, batch_size: int) -> int:
+    """Return the steps per robot that come closest to a `rollout` of all of them and fill whole batches."""
+    multiple = batch_size // math.gcd(batch_size, n_envs)
+    return max(1, round(rollout / n_envs / multiple)) * multiple
 
 
 def _constant(start: float) -> Callable[[float], float]:

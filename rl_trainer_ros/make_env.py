@@ -31,6 +31,7 @@ def make_robot_env(
     simulation: dict[str, Any] | None = None,
     runtime: Any = None,
     patience: Any = None,
+    shared: Any = None,
     **task_settings: Any,
 ) -> RobotEnv:
     """Return an environment without a time limit; `gymnasium.make` and `training` add theirs.
@@ -38,7 +39,8 @@ def make_robot_env(
     `transport`: "in_process" simulates here; "topics" uses whoever serves the robot contract in `namespace`.
     `srl_folder`: a trained encoder, whose state replaces the target's true place in the observation.
     `simulation`: settings of an in-process simulation, as the simulator node's parameters.
-    `runtime`, `patience`: over topics, an open Runtime to share and a Patience; None makes its own.
+    `runtime`, `patience`, `shared`: over topics, an open Runtime, a Patience, and a SharedWaiter for several robots; None
+    makes its own.
     `task_settings`: keyword arguments of the task.
     """
     if task not in TASKS:
@@ -60,7 +62,7 @@ def make_robot_env(
         if encoder:
             the_robot = EncodedRobot(the_robot, encoder, CAMERA)
     elif transport == "topics":
-        the_robot = _topic_robot(runtime, description, namespace, period_of(control_hz), patience, encoder)
+        the_robot = _topic_robot(runtime, description, namespace, period_of(control_hz), patience, encoder, shared)
     else:
         raise ConfigError(unknown_name("transport", transport, TRANSPORTS))
     return RobotEnv(the_robot, arm, the_task, JointVelocityAction(arm, period_s), observation)
@@ -73,6 +75,7 @@ def _topic_robot(
     period_ns: int,
     patience: Any,
     encoder: doors.Encoder | None,
+    shared: Any,
 ) -> Robot:
     """The only way from here to ROS: imported when topics are asked for."""
     from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
@@ -85,4 +88,5 @@ def _topic_robot(
         period_ns=period_ns,
         patience=patience,
         encoder_id=encoder.id if encoder else None,
+        shared=shared,
     )

@@ -54,6 +54,8 @@ class ProgressCallback(BaseCallback):
         for info in self.locals["infos"]:
             if "interrupted" in info:
                 self._say(f"episode cut: {info['interrupted']}")
+            if "back" in info:
+                self._say(info["back"])
             if "episode" in info:
                 episode = info["episode"]
                 self._episodes.append((episode["r"], info["is_success"], info["distance"]))

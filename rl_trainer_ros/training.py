@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from gymnasium.wrappers import TimeLimit
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.utils import set_random_seed
-from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from stable_baselines3.common.vec_env import VecNormalize
 
-from rl_trainer_ros import algorithms, doors, model_files, run_folder
+from rl_trainer_ros import algorithms, doors, model_files, run_folder, vec_envs
+from rl_trainer_ros.absence import AbsentRows
 from rl_trainer_ros.environment import RobotEnv
+from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.progress import ProgressCallback
 from rl_trainer_ros.run_folder import TrainingResult
@@ -29,13 +30,17 @@ Report = Callable[[str], None]
 class TrainingRun:
     """One run. Making it checks every setting and makes the environments; `run` trains and always saves."""
 
-    def __init__(self, config: TrainerConfig, make_env: MakeEnv):
-        """`make_env(namespace)` returns the environment of one robot; `run` closes it."""
-        self._config = config
+    def __init__(self, config: TrainerConfig, make_env: MakeEnv, fibers: Fibers | None = None):
+        """`make_env(namespace)` returns the environment of one robot; `run` closes it.
+
+        `fibers`: in which the robots of these environments wait, where several can be waited for at the same time.
+        """
+        self._config, self._fibers = config, fibers
         self._hyperparameters = algorithms.hyperparameters(config.algo)
         self._class = algorithms.algorithm_class(config.algo)
         self._encoder_id = doors.load_encoder(config.encoder_folder).id if config.encoder_folder else None
-        self._environments = [make_env(namespace) for namespace in config.namespaces]
+        here = config.namespaces[:1] if vec_envs.in_processes(config) else config.namespaces
+        self._environments = [make_env(namespace) for namespace in here]
 
     def run(self, should_stop: Callable[[], bool] = lambda: False, report: Report = print) -> TrainingResult:
         """Train until the steps are done, a stop is asked for or something fails for good; a model is saved in each case."""
@@ -60,7 +65,7 @@ class TrainingRun:
         ended, error = "finished", None
         begin = time.monotonic()
         try:
-            algorithm.learn(config.num_timesteps, callback=progress)
+            algorithm.learn(config.num_timesteps, callback=[AbsentRows(), progress])
             if should_stop():
                 ended = "stopped"
         except StopRequested:
@@ -80,21 +85,17 @@ class TrainingRun:
     def _learner(self, folder: Path) -> tuple[Any, VecNormalize]:
         seed = self._config.seed
         set_random_seed(seed)
-        folders = [folder / f"{i}" if i else folder for i in range(len(self._environments))]
-        vec_env = DummyVecEnv([_timed(environment, path) for environment, path in zip(self._environments, folders)])
+        if vec_envs.in_processes(self._config):
+            make_one, n = partial(in_process_env, self._config), len(self._config.namespaces)
+            vec_env = vec_envs.over_processes(make_one, folder, n)
+        else:
+            vec_env = vec_envs.over_robots(self._environments, folder, self._config.namespaces, self._fibers)
         vec_env.seed(seed)
-        statistics = VecNormalize(vec_env, gamma=self._hyperparameters.get("gamma", 0.99))
-        arguments = algorithms.constructor_arguments(self._hyperparameters)
+        statistics = vec_envs.normalised(vec_env, self._hyperparameters.get("gamma", 0.99))
+        arguments = algorithms.constructor_arguments(self._hyperparameters, vec_env.num_envs)
         algorithm = self._class("MlpPolicy", statistics, seed=seed, device="cpu", **arguments)
         algorithm.set_logger(configure(str(folder), ["csv", "tensorboard"]))
         return algorithm, statistics
-
-
-def _timed(environment: RobotEnv, folder: Path) -> Callable[[], Monitor]:
-    """The environment with its clock and its monitor file, as DummyVecEnv wants it."""
-    folder.mkdir(exist_ok=True)
-    limited = TimeLimit(environment, environment.task.max_episode_steps)
-    return lambda: Monitor(limited, str(folder / "monitor.csv"), info_keywords=("is_success", "distance"))
 
 
 def env_settings(config: TrainerConfig) -> dict[str, Any]:

@@ -76,6 +76,7 @@ class EpisodeCalls:
         refusal, patience_s = "", self._patience.repeat_after_s
         while True:
             future = client.call_async(request)
+            future.add_done_callback(lambda _: self._waiter.wake())
             patience_s *= 2
             repeat_at = min(deadline, time.monotonic() + patience_s)
             while not future.done() and time.monotonic() < repeat_at:
@@ -87,7 +88,7 @@ class EpisodeCalls:
                 if not refusal:
                     return response
                 patience_s = self._patience.repeat_after_s
-                self._waiter.wait(min(0.2, max(0.0, deadline - time.monotonic())))  # it may be allowed to go on
+                self._rest(min(time.monotonic() + 0.2, deadline))  # it may be allowed to go on
             else:
                 client.remove_pending_request(future)
             if time.monotonic() >= deadline:
@@ -97,6 +98,11 @@ class EpisodeCalls:
                 raise RobotTimeout(
                     f"{self._namespace}: no answer to {what} from {name} {waited}; {likely_cause([name])}"
                 )
+
+    def _rest(self, until: float) -> None:
+        while (left := until - time.monotonic()) > 0.0:
+            self._waiter.wait(left)
+            self._check()
 
 
 def _request(episode: Episode) -> SetParameters.Request:

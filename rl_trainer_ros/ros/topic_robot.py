@@ -6,12 +6,12 @@ import time
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped
-from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from rl_trainer_ros.ros.episode_calls import EpisodeCalls
 from rl_trainer_ros.ros.patience import Patience, likely_cause
+from rl_trainer_ros.ros.shared_waiter import SharedWaiter
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
 from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.lockstep import Awaited
@@ -20,7 +20,6 @@ from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import make_waiter
 
 _MOST_CUTS = 5
 
@@ -43,23 +42,19 @@ class TopicRobot:
         cameras: tuple[str, ...] = (),
         encoder_id: str | None = None,
         patience: Patience | None = None,
+        shared: SharedWaiter | None = None,
     ):
-        """`cameras`: images to await with every observation; `encoder_id`: await this encoder's states as well."""
+        """`cameras`: images to await with every observation; `encoder_id`: await this encoder's states as well.
+
+        `shared`: node and wait set of all robots of this process; None: this one has its own.
+        """
         self.joint_names = description.joint_names
         self.period_ns = period_ns
         self._runtime, self._description, self._namespace = runtime, description, namespace
         self._patience = patience or Patience()
         self._limiter = TargetLimiter(description.limits, description.max_acceleration, period_ns * 1e-9)
-        self._node = Node(
-            "trainer_robot",
-            namespace=namespace,
-            context=runtime.context,
-            start_parameter_services=False,
-            enable_rosout=False,
-            use_global_arguments=False,
-        )
-        self._waiter = make_waiter(self._node)
-        self._forget_waiter = runtime.on_stop(self._waiter.wake)
+        shared = shared or SharedWaiter(runtime)
+        self._node, self._waiter, self._open = shared.node, shared.part(), True
 
         self._cameras = cameras
         kinds: dict[str, Any] = {contract.JOINT_STATES: JointState, contract.TARGET_POSE: PoseStamped}
@@ -143,12 +138,10 @@ class TopicRobot:
         return observation
 
     def close(self) -> None:
-        """Leave the topics; safe to call twice."""
-        if self._node is not None:
-            self._forget_waiter()
+        """Leave the topics, with shared ones when the last robot does; safe to call twice."""
+        if self._open:
+            self._open = False
             self._waiter.close()
-            self._node.destroy_node()
-            self._node = None
 
     def _receive(self, deadline: float) -> Observation:
         awaited, waiter = self._awaited, self._waiter

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.ros.patience import Patience
+from rl_trainer_ros.ros.shared_waiter import SharedWaiter
 from rl_trainer_ros.trainer_config import TrainerConfig
 from rl_trainer_ros.training import TrainingRun, env_settings, in_process_env
 from robot_interface_ros.errors import RobotError
@@ -27,15 +28,21 @@ FAILED = 3
 def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
     """Check everything and make the environments; the loop trains."""
     patience = Patience(start_timeout_s=config.start_timeout_s, answer_timeout_s=config.answer_timeout_s)
+    shared = SharedWaiter(runtime) if config.transport == "topics" else None
 
     def make_env(namespace: str) -> RobotEnv:
         if config.transport == "in_process":
             return in_process_env(config)
         return make_robot_env(
-            **env_settings(config), transport="topics", namespace=namespace, runtime=runtime, patience=patience
+            **env_settings(config),
+            transport="topics",
+            namespace=namespace,
+            runtime=runtime,
+            patience=patience,
+            shared=shared,
         )
 
-    training = TrainingRun(config, make_env)
+    training = TrainingRun(config, make_env, shared.fibers if shared else None)
 
     def loop() -> int:
         services = ServiceThread(runtime)

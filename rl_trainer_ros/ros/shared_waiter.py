@@ -1,0 +1,102 @@
+"""One node and one wait set for all robots of a trainer: whatever comes for any of them ends the same wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+
+from rl_trainer_ros.fibers import Fibers, Inbox
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.ros.contract import RELIABLE
+from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.waiting import Callback, Handler, make_waiter
+
+
+class SharedWaiter:
+    """Made once, given to every TopicRobot; gone with the last of them.
+
+    `fibers` drives the robots: what waits in a fiber lets the others go on; what waits outside of any blocks as usual.
+    """
+
+    def __init__(self, runtime: Runtime):
+        self.node = Node(
+            "trainer_robots",
+            context=runtime.context,
+            start_parameter_services=False,
+            enable_rosout=False,
+            use_global_arguments=False,
+        )
+        self.waiter = make_waiter(self.node)
+        self.fibers = Fibers(self.waiter.wait)
+        self._parts: list[RobotWaiter] = []
+        self._forget = runtime.on_stop(self.wake)
+
+    def part(self) -> RobotWaiter:
+        """Return the waiter of one more robot."""
+        self._parts.append(RobotWaiter(self))
+        return self._parts[-1]
+
+    def wake(self) -> None:
+        """End the wait of every robot; from any thread."""
+        for part in list(self._parts):
+            part.inbox.filled = True
+        self.waiter.wake()
+
+    def leave(self, part: RobotWaiter) -> None:
+        """A robot is closed; after the last one the node is destroyed."""
+        self._parts.remove(part)
+        if not self._parts:
+            self._forget()
+            self.waiter.close()
+            self.node.destroy_node()
+
+
+class RobotWaiter:
+    """One robot's part of a SharedWaiter, as a Waiter.
+
+    What a callback raises is raised where this robot waits next: the wait that runs it may be another's.
+    """
+
+    def __init__(self, shared: SharedWaiter):
+        self.inbox = Inbox()
+        self._shared = shared
+        self._error: RobotError | None = None
+
+    def subscribe(self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE) -> Any:
+        """See Waiter."""
+        inbox = self.inbox
+
+        def deliver(message: Any) -> None:
+            inbox.filled = True
+            try:
+                callback(message)
+            except RobotError as error:
+                self._error = error
+
+        return self._shared.waiter.subscribe(message_type, topic, deliver, qos)
+
+    def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
+        """See Waiter."""
+        return self._shared.waiter.serve(service_type, name, handler)
+
+    def client(self, service_type: Any, name: str) -> Any:
+        """See Waiter. Whoever waits for a call's future lets the future `wake` this waiter when it is done."""
+        return self._shared.waiter.client(service_type, name)
+
+    def wait(self, timeout_s: float) -> None:
+        """See Waiter; also returns, with nothing done, when something came for another robot."""
+        self._shared.fibers.pause(self.inbox, timeout_s)
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def wake(self) -> None:
+        """See Waiter."""
+        self.inbox.filled = True
+        self._shared.waiter.wake()
+
+    def close(self) -> None:
+        """See Waiter."""
+        self._shared.leave(self)

@@ -1,0 +1,71 @@
+"""Which vectorised environment a run uses: in one process or several, over topics or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gymnasium.wrappers import TimeLimit
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
+
+from rl_trainer_ros.absence import leave_out_of_statistics
+from rl_trainer_ros.environment import RobotEnv
+from rl_trainer_ros.fibers import Fibers
+from rl_trainer_ros.robot_vec_env import RobotVecEnv
+from rl_trainer_ros.trainer_config import GROUND_TRUTH, TrainerConfig
+
+MakeOne = Callable[[], RobotEnv]
+
+
+def in_processes(config: TrainerConfig) -> bool:
+    """Whether robots are better simulated in a process each, by measure (docs/performance.md).
+
+    A step of the bare simulation takes as long as a message to another process and back; a camera's image takes longer.
+    """
+    return config.transport == "in_process" and len(config.namespaces) > 1 and config.srl_model != GROUND_TRUTH
+
+
+def over_robots(
+    environments: Sequence[RobotEnv], folder: Path, names: Sequence[str], fibers: Fibers | None = None
+) -> VecEnv:
+    """Environments of this process: one after the other, or all at the same time where their robots wait in `fibers`."""
+    wrapped = [monitored(environment, path) for environment, path in zip(environments, _folders(folder, len(names)))]
+    if fibers is not None and len(wrapped) > 1:
+        return RobotVecEnv(wrapped, fibers, names=names)
+    return DummyVecEnv([partial(_itself, environment) for environment in wrapped])
+
+
+def over_processes(make_one: MakeOne, folder: Path, n: int) -> VecEnv:
+    """One process per environment; `make_one` is called in each and must be picklable."""
+    return SubprocVecEnv([partial(_make_monitored, make_one, path) for path in _folders(folder, n)])
+
+
+def normalised(vec_env: VecEnv, gamma: float) -> VecNormalize:
+    """Add the normalisation of observations and rewards."""
+    statistics = VecNormalize(vec_env, gamma=gamma)
+    if isinstance(vec_env, RobotVecEnv):
+        leave_out_of_statistics(statistics, vec_env.present)
+    return statistics
+
+
+def monitored(environment: RobotEnv, folder: Path) -> Monitor:
+    """The environment with its clock and, in `folder`, its monitor file."""
+    folder.mkdir(exist_ok=True)
+    limited = TimeLimit(environment, environment.task.max_episode_steps)
+    return Monitor(limited, str(folder / "monitor.csv"), info_keywords=("is_success", "distance"))
+
+
+def _make_monitored(make_one: MakeOne, folder: Path) -> Monitor:
+    return monitored(make_one(), folder)
+
+
+def _folders(folder: Path, n: int) -> list[Path]:
+    """The run's own for the first robot, 1, 2, ... in it for the others."""
+    return [folder / f"{i}" if i else folder for i in range(n)]
+
+
+def _itself(environment: Any) -> Any:
+    return environment
