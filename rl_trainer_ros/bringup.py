@@ -6,7 +6,7 @@ import enum
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,14 @@ class System:
         if sum(process.ends_system for process in self.processes) != 1:
             raise BringupError(f"exactly one process must end the system, of {', '.join(names) or 'none'}")
 
+    def beyond_hope(self, down: Collection[str]) -> bool:
+        """Whether the trainer cannot go on, where the processes of these names stay down.
+
+        It can while each has a fellow of the same module that runs: another simulator, with other robots.
+        """
+        running = {process.module for process in self.processes if process.name not in down}
+        return any(process.module not in running for process in self.processes)
+
     @property
     def trainer(self) -> Process:
         """The process whose exit ends the system, and whose exit code is the system's."""
@@ -124,7 +132,8 @@ def after_death(process: Process, returncode: int, restarts: int) -> tuple[Next,
     if restarts < most:
         return Next.RESTART, f"{died}; started again ({restarts + 1} of {most})"
     return Next.STAY_DOWN, (
-        f"{died} and stays down: max_restarts:={most} is used up; the {TRAINER} ends with its own error"
+        f"{died} and stays down: max_restarts:={most} is used up; the {TRAINER} goes on with other robots, or ends with its "
+        "own error"
     )
 
 
@@ -141,23 +150,42 @@ def exit_code(returncode: int) -> int:
     return returncode if returncode >= 0 else 128 - returncode
 
 
+def share_out(namespaces: Sequence[str], processes: int) -> list[tuple[str, ...]]:
+    """Neighbouring robots in one process, as evenly as it goes; 0 processes: the best number, as measured."""
+    n = min(processes or best_processes(len(namespaces)), len(namespaces))
+    ends = [len(namespaces) * i // n for i in range(n + 1)]
+    return [tuple(namespaces[begin:end]) for begin, end in zip(ends, ends[1:])]
+
+
+def best_processes(robots: int, cores: int | None = None) -> int:
+    """How many simulator processes step so many robots fastest; docs/performance.md has the figures."""
+    cores = cores or len(os.sched_getaffinity(0))
+    return max(1, min(robots, cores - 1))
+
+
 def _robots(values: Values) -> list[Process]:
-    """Who serves the robots: one process for all of them, or nobody of ours."""
+    """Who serves this machine's robots: simulators that share them, one driver for all, or nobody of ours."""
     bringup, trainer = values.bringup, values.trainer
-    told = {"namespaces": trainer.namespaces, "robot": trainer.robot, "control_hz": trainer.control_hz}
+    told = {"namespaces": values.served, "robot": trainer.robot, "control_hz": trainer.control_hz}
     rate = {} if bringup.physics_hz is None else {"physics_hz": bringup.physics_hz}
     imperfect = {"imperfection": trainer.imperfection} if trainer.imperfection else {}
     encoded = trainer.srl_model != GROUND_TRUTH
     if bringup.robot_source == "sim":
+        shares = share_out(values.served, bringup.sim_processes)
         return [
             Process(
-                SIMULATOR,
+                SIMULATOR if len(shares) == 1 else f"{SIMULATOR}_{i}",
                 "robot_sim_node",
                 "robot_sim_ros.ros.robot_sim_node",
-                parameters=told | rate | imperfect | ({"cameras": (CAMERA,)} if encoded else {}),
+                parameters=told
+                | {"namespaces": share}
+                | rate
+                | imperfect
+                | ({"cameras": (CAMERA,)} if encoded else {}),
                 params_file=str(values.sim_params_file),
                 max_restarts=bringup.max_restarts,
             )
+            for i, share in enumerate(shares)
         ]
     if bringup.robot_source == "mock":
         if encoded:

@@ -30,6 +30,12 @@ class BringupConfig:
         choices=("sim", "mock", "external"),
     )
     num_envs: int = option(1, "robots, in the namespaces /env_0, /env_1, ...", minimum=1, maximum=1000)
+    sim_processes: int = option(
+        0, "simulator processes that share the robots; 0: as many as measured best", minimum=0, maximum=1000
+    )
+    remote_namespaces: tuple[str, ...] = option(
+        (), "more robots to train on, served by another machine (rl_trainer robots)"
+    )
     max_restarts: int = option(
         3, "how often each simulator, driver or SRL node is started again when it dies", minimum=0, maximum=1_000_000
     )
@@ -66,6 +72,8 @@ class Values:
     told: Mapping[str, Any]
     """The trainer's parameters that overrule the parameter file's."""
     sim_params_file: Path
+    served: tuple[str, ...]
+    """The namespaces whose robots this machine serves."""
 
 
 def arguments() -> tuple[Argument, ...]:
@@ -102,11 +110,17 @@ def resolve_values(given: Mapping[str, str]) -> Values:
         if "namespaces" not in told and ("namespaces" not in in_file or "num_envs" in given):
             told["namespaces"] = [f"/env_{i}" for i in range(bringup.num_envs)]
         trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
+        served = trainer.namespaces
+        if bringup.remote_namespaces:
+            told["namespaces"] = [*served, *bringup.remote_namespaces]
+            trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
         sim_params_file = resolve(bringup.sim_params_file or config / "robot_sim.yaml")
         _check_simulator(bringup, trainer, sim_params_file)
     except (ValueError, OSError) as error:
         raise BringupError(str(error)) from None
-    return Values(bringup, trainer, params_file, {name: getattr(trainer, name) for name in told}, sim_params_file)
+    return Values(
+        bringup, trainer, params_file, {name: getattr(trainer, name) for name in told}, sim_params_file, served
+    )
 
 
 def node_parameters(params_file: Path, node: str) -> dict[str, Any]:
@@ -132,7 +146,8 @@ def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_
     if trainer.transport == "topics" and bringup.robot_source == "sim":
         node_parameters(sim_params_file, SIMULATOR)
         return
-    given = [name for name in ("sim_params_file", "physics_hz") if getattr(bringup, name) not in ("", None)]
+    ours = ("sim_params_file", "physics_hz", "sim_processes")
+    given = [name for name in ours if getattr(bringup, name) not in ("", None, 0)]
     if trainer.transport == "topics" and trainer.imperfection:
         given.append("imperfection")
     if given:

@@ -111,7 +111,7 @@ class _Supervisor:
                 say(f"{name}: {trainer.process.name} saves and leaves, {patience_s:g} s at most")
                 trainer.send(signal.SIGTERM if self.stopping == signal.SIGHUP else self.stopping)
                 deadline, left = time.monotonic() + patience_s, [signal.SIGTERM, signal.SIGKILL]
-            elif deadline == math.inf and any(child.ended for child in self.children.values()):
+            elif deadline == math.inf and self.system.beyond_hope(self.down()):
                 deadline = time.monotonic() + self.system.give_up_timeout_s
             elif left and time.monotonic() >= deadline and not trainer.ended:
                 self.given_up = self.given_up or not asked
@@ -119,6 +119,10 @@ class _Supervisor:
                 say(f"{trainer.process.name} is still there; sending {number.name}")
                 trainer.send(number)
                 deadline = time.monotonic() + (patience_s if number == signal.SIGINT else TERM_TIMEOUT_S)
+
+    def down(self) -> list[str]:
+        """Names of the processes that stay down."""
+        return [name for name, child in self.children.items() if child.ended]
 
     def stop(self, children: list[_Child]) -> None:
         """End the other processes: SIGTERM to all, and SIGKILL for what takes longer than it may."""

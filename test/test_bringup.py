@@ -295,3 +295,37 @@ def test_rclpy_reads_the_same_values_and_lets_them_overrule_the_file(tmp_path: P
         "even": float,
         "number_text": str,
     }
+
+
+def shares(**given: str) -> list[tuple[str, ...]]:
+    started = system(given, {}).processes
+    return [process.parameters["namespaces"] for process in started if process.executable == "robot_sim_node"]
+
+
+@pytest.mark.many_robots
+def test_robots_are_shared_out_to_simulators() -> None:
+    names = tuple(f"/env_{i}" for i in range(5))
+    assert shares(num_envs="5", sim_processes="1") == [names]
+    assert shares(num_envs="5", sim_processes="2") == [names[:2], names[2:]]
+    assert shares(num_envs="5", sim_processes="9") == [(name,) for name in names]
+    asked = system({"num_envs": "5", "sim_processes": "2"}, {})
+    assert [process.name for process in asked.processes] == ["robot_sim_0", "robot_sim_1", "trainer"]
+    assert asked.trainer.parameters["namespaces"] == names
+    assert 1 <= len(shares(num_envs="4")) <= 4
+
+
+@pytest.mark.many_robots
+def test_robots_of_another_machine_are_trained_on_but_not_started() -> None:
+    given = {"num_envs": "2", "sim_processes": "1", "remote_namespaces": "[/far_0, /far_1]"}
+    assert shares(**given) == [("/env_0", "/env_1")]
+    assert system(given, {}).trainer.parameters["namespaces"] == ("/env_0", "/env_1", "/far_0", "/far_1")
+    with pytest.raises(BringupError, match="listed twice"):
+        system({"remote_namespaces": "[/env_0]"}, {})
+
+
+@pytest.mark.many_robots
+def test_a_system_can_go_on_while_another_simulator_runs() -> None:
+    asked = system({"num_envs": "2", "sim_processes": "2"}, {})
+    assert not asked.beyond_hope([])
+    assert not asked.beyond_hope(["robot_sim_1"])
+    assert asked.beyond_hope(["robot_sim_0", "robot_sim_1"])
