@@ -1,0 +1,60 @@
+"""How well the scripted policy reaches under each imperfection: `python benchmarks/imperfection.py [name ...]`.
+
+Prints a Markdown table. Episodes go on after success; what counts is where the hand is at their end. "As reported" is what
+task and policy see, by the robot's own readings; "really" is where the simulated hand is. In process; no ROS.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+from gymnasium.wrappers import TimeLimit
+from numpy.typing import NDArray
+
+from rl_trainer_ros.environment import RobotEnv
+from rl_trainer_ros.evaluation import UNSEEN_SEED
+from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.scripted import ScriptedReach
+
+
+def run(environment: RobotEnv, episodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distances at the end of `episodes` episodes on unseen targets, m: as reported, and really."""
+    limited, arm = TimeLimit(environment, environment.task.max_episode_steps), environment.arm
+    plant = environment.robot._robot  # type: ignore[attr-defined]  # what its limits wrap
+    reported, really = [], []
+    for episode in range(episodes):
+        policy = ScriptedReach(arm, environment.robot.period_ns * 1e-9)
+        limited.reset(seed=UNSEEN_SEED + episode)
+        ended = False
+        while not ended:
+            *_, terminated, truncated, info = limited.step(policy.act(environment.moment))
+            ended = terminated or truncated
+        truth = plant.truth if hasattr(plant, "truth") else environment.moment.observation
+        reported.append(info["distance"])
+        really.append(float(np.linalg.norm(arm.hand(truth.position) - truth.target_position)))
+    environment.close()
+    return np.array(reported), np.array(really)
+
+
+def main() -> None:
+    """Print one row for each name."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=["none", "mild", "stock_servos", "strong"])
+    parser.add_argument("--episodes", type=int, default=200)
+    parser.add_argument("--within", type=float, default=0.03, help="m; the task's own success_distance")
+    options = parser.parse_args()
+    near = f"within {options.within * 100:g} cm at the end"
+    print(f"| imperfection | {near}, as reported | {near}, really | real distance, median (90 %) |")
+    print("|---|---|---|---|")
+    for name in options.names:
+        reported, really = run(
+            make_robot_env(simulation={"imperfection": name}, end_at_success=False), options.episodes
+        )
+        shares = [f"{100.0 * (distances <= options.within).mean():.0f} %" for distances in (reported, really)]
+        median, high = np.quantile(really, (0.5, 0.9)) * 1e3
+        print(f"| {name} | {shares[0]} | {shares[1]} | {median:.0f} mm ({high:.0f} mm) |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
