@@ -21,7 +21,7 @@ from rl_trainer_ros.scripted import ScriptedReach
 def run(environment: RobotEnv, episodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distances at the end of `episodes` episodes on unseen targets, m: as reported, and really."""
     limited, arm = TimeLimit(environment, environment.task.max_episode_steps), environment.arm
-    plant = environment.robot._robot  # type: ignore[attr-defined]  # what its limits wrap
+    plant = environment.robot.plant  # type: ignore[attr-defined]  # what its limits wrap
     reported, really = [], []
     for episode in range(episodes):
         policy = ScriptedReach(arm, environment.robot.period_ns * 1e-9)

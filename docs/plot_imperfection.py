@@ -27,7 +27,7 @@ def episode(imperfection: str) -> tuple[NDArray[np.float64], ...]:
     """Commanded, real and reported angle of the joint at every step of a wave, rad, each `(STEPS,)`."""
     robot = make_robot(SimConfig(imperfection=imperfection), start_ns=0)
     observation, joint = robot.reset(Episode(SEED)), robot.joint_names.index(JOINT)
-    plant, rows = robot._robot, []
+    plant, rows = robot.plant, []
     for step in range(STEPS):
         wave = -0.55 + 0.12 * np.cos(2 * np.pi * step * PERIOD_S / 2.4)
         robot.send(Command(observation.stamp, (JOINT,), np.array([wave])))

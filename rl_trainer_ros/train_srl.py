@@ -32,6 +32,7 @@ class TrainSrlOptions:
     )
     robot: str = option("inmoov", "robot to take images of")
     images: int = option(10_000, "images to record in the simulator", minimum=100, maximum=1_000_000)
+    imperfection: str = option("", "what is imperfect about it: a name in config/imperfections/, or a .yaml file")
     seed: int = option(0, "seed of recording and training", minimum=0, maximum=2**31 - 1)
     log_dir: str = option("runs", "the model goes to <log_dir>/srl/<srl_model>")
 
@@ -74,7 +75,8 @@ def record_and_train(options: TrainSrlOptions) -> int:
     from rl_trainer_ros.make_env import make_robot_env
 
     folder = Path(options.log_dir) / "srl" / options.srl_model
-    environment = make_robot_env(robot=options.robot, simulation={"cameras": (CAMERA,)}, end_at_success=False)
+    simulation = {"cameras": (CAMERA,), "imperfection": options.imperfection}
+    environment = make_robot_env(robot=options.robot, simulation=simulation, end_at_success=False)
     try:
         images, targets = record(
             environment, options.images, options.seed, lambda done: _progress(done, options.images)

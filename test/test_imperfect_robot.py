@@ -63,7 +63,7 @@ def held(robot: SafeRobot, seed: int = 0) -> Observation:
 
 def test_without_imperfection_nothing_stands_between_limits_and_physics(make: Make) -> None:
     for robot in (make_robot(SimConfig()), make_robot(SimConfig(imperfection="none")), make("backlash: 0.0")):
-        assert type(robot._robot) is PyBulletRobot
+        assert type(robot.plant) is PyBulletRobot
         assert robot.reset(Episode()).drawn == {}
 
 
@@ -102,7 +102,7 @@ def test_a_wrong_zero_is_felt_by_the_hand_and_not_by_the_readings(make: Make) ->
     observation = robot.reset(Episode(1))
     rest = load_robot("inmoov").rest
     offset = np.array(list(observation.drawn["joint_offset"].values()))
-    imperfect = robot._robot
+    imperfect = robot.plant
     assert isinstance(imperfect, ImperfectRobot) and (offset >= 0.04).all()
     np.testing.assert_allclose(observation.position, rest, atol=1e-12)
     np.testing.assert_allclose(imperfect.truth.position, rest + offset, atol=1e-12)
@@ -134,7 +134,7 @@ def test_servos_without_feedback_report_commands_whatever_happens(make: Make) ->
         np.testing.assert_array_equal(observation.position, observation.joint_target)
         np.testing.assert_array_equal(observation.velocity, (observation.position - before.position) / 0.05)
         np.testing.assert_array_equal(observation.effort, 0.0)
-    imperfect = robot._robot
+    imperfect = robot.plant
     assert isinstance(imperfect, ImperfectRobot)
     assert np.abs(imperfect.truth.position - observation.position).max() > 0.3  # what really happened
 
