@@ -13,10 +13,11 @@ from typing import Any
 
 import yaml
 
+from rl_trainer_ros import needs
 from rl_trainer_ros.launch_arguments import SIMULATOR, TRAINER, BringupConfig, Values, resolve_values
 from rl_trainer_ros.launch_arguments import BringupError as BringupError
 from rl_trainer_ros.launch_arguments import help_text as help_text
-from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH
+from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH, settings_of
 
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
 NOTICING_MARGIN_S = 30.0  # beyond a trainer's own waits: the update and the episode that it is in
@@ -169,7 +170,9 @@ def _robots(values: Values) -> list[Process]:
     told = {"namespaces": values.served, "robot": trainer.robot, "control_hz": trainer.control_hz}
     rate = {} if bringup.physics_hz is None else {"physics_hz": bringup.physics_hz}
     imperfect = {"imperfection": trainer.imperfection} if trainer.imperfection else {}
-    encoded = trainer.srl_model != GROUND_TRUTH
+    told |= needs.robot_settings(trainer.task, trainer.joint_group)
+    seen = settings_of("observation_settings", trainer.observation_settings)
+    asked = needs.simulation_settings(trainer.task, trainer.observed, seen, trainer.joint_group)
     if bringup.robot_source == "sim":
         shares = share_out(values.served, bringup.sim_processes)
         return [
@@ -177,21 +180,17 @@ def _robots(values: Values) -> list[Process]:
                 SIMULATOR if len(shares) == 1 else f"{SIMULATOR}_{i}",
                 "robot_sim_node",
                 "robot_sim_ros.ros.robot_sim_node",
-                parameters=told
-                | {"namespaces": share}
-                | rate
-                | imperfect
-                | ({"cameras": (CAMERA,)} if encoded else {}),
+                parameters=told | {"namespaces": share} | rate | imperfect | asked,
                 params_file=str(values.sim_params_file),
                 max_restarts=bringup.max_restarts,
             )
             for i, share in enumerate(shares)
         ]
     if bringup.robot_source == "mock":
-        if encoded:
+        if "cameras" in asked:
+            what = f"srl_model:={trainer.srl_model}" if trainer.encoder_folder else f"observation:={trainer.observed}"
             raise BringupError(
-                f"srl_model:={trainer.srl_model} needs a camera, and robot_source:=mock has none; "
-                f"use srl_model:={GROUND_TRUTH} or robot_source:=sim"
+                f"{what} needs a camera, and robot_source:=mock has none; leave it out, or use robot_source:=sim"
             )
         return [
             Process(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_trainer_ros.actions import JointVelocityAction
+from rl_trainer_ros.actions import Action
 from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.episode_options import EpisodeOptions
 from rl_trainer_ros.observations import ObservationSpace
-from rl_trainer_ros.tasks import Task
+from rl_trainer_ros.tasks import Outcome, Task
 from robot_interface_ros.errors import RobotInterrupted
 from robot_interface_ros.robot import Command, Episode, Observation, Robot
 
+_MOST_STARTS = 5
 
-class RobotEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
+
+class RobotEnv(gymnasium.Env[Any, Any]):
     """Any robot of the robot contract, in process or over topics, as a Gymnasium environment.
 
     `terminated` is the task's; the clock's `truncated` is TimeLimit's. An episode that was cut from outside is truncated
@@ -28,17 +33,26 @@ class RobotEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     metadata = {"render_modes": []}
 
-    def __init__(self, robot: Robot, arm: Arm, task: Task, action: JointVelocityAction, observation: ObservationSpace):
+    def __init__(
+        self,
+        robot: Robot,
+        arm: Arm,
+        task: Task,
+        action: Action,
+        observation: ObservationSpace,
+        options: EpisodeOptions | None = None,
+    ):
         self.robot, self.arm, self.task = robot, arm, task
+        self.options = options or EpisodeOptions()
         self._action, self._observation = action, observation
         self.action_space = action.space
-        self.observation_space = observation.space  # type: ignore[assignment]  # Box is not generic in all versions
+        self.observation_space = observation.space
         self._moment: Moment | None = None
         self._first_stamp = 0
+        self._noise = np.random.default_rng(0)
+        self._random_space = copy.deepcopy(action.space)  # seeding the public one would take it from the user
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode. `options={"target": (x, y, z)}` (m, root frame) sets the target instead of drawing it."""
         super().reset(seed=seed)
         unknown = set(options or {}) - {"target"}
@@ -49,35 +63,50 @@ class RobotEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         if options and options.get("target") is not None:
             x, y, z = (float(value) for value in options["target"])
             target = (x, y, z)
-        self._moment = self._at(self.robot.reset(Episode(episode_seed, target)))
-        self._first_stamp = self._moment.observation.stamp
-        info: dict[str, Any] = {"elapsed_ns": 0, "distance": self._moment.distance, "target": target}
-        if self._moment.observation.drawn:
-            info["drawn"] = dict(self._moment.observation.drawn)
-        return self._observation.encode(self._moment), info
+        moment, drawn = self._started(Episode(episode_seed, target))
+        self._moment, self._first_stamp = moment, moment.observation.stamp
+        self.task.start(moment)
+        info: dict[str, Any] = {"elapsed_ns": 0, "distance": moment.distance, "target": target}
+        if drawn:
+            info["drawn"] = dict(drawn)
+        return self._observation.encode(moment), info
 
-    def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Send one command and judge the observation that answers it."""
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Send one command, or as many as an action lasts, and judge the observations that answer."""
         if self._moment is None:
             raise RuntimeError("call reset() before step()")
-        before, now = self._moment, self._moment.observation
-        targets = self._action.targets(action, now)
-        try:
-            self.robot.send(Command(now.stamp, self.robot.joint_names, targets))
-            after = self._at(self.robot.receive())
-        except RobotInterrupted as error:
-            self._moment = None
-            info = {
-                "interrupted": str(error),
-                "distance": before.distance,
-                "is_success": False,
-                "elapsed_ns": now.stamp - self._first_stamp,
-            }
-            return self._observation.encode(before), 0.0, False, True, info
-        self._moment = after
-        outcome = self.task.step(before, after)
-        outcome.info["elapsed_ns"] = after.observation.stamp - self._first_stamp
-        return self._observation.encode(after), outcome.reward, outcome.terminated, False, outcome.info
+        motion = self._action.motion(action)
+        before, reward, outcome = self._moment, 0.0, None
+        for _ in range(self.options.action_repeat):
+            try:
+                after = self._advanced(before, motion)
+            except RobotInterrupted as error:
+                return self._cut(before, str(error))
+            self._moment = after
+            outcome = self.task.step(before, after)
+            reward += outcome.reward
+            before = after
+            if outcome.terminated:
+                break
+        return self._judged(before, reward, outcome)
+
+    def _judged(
+        self, moment: Moment, reward: float, outcome: Outcome | None
+    ) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        assert outcome is not None
+        outcome.info["elapsed_ns"] = moment.observation.stamp - self._first_stamp
+        return self._observation.encode(moment), reward, outcome.terminated, False, outcome.info
+
+    def _cut(self, last: Moment, reason: str) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """End an episode that was cut from outside with what was seen last."""
+        self._moment = None
+        info = {
+            "interrupted": reason,
+            "distance": last.distance,
+            "is_success": False,
+            "elapsed_ns": last.observation.stamp - self._first_stamp,
+        }
+        return self._observation.encode(last), 0.0, False, True, info
 
     @property
     def moment(self) -> Moment:
@@ -90,5 +119,44 @@ class RobotEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         """Close the robot."""
         self.robot.close()
 
+    def _started(self, episode: Episode) -> tuple[Moment, Mapping[str, Any]]:
+        """Reset the robot and play the random actions; return the moment, and what the robot says that it drew.
+
+        What is random here is a function of the episode's seed alone.
+        """
+        for left in reversed(range(_MOST_STARTS)):
+            self._noise = np.random.default_rng(episode.seed)
+            first = moment = self._at(self.robot.reset(episode))
+            try:
+                for _ in range(self.options.random_start):
+                    self._random_space.seed(int(self._noise.integers(2**31)))
+                    motion = self._action.motion(self._random_space.sample())
+                    for _ in range(self.options.action_repeat):
+                        moment = self._advanced(moment, motion)
+            except RobotInterrupted:
+                if not left:
+                    raise
+                continue
+            return moment, first.observation.drawn
+        raise AssertionError
+
+    def _advanced(self, moment: Moment, motion: NDArray[np.float64]) -> Moment:
+        """Send one command and return the moment that answers it."""
+        now = moment.observation
+        if self.options.action_noise:
+            noisy = motion + self._noise.normal(0.0, self.options.action_noise, motion.shape)
+            motion = np.minimum(np.maximum(noisy, -1.0), 1.0)
+        targets = self._action.apply(motion, now)
+        self.robot.send(Command(now.stamp, self.robot.joint_names, targets))
+        return self._at(self.robot.receive())
+
     def _at(self, observation: Observation) -> Moment:
         return Moment(observation, self.arm.hand(observation.position))
+
+
+class GoalRobotEnv(RobotEnv):
+    """The same with goals beside the observation: libraries tell it by its `compute_reward`."""
+
+    def compute_reward(self, achieved_goal: NDArray[Any], desired_goal: NDArray[Any], info: Any) -> Any:
+        """Return the rewards of goals `(n, 3)` m that were reached and were to be reached, `(n,)`; see Task.goal_reward."""
+        return self.task.goal_reward(achieved_goal, desired_goal)

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.words import default_text, description, setting_line, typed
+import yaml
+
+from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
+from rl_trainer_ros.words import default_text, description, setting_line, typed, yaml_value
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.description import resolve, share_directory
 
+PARTS = ("task", "action", "observation")  # of an environment: task.contacts:=3 sets one of its settings
 TRAINER, SIMULATOR = "trainer", "robot_sim"  # nodes, and their entries in a parameter file
 
 
@@ -97,9 +100,11 @@ def help_text() -> str:
 def resolve_values(given: Mapping[str, str]) -> Values:
     """Values from name -> text; a setting is the text's, else the parameter file's, else the default. BringupError."""
     known = [field.name for cls in (TrainerConfig, BringupConfig) for field in dataclasses.fields(cls)]
+    parts = {name: text for name, text in given.items() if part_of(name)}
+    given = {name: text for name, text in given.items() if name not in parts}
     for name in given:
         if name not in known:
-            raise BringupError(unknown_name("launch argument", name, known))
+            raise BringupError(unknown_name("launch argument", name, [*known, *(f"{part}.NAME" for part in PARTS)]))
     try:
         bringup = from_mapping(BringupConfig, _typed_own(BringupConfig, given), "launch argument")
         config = share_directory() / "config"
@@ -107,6 +112,7 @@ def resolve_values(given: Mapping[str, str]) -> Values:
         in_file = node_parameters(params_file, TRAINER)
         from_mapping(TrainerConfig, in_file, str(params_file))
         told = _typed_own(TrainerConfig, given)
+        told |= with_parts({**in_file, **told}, parts)
         if "namespaces" not in told and ("namespaces" not in in_file or "num_envs" in given):
             told["namespaces"] = [f"/env_{i}" for i in range(bringup.num_envs)]
         trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
@@ -121,6 +127,25 @@ def resolve_values(given: Mapping[str, str]) -> Values:
     return Values(
         bringup, trainer, params_file, {name: getattr(trainer, name) for name in told}, sim_params_file, served
     )
+
+
+def part_of(name: str) -> str:
+    """Return the part of the environment that a name such as `task.contacts` sets something of; empty for other names."""
+    part, dot, _ = name.partition(".")
+    return part if dot and part in PARTS else ""
+
+
+def with_parts(settings: Mapping[str, Any], parts: Mapping[str, str]) -> dict[str, str]:
+    """Return task_settings and the like, as YAML, with `parts` (such as `task.contacts` -> "3") added to what they say."""
+    changed: dict[str, dict[str, Any]] = {}
+    for name, text in parts.items():
+        whole = f"{part_of(name)}_settings"
+        changed.setdefault(whole, settings_of(whole, settings.get(whole, "")))
+        changed[whole][name.partition(".")[2]] = yaml_value(text)
+    return {
+        whole: yaml.safe_dump(values, default_flow_style=True, width=10_000).strip()
+        for whole, values in changed.items()
+    }
 
 
 def node_parameters(params_file: Path, node: str) -> dict[str, Any]:

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
-from rl_trainer_ros import doors
-from rl_trainer_ros.actions import JointVelocityAction
+import numpy as np
+
+from rl_trainer_ros import doors, needs
+from rl_trainer_ros.actions import ACTIONS, Action
 from rl_trainer_ros.arm import Arm
 from rl_trainer_ros.encoded_robot import EncodedRobot
-from rl_trainer_ros.environment import RobotEnv
-from rl_trainer_ros.observations import GroundTruth, ObservationSpace, SrlState
-from rl_trainer_ros.tasks import TASKS
-from rl_trainer_ros.trainer_config import CAMERA
-from robot_interface_ros.config import ConfigError, unknown_name
+from rl_trainer_ros.environment import GoalRobotEnv, RobotEnv
+from rl_trainer_ros.episode_options import EpisodeOptions
+from rl_trainer_ros.observations import OBSERVATIONS, Goals, ObservationSpace, SrlState
+from rl_trainer_ros.tasks import Task
+from rl_trainer_ros.trainer_config import CAMERA, SRL_STATE, observed
+from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
 from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.robot import Robot
-from robot_interface_ros.robot_config import RobotDescription, load_robot
+from robot_interface_ros.robot_config import RobotDescription, load_robot, robot_config
 
 TRANSPORTS = ("in_process", "topics")
+Settings = Mapping[str, Any]
 
 
 def make_robot_env(
     task: str = "reach",
     robot: str = "inmoov",
     *,
+    action: str = "",
+    observation: str = "",
+    joint_group: str = "",
+    action_settings: Settings | None = None,
+    observation_settings: Settings | None = None,
+    action_repeat: int = 1,
+    action_noise: float = 0.0,
+    random_start: int = 0,
+    goal_conditioned: bool = False,
     transport: str = "in_process",
     namespace: str = "/env_0",
     control_hz: float = 20.0,
@@ -32,61 +48,108 @@ def make_robot_env(
     runtime: Any = None,
     patience: Any = None,
     shared: Any = None,
-    **task_settings: Any,
+    task_settings: Settings | None = None,
+    **more_task_settings: Any,
 ) -> RobotEnv:
     """Return an environment without a time limit; `gymnasium.make` and `training` add theirs.
 
+    `action`, `observation`: names in ACTIONS and OBSERVATIONS; empty: the task's own action, and ground_truth or, with an
+    encoder, srl_state. `joint_group`: the group of the robot's joints that moves, or all; empty: those that move the hand.
+    `action_repeat`, `action_noise`, `random_start`, `goal_conditioned`: see EpisodeOptions.
     `transport`: "in_process" simulates here; "topics" uses whoever serves the robot contract in `namespace`.
     `srl_folder`: a trained encoder, whose state replaces the target's true place in the observation.
     `simulation`: settings of an in-process simulation, as the simulator node's parameters.
     `runtime`, `patience`, `shared`: over topics, an open Runtime, a Patience, and a SharedWaiter for several robots; None
     makes its own.
-    `task_settings`: keyword arguments of the task.
+    `task_settings`: settings of the task; what else is given by keyword counts among them.
     """
-    if task not in TASKS:
-        raise ConfigError(unknown_name("task", task, TASKS))
-    description = load_robot(robot)
-    arm = Arm(description)
-    period_s = period_of(control_hz) * 1e-9
-    try:
-        the_task = TASKS[task](arm, period_s, **task_settings)
-    except TypeError as error:
-        raise ConfigError(f"task {task}: {error}") from None
+    options = from_mapping(
+        EpisodeOptions,
+        {
+            "action_repeat": action_repeat,
+            "action_noise": action_noise,
+            "random_start": random_start,
+            "goal_conditioned": goal_conditioned,
+        },
+        "environment",
+    )
+    kind = needs.task_class(task)
+    description = load_robot(robot, needs.groups(joint_group), _posture(kind, robot))
+    arm = Arm(description, all_joints=bool(joint_group))
+    period_ns = period_of(control_hz)
+    the_task = _task(task, kind, arm, period_ns * 1e-9, {**(task_settings or {}), **more_task_settings})
+    the_action = _action(action or kind.action, arm, period_ns * 1e-9, action_settings or {})
     encoder = doors.load_encoder(srl_folder) if srl_folder else None
-    observation: ObservationSpace = SrlState(arm, encoder.state_dim) if encoder else GroundTruth(arm)
-    cameras = (CAMERA,) if encoder else ()
+    observation = observed(observation, encoder is not None, goal_conditioned)
+    the_observation = _observation(observation, arm, observation_settings or {}, encoder)
+    if goal_conditioned:
+        the_observation = Goals(the_observation, observation)
+        the_task.goal_reward(np.zeros((1, 3)), np.zeros((1, 3)))  # an error now rather than in the middle of training
     the_robot: Robot
     if transport == "in_process":
-        settings = {"robot": robot, "control_hz": control_hz, "cameras": cameras, **(simulation or {})}
+        asked = needs.simulation_settings(task, observation, observation_settings or {}, joint_group)
+        settings = {"robot": robot, "control_hz": control_hz, **asked, **(simulation or {})}
         the_robot = doors.simulated_robot(**settings)
         if encoder:
             the_robot = EncodedRobot(the_robot, encoder, CAMERA)
     elif transport == "topics":
-        the_robot = _topic_robot(runtime, description, namespace, period_of(control_hz), patience, encoder, shared)
+        the_robot = _topic_robot(
+            runtime,
+            description,
+            namespace,
+            period_ns=period_ns,
+            patience=patience,
+            shared=shared,
+            encoder_id=encoder.id if encoder else None,
+            cameras=the_observation.cameras,
+        )
     else:
         raise ConfigError(unknown_name("transport", transport, TRANSPORTS))
-    return RobotEnv(the_robot, arm, the_task, JointVelocityAction(arm, period_s), observation)
+    environment = GoalRobotEnv if goal_conditioned else RobotEnv
+    return environment(the_robot, arm, the_task, the_action, the_observation, options)
 
 
-def _topic_robot(
-    runtime: Any,
-    description: RobotDescription,
-    namespace: str,
-    period_ns: int,
-    patience: Any,
-    encoder: doors.Encoder | None,
-    shared: Any,
-) -> Robot:
+def _posture(kind: type[Task], robot: str) -> str:
+    """The posture in which the task's episodes begin. Raises ConfigError where the robot lacks what the task needs."""
+    lacks = needs.missing(kind.needs, robot_config(robot))
+    if lacks:
+        raise ConfigError(
+            f"task {kind.__name__} needs {', '.join(lacks)} of the robot, and {robot} has none in its file; add it, or see "
+            "rl_trainer list what:=combinations"
+        )
+    return kind.posture
+
+
+def _task(name: str, kind: type[Task], arm: Arm, period_s: float, settings: Settings) -> Task:
+    known = [field.name for field in dataclasses.fields(kind.Settings)]
+    for setting in settings:
+        if setting not in known:
+            ours = list(inspect.signature(make_robot_env).parameters)[:-1]
+            raise ConfigError(f"task {name}: {unknown_name('setting', setting, [*known, *ours])}")
+    return kind(arm, period_s, from_mapping(kind.Settings, settings, f"task {name}"))
+
+
+def _action(name: str, arm: Arm, period_s: float, settings: Settings) -> Action:
+    if name not in ACTIONS:
+        raise ConfigError(unknown_name("action", name, ACTIONS))
+    kind = ACTIONS[name]
+    return kind(arm, period_s, from_mapping(kind.Settings, settings, f"action {name}"))
+
+
+def _observation(name: str, arm: Arm, settings: Settings, encoder: doors.Encoder | None) -> ObservationSpace:
+    if name == SRL_STATE:
+        if encoder is None:
+            raise ConfigError(f"observation {SRL_STATE} is an encoder's; choose an srl_model, whose state it is")
+        return SrlState(arm, encoder.state_dim)
+    if name not in OBSERVATIONS:
+        raise ConfigError(unknown_name("observation", name, [*OBSERVATIONS, SRL_STATE]))
+    kind = OBSERVATIONS[name]
+    return kind(arm, from_mapping(kind.Settings, settings, f"observation {name}"))
+
+
+def _topic_robot(runtime: Any, description: RobotDescription, namespace: str, **settings: Any) -> Robot:
     """The only way from here to ROS: imported when topics are asked for."""
     from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
 
     kind = TopicRobot if runtime is not None else OwnedTopicRobot
-    return kind(
-        runtime,
-        description,
-        namespace,
-        period_ns=period_ns,
-        patience=patience,
-        encoder_id=encoder.id if encoder else None,
-        shared=shared,
-    )
+    return kind(runtime, description, namespace, **settings)

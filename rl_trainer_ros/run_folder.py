@@ -49,7 +49,7 @@ def write_result(result: TrainingResult) -> None:
 
 def create(config: TrainerConfig, hyperparameters: dict[str, Any], robot: RobotDescription) -> Path:
     """Make a new run folder with `config.yaml` (settings, hyper-parameters, the robot's limits) and `versions.txt`."""
-    parent = Path(config.log_dir) / config.task / config.srl_model / config.algo
+    parent = Path(config.log_dir) / config.task / config.state / config.algo
     parent.mkdir(parents=True, exist_ok=True)
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     for name in [now, *(f"{now}_{i}" for i in range(1, 100))]:  # two runs may start in one second

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from robot_interface_ros.config import check_namespaces, option
+import yaml
+
+from robot_interface_ros.config import ConfigError, check_namespaces, option
 from robot_interface_ros.lockstep import period_of
 
 GROUND_TRUTH = "ground_truth"
 CAMERA = "external"  # the one whose images are encoded
+RAW_PIXELS, SRL_STATE, JOINTS = "raw_pixels", "srl_state", "joints"
 SRL_MODELS = (GROUND_TRUTH, "autoencoder", "supervised", "random")
+
+
+SETTINGS = ("task_settings", "action_settings", "observation_settings")
+
+
+def settings_of(name: str, text: str) -> dict[str, Any]:
+    """Read settings that stand as YAML in one text, such as `{contacts: 3}`. Raises ConfigError for what is no mapping."""
+    try:
+        settings = yaml.safe_load(text) if text else {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(settings, dict) or not all(isinstance(key, str) for key in settings):
+        raise ConfigError(f"{name} is {text!r}; expected a mapping of settings, such as {{name: value}}")
+    return settings
+
+
+def observed(observation: str, encoded: bool, goal_conditioned: bool) -> str:
+    """Return an observation's name; empty: srl_state with an encoder, joints beside goals, else ground_truth."""
+    if observation:
+        return observation
+    return SRL_STATE if encoded else JOINTS if goal_conditioned else GROUND_TRUTH
 
 
 @dataclass(frozen=True)
@@ -17,7 +42,29 @@ class TrainerConfig:
     """Checked when made; defaults for users lie in `config/trainer.yaml`."""
 
     task: str = option("reach", "what to learn")
+    task_settings: str = option("", "settings of the task, in YAML: '{success_distance_m: 0.05}'; or task.NAME:=VALUE")
     robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
+    joint_group: str = option("", "group of the robot's joints that moves, or all; empty: those that move its hand")
+    action: str = option("", "what the policy's numbers do; empty: the task's own, such as joint_velocity")
+    action_settings: str = option("", "settings of the action, in YAML: '{speed_m_s: 0.1}'; or action.NAME:=VALUE")
+    action_repeat: int = option(1, "control periods that an action lasts; rewards add up", minimum=1, maximum=1000)
+    action_noise: float = option(
+        0.0,
+        "standard deviation of the noise on motions; 1 is the largest motion of a period",
+        minimum=0.0,
+        maximum=10.0,
+    )
+    observation: str = option(
+        "", "what the policy sees; empty: srl_state with an encoder as srl_model, else ground_truth"
+    )
+    observation_settings: str = option(
+        "", "settings of the observation, in YAML: '{cameras: [left_eye, right_eye]}'; or observation.NAME:=VALUE"
+    )
+    frame_stack: int = option(
+        1, "observations of successive steps that the policy sees at once", minimum=1, maximum=100
+    )
+    random_start: int = option(0, "random actions at the start of an episode", minimum=0, maximum=1000)
+    goal_conditioned: bool = option(False, "observe where the hand is and should be, for hindsight experience replay")
     srl_model: str = option(GROUND_TRUTH, "what tells the policy where the target is", choices=SRL_MODELS)
     srl_folder: str = option("", "folder of the trained encoder; empty: <log_dir>/srl/<srl_model>")
     algo: str = option("ppo", "learning algorithm")
@@ -52,6 +99,26 @@ class TrainerConfig:
     def __post_init__(self) -> None:
         period_of(self.control_hz)
         check_namespaces(self.namespaces)
+        for name in SETTINGS:
+            settings_of(name, getattr(self, name))
+        encoded = self.srl_model != GROUND_TRUTH
+        if encoded and self.observation not in ("", SRL_STATE):
+            raise ConfigError(
+                f"srl_model {self.srl_model} gives the observation {SRL_STATE}, but observation is {self.observation}; leave "
+                "one of the two out"
+            )
+        if self.goal_conditioned and self.frame_stack > 1:
+            raise ConfigError("frame_stack does not go with goal_conditioned; leave one of the two out")
+
+    @property
+    def state(self) -> str:
+        """What the policy sees, in one word: the encoder, or the observation where there is none."""
+        return self.srl_model if self.srl_model != GROUND_TRUTH else self.observed
+
+    @property
+    def observed(self) -> str:
+        """The observation's name, resolved."""
+        return observed(self.observation, self.srl_model != GROUND_TRUTH, self.goal_conditioned)
 
     @property
     def encoder_folder(self) -> str:

@@ -20,7 +20,7 @@ from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.progress import ProgressCallback
 from rl_trainer_ros.run_folder import TrainingResult
-from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
 from robot_interface_ros.errors import StopRequested
 
 MakeEnv = Callable[[str], RobotEnv]
@@ -102,7 +102,17 @@ def env_settings(config: TrainerConfig) -> dict[str, Any]:
     """Return what `make_robot_env` needs of a run's configuration, but for the way to the robot."""
     return {
         "task": config.task,
+        "task_settings": settings_of("task_settings", config.task_settings),
         "robot": config.robot,
+        "joint_group": config.joint_group,
+        "action": config.action,
+        "action_settings": settings_of("action_settings", config.action_settings),
+        "action_repeat": config.action_repeat,
+        "action_noise": config.action_noise,
+        "observation": config.observed,
+        "observation_settings": settings_of("observation_settings", config.observation_settings),
+        "random_start": config.random_start,
+        "goal_conditioned": config.goal_conditioned,
         "control_hz": config.control_hz,
         "srl_folder": config.encoder_folder or None,
         "simulation": {"imperfection": config.imperfection} if config.imperfection else None,

@@ -57,6 +57,15 @@ def value_of(hint: Any, text: str) -> Any:
         return text
 
 
+def yaml_value(text: str) -> Any:
+    """Text as YAML has it, and 1e-3 as the number it is; what is no YAML stays text, to be refused."""
+    try:
+        value = yaml.safe_load(text)
+        return float(value) if isinstance(value, str) else value
+    except (ValueError, yaml.YAMLError):
+        return text
+
+
 def setting_line(field: dataclasses.Field[Any]) -> str:
     """One line of help: name, default, meaning and, where they are few, the allowed values."""
     return f"  {f'{field.name}:={default_text(field)}':<28}{description(field)}"

@@ -61,13 +61,15 @@ class ReachWorkspace:
     def __init__(self, arm: Arm, travel_s: float, clearance_m: float = 0.06, limit_margin: float = 0.05):
         """`limit_margin`: rad that targets' postures keep from the joint limits."""
         self._arm = arm
-        travel = arm.velocity * travel_s
+        usual = _usual(arm)
+        travel = np.where(usual, arm.velocity * travel_s, 0.0)
         self._low = np.maximum(arm.lower + limit_margin, arm.rest - travel)
         self._high = np.minimum(arm.upper - limit_margin, arm.rest + travel)
         self._low, self._high = np.minimum(self._low, arm.rest), np.maximum(self._high, arm.rest)
         model = arm.description.model
-        self._distal = _distal_chains(arm)
-        self._body = BodyClearance(model, arm.description.rest, moved_links(model, arm.names))
+        self._distal = _distal_chains(arm, int(usual.sum()))
+        moving = tuple(name for name, moves in zip(arm.names, usual) if moves)
+        self._body = BodyClearance(model, arm.description.rest, moved_links(model, moving))
         self._clearance_m = clearance_m
         floor = arm.description.config.floor
         self._lowest = -np.inf if floor is None else floor + clearance_m
@@ -88,11 +90,19 @@ class ReachWorkspace:
         return np.array(ends + middles)
 
 
-def _distal_chains(arm: Arm) -> list[Chain]:
-    """Chains to the links of the outer half of the arm, whose joints are the first ones of the whole chain."""
+def _usual(arm: Arm) -> NDArray[np.bool_]:
+    """Which joints are the arm's own, as the robot's file articulates it: a waist that may move too draws no targets."""
+    config = arm.description.config
+    own = {name for group in config.articulated for name in config.groups[group]}
+    usual = np.array([name in own for name in arm.names])
+    return usual if usual.any() else np.ones(len(arm.names), dtype=bool)
+
+
+def _distal_chains(arm: Arm, own: int) -> list[Chain]:
+    """Chains to the links of the outer half of the arm's `own` joints; theirs are the first ones of the whole chain."""
     model = arm.description.model
     children = [model.joints[name].child for name in arm.names]
-    chains = [model.chain(child) for child in children[len(children) // 2 :]]
+    chains = [model.chain(child) for child in children[own // 2 - own :]]
     return [chain for chain in chains if chain.joint_names == arm.names[: len(chain.joint_names)]]
 
 

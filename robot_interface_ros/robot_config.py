@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 from robot_interface_ros import description
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.held_joints import hold_joints
+from robot_interface_ros.registry import Registry
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_model import JointLimits, RobotModel
 from robot_interface_ros.urdf_meshes import locate_meshes, mesh_extents, with_mesh_boxes
@@ -43,6 +44,9 @@ class RobotConfig:
     groups: Mapping[str, tuple[str, ...]] = option({}, "group name -> independent joints")
     articulated: tuple[str, ...] = option((), "groups that move; all other joints are fixed at rest")
     rest: Mapping[str, float] = option({}, "joint -> rest position, rad; 0 clipped to the limits where not given")
+    postures: Mapping[str, Mapping[str, float]] = option(
+        {}, "name -> joint -> position, rad, where it differs from rest: where episodes of some tasks begin"
+    )
     max_velocity: Mapping[str, float] = option({}, "joint -> rad/s where lower than the URDF's")
     max_acceleration: float = option(5.0, "rad/s^2, every joint", minimum=0.01, maximum=1000.0)
     floor: float | None = option(None, "height of the ground, m, root frame: no target asks an arm to go below")
@@ -76,21 +80,54 @@ class RobotDescription:
         return chain.position([rest[name] for name in chain.joint_names]) + np.array([0.2, 0.0, 0.2])
 
 
+def _check_path(thing: object) -> None:
+    if not isinstance(thing, (str, Path)) or not Path(thing).is_file():
+        raise TypeError(f"is {thing!r}; expected the path of a robot's .yaml file")
+
+
+BROUGHT: Registry[str] = Registry("robot", {}, "rl_trainer_ros.robots", _check_path)
+"""Robots of other packages: name -> path of the robot's file."""
+
+
 def robot_names() -> list[str]:
     """Names of the robots that the package ships."""
     return sorted(path.stem for path in (description.share_directory() / "config" / "robots").glob("*.yaml"))
 
 
+def robot_file(robot: str) -> Path:
+    """Return the YAML file of a robot: one's own by its path, a shipped one or another package's by name."""
+    if robot.endswith((".yaml", ".yml")):
+        return Path(robot)
+    path = description.share_directory() / "config" / "robots" / f"{robot}.yaml"
+    if path.is_file():
+        return path
+    if robot in BROUGHT:
+        return Path(BROUGHT[robot])
+    names = [*robot_names(), *BROUGHT, "or the path of a robot's .yaml file"]
+    raise ConfigError(unknown_name("robot", robot, names))
+
+
+def robot_config(robot: str) -> RobotConfig:
+    """Return what a robot's file says, without loading its URDF."""
+    path = robot_file(robot)
+    return from_mapping(RobotConfig, read_yaml(path), str(path))
+
+
 @cache
-def load_robot(robot: str = "inmoov", groups: tuple[str, ...] | None = None) -> RobotDescription:
-    """Load a shipped robot by name, or one's own by the path of its YAML file; `groups` replaces `articulated`."""
-    path = Path(robot) if robot.endswith((".yaml", ".yml")) else None
-    if path is None:
-        path = description.share_directory() / "config" / "robots" / f"{robot}.yaml"
-        if not path.is_file():
-            raise ConfigError(unknown_name("robot", robot, [*robot_names(), "or the path of a robot's .yaml file"]))
-    config = from_mapping(RobotConfig, read_yaml(path), str(path))
-    return describe(path.stem, config, groups if groups is not None else config.articulated, path.parent)
+def load_robot(robot: str = "inmoov", groups: tuple[str, ...] | None = None, posture: str = "") -> RobotDescription:
+    """Load a shipped robot by name, or one's own by the path of its YAML file.
+
+    `groups` replaces `articulated`, where there are any, and "all" is every group; `posture`: one of its postures to begin
+    episodes in, instead of rest.
+    """
+    path, config = robot_file(robot), robot_config(robot)
+    if groups == ("all",):
+        groups = tuple(config.groups)
+    if posture:
+        if posture not in config.postures:
+            raise ConfigError(f"robot {robot}: {unknown_name('posture', posture, config.postures)}")
+        config = replace(config, rest={**config.rest, **config.postures[posture]})
+    return describe(path.stem, config, groups or config.articulated, path.parent)
 
 
 def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path | None = None) -> RobotDescription:
@@ -103,7 +140,9 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
             raise ConfigError(f"robot {name}: {unknown_name('group', group, config.groups)}")
     urdf = prepared_urdf(name, config, groups, folder)
     model = RobotModel.from_urdf(urdf)
-    for joint in [*config.rest, *config.max_velocity, *(j for group in config.groups.values() for j in group)]:
+    in_postures = [joint for posture in config.postures.values() for joint in posture]
+    in_groups = [joint for group in config.groups.values() for joint in group]
+    for joint in [*config.rest, *config.max_velocity, *in_postures, *in_groups]:
         if joint not in model.joints:
             raise ConfigError(f"robot {name}: {unknown_name('joint', joint, model.joints)}")
     if config.end_effector not in model.links:

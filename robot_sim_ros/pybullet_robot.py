@@ -12,7 +12,7 @@ import numpy as np
 from robot_interface_ros.lockstep import first_stamp, period_of
 from robot_interface_ros.merged_urdf import merge_fixed_links
 from robot_interface_ros.robot import NO_IMAGES, Array, Command, Episode, Observation, Robot
-from robot_interface_ros.robot_config import RobotDescription, load_robot
+from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.safe_robot import SafeRobot
 from robot_interface_ros.urdf_meshes import plain_mesh_paths
 from robot_sim_ros.camera import Camera
@@ -236,5 +236,5 @@ def make_plant(description: RobotDescription, config: SimConfig, start_ns: int |
 def make_robot(config: SimConfig | None = None, start_ns: int | None = None) -> SafeRobot:
     """Return a simulated robot behind the limits: what in-process environments and the simulator node both use."""
     config = config or SimConfig()
-    description = load_robot(config.robot)
+    description = config.load_robot()
     return SafeRobot(make_plant(description, config, start_ns), description)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from robot_interface_ros.config import option
 from robot_interface_ros.lockstep import period_of
+from robot_interface_ros.robot_config import RobotDescription, load_robot
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class SimConfig:
         "",
         "what is imperfect: a name in config/imperfections/, such as mild, or the path of a .yaml file; empty or none: nothing",
     )
+    groups: tuple[str, ...] = option((), "groups of joints that move, or [all]; empty: as the robot's file says")
+    posture: str = option("", "posture of the robot's file in which episodes begin; empty: its rest")
 
     def __post_init__(self) -> None:
         period_of(self.control_hz)
@@ -43,6 +46,10 @@ class SimConfig:
                 f"physics_hz is {self.physics_hz:g}, no multiple of control_hz {self.control_hz:g}; "
                 f"use {below * self.control_hz:g} or {(below + 1) * self.control_hz:g}"
             )
+
+    def load_robot(self) -> RobotDescription:
+        """The robot that is simulated."""
+        return load_robot(self.robot, self.groups, self.posture)
 
     @property
     def substeps(self) -> int:

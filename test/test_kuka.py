@@ -8,13 +8,12 @@ from gymnasium.wrappers import TimeLimit
 
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.scripted import ScriptedReach
-from rl_trainer_ros.tasks.reach import Reach
 from robot_interface_ros.robot_config import load_robot
 
 
 def test_a_scripted_controller_reaches_nearly_every_target_of_the_kuka() -> None:
     environment = make_robot_env(robot="kuka_iiwa")
-    limited, policy = TimeLimit(environment, Reach.max_episode_steps), ScriptedReach(environment.arm, 0.05)
+    limited, policy = TimeLimit(environment, environment.task.max_episode_steps), ScriptedReach(environment.arm, 0.05)
     reached, targets = 0, []
     for episode in range(100):
         targets.append(limited.reset(seed=episode)[1]["target"])

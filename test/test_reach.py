@@ -10,7 +10,7 @@ from gymnasium.wrappers import TimeLimit
 from rl_trainer_ros.arm import Arm
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.scripted import ScriptedReach
-from rl_trainer_ros.tasks.reach import Reach, progress_reward
+from rl_trainer_ros.tasks.reach import progress_reward
 from rl_trainer_ros.workspace import BodyClearance, ReachWorkspace, half_extents, moved_links
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.robot_model import Shape
@@ -19,7 +19,7 @@ from robot_interface_ros.robot_model import Shape
 def test_a_scripted_controller_reaches_every_target() -> None:
     """100 of 100 within the episode, under the learner's own action limits: the task is feasible."""
     environment = make_robot_env()
-    limited, policy = TimeLimit(environment, Reach.max_episode_steps), ScriptedReach(environment.arm, 0.05)
+    limited, policy = TimeLimit(environment, environment.task.max_episode_steps), ScriptedReach(environment.arm, 0.05)
     reached, steps = 0, []
     for episode in range(100):
         limited.reset(seed=episode)

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rl_trainer_ros.arm import Arm, Moment
+from robot_interface_ros.config import option
+
+Target = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -18,22 +22,55 @@ class Outcome:
     reward: float
     terminated: bool
     info: dict[str, Any] = field(default_factory=dict)
+    """Always has `is_success` and `distance` (hand to target, m)."""
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """Settings that every task has; a task's own derive from it."""
+
+    max_episode_steps: int = option(120, "steps after which an episode is truncated", minimum=1, maximum=10_000_000)
 
 
 class Task(ABC):
     """Draws targets, rewards steps and says when an episode has reached its end. The clock's end is not a task's."""
 
-    max_episode_steps: ClassVar[int]
-    """Steps after which an episode is truncated, unless the user says otherwise."""
+    Settings: ClassVar[type[Any]] = TaskSettings
+    """A frozen dataclass with `option(...)` fields, derived from TaskSettings."""
+    summary: ClassVar[str]
+    """One line for lists."""
+    world: ClassVar[str] = "reach"
+    """What stands around the robot: a name in `config/worlds/`."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Entries of the robot's file without which it cannot be: `table`, `arena`."""
+    signals: ClassVar[tuple[str, ...]] = ()
+    """What `step` reads of `Observation.signals`."""
+    posture: ClassVar[str] = ""
+    """The robot's posture in which episodes begin, by name; empty: its rest."""
+    action: ClassVar[str] = "joint_velocity"
+    """The action where none is chosen."""
 
-    def __init__(self, arm: Arm, period_s: float):
-        """`period_s`: control period. Subclasses take their settings as keyword arguments."""
+    def __init__(self, arm: Arm, period_s: float, settings: Any):
+        """`period_s`: control period; `settings`: an instance of Settings."""
         self.arm, self.period_s = arm, period_s
+        self.max_episode_steps: int = settings.max_episode_steps
 
     @abstractmethod
-    def draw_target(self, generator: np.random.Generator) -> tuple[float, float, float]:
-        """Return the next episode's target, m in the root's frame."""
+    def draw_target(self, generator: np.random.Generator) -> Target:
+        """Return where the target is in the next episode's first observation, m in the root's frame."""
+
+    def start(self, moment: Moment) -> None:  # noqa: B027  most tasks remember nothing
+        """Begin an episode with its first observation; a task that remembers something forgets it here."""
 
     @abstractmethod
     def step(self, before: Moment, after: Moment) -> Outcome:
         """Judge one step."""
+
+    def goal_reward(self, achieved: NDArray[np.floating], desired: NDArray[np.floating]) -> Any:
+        """Return the reward as a function of where hand and target are alone, for arrays `(..., 3)` m: shape `(...)`.
+
+        Goal-conditioned learning asks for it. Raises ConfigError where the reward is no such function.
+        """
+        from robot_interface_ros.config import ConfigError
+
+        raise ConfigError(f"{type(self).__name__}: its reward is no function of goal and hand alone; use task reach")

@@ -22,6 +22,8 @@ class DriverNodeConfig:
     """Which robots to serve, and how."""
 
     robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
+    groups: tuple[str, ...] = option((), "groups of joints that move, or [all]; empty: as the robot's file says")
+    posture: str = option("", "posture of the robot's file in which episodes begin; empty: its rest")
     board: str = option("mock", "what the servos hang on", choices=("mock",))
     control_hz: float = option(
         20.0, "commands and observations per second of the robot's time", minimum=1.0, maximum=1000.0
@@ -33,7 +35,7 @@ class DriverNodeConfig:
 
 def driven(config: DriverNodeConfig) -> tuple[SafeRobot, RobotDescription]:
     """Make one robot of the node."""
-    description = load_robot(config.robot)
+    description = load_robot(config.robot, config.groups, config.posture)
     return SafeRobot(MockRobot(description, period_of(config.control_hz)), description), description
 
 

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 
 from robot_interface_ros.config import option
-from robot_interface_ros.robot_config import RobotDescription, load_robot
+from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.serving import serve_robots
 from robot_interface_ros.safe_robot import SafeRobot
 from robot_sim_ros.pybullet_robot import make_robot
@@ -28,7 +28,7 @@ class SimNodeConfig(SimConfig):
 
 def simulated(config: SimNodeConfig) -> tuple[SafeRobot, RobotDescription]:
     """Make one robot of the node."""
-    return make_robot(config), load_robot(config.robot)
+    return make_robot(config), config.load_robot()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,70 @@
+"""From a displacement of the hand to a step of the joints: damped least squares within limits, near the rest posture.
+
+Sources: damped least squares as in `robot_interface_ros/kinematics.py`; the null-space term is that of Liegeois, "Automatic
+Supervisory Control of the Configuration and Behavior of Multibody Mechanisms", IEEE Trans. SMC 7(12), 1977.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rl_trainer_ros.arm import Arm
+from robot_interface_ros.robot import Array
+
+DAMPING = 0.02
+"""m/rad; small beside the .1 to .6 m levers of an arm. Near singular postures the hand then falls behind what is asked."""
+POSTURE_GAIN = 0.02
+"""Share of the way back to the rest posture that is taken in a step, where the hand does not notice."""
+AT_LIMIT = 1e-9
+
+
+class HandMotion:
+    """Moves the hand along a straight line as fast as the joints allow."""
+
+    def __init__(self, arm: Arm, period_s: float):
+        self._chain, self._lower, self._upper, self._rest = arm.chain, arm.lower, arm.upper, arm.rest
+        self._max_step = arm.velocity * period_s
+
+    def step(self, q: Array, displacement: Array) -> Array:
+        """Return the chain's next joint targets `(n,)` rad, from those executed now, for a displacement `(3,)` m.
+
+        No joint leaves its limits or moves further than its top speed allows in a period: where it would, all are slowed
+        down by the same factor, which keeps the direction. A joint that stands at a limit and would leave it is left out
+        and the others take its part; what the rest posture asks for is done where the hand does not move by it.
+        """
+        chain = self._chain
+        jacobian = chain.jacobian(q)[:3]
+        free, step = self._free_step(jacobian, q, displacement)
+        fastest = float(np.max(np.abs(step) / self._max_step))
+        share = 1.0 / fastest if fastest > 1.0 else 1.0
+        step = step * share
+        step += self._towards_rest(jacobian * free, q) * free
+        q1 = self._within(q, q + step)
+        missed = chain.position(q) + share * displacement - chain.position(q1)  # the arm is not linear, and damped
+        return self._within(q, q1 + _damped(jacobian * free, missed) * free)
+
+    def _free_step(self, jacobian: Array, q: Array, displacement: Array) -> tuple[Array, Array]:
+        """Which joints may move, `(n,)` of 1 and 0, and the step that moves the hand."""
+        free = np.ones(len(q))
+        step = _damped(jacobian, displacement)
+        for _ in range(len(q)):
+            stuck = ((q <= self._lower + AT_LIMIT) & (step < 0.0)) | ((q >= self._upper - AT_LIMIT) & (step > 0.0))
+            if not stuck.any():
+                break
+            free[np.argmax(np.where(stuck, np.abs(step), 0.0))] = 0.0
+            step = _damped(jacobian * free, displacement) * free
+        return free, step
+
+    def _towards_rest(self, jacobian: Array, q: Array) -> Array:
+        way = POSTURE_GAIN * (self._rest - q)
+        return way - _damped(jacobian, jacobian @ way)
+
+    def _within(self, q: Array, wanted: Array) -> Array:
+        step = np.minimum(np.maximum(wanted - q, -self._max_step), self._max_step)
+        return np.minimum(np.maximum(q + step, self._lower), self._upper)
+
+
+def _damped(jacobian: Array, displacement: Array) -> Array:
+    gram = jacobian @ jacobian.T
+    gram[(0, 1, 2), (0, 1, 2)] += DAMPING * DAMPING
+    return np.asarray(jacobian.T @ np.linalg.solve(gram, displacement))

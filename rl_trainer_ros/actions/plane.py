@@ -1,0 +1,63 @@
+"""The hand's velocity in the arm's arena."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rl_trainer_ros.actions.action import BoxAction
+from rl_trainer_ros.actions.end_effector import SPEED_M_S
+from rl_trainer_ros.actions.hand_motion import HandMotion
+from rl_trainer_ros.arm import Arm
+from robot_interface_ros.config import option
+from robot_interface_ros.robot import Array, Observation
+
+WALL = 0.05
+"""How far beyond the arena's edge the hand is stopped, as a share of its half width: so that a task can tell a bump."""
+
+
+@dataclass(frozen=True)
+class PlaneSettings:
+    """Settings of actions that move the hand in the arena."""
+
+    speed_m_s: float = option(SPEED_M_S, "the hand's speed at 1 along an axis, m/s", minimum=0.001, maximum=10.0)
+
+
+class PlaneAction(BoxAction):
+    """
+    | index | name | unit | -1 .. 1 |
+    |---|---|---|---|
+    | 0-1 | the hand's velocity along x, y of the root's frame | `speed_m_s` | backwards .. forwards, right .. left |
+
+    The hand is kept at the arena's height, and is not sent further beyond the arena's edge than 5 % of its half width: that
+    far it is outside, which tasks call a bump.
+    """
+
+    Settings = PlaneSettings
+    summary = "velocity of the hand in the arena's plane"
+    needs = ("arena",)
+
+    def __init__(self, arm: Arm, period_s: float, settings: Any = None):
+        super().__init__(arm, period_s, settings)
+        self._hand = HandMotion(arm, period_s)
+        self._max_step_m = self.settings.speed_m_s * period_s
+        arena = arm.arena
+        centre, reach = np.array(arena.centre), np.array((1.0, 1.0, 0.0)) * arena.half_width * (1.0 + WALL)
+        self._low, self._high = centre - reach, centre + reach
+        self._label(("x", "y"))
+
+    def apply(self, motion: Array, observation: Observation) -> Array:
+        """See Action."""
+        targets = observation.joint_target.copy()
+        q = targets[self.arm.indices]
+        hand = self.arm.chain.position(q)
+        goal = hand.copy()
+        goal[:2] += motion * self._max_step_m
+        displacement = np.minimum(np.maximum(goal, self._low), self._high) - hand
+        back = float(np.abs(displacement).max())  # the way into the arena may be long
+        if back > self._max_step_m:
+            displacement *= self._max_step_m / back
+        targets[self.arm.indices] = self._hand.step(q, displacement)
+        return targets

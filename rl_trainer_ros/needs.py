@@ -1,0 +1,63 @@
+"""What the choice of a task, an observation and a joint group asks of a robot: the same for a simulation in process and for
+the simulator node that bring-up starts. No Gymnasium here, which bring-up may not have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rl_trainer_ros.camera_settings import CameraSettings
+from rl_trainer_ros.tasks import TASKS, Task
+from rl_trainer_ros.trainer_config import CAMERA, RAW_PIXELS, SRL_STATE
+from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
+from robot_interface_ros.robot_config import RobotConfig
+
+DEFAULT_WORLD = "reach"
+
+
+def task_class(name: str) -> type[Task]:
+    """Return a task's class by name. Raises ConfigError that lists the known ones."""
+    if name not in TASKS:
+        raise ConfigError(unknown_name("task", name, TASKS))
+    return TASKS[name]
+
+
+def simulation_settings(
+    task: str, observation: str, observation_settings: Mapping[str, Any], joint_group: str
+) -> dict[str, Any]:
+    """Return the simulation's settings that follow from these choices; what stays at its default is left out."""
+    return robot_settings(task, joint_group) | _world(task_class(task)) | _cameras(observation, observation_settings)
+
+
+def robot_settings(task: str, joint_group: str) -> dict[str, Any]:
+    """Return what any robot of ours, simulated or driven, has to be told."""
+    posture = task_class(task).posture
+    return ({"groups": groups(joint_group)} if joint_group else {}) | ({"posture": posture} if posture else {})
+
+
+def groups(joint_group: str) -> tuple[str, ...]:
+    """Return the groups that a robot articulates for a joint group; none: as its file says."""
+    return (joint_group,) if joint_group else ()
+
+
+def _world(kind: type[Task]) -> dict[str, Any]:
+    return {"world": kind.world} if kind.world != DEFAULT_WORLD else {}
+
+
+def _cameras(observation: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    if observation == SRL_STATE:
+        return {"cameras": (CAMERA,)}
+    if observation == RAW_PIXELS:
+        return from_mapping(CameraSettings, settings, f"observation {RAW_PIXELS}").simulation()
+    return {"cameras": tuple(settings["cameras"])} if "cameras" in settings else {}
+
+
+def missing(needs: tuple[str, ...], robot: RobotConfig) -> list[str]:
+    """Return the entries of a robot's file, such as `arena` or `postures.arena`, that are needed and not there."""
+    return [need for need in needs if not _has(robot, need)]
+
+
+def _has(robot: RobotConfig, need: str) -> bool:
+    part, _, name = need.partition(".")
+    value = getattr(robot, part)
+    return value is not None and (not name or name in value)

@@ -1,0 +1,36 @@
+"""The encoded state of a camera's image."""
+
+from __future__ import annotations
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.observations.observation import ObservationSpace, clipped, joints_box
+from robot_interface_ros.errors import RobotError
+
+
+class SrlState(ObservationSpace):
+    """Joint positions (rad) and velocities (rad/s) as in GroundTruth, then the encoded state of the camera's image."""
+
+    summary = "joint positions and velocities, the encoded state of a camera's image (chosen by srl_model)"
+    space: spaces.Box
+
+    def __init__(self, arm: Arm, state_dim: int):
+        super().__init__(arm)
+        self._indices, self._state_dim = arm.moved, state_dim
+        bound = [1e6] * state_dim
+        self.space = joints_box(arm, [-value for value in bound], bound)
+
+    def encode(self, moment: Moment) -> NDArray[np.float32]:
+        """See ObservationSpace. Raises RobotError when the state has another size than the model that was announced."""
+        observation, state = moment.observation, moment.observation.srl_state
+        if state is None or len(state) != self._state_dim:
+            found = "none" if state is None else f"{len(state)} numbers"
+            raise RobotError(
+                f"expected an encoded state of {self._state_dim} numbers, got {found}; "
+                "is the SRL node's model the one that the environment was made with?"
+            )
+        joints = observation.position[self._indices], observation.velocity[self._indices]
+        return clipped(self.space, np.concatenate((*joints, state)))

@@ -1,0 +1,133 @@
+"""Button: press a button on a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.tasks.task import Outcome, Target, Task, TaskSettings
+from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.errors import RobotError
+
+TOP_M = 0.08  # a button's top above the table's, as in config/worlds/
+TOO_FAR_OR_TABLE, CONTACT = -1.0, 1.0
+SHAPED_SUCCESS, SHAPED_FAILURE = 50.0, -250.0
+
+
+def button_reward(
+    distance_m: float, pressed: bool, table: bool, contacts: int, shaped: bool, most_m: float, enough: int
+) -> tuple[float, bool, bool]:
+    """Return reward, whether it is a success and whether the episode ends.
+
+    `contacts`: steps with the button pressed so far, this one included; `most_m`: as far as the hand may be; `enough`:
+    contacts that make a success.
+    """
+    success, failure = contacts >= enough, table or distance_m > most_m
+    if shaped:
+        reward = SHAPED_SUCCESS if success else SHAPED_FAILURE if failure else -distance_m
+    else:
+        reward = TOO_FAR_OR_TABLE if failure else CONTACT if pressed else 0.0
+    return reward, success, success or table
+
+
+@dataclass(frozen=True)
+class ButtonSettings(TaskSettings):
+    """Settings of the button tasks."""
+
+    max_episode_steps: int = option(200, "steps after which an episode is truncated", minimum=1, maximum=10_000_000)
+    target: str = option(
+        "random", "where the button is: drawn each episode, or always in the middle", choices=("random", "fixed")
+    )
+    spread_m: float = option(
+        0.06, "largest distance of a drawn button from the middle along x and y, m", minimum=0.0, maximum=1.0
+    )
+    reward: str = option(
+        "sparse",
+        "sparse: +1 while pressed, -1 too far or on the table; shaped: minus metres to the button, +50 success, -250 failure",
+        choices=("sparse", "shaped"),
+    )
+    contacts: int = option(5, "steps with the button pressed that make a success", minimum=1, maximum=1_000_000)
+    max_distance_m: float | None = option(
+        None, "as far from the button as the hand may be, m; empty: the arm's length", minimum=0.01, maximum=100.0
+    )
+
+
+class Button(Task):
+    """
+    | what | when or how much |
+    |---|---|
+    | target | the button's top; `random`: drawn each episode within `spread_m` of the table's middle; `fixed`: in the middle |
+    | reward `sparse` | -1 where the hand is further away than `max_distance_m` or the robot touches the table |
+    | | else +1 while the button is pressed, else 0 |
+    | reward `shaped` | 50 at success; -250 too far away or on the table; else minus the distance, m |
+    | success (`is_success`) | the button was pressed in `contacts` (5) steps of the episode |
+    | terminated | at success, or when the robot touches the table |
+    | truncated | by the clock: 200 steps (10 s at 20 Hz) |
+    | `info` | `distance` (m), `is_success`, `contacts` (steps pressed so far), `table_contact` (bool) |
+    """
+
+    Settings: ClassVar[type[ButtonSettings]] = ButtonSettings
+    summary = "press a button on a table"
+    world = "button"
+    needs = ("table",)
+    signals = ("button_0", "table_contact")
+
+    def __init__(self, arm: Arm, period_s: float, settings: ButtonSettings):
+        super().__init__(arm, period_s, settings)
+        self._settings = settings
+        table = arm.description.config.table
+        if table is None:
+            raise ConfigError(
+                f"robot {arm.description.name} has no table, on which buttons stand; add one to its file, such as "
+                "table: [0.32, -0.3, 0.92]"
+            )
+        self._middle = table
+        self._most_m = settings.max_distance_m or arm.length
+        self._contacts = 0
+
+    def draw_target(self, generator: np.random.Generator) -> Target:
+        """See Task."""
+        x, y, z = self._middle
+        if self._settings.target == "random":
+            dx, dy = generator.uniform(-self._settings.spread_m, self._settings.spread_m, 2).tolist()
+            x, y = x + dx, y + dy
+        return x, y, z + TOP_M
+
+    def start(self, moment: Moment) -> None:
+        """See Task."""
+        self._contacts = 0
+
+    def step(self, before: Moment, after: Moment) -> Outcome:
+        """See Task."""
+        distance, table = after.distance, signal(after, "table_contact") > 0.0
+        pressed = self.pressed(after)
+        self._contacts += pressed
+        reward, success, ended = button_reward(
+            distance,
+            pressed,
+            table,
+            self._contacts,
+            self._settings.reward == "shaped",
+            self._most_m,
+            self._settings.contacts,
+        )
+        info = {"distance": distance, "is_success": success, "contacts": self._contacts, "table_contact": table}
+        return Outcome(reward, ended, info)
+
+    def pressed(self, moment: Moment) -> bool:
+        """Whether what is to be pressed is pressed now."""
+        return signal(moment, "button_0") > 0.0
+
+
+def signal(moment: Moment, name: str) -> float:
+    """Return one of the world's signals. Raises RobotError, one line, where the robot's world has it not."""
+    signals = moment.observation.signals
+    if name not in signals:
+        raise RobotError(
+            f"the robot's observation has no signal '{name}' (it has: {', '.join(signals) or 'none'}); is its world one with "
+            "a button? Start the simulator with the task's world"
+        )
+    return signals[name]
