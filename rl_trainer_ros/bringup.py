@@ -21,6 +21,7 @@ from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH, settings_of
 
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
 NOTICING_MARGIN_S = 30.0  # beyond a trainer's own waits: the update and the episode that it is in
+SERVING_TIMEOUT_S = 1.0  # a system without a trainer that cannot serve any more has nothing to wait for
 BAD_SETTINGS = 2  # exit code of a node that cannot work as it was told; starting it again would not help
 DISCOVERY_VARIABLES = (
     "ROS_AUTOMATIC_DISCOVERY_RANGE",
@@ -69,23 +70,29 @@ class System:
     """Processes in the order of their start, and environment variables for all of them; exactly one ends the system.
 
     give_up_timeout_s: for the trainer to find out by itself that a process it needs stays down.
+    endless: none ends it; it serves until it is told to stop.
     """
 
     processes: tuple[Process, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     give_up_timeout_s: float = 120.0
+    endless: bool = False
 
     def __post_init__(self) -> None:
         names = [process.name for process in self.processes]
         if len(set(names)) != len(names):
             raise BringupError(f"two processes of one name in {', '.join(names)}")
-        if sum(process.ends_system for process in self.processes) != 1:
+        if not names or (self.endless and any(process.ends_system for process in self.processes)):
+            raise BringupError(
+                f"an endless system needs processes, and none that ends it; got {', '.join(names) or 'none'}"
+            )
+        if not self.endless and sum(process.ends_system for process in self.processes) != 1:
             raise BringupError(f"exactly one process must end the system, of {', '.join(names) or 'none'}")
 
     def beyond_hope(self, down: Collection[str]) -> bool:
-        """Whether the trainer cannot go on, where the processes of these names stay down.
+        """Whether nothing useful can go on, where the processes of these names stay down.
 
-        It can while each has a fellow of the same module that runs: another simulator, with other robots.
+        A trainer can while each has a fellow of the same module that runs: another simulator, with other robots.
         """
         running = {process.module for process in self.processes if process.name not in down}
         return any(process.module not in running for process in self.processes)
@@ -113,6 +120,19 @@ def system(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ
     others = _robots(values) + _encoders(values) if values.trainer.transport == "topics" else []
     waits_s = values.trainer.start_timeout_s + values.trainer.answer_timeout_s
     return System((*others, trainer), _environment(values.bringup, environ), waits_s + NOTICING_MARGIN_S)
+
+
+def robots(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> System:
+    """Everything of `system` but the trainer, for a trainer on another machine; it runs until it is told to stop."""
+    values = resolve_values({name: text for name, text in arguments.items() if text != ""})
+    if values.trainer.transport != "topics" or values.bringup.robot_source == "external":
+        raise BringupError("nothing to start: robots are served with transport:=topics robot_source:=sim (or mock)")
+    return System(
+        tuple(_robots(values) + _encoders(values)),
+        _environment(values.bringup, environ),
+        SERVING_TIMEOUT_S,
+        endless=True,
+    )
 
 
 def ros_arguments(process: Process) -> list[str]:
@@ -221,7 +241,7 @@ def _encoders(values: Values) -> list[Process]:
             "srl_node",
             "srl_ros.ros.srl_node",
             max_restarts=values.bringup.max_restarts,
-            parameters={"namespaces": trainer.namespaces, "srl_folder": trainer.encoder_folder, "camera": CAMERA},
+            parameters={"namespaces": values.served, "srl_folder": trainer.encoder_folder, "camera": CAMERA},
         )
     ]
 

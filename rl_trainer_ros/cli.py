@@ -23,6 +23,13 @@ def train(words: list[str]) -> int:
     return supervisor.run(bringup.system(parse_words(words)))
 
 
+def robots(words: list[str]) -> int:
+    """Serve robots for a trainer elsewhere, until Ctrl-C."""
+    from rl_trainer_ros import bringup, supervisor
+
+    return supervisor.run(bringup.robots(parse_words(words)))
+
+
 def evaluate(words: list[str]) -> int:
     """Measure a trained model on unseen targets."""
     return evaluate_run(from_words(EvaluateOptions, words, "evaluate"))
@@ -35,6 +42,7 @@ def train_srl(words: list[str]) -> int:
 
 COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
     "train": (train, "train a policy over topics: starts simulator, SRL node and trainer", None),
+    "robots": (robots, "serve robots for a trainer on another machine: starts simulators alone", None),
     "evaluate": (evaluate, "measure a trained policy on unseen targets", EvaluateOptions),
     "train_srl": (train_srl, "train an image encoder on images recorded off the simulator", TrainSrlOptions),
 }

@@ -68,6 +68,8 @@ class _Supervisor:
         try:
             for process in self.system.processes:
                 self.start(process)
+            if self.system.endless:
+                return self.serve()
             trainer = self.children[self.system.trainer.name]
             self.attend(trainer)
             self.stopping = self.stopping or 0
@@ -80,6 +82,14 @@ class _Supervisor:
                 if not child.ended:  # only after an error of our own
                     child.send(signal.SIGKILL)
             self.selector.close()
+
+    def serve(self) -> int:
+        """Without a trainer: until a signal comes, or nothing useful is left."""
+        while self.stopping is None and not self.system.beyond_hope(self.down()):
+            self.turn(math.inf)
+        asked, self.stopping = self.stopping is not None, self.stopping or 0
+        self.stop([child for child in self.children.values() if not child.ended])
+        return self.failure or (0 if asked else GIVEN_UP)
 
     def start(self, process: Process, restarts: int = 0) -> None:
         """Start a process in a session of its own: Ctrl-C at the terminal reaches it through us alone, in our order."""

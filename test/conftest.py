@@ -48,6 +48,9 @@ def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 class NodeProcess:
     """`python -m module` with ROS parameters; its output can be waited for, line by line."""
 
+    prefix: tuple[str, ...] = ()
+    """What runs the command, such as `ip netns exec name`."""
+
     def __init__(self, module: str, *words: str, **parameters: object):
         arguments = list(words)
         if parameters:
@@ -55,7 +58,7 @@ class NodeProcess:
             for name, value in parameters.items():
                 arguments += ["-p", f"{name}:={str(value).lower() if isinstance(value, bool) else value}"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [*self.prefix, sys.executable, "-m", module, *arguments],
             cwd=REPO,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

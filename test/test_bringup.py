@@ -16,6 +16,7 @@ from rl_trainer_ros.bringup import (
     after_death,
     exit_code,
     exit_text,
+    robots,
     ros_arguments,
     system,
 )
@@ -329,3 +330,15 @@ def test_a_system_can_go_on_while_another_simulator_runs() -> None:
     assert not asked.beyond_hope([])
     assert not asked.beyond_hope(["robot_sim_1"])
     assert asked.beyond_hope(["robot_sim_0", "robot_sim_1"])
+
+
+@pytest.mark.many_robots
+def test_robots_alone_for_a_trainer_elsewhere() -> None:
+    given = {"namespaces": "[/far_0, /far_1]", "remote": "true", "sim_processes": "1"}
+    asked = robots(given, {})
+    assert [process.name for process in asked.processes] == ["robot_sim"] and asked.endless
+    assert asked.processes[0].parameters["namespaces"] == ("/far_0", "/far_1") and not asked.environment
+    with pytest.raises(BringupError, match="nothing to start"):
+        robots({"robot_source": "external"}, {})
+    with pytest.raises(BringupError, match="endless"):
+        System((), endless=True)

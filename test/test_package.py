@@ -13,6 +13,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -185,9 +186,9 @@ def test_make_train_evaluates_where_it_has_trained() -> None:
     ]
 
 
-def load_launch_file() -> ModuleType:
-    """launch/train.launch.py as a module, on whatever `launch` there is."""
-    spec = importlib.util.spec_from_file_location("train_launch", ROOT / "launch" / "train.launch.py")
+def load_launch_file(name: str = "train") -> ModuleType:
+    """launch/<name>.launch.py as a module, on whatever `launch` there is."""
+    spec = importlib.util.spec_from_file_location(f"{name}_launch", ROOT / "launch" / f"{name}.launch.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -215,7 +216,7 @@ STUBS = {
 
 
 @pytest.fixture
-def stubbed_launch_file(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def stubbed_launch_file(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The launch file on stubs that record, so that it is executed on machines without ROS as well."""
     for name, classes in STUBS.items():
         stub = ModuleType(name)
@@ -225,7 +226,9 @@ def stubbed_launch_file(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     said = ModuleType("launch.logging")
     said.get_logger = logging.getLogger  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "launch.logging", said)
-    return load_launch_file()
+    monkeypatch.delitem(sys.modules, "rl_trainer_ros.ros.launch_actions", raising=False)
+    yield load_launch_file()
+    sys.modules.pop("rl_trainer_ros.ros.launch_actions", None)  # it was made with the stubs
 
 
 def started_by(launch_file: ModuleType, **given: str) -> dict[str, tuple[Recorded, Any]]:
@@ -284,6 +287,20 @@ def test_the_launch_file_starts_a_dead_simulator_again_as_often_as_it_may(stubbe
         action.named["function"](UP)
 
 
+def test_one_of_several_simulators_may_stay_down(stubbed_launch_file: ModuleType) -> None:
+    started = started_by(stubbed_launch_file, max_restarts="0", num_envs="2", sim_processes="2")
+    assert list(started) == ["robot_sim_0", "robot_sim_1", "trainer"]
+    assert started["robot_sim_0"][1](exit_with(-9), UP) == []
+    (timer,) = started["robot_sim_1"][1](exit_with(-9), UP)
+    assert type(timer).__name__ == "TimerAction"
+
+
+def test_robots_are_launched_without_a_trainer(stubbed_launch_file: ModuleType) -> None:
+    started = started_by(load_launch_file("robots"), namespaces="[/far_0, /far_1]", sim_processes="1")
+    assert list(started) == ["robot_sim"]
+    assert 'namespaces:=["/far_0", "/far_1"]' in started["robot_sim"][0].named["arguments"]
+
+
 @pytest.fixture
 def launch_file() -> ModuleType:
     """launch/train.launch.py on ROS's launch, where there is one (its name alone may find our folder)."""
@@ -305,7 +322,9 @@ def test_the_launch_file_declares_every_argument(launch_file: ModuleType) -> Non
 def test_the_launch_file_refuses_an_unknown_argument(launch_file: ModuleType) -> None:
     from launch import LaunchContext
 
+    from rl_trainer_ros.ros.launch_actions import start_all
+
     context = LaunchContext()
     context.launch_configurations.update({"launch-prefix": "", "num_timestep": "3"})
     with pytest.raises(ValueError, match="did you mean num_timesteps"):
-        launch_file.start_all(context)
+        start_all(system, context)

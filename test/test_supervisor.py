@@ -231,6 +231,23 @@ def test_a_trainer_that_does_not_notice_is_ended_in_bounded_time_and_never_with_
     assert "[supervisor] trainer is still there; sending SIGINT" in it.lines()
 
 
+ROBOTS_ALONE = "sys.exit(supervisor.run(System((sim,), endless=True)))"
+
+
+def test_robots_alone_are_served_until_a_signal(supervise: Supervise) -> None:
+    it = supervise("", options=ROBOTS_ALONE)
+    it.await_line("[robot_sim] serving")
+    it.popen.send_signal(signal.SIGINT)
+    assert it.end() == 0
+    assert it.noted() == ["sim SIGTERM"]
+
+
+def test_robots_alone_that_stay_down_end_it_with_a_failure(supervise: Supervise) -> None:
+    it = supervise("", sim="sys.exit(9)", options=ROBOTS_ALONE)
+    assert it.end() == 3
+    assert sum("started again" in line for line in it.lines()) == 2
+
+
 def test_bad_settings_of_a_process_end_the_system_at_once(supervise: Supervise) -> None:
     it = supervise(
         "on(signal.SIGTERM, lambda: sys.exit(0))\nopen('word', 'w').close()\nwhile True: signal.pause()",

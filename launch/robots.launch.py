@@ -1,0 +1,15 @@
+"""Serves robots for a trainer elsewhere: ros2 launch rl_trainer_ros robots.launch.py remote:=true [name:=value ...].
+
+Simulators (or the driver) and, with an srl_model, the SRL node; they run until Ctrl-C. The arguments are those of
+train.launch.py, and what concerns the trainer alone has no effect here.
+"""
+
+from launch import LaunchDescription
+
+from rl_trainer_ros.bringup import robots
+from rl_trainer_ros.ros.launch_actions import description
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare every argument, then start the processes that their values ask for."""
+    return description(robots)

@@ -1,0 +1,105 @@
+"""A system of bring-up as actions of ROS 2's launch; the files in launch/ hold no more than their own names."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, Shutdown, TimerAction
+from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
+from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.logging import get_logger
+from launch_ros.actions import Node
+
+from rl_trainer_ros.bringup import Next, Process, System, after_death, exit_text, ros_arguments
+from rl_trainer_ros.launch_arguments import arguments
+
+# What launch itself, launch_ros and `ros2 launch` keep among the launch configurations.
+NOT_OURS = {
+    "launch-prefix",
+    "launch-prefix-filter",
+    "emulate_tty",
+    "sigterm_timeout",
+    "sigkill_timeout",
+    "ros_namespace",
+    "ros_remaps",
+    "global_params",
+    "use_sim_time",
+}
+
+
+MakeSystem = Callable[[Mapping[str, str]], System]
+
+
+def description(make_system: MakeSystem) -> LaunchDescription:
+    """Declare every argument, then start the processes that their values ask for."""
+    declared = [
+        DeclareLaunchArgument(argument.name, default_value=argument.default, description=argument.description)
+        for argument in arguments()
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=partial(start_all, make_system))])
+
+
+def start_all(make_system: MakeSystem, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """One action for each process of the system, and what is to happen when it ends."""
+    asked = make_system({name: text for name, text in context.launch_configurations.items() if name not in NOT_OURS})
+    actions = _Actions(asked)
+    return [action for process in asked.processes for action in actions.start(process)]
+
+
+class _Actions:
+    """The processes of one system, and which of them stay down."""
+
+    def __init__(self, asked: System):
+        self.asked = asked
+        self.down: list[str] = []
+
+    def start(self, process: Process, restarts: int = 0) -> list[LaunchDescriptionEntity]:
+        """Launch's own respawn counts restarts only since Jazzy, so a dead process is replaced by a new action here."""
+        # SIGTERM ends `ros2 launch` at once and leaves its processes behind; with this they get the signal as well.
+        prefix = f"setpriv --pdeathsig {process.orphan_signal.name}" if shutil.which("setpriv") else None
+        node = Node(
+            package="rl_trainer_ros",
+            executable=process.executable,
+            exec_name=process.name,
+            output="screen",
+            prefix=prefix,
+            arguments=ros_arguments(process),
+            additional_env=dict(self.asked.environment) | {"PYTHONUNBUFFERED": "1"},
+            emulate_tty=process.ends_system,
+            sigterm_timeout=str(process.shutdown_timeout_s),
+            sigkill_timeout="10",
+        )
+        ended = partial(trainer_ended, process) if process.ends_system else partial(self.died, process, restarts)
+        return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=ended)), node]
+
+    def died(
+        self, process: Process, restarts: int, event: ProcessExited, context: LaunchContext
+    ) -> list[LaunchDescriptionEntity]:
+        """Start a process again that died before its time, as often as its max_restarts says."""
+        if context.is_shutdown:
+            return []
+        what_next, line = after_death(process, event.returncode, restarts)
+        if what_next is Next.END:
+            raise RuntimeError(line)
+        get_logger("rl_trainer_ros").error(line)
+        if what_next is Next.RESTART:
+            return self.start(process, restarts + 1)
+        self.down.append(process.name)
+        if not self.asked.beyond_hope(self.down):
+            return []
+        end = OpaqueFunction(function=partial(give_up, process))
+        return [TimerAction(period=self.asked.give_up_timeout_s, actions=[end])]
+
+
+def trainer_ended(process: Process, event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """End the system; an exception is the one way to make `ros2 launch` return something else than 0."""
+    if event.returncode != 0:
+        raise RuntimeError(f"{process.name} {exit_text(event.returncode)}")
+    return [Shutdown(reason=f"{process.name} has finished")]
+
+
+def give_up(process: Process, context: LaunchContext) -> None:
+    """End a system whose trainer has not noticed that this process stays down; after the trainer's end it is not called."""
+    raise RuntimeError(f"{process.name} stays down, and nobody has ended because of it")
