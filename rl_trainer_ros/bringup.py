@@ -17,7 +17,9 @@ from rl_trainer_ros import needs
 from rl_trainer_ros.launch_arguments import SIMULATOR, TRAINER, BringupConfig, Values, resolve_values
 from rl_trainer_ros.launch_arguments import BringupError as BringupError
 from rl_trainer_ros.launch_arguments import help_text as help_text
+from rl_trainer_ros.process import Process as Process
 from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH, settings_of
+from rl_trainer_ros.viewing import viewers
 
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
 NOTICING_MARGIN_S = 30.0  # beyond a trainer's own waits: the update and the episode that it is in
@@ -37,32 +39,6 @@ class Next(enum.Enum):
     RESTART = enum.auto()
     STAY_DOWN = enum.auto()
     END = enum.auto()
-
-
-@dataclass(frozen=True)
-class Process:
-    """One process: an `executable` for `ros2 run`, the same as a Python `module`, and what it is told.
-
-    shutdown_timeout_s: how long it may take to leave before it is made to.
-    orphan_signal: what the kernel sends it when its supervisor was killed; SIGTERM for what saves a model or moves a
-    machine, SIGKILL for what has nothing to lose.
-    """
-
-    name: str
-    executable: str
-    module: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    params_file: str = ""
-    max_restarts: int = 3
-    shutdown_timeout_s: float = 10.0
-    ends_system: bool = False
-    orphan_signal: signal.Signals = signal.SIGKILL
-
-    def __post_init__(self) -> None:
-        if self.ends_system and self.max_restarts:
-            raise BringupError(f"process {self.name} ends the system, so its max_restarts must be 0")
-        if self.max_restarts < 0 or self.shutdown_timeout_s <= 0:
-            raise BringupError(f"process {self.name}: max_restarts must be at least 0 and shutdown_timeout_s above 0")
 
 
 @dataclass(frozen=True)
@@ -94,8 +70,9 @@ class System:
 
         A trainer can while each has a fellow of the same module that runs: another simulator, with other robots.
         """
-        running = {process.module for process in self.processes if process.name not in down}
-        return any(process.module not in running for process in self.processes)
+        needed = [process for process in self.processes if not process.optional]
+        running = {process.module for process in needed if process.name not in down}
+        return any(process.module not in running for process in needed)
 
     @property
     def trainer(self) -> Process:
@@ -118,6 +95,7 @@ def system(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ
         orphan_signal=signal.SIGTERM,
     )
     others = _robots(values) + _encoders(values) if values.trainer.transport == "topics" else []
+    others += viewers(values, environ)
     waits_s = values.trainer.start_timeout_s + values.trainer.answer_timeout_s
     return System((*others, trainer), _environment(values.bringup, environ), waits_s + NOTICING_MARGIN_S)
 
@@ -136,8 +114,10 @@ def robots(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ
 
 
 def ros_arguments(process: Process) -> list[str]:
-    """The process's command line from `--ros-args` on; what -p sets overrules the parameter file before it."""
-    words = ["--ros-args"]
+    """The process's command line after its name; what -p sets overrules the parameter file before it."""
+    words = [*process.words, "--ros-args"]
+    for name, target in process.remappings.items():
+        words += ["-r", f"{name}:={target}"]
     if process.params_file:
         words += ["--params-file", process.params_file]
     for name, value in process.parameters.items():
@@ -148,10 +128,12 @@ def ros_arguments(process: Process) -> list[str]:
 def after_death(process: Process, returncode: int, restarts: int) -> tuple[Next, str]:
     """What comes after the death of a process that was started again so often before, and the line that says so."""
     died, most = f"{process.name} {exit_text(returncode)}", process.max_restarts
-    if returncode == BAD_SETTINGS:
+    if returncode == BAD_SETTINGS and not process.program:
         return Next.END, f"{died}: it cannot work as it was told, so the system ends"
     if restarts < most:
         return Next.RESTART, f"{died}; started again ({restarts + 1} of {most})"
+    if process.optional:
+        return Next.STAY_DOWN, f"{died}; training goes on without it"
     return Next.STAY_DOWN, (
         f"{died} and stays down: max_restarts:={most} is used up; the {TRAINER} goes on with other robots, or ends with its "
         "own error"

@@ -109,6 +109,11 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         return self._observation.encode(last), 0.0, False, True, info
 
     @property
+    def observed(self) -> bool:
+        """Whether an episode is under way, and `moment` is there."""
+        return self._moment is not None
+
+    @property
     def moment(self) -> Moment:
         """What was observed last, for scripted policies and tools."""
         if self._moment is None:

@@ -48,6 +48,11 @@ class BringupConfig:
     sim_params_file: str = option(
         "", "ROS parameter file of the simulator; empty: this package's config/robot_sim.yaml"
     )
+    frames: str = option(
+        "auto", "publish every link's place on /tf; auto: with rviz", choices=("auto", "true", "false")
+    )
+    rviz: bool = option(False, "start RViz; markers:=true with it, unless it is given")
+    rviz_config: str = option("", "RViz file; empty: this package's config/rviz/train.rviz")
     physics_hz: float | None = option(
         None,
         "physics steps per simulated second, a multiple of control_hz; empty: as in sim_params_file",
@@ -115,6 +120,8 @@ def resolve_values(given: Mapping[str, str]) -> Values:
         told |= with_parts({**in_file, **told}, parts)
         if "namespaces" not in told and ("namespaces" not in in_file or "num_envs" in given):
             told["namespaces"] = [f"/env_{i}" for i in range(bringup.num_envs)]
+        if bringup.rviz:
+            told.setdefault("markers", True)
         trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
         served = trainer.namespaces
         if bringup.remote_namespaces:

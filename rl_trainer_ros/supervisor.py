@@ -94,8 +94,9 @@ class _Supervisor:
     def start(self, process: Process, restarts: int = 0) -> None:
         """Start a process in a session of its own: Ctrl-C at the terminal reaches it through us alone, in our order."""
         stdout, stderr = (None, None) if process.ends_system else (subprocess.PIPE, subprocess.STDOUT)
+        program = [process.program] if process.program else [self.python, "-m", process.module]
         popen = subprocess.Popen(
-            [self.python, "-m", process.module, *ros_arguments(process)],
+            [*program, *ros_arguments(process)],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=stdout,

@@ -91,6 +91,7 @@ class TrainerConfig:
     torch_threads: int = option(
         1, "threads of the learner; the same seed repeats bit for bit for the same number", minimum=1, maximum=256
     )
+    markers: bool = option(False, "publish targets, trails and rewards as markers for RViz")
     start_timeout_s: float = option(60.0, "wait for a robot to appear and for a reset", minimum=0.1, maximum=3600.0)
     answer_timeout_s: float = option(
         30.0, "wait for the answer to a command; covers a simulator's restart", minimum=0.1, maximum=3600.0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecNormalize
@@ -42,18 +43,33 @@ class TrainingRun:
         here = config.namespaces[:1] if vec_envs.in_processes(config) else config.namespaces
         self._environments = [make_env(namespace) for namespace in here]
 
-    def run(self, should_stop: Callable[[], bool] = lambda: False, report: Report = print) -> TrainingResult:
-        """Train until the steps are done, a stop is asked for or something fails for good; a model is saved in each case."""
+    @property
+    def environments(self) -> tuple[RobotEnv, ...]:
+        """The environments of this process, one for each robot, unless others simulate them."""
+        return tuple(self._environments)
+
+    def run(
+        self,
+        should_stop: Callable[[], bool] = lambda: False,
+        report: Report = print,
+        callbacks: Sequence[BaseCallback] = (),
+    ) -> TrainingResult:
+        """Train until the steps are done, a stop is asked for or something fails for good; a model is saved in each case.
+
+        `callbacks`: stable-baselines3's, called after each step, beside our own.
+        """
         torch.set_num_threads(self._config.torch_threads)
         folder = run_folder.create(self._config, self._hyperparameters, self._environments[0].arm.description)
         report(f"run folder {folder}")
         try:
-            return self._run(folder, should_stop, report)
+            return self._run(folder, should_stop, report, callbacks)
         finally:
             for environment in self._environments:
                 environment.close()
 
-    def _run(self, folder: Path, should_stop: Callable[[], bool], report: Report) -> TrainingResult:
+    def _run(
+        self, folder: Path, should_stop: Callable[[], bool], report: Report, callbacks: Sequence[BaseCallback]
+    ) -> TrainingResult:
         config = self._config
         algorithm, statistics = self._learner(folder)
         about = {name: getattr(config, name) for name in ("task", "robot", "srl_model", "algo")}
@@ -65,7 +81,7 @@ class TrainingRun:
         ended, error = "finished", None
         begin = time.monotonic()
         try:
-            algorithm.learn(config.num_timesteps, callback=[AbsentRows(), progress])
+            algorithm.learn(config.num_timesteps, callback=[AbsentRows(), progress, *callbacks])
             if should_stop():
                 ended = "stopped"
         except StopRequested:

@@ -60,7 +60,7 @@ class _Actions:
         # SIGTERM ends `ros2 launch` at once and leaves its processes behind; with this they get the signal as well.
         prefix = f"setpriv --pdeathsig {process.orphan_signal.name}" if shutil.which("setpriv") else None
         node = Node(
-            package="rl_trainer_ros",
+            package=process.package,
             executable=process.executable,
             exec_name=process.name,
             output="screen",

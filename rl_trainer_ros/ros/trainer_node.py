@@ -16,6 +16,7 @@ from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.ros.patience import Patience
 from rl_trainer_ros.ros.shared_waiter import SharedWaiter
+from rl_trainer_ros.ros.watched import watched
 from rl_trainer_ros.trainer_config import TrainerConfig
 from rl_trainer_ros.training import TrainingRun, env_settings, in_process_env
 from robot_interface_ros.errors import RobotError
@@ -49,7 +50,8 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
         services.add(node)
         services.start()
         try:
-            result = training.run(lambda: runtime.stop_requested, report=say)
+            with watched(runtime, config, training.environments) as callbacks:
+                result = training.run(lambda: runtime.stop_requested, report=say, callbacks=callbacks)
         finally:
             services.close()
         if result.error is None:

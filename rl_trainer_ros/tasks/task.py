@@ -54,6 +54,8 @@ class Task(ABC):
         """`period_s`: control period; `settings`: an instance of Settings."""
         self.arm, self.period_s = arm, period_s
         self.max_episode_steps: int = settings.max_episode_steps
+        self.success_radius_m: float | None = getattr(settings, "success_distance_m", None)
+        """How near the target counts as success, m, to be drawn; None where success is not a matter of distance."""
 
     @abstractmethod
     def draw_target(self, generator: np.random.Generator) -> Target:

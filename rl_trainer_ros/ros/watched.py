@@ -1,0 +1,44 @@
+"""Markers of a training for as long as it lasts, where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from rl_trainer_ros.environment import RobotEnv
+from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.watching import WatchCallback
+from rl_trainer_ros.workspace import ReachWorkspace
+from robot_interface_ros.robot import Array
+from robot_interface_ros.ros.runtime import Runtime
+
+POINTS, POINTS_SEED, TRAVEL_S = 1500, 0, 4.2  # of the workspace, as the reach task draws it from rest
+
+
+@contextmanager
+def watched(
+    runtime: Runtime, config: TrainerConfig, environments: Sequence[RobotEnv]
+) -> Iterator[Sequence[WatchCallback]]:
+    """The callbacks that a training needs for its markers: one where `config.markers` is set, else none."""
+    if not config.markers:
+        yield ()
+        return
+    from rl_trainer_ros.ros.marker_publisher import MarkerPublisher
+
+    roots = [environment.arm.description.model.root for environment in environments]
+    publisher = MarkerPublisher(runtime, config.namespaces[: len(environments)], roots)
+    for i, environment in enumerate(environments):
+        publisher.show_workspace(i, reachable(environment))
+    try:
+        yield (WatchCallback(environments, publisher.show),)
+    finally:
+        publisher.close()
+
+
+def reachable(environment: RobotEnv, points: int = POINTS) -> Array:
+    """Places `(points, 3)` m that the end effector can reach within an episode of reach, in the root's frame."""
+    generator = np.random.default_rng(POINTS_SEED)
+    workspace = ReachWorkspace(environment.arm, TRAVEL_S)
+    return np.array([workspace.draw(generator) for _ in range(points)])

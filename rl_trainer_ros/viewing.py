@@ -1,0 +1,95 @@
+"""The processes that let a person watch: frames of every link, and RViz. Part of bring-up; starts nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rl_trainer_ros.installed import find_executable
+from rl_trainer_ros.launch_arguments import BringupError, Values
+from rl_trainer_ros.process import Process
+from robot_interface_ros.description import resolve, share_directory
+
+SHOWN = "/env_0"  # the namespace that config/rviz/train.rviz shows
+LONGEST_WORD = 128 * 1024  # bytes; Linux takes no longer word on a command line (MAX_ARG_STRLEN)
+
+
+def viewers(values: Values, environ: Mapping[str, str]) -> list[Process]:
+    """What publishes frames, where asked for, and RViz, where asked for."""
+    if values.trainer.transport != "topics":
+        if values.bringup.rviz or values.bringup.frames == "true":
+            raise BringupError("rviz and frames need robots behind topics; leave transport:=in_process out")
+        return []
+    rviz = _rviz(values, environ) if values.bringup.rviz else []
+    return [*(_frames(values, environ) if wants_frames(values) else []), *rviz]
+
+
+def wants_frames(values: Values) -> bool:
+    """auto: where somebody is likely to look."""
+    asked = values.bringup.frames
+    return values.bringup.rviz if asked == "auto" else asked == "true"
+
+
+def _frames(values: Values, environ: Mapping[str, str]) -> list[Process]:
+    """robot_state_publisher for each robot where it is installed, else our own node for all of them; never both."""
+    namespaces, restarts = values.trainer.namespaces, values.bringup.max_restarts
+    program = find_executable("robot_state_publisher", "robot_state_publisher", environ)
+    urdf = _urdf(values.trainer.robot) if program else ""
+    if not program or len(urdf.encode()) > LONGEST_WORD // 2:  # quoted it grows
+        return [
+            Process(
+                "frames",
+                "frames_node",
+                "robot_interface_ros.ros.frames_node",
+                parameters={"namespaces": namespaces},
+                max_restarts=restarts,
+                optional=True,
+            )
+        ]
+    return [
+        Process(
+            f"frames{namespace.replace('/', '_')}",
+            "robot_state_publisher",
+            package="robot_state_publisher",
+            program=program,
+            parameters={"robot_description": urdf, "frame_prefix": f"{namespace.strip('/')}/".lstrip("/")},
+            remappings={"__ns": namespace},
+            max_restarts=restarts,
+            optional=True,
+        )
+        for namespace in namespaces
+    ]
+
+
+def _rviz(values: Values, environ: Mapping[str, str]) -> list[Process]:
+    program = find_executable("rviz2", "rviz2", environ)
+    shipped = share_directory() / "config" / "rviz" / "train.rviz"
+    if not program:
+        raise BringupError(
+            "rviz:=true needs RViz, which is not installed here: sudo apt install ros-$ROS_DISTRO-rviz2, then source ROS's "
+            f"setup.bash; or use remote:=true frames:=true markers:=true here and rviz2 -d {shipped} on a machine that has it"
+        )
+    if values.bringup.rviz_config:
+        file, frame = resolve(values.bringup.rviz_config), []
+        if not file.is_file():
+            raise BringupError(f"rviz_config: no file {file}")
+    else:
+        if values.trainer.namespaces[0] != SHOWN:
+            raise BringupError(
+                f"config/rviz/train.rviz shows the robot in {SHOWN}, and the first one here is in "
+                f"{values.trainer.namespaces[0]}; give a file of your own: rviz_config:=/path/to/my.rviz"
+            )
+        file, frame = shipped, ["-f", f"{SHOWN[1:]}/{_root(values.trainer.robot)}"]
+    words = ("-d", str(file), *frame)
+    return [Process("rviz", "rviz2", package="rviz2", program=program, words=words, max_restarts=0, optional=True)]
+
+
+def _urdf(robot: str) -> str:
+    from robot_interface_ros.robot_config import load_robot
+
+    return load_robot(robot).urdf
+
+
+def _root(robot: str) -> str:
+    from robot_interface_ros.robot_config import load_robot
+
+    return load_robot(robot).model.root
