@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from robot_interface_ros import description
+from robot_interface_ros.cameras import CameraConfig, check_cameras
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.held_joints import hold_joints
 from robot_interface_ros.registry import Registry
@@ -52,6 +53,7 @@ class RobotConfig:
     floor: float | None = option(None, "height of the ground, m, root frame: no target asks an arm to go below")
     table: Vector | None = option(None, "middle of a table top within the end effector's reach, m, root frame")
     arena: Arena | None = option(None, "square for tasks in a plane")
+    cameras: Mapping[str, CameraConfig] = option({}, "camera name -> where it sits; `external` has a default")
     group_argument: str | None = option(
         None, "xacro argument that takes the articulated groups; None: the file has none"
     )
@@ -154,6 +156,7 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
             raise ConfigError(f"robot {name}: joint {mimic.name} follows {leader}; name that one in its group instead")
     urdf = hold_joints(urdf, moving, config.rest)
     model = with_mesh_boxes(RobotModel.from_urdf(urdf), urdf)
+    check_cameras(name, config.cameras, model)
     limits = model.limits()
     velocity = np.array(
         [

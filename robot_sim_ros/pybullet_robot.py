@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,17 @@ import numpy as np
 
 from robot_interface_ros.lockstep import first_stamp, period_of
 from robot_interface_ros.merged_urdf import merge_fixed_links
-from robot_interface_ros.robot import NO_IMAGES, Array, Command, Episode, Observation, Robot
+from robot_interface_ros.robot import NO_DEPTHS, NO_IMAGES, Array, Command, Episode, Observation, Robot
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.safe_robot import SafeRobot
 from robot_interface_ros.urdf_meshes import plain_mesh_paths
-from robot_sim_ros.camera import Camera
+from robot_sim_ros.camera_rig import CameraRig
 from robot_sim_ros.imperfection.actuation import per_joint
 from robot_sim_ros.imperfection.body import BodyDynamics
 from robot_sim_ros.imperfection.config import load_imperfection
 from robot_sim_ros.imperfection.draw import Drawn
 from robot_sim_ros.imperfection.imperfect_robot import ImperfectRobot
+from robot_sim_ros.imperfection.look import look_of
 from robot_sim_ros.quiet import quiet_output
 from robot_sim_ros.sim_config import SimConfig
 
@@ -54,7 +56,10 @@ class PyBulletRobot:
             fixedTimeStep=1.0 / config.control_hz, numSubSteps=config.substeps, deterministicOverlappingPairs=1
         )
         client.setGravity(0.0, 0.0, -9.81)
-        self._body = self._load(description.urdf)
+        self._rig = CameraRig(client, description, config)
+        self._body = self._load(self._rig.part(plain_mesh_paths(merge_fixed_links(description.urdf))))
+        self.cameras = self._rig.models
+        self._observing = () if config.camera_hz else config.cameras
         # Of its centre of mass, which is not its frame: putting it at zero would sink the robot into the floor.
         self._base_pose = client.getBasePositionAndOrientation(self._body)
         self._joints = self._joint_indices()
@@ -70,7 +75,6 @@ class PyBulletRobot:
             )
         )
         self._target = np.zeros(3)
-        self._cameras = {name: Camera(client, name, config.image_width, config.image_height) for name in config.cameras}
         self._mimics = self._make_mimics(Drawn())
         self._dynamics: BodyDynamics | None = None
         self._start = description.rest
@@ -98,6 +102,7 @@ class PyBulletRobot:
         self._dynamics.scale(drawn.link_mass_scale, drawn.friction_scale)
         self._servos, self._mimics = self._make_servos(drawn), self._make_mimics(drawn)
         self._start = self.description.rest + per_joint(drawn.joint_offset, self.joint_names)
+        self._rig.look = look_of(drawn)
 
     def send(self, command: Command) -> None:
         """Give the servos their targets and let one control period pass."""
@@ -127,6 +132,7 @@ class PyBulletRobot:
     def close(self) -> None:
         """Disconnect from PyBullet; safe to call twice."""
         if self._client is not None:
+            self._rig.close()
             self._client.disconnect()
             self._client = None
 
@@ -141,18 +147,25 @@ class PyBulletRobot:
 
     def render(self, camera: str, width: int, height: int) -> Any:
         """Draw one picture, `(height, width, 3)` uint8, outside of the configured streams."""
-        return Camera(self._client, camera, width, height).render()
+        return self._rig.picture(camera, width, height, self._positions())
+
+    def render_images(self, names: Iterable[str]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Images and, where configured, depths of these configured cameras as the world is now, as in Observation."""
+        return self._rig.see(names, self._positions())
+
+    def _positions(self) -> Array:
+        return np.array([state[0] for state in self._joint_states()])
 
     def _observation(self, position: Array, velocity: Array, effort: Array) -> Observation:
-        images = {name: camera.render() for name, camera in self._cameras.items()} if self._cameras else NO_IMAGES
-        return Observation(self._stamp, position, velocity, effort, self._target, position, images)
+        images, depths = self._rig.see(self._observing, position) if self._observing else (NO_IMAGES, NO_DEPTHS)
+        return Observation(self._stamp, position, velocity, effort, self._target, position, images, depths=depths)
 
     def _load(self, urdf: str) -> int:
         client = self._client
         flags = client.URDF_USE_INERTIA_FROM_FILE | client.URDF_USE_SELF_COLLISION | client.URDF_MAINTAIN_LINK_ORDER
         with tempfile.TemporaryDirectory() as folder, quiet_output():
             path = Path(folder) / "robot.urdf"
-            path.write_text(plain_mesh_paths(merge_fixed_links(urdf)), encoding="utf-8")
+            path.write_text(urdf, encoding="utf-8")
             return int(client.loadURDF(str(path), useFixedBase=True, flags=flags))
 
     def _pybullet_indices(self) -> dict[str, int]:

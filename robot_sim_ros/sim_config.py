@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from robot_interface_ros.config import option
+from robot_interface_ros.config import ConfigError, check_range, option, unknown_name
 from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.robot_config import RobotDescription, load_robot
+
+IMAGE_PIXELS = (8, 4096)
+_SIZE = re.compile(r"(\w+):(\d+)x(\d+)")
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,21 @@ class SimConfig:
         maximum=1.0,
     )
     cameras: tuple[str, ...] = option((), "cameras to render and publish at every observation, such as [external]")
-    image_width: int = option(64, "width of a camera image, pixels", minimum=8, maximum=4096)
-    image_height: int = option(64, "height of a camera image, pixels", minimum=8, maximum=4096)
+    image_width: int = option(64, "width of a camera image, pixels", minimum=IMAGE_PIXELS[0], maximum=IMAGE_PIXELS[1])
+    image_height: int = option(64, "height of a camera image, pixels", minimum=IMAGE_PIXELS[0], maximum=IMAGE_PIXELS[1])
+    image_sizes: tuple[str, ...] = option((), "cameras whose images have another size, such as [left_eye:96x72]")
+    camera_depth: bool = option(False, "cameras also measure depth")
+    renderer: str = option(
+        "tiny",
+        "who draws camera images: tiny on the processor, egl on a graphics card, auto: egl where there is a card",
+        choices=("tiny", "egl", "auto"),
+    )
+    camera_hz: float = option(
+        0.0,
+        "images per second of each camera in real time, 0: one with every observation; lockstep allows only that",
+        minimum=0.0,
+        maximum=1000.0,
+    )
     realtime: bool = option(False, "live at control_hz by a steady clock, whether or not commands come")
     target_radius: float = option(0.04, "radius of the visible target, m", minimum=0.001, maximum=1.0)
 
@@ -40,6 +57,7 @@ class SimConfig:
 
     def __post_init__(self) -> None:
         period_of(self.control_hz)
+        self._check_cameras()
         if self.physics_hz % self.control_hz:
             below = int(self.physics_hz // self.control_hz) or 1
             raise ValueError(
@@ -55,3 +73,31 @@ class SimConfig:
     def substeps(self) -> int:
         """Physics steps per control period."""
         return round(self.physics_hz / self.control_hz)
+
+    def image_size(self, camera: str) -> tuple[int, int]:
+        """Width and height of a camera's images, pixels."""
+        sizes = dict(parse_image_size(entry) for entry in self.image_sizes)
+        return sizes.get(camera, (self.image_width, self.image_height))
+
+    def _check_cameras(self) -> None:
+        if len(set(self.cameras)) != len(self.cameras):
+            raise ConfigError(f"a camera is listed twice in {list(self.cameras)}")
+        for camera, _ in map(parse_image_size, self.image_sizes):
+            if camera not in self.cameras:
+                raise ConfigError(f"image_sizes: {unknown_name('camera', camera, self.cameras)}")
+        if self.camera_hz and not self.realtime:
+            raise ConfigError(
+                f"camera_hz is {self.camera_hz:g}, and in lockstep every camera renders once with every observation; "
+                "leave it at 0"
+            )
+
+
+def parse_image_size(entry: str) -> tuple[str, tuple[int, int]]:
+    """Read "left_eye:96x72": a camera, width and height."""
+    found = _SIZE.fullmatch(entry)
+    if found is None:
+        raise ConfigError(f"image_sizes has '{entry}'; expected <camera>:<width>x<height>, such as left_eye:96x72")
+    camera, size = found.group(1), (int(found.group(2)), int(found.group(3)))
+    for pixels in size:
+        check_range(f"image_sizes: {camera}", pixels, *IMAGE_PIXELS)
+    return camera, size

@@ -1,0 +1,124 @@
+"""Cameras of a robot: where they sit, what they see, and the pinhole model that says so in numbers.
+
+An optical frame has z forward, x right and y down (REP 103). Pixel (0, 0) is the centre of the upper left pixel, as in
+`sensor_msgs/CameraInfo`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from robot_interface_ros.config import ConfigError, option, unknown_name
+from robot_interface_ros.kinematics import Pose, Vector3
+from robot_interface_ros.robot_model import RobotModel
+
+if TYPE_CHECKING:
+    from robot_interface_ros.robot_config import RobotDescription
+
+EXTERNAL = "external"
+"""The camera that every robot has."""
+_FALLBACK_FOV_DEG = 44.0
+
+
+@dataclass(frozen=True)
+class CameraConfig:
+    """A camera: on the robot (`frame`), or standing beside it (`eye`, `look_at`)."""
+
+    frame: str | None = option(None, "link of the URDF that is the camera's optical frame: z forward, x right, y down")
+    eye: Vector3 | None = option(None, "where a camera stands that does not move with the robot, m, root frame")
+    look_at: Vector3 | None = option(None, "point in the middle of its picture, m, root frame")
+    fov_deg: float = option(60.0, "vertical field of view, degrees", minimum=1.0, maximum=170.0)
+
+    def __post_init__(self) -> None:
+        standing = self.eye is not None and self.look_at is not None
+        if standing == (self.frame is not None) or (self.eye is None) != (self.look_at is None):
+            raise ConfigError("a camera has either a frame, or eye and look_at")
+        if standing and self.eye == self.look_at:
+            raise ConfigError(f"a camera at {self.eye} looks at itself; give look_at another point")
+
+
+@dataclass(frozen=True)
+class Pinhole:
+    """Intrinsics of a camera without distortion, pixels, and the optical frame that they belong to."""
+
+    frame: str
+    width: int
+    height: int
+    focal: float
+    """Focal length, the same along both axes: pixels are square."""
+    centre: tuple[float, float]
+    """Where the optical axis meets the picture: column, row."""
+
+    def project(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Columns and rows `(..., 2)` of points `(..., 3)` m given in the optical frame; NaN behind the camera."""
+        xyz = np.asarray(points, dtype=np.float64)
+        depth = np.where(xyz[..., 2:] > 0.0, xyz[..., 2:], np.nan)
+        return np.asarray(self.focal * xyz[..., :2] / depth + np.array(self.centre))
+
+
+def focal_length(fov_deg: float, height: int) -> float:
+    """Pixels, of a vertical field of view over `height` pixels."""
+    return 0.5 * height / math.tan(math.radians(fov_deg) / 2.0)
+
+
+def optical_frame(name: str, camera: CameraConfig) -> str:
+    """The name of a camera's optical frame, without the robot's prefix."""
+    return camera.frame or f"{name}_camera_optical_frame"
+
+
+def standing_pose(camera: CameraConfig) -> Pose:
+    """The optical frame of a camera that does not move with the robot, in the root's frame; its picture is upright."""
+    assert camera.eye is not None and camera.look_at is not None
+    forward = _unit([b - a for a, b in zip(camera.eye, camera.look_at)])
+    x, y, _ = forward
+    # Right is forward x up; a camera that looks straight up or down has the root's -y to its right.
+    right = _unit([y, -x, 0.0]) if math.hypot(x, y) > 1e-9 else (0.0, -1.0, 0.0)
+    down = (
+        forward[1] * right[2] - forward[2] * right[1],
+        forward[2] * right[0] - forward[0] * right[2],
+        forward[0] * right[1] - forward[1] * right[0],
+    )
+    columns = zip(right, down, forward)
+    a, b, c = (tuple(row) for row in columns)
+    return (*a, *b, *c), camera.eye  # type: ignore[return-value]
+
+
+def robot_cameras(description: RobotDescription) -> Mapping[str, CameraConfig]:
+    """A robot's cameras by name: those of its file, and an `external` one where the file has none."""
+    cameras = description.config.cameras
+    if EXTERNAL in cameras:
+        return cameras
+    return {EXTERNAL: _whole_robot(description.model, description.rest), **cameras}
+
+
+def check_cameras(robot: str, cameras: Mapping[str, CameraConfig], model: RobotModel) -> None:
+    """Raise ConfigError where a camera sits in a frame that the model does not have."""
+    for name, camera in cameras.items():
+        if camera.frame is not None and camera.frame not in model.links:
+            raise ConfigError(f"robot {robot}: camera {name}: {unknown_name('link', camera.frame, model.links)}")
+
+
+def _whole_robot(model: RobotModel, rest: ArrayLike) -> CameraConfig:
+    """A camera before the robot, to its right and a little above, that has the whole of it in view at rest."""
+    points = np.array([position for position, _ in model.link_poses(rest).values()])
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2.0
+    radius = max(0.2, 1.3 * float(np.linalg.norm(points - middle, axis=1).max()))  # links reach beyond their frames
+    distance = radius / math.sin(math.radians(_FALLBACK_FOV_DEG) / 2.0)
+    eye = middle + distance * np.array(_unit((1.0, -1.0, 0.35)))
+    return CameraConfig(eye=_vector(eye), look_at=_vector(middle), fov_deg=_FALLBACK_FOV_DEG)
+
+
+def _vector(array: NDArray[np.float64]) -> Vector3:
+    x, y, z = array.tolist()
+    return x, y, z
+
+
+def _unit(vector: ArrayLike) -> Vector3:
+    array = np.asarray(vector, dtype=np.float64)
+    return _vector(array / np.linalg.norm(array))
