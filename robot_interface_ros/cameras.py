@@ -54,12 +54,22 @@ class Pinhole:
     """Focal length, the same along both axes: pixels are square."""
     centre: tuple[float, float]
     """Where the optical axis meets the picture: column, row."""
+    depth: bool = False
+    """Whether the camera measures depth too."""
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
         """Columns and rows `(..., 2)` of points `(..., 3)` m given in the optical frame; NaN behind the camera."""
         xyz = np.asarray(points, dtype=np.float64)
         depth = np.where(xyz[..., 2:] > 0.0, xyz[..., 2:], np.nan)
         return np.asarray(self.focal * xyz[..., :2] / depth + np.array(self.centre))
+
+
+def pinholes(robot: object) -> Mapping[str, Pinhole]:
+    """Camera name -> intrinsics, as the robot under all wrappers says in its attribute `cameras`; empty where it has none."""
+    while robot is not None and not hasattr(robot, "cameras"):
+        robot = getattr(robot, "plant", None)
+    found: Mapping[str, Pinhole] = getattr(robot, "cameras", {})
+    return found
 
 
 def focal_length(fov_deg: float, height: int) -> float:
@@ -70,6 +80,12 @@ def focal_length(fov_deg: float, height: int) -> float:
 def optical_frame(name: str, camera: CameraConfig) -> str:
     """The name of a camera's optical frame, without the robot's prefix."""
     return camera.frame or f"{name}_camera_optical_frame"
+
+
+def camera_frames(description: RobotDescription) -> dict[str, Pose]:
+    """Optical frame -> pose in the root's frame, of the cameras that are in no URDF: they stand beside the robot."""
+    cameras = robot_cameras(description)
+    return {optical_frame(name, camera): standing_pose(camera) for name, camera in cameras.items() if not camera.frame}
 
 
 def standing_pose(camera: CameraConfig) -> Pose:

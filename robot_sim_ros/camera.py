@@ -35,9 +35,15 @@ class Camera:
     """
 
     def __init__(
-        self, name: str, config: CameraConfig, size: tuple[int, int], moving: Renderer, still: Renderer | None = None
+        self,
+        name: str,
+        config: CameraConfig,
+        size: tuple[int, int],
+        moving: Renderer,
+        still: Renderer | None = None,
+        depth: bool = False,
     ):
-        """`size`: width and height, pixels."""
+        """`size`: width and height, pixels; `depth`: whether depths are wanted, for the model alone: they cost nothing."""
         width, height = size
         # TinyRenderer's samples lie at whole pixels: the axis meets the picture half a pixel right of its middle and
         # half above it. The EGL plugin's projection is shifted by as much, so that both draw one camera.
@@ -47,6 +53,7 @@ class Camera:
             height,
             focal_length(config.fov_deg, height),
             (width / 2.0, height / 2.0 - 1.0),
+            depth,
         )
         self._name, self._moving, self._still = name, moving, still
         self._kept: tuple[Any, Look, NDArray[np.uint32], Depth] | None = None

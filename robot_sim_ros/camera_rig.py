@@ -44,9 +44,9 @@ class CameraRig:
             urdf, rest = part_visuals(urdf)
             self.still_life = StillLife(rest)
             still = Renderer(self.still_life.client, "tiny")
+        size, depth = self._config.image_size, self._config.camera_depth
         self._cameras = {
-            name: Camera(name, self._find(name), self._config.image_size(name), self._moving, still)
-            for name in self._poses
+            name: Camera(name, self._find(name), size(name), self._moving, still, depth) for name in self._poses
         }
         return urdf
 

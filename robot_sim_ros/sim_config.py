@@ -10,7 +10,7 @@ from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.robot_config import RobotDescription, load_robot
 
 IMAGE_PIXELS = (8, 4096)
-_SIZE = re.compile(r"(\w+):(\d+)x(\d+)")
+_SIZE = re.compile(r"(\w+)=(\d+)x(\d+)")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SimConfig:
     cameras: tuple[str, ...] = option((), "cameras to render and publish at every observation, such as [external]")
     image_width: int = option(64, "width of a camera image, pixels", minimum=IMAGE_PIXELS[0], maximum=IMAGE_PIXELS[1])
     image_height: int = option(64, "height of a camera image, pixels", minimum=IMAGE_PIXELS[0], maximum=IMAGE_PIXELS[1])
-    image_sizes: tuple[str, ...] = option((), "cameras whose images have another size, such as [left_eye:96x72]")
+    image_sizes: tuple[str, ...] = option((), "cameras whose images have another size, such as [left_eye=96x72]")
     camera_depth: bool = option(False, "cameras also measure depth")
     renderer: str = option(
         "tiny",
@@ -93,10 +93,10 @@ class SimConfig:
 
 
 def parse_image_size(entry: str) -> tuple[str, tuple[int, int]]:
-    """Read "left_eye:96x72": a camera, width and height."""
+    """Read "left_eye=96x72": a camera, width and height."""
     found = _SIZE.fullmatch(entry)
     if found is None:
-        raise ConfigError(f"image_sizes has '{entry}'; expected <camera>:<width>x<height>, such as left_eye:96x72")
+        raise ConfigError(f"image_sizes has '{entry}'; expected <camera>=<width>x<height>, such as left_eye=96x72")
     camera, size = found.group(1), (int(found.group(2)), int(found.group(3)))
     for pixels in size:
         check_range(f"image_sizes: {camera}", pixels, *IMAGE_PIXELS)

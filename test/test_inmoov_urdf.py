@@ -269,14 +269,15 @@ def test_other_groups_are_frozen_where_their_limits_allow(model: RobotModel, art
     assert part.links == model.links
     assert tuple(part.joints) == tuple(model.joints)
     assert 0 < len(part.joint_names) < 28
-    # Frozen at zero, or at the rest pose of the robot's configuration where the limits leave zero out.
+    # Frozen at zero, or at the rest pose of the robot's configuration: head and eyes, and what may not be at zero.
     limits = model.limits()
     config = yaml.safe_load((share_directory() / "config/robots/inmoov.yaml").read_text())["rest"]
+    looking = {"head_pan_joint", "head_tilt_joint", "eyes_tilt_joint"}
     rest = {
-        name: 0.0 if lower <= 0.0 <= upper else config[name]
+        name: 0.0 if lower <= 0.0 <= upper and name not in looking else config[name]
         for name, lower, upper in zip(limits.names, limits.lower, limits.upper, strict=True)
     }
-    assert sorted(rest.values()) == [-0.4, -0.4, -0.2, *[0.0] * 24, 0.2]
+    assert sorted(rest.values()) == [-0.4, -0.4, -0.3, -0.2, *[0.0] * 21, 0.2, 0.25, 0.34]
     for name in part.joint_names:
         rest[name] = part.joints[name].upper
     whole = model.link_poses([rest[name] for name in model.joint_names])

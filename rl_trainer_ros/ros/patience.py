@@ -27,4 +27,6 @@ def likely_cause(missing: Sequence[str]) -> str:
     """Return what a user should look at when nothing came from these topics or services."""
     if all(name.endswith(contract.SRL_STATE) for name in missing):
         return "is srl_node running for that namespace?"
+    if all(f"/{contract.CAMERA}/" in f"/{name}" for name in missing):
+        return "does the robot serve those cameras? The simulator is told so by cameras:=[...] and camera_depth:=true"
     return "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID?"

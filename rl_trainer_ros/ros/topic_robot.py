@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
+from rl_trainer_ros.ros.camera_parts import CameraParts
 from rl_trainer_ros.ros.episode_calls import EpisodeCalls
 from rl_trainer_ros.ros.patience import Patience, likely_cause
 from rl_trainer_ros.ros.shared_waiter import SharedWaiter
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
 from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.lockstep import Awaited
-from robot_interface_ros.robot import NO_IMAGES, NOTHING, Array, Command, Episode, Observation
+from robot_interface_ros.robot import NOTHING, Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.contract import absolute
@@ -40,12 +42,15 @@ class TopicRobot:
         *,
         period_ns: int,
         cameras: tuple[str, ...] = (),
+        depth_cameras: tuple[str, ...] = (),
+        image_sizes: Mapping[str, tuple[int, int]] | None = None,
         encoder_id: str | None = None,
         patience: Patience | None = None,
         shared: SharedWaiter | None = None,
     ):
-        """`cameras`: images to await with every observation; `encoder_id`: await this encoder's states as well.
+        """`cameras`, `depth_cameras`: images and depths to await with every observation, in `image_sizes` (width, height).
 
+        `encoder_id`: await this encoder's states as well.
         `shared`: node and wait set of all robots of this process; None: this one has its own.
         """
         self.joint_names = description.joint_names
@@ -56,9 +61,9 @@ class TopicRobot:
         shared = shared or SharedWaiter(runtime)
         self._node, self._waiter, self._open = shared.node, shared.part(), True
 
-        self._cameras = cameras
+        self._cameras = CameraParts(namespace, cameras, depth_cameras, image_sizes)
         kinds: dict[str, Any] = {contract.JOINT_STATES: JointState, contract.TARGET_POSE: PoseStamped}
-        kinds.update({contract.image_topic(camera): Image for camera in cameras})
+        kinds.update(self._cameras.kinds)
         if encoder_id is not None:
             kinds[contract.SRL_STATE] = JointState
         self._awaited = Awaited(namespace, kinds, period_ns)
@@ -171,11 +176,7 @@ class TopicRobot:
     def _observation(self) -> Observation:
         parts = self._awaited.parts
         position, velocity, effort = messages.joint_state_to_arrays(parts[contract.JOINT_STATES], self.joint_names)
-        images = (
-            {camera: messages.image_array(parts[contract.image_topic(camera)]) for camera in self._cameras}
-            if self._cameras
-            else NO_IMAGES
-        )
+        images, depths = self._cameras.images(parts), self._cameras.depths(parts)
         self._stamp += self.period_ns if self._command is not None else 0
         return Observation(
             self._stamp,
@@ -186,6 +187,7 @@ class TopicRobot:
             self._joint_target,
             images,
             self._srl_state(parts.get(contract.SRL_STATE)),
+            depths,
             drawn=parts.get(contract.EPISODE, NOTHING),
         )
 

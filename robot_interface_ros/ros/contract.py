@@ -13,6 +13,8 @@ SRL_STATE = "srl_state"
 CONTACT = "contact"
 WORLD_STATE = "world_state"
 EPISODE = "episode"
+CAMERA = "camera"
+"""Every camera's topics begin with this and its name."""
 RESET = "reset"
 ENABLE = "enable"
 EMERGENCY_STOP = "emergency_stop"
@@ -37,7 +39,17 @@ LATCHED = QoSProfile(
 
 def image_topic(camera: str) -> str:
     """Return the topic of a camera's images."""
-    return f"camera/{camera}/image_raw"
+    return f"{CAMERA}/{camera}/image_raw"
+
+
+def depth_topic(camera: str) -> str:
+    """Return the topic of a camera's depths."""
+    return f"{CAMERA}/{camera}/depth/image_raw"
+
+
+def camera_info_topic(camera: str) -> str:
+    """Return the topic of a camera's intrinsics."""
+    return f"{CAMERA}/{camera}/camera_info"
 
 
 def absolute(namespace: str, name: str) -> str:

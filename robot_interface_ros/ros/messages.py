@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +13,10 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 
+from robot_interface_ros.cameras import Pinhole
 from robot_interface_ros.config import unknown_name
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Array, Command
@@ -128,13 +130,47 @@ def image_array(message: Image) -> NDArray[np.uint8]:
     """Return `(height, width, 3)` uint8 rgb from an rgb8 image."""
     if message.encoding != "rgb8":
         raise MessageError(f"image encoding is '{message.encoding}'; expected rgb8")
-    if len(message.data) != message.height * message.step or message.step < 3 * message.width:
-        raise MessageError(
-            f"image of {message.width}x{message.height} rgb8 with step {message.step} has "
-            f"{len(message.data)} bytes; expected {message.height * message.step}"
-        )
-    rows = np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
-    return np.ascontiguousarray(rows[:, : 3 * message.width]).reshape(message.height, message.width, 3)
+    return np.ascontiguousarray(_rows(message, 3)[:, : 3 * message.width]).reshape(message.height, message.width, 3)
+
+
+def depth_message(stamp: int, depth: NDArray[np.float32], frame_id: str) -> Image:
+    """`depth/image_raw`: `(height, width)` float32 m as 32FC1 (REP 118)."""
+    message = Image()
+    message.header.stamp = to_time(stamp)
+    message.header.frame_id = frame_id
+    message.height, message.width, message.step = depth.shape[0], depth.shape[1], 4 * depth.shape[1]
+    message.encoding, message.is_bigendian = "32FC1", int(sys.byteorder == "big")
+    message.data = array.array("B", depth.astype(np.float32, copy=False).tobytes())
+    return message
+
+
+def depth_array(message: Image) -> NDArray[np.float32]:
+    """Return `(height, width)` float32 m from a 32FC1 image."""
+    if message.encoding != "32FC1":
+        raise MessageError(f"depth encoding is '{message.encoding}'; expected 32FC1")
+    rows = _rows(message, 4)[:, : 4 * message.width]
+    kind = np.dtype(">f4" if message.is_bigendian else "<f4")
+    return np.ascontiguousarray(rows).view(kind).astype(np.float32, copy=False)
+
+
+class CameraInfoWriter:
+    """Fills one CameraInfo again and again: a pinhole camera without distortion."""
+
+    def __init__(self, camera: Pinhole, frame_id: str):
+        message = self._message = CameraInfo()
+        message.header.frame_id = frame_id
+        self._stamp = message.header.stamp
+        message.width, message.height = camera.width, camera.height
+        message.distortion_model, message.d = "plumb_bob", [0.0] * 5
+        (cx, cy), f = camera.centre, camera.focal
+        message.k = [f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0]
+        message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+        message.p = [f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+
+    def write(self, stamp: int) -> CameraInfo:
+        """Return the message, which the next call changes: publish it or copy it before."""
+        self._stamp.sec, self._stamp.nanosec = divmod(stamp, NANOSECONDS)
+        return self._message
 
 
 def srl_state_writer(state_dim: int, encoder_id: str) -> JointStateWriter:
@@ -171,3 +207,13 @@ def diagnostic_status(
         for key, value in values.items()
     ]
     return DiagnosticStatus(level=level, name=name, hardware_id=hardware_id, message=message, values=pairs)
+
+
+def _rows(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
+    """The bytes of an image, `(height, step)`; a row may be longer than its pixels."""
+    if len(message.data) != message.height * message.step or message.step < pixel_bytes * message.width:
+        raise MessageError(
+            f"image of {message.width}x{message.height} {message.encoding} with step {message.step} has "
+            f"{len(message.data)} bytes; expected {message.height * message.step}"
+        )
+    return np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)

@@ -10,15 +10,17 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
+from robot_interface_ros.cameras import pinholes
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.lockstep import LockstepRobot
 from robot_interface_ros.robot import Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.camera_streams import CameraStreams
 from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.waiting import Waiter
 
@@ -75,7 +77,7 @@ class RobotServer:
         self._joint_target = publisher(JointState, contract.JOINT_TARGET) if publish_joint_target else None
         self._target_pose = publisher(PoseStamped, contract.TARGET_POSE)
         self._rejected = publisher(String, contract.COMMAND_REJECTED)
-        self._images = {camera: publisher(Image, contract.image_topic(camera)) for camera in first.images}
+        self._cameras = CameraStreams(node, namespace, pinholes(robot), first)
         self._clock, self._time = clock, Clock()
         self._enabled = publisher(Bool, contract.MOTION_ENABLED, contract.LATCHED)
         self._description = publisher(String, contract.ROBOT_DESCRIPTION, contract.LATCHED)
@@ -96,9 +98,8 @@ class RobotServer:
         """Publish every configured stream of one observation, all with its stamp."""
         if self._episode is not None and observation.drawn:
             self._episode.publish(messages.episode_message(observation.stamp, self._seed, observation.drawn))
-        for camera, image in observation.images.items():  # first: an encoder works while the rest is on its way
-            frame = contract.frame(self._namespace, f"{camera}_camera_optical_frame")
-            self._images[camera].publish(messages.image_message(observation.stamp, image, frame))
+        if observation.images:  # first: an encoder works while the rest is on its way
+            self._cameras.publish(observation.stamp, observation.images, observation.depths)
         stamp, state, pose = observation.stamp, self._state_writer, self._pose_writer
         self._target_pose.publish(pose.write(stamp, observation.target_position))
         if self._joint_target is not None:

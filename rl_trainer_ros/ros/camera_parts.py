@@ -1,0 +1,67 @@
+"""The client's side of cameras: which messages to await with every observation, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image
+
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.robot import NO_DEPTHS, NO_IMAGES
+from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.contract import absolute
+
+
+class CameraParts:
+    """Reads the images and depths of one robot, and sees to it that their size is what a policy was made for."""
+
+    def __init__(
+        self,
+        namespace: str,
+        cameras: tuple[str, ...] = (),
+        depth_cameras: tuple[str, ...] = (),
+        sizes: Mapping[str, tuple[int, int]] | None = None,
+    ):
+        """`sizes`: camera -> width and height, pixels; a camera that is not in it must keep the size of its first image."""
+        self._namespace = namespace
+        self._images = {camera: contract.image_topic(camera) for camera in cameras}
+        self._depths = {camera: contract.depth_topic(camera) for camera in depth_cameras}
+        self._sizes = dict(sizes or {})
+
+    @property
+    def kinds(self) -> dict[str, type]:
+        """Topic -> type of message."""
+        return dict.fromkeys((*self._images.values(), *self._depths.values()), Image)
+
+    def images(self, parts: Mapping[str, Any]) -> Mapping[str, NDArray[np.uint8]]:
+        """Camera -> `(height, width, 3)` uint8 rgb. Raises RobotError for another size or encoding, naming the topic."""
+        if not self._images:
+            return NO_IMAGES
+        return {
+            camera: self._read(messages.image_array, camera, parts, topic) for camera, topic in self._images.items()
+        }
+
+    def depths(self, parts: Mapping[str, Any]) -> Mapping[str, NDArray[np.float32]]:
+        """Camera -> `(height, width)` float32, m along the optical axis. Raises RobotError as `images` does."""
+        if not self._depths:
+            return NO_DEPTHS
+        return {
+            camera: self._read(messages.depth_array, camera, parts, topic) for camera, topic in self._depths.items()
+        }
+
+    def _read(self, reader: Any, camera: str, parts: Mapping[str, Any], topic: str) -> Any:
+        message = parts[topic]
+        where = absolute(self._namespace, topic)
+        width, height = self._sizes.setdefault(camera, (message.width, message.height))
+        if (message.width, message.height) != (width, height):
+            raise RobotError(
+                f"{where}: images of {message.width}x{message.height} pixels; expected {width}x{height}: "
+                "give the robot the image_width and image_height that this was made for"
+            )
+        try:
+            return reader(message)
+        except messages.MessageError as error:
+            raise RobotError(f"{where}: {error}") from None
