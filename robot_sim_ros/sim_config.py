@@ -32,7 +32,7 @@ class SimConfig:
     cameras: tuple[str, ...] = option((), "cameras to render and publish at every observation, such as [external]")
     image_width: int = option(64, "width of a camera image, pixels", minimum=IMAGE_PIXELS[0], maximum=IMAGE_PIXELS[1])
     image_height: int = option(64, "height of a camera image, pixels", minimum=IMAGE_PIXELS[0], maximum=IMAGE_PIXELS[1])
-    image_sizes: tuple[str, ...] = option((), "cameras whose images have another size, such as [left_eye=96x72]")
+    image_sizes: str = option("", "cameras whose images have another size, such as left_eye=96x72 right_eye=96x72")
     camera_depth: bool = option(False, "cameras also measure depth")
     renderer: str = option(
         "tiny",
@@ -76,13 +76,12 @@ class SimConfig:
 
     def image_size(self, camera: str) -> tuple[int, int]:
         """Width and height of a camera's images, pixels."""
-        sizes = dict(parse_image_size(entry) for entry in self.image_sizes)
-        return sizes.get(camera, (self.image_width, self.image_height))
+        return parse_image_sizes(self.image_sizes).get(camera, (self.image_width, self.image_height))
 
     def _check_cameras(self) -> None:
         if len(set(self.cameras)) != len(self.cameras):
             raise ConfigError(f"a camera is listed twice in {list(self.cameras)}")
-        for camera, _ in map(parse_image_size, self.image_sizes):
+        for camera in parse_image_sizes(self.image_sizes):
             if camera not in self.cameras:
                 raise ConfigError(f"image_sizes: {unknown_name('camera', camera, self.cameras)}")
         if self.camera_hz and not self.realtime:
@@ -92,12 +91,14 @@ class SimConfig:
             )
 
 
-def parse_image_size(entry: str) -> tuple[str, tuple[int, int]]:
-    """Read "left_eye=96x72": a camera, width and height."""
-    found = _SIZE.fullmatch(entry)
-    if found is None:
-        raise ConfigError(f"image_sizes has '{entry}'; expected <camera>=<width>x<height>, such as left_eye=96x72")
-    camera, size = found.group(1), (int(found.group(2)), int(found.group(3)))
-    for pixels in size:
-        check_range(f"image_sizes: {camera}", pixels, *IMAGE_PIXELS)
-    return camera, size
+def parse_image_sizes(text: str) -> dict[str, tuple[int, int]]:
+    """Read "left_eye=96x72 right_eye=96x72": camera -> width and height, pixels."""
+    sizes = {}
+    for entry in text.replace(",", " ").split():
+        found = _SIZE.fullmatch(entry)
+        if found is None:
+            raise ConfigError(f"image_sizes has '{entry}'; expected <camera>=<width>x<height>, such as left_eye=96x72")
+        sizes[found.group(1)] = size = (int(found.group(2)), int(found.group(3)))
+        for pixels in size:
+            check_range(f"image_sizes: {found.group(1)}", pixels, *IMAGE_PIXELS)
+    return sizes

@@ -38,7 +38,11 @@ def refused(module: str, *words: str, code: int = 2) -> str:
             "robot_sim: node robot_sim: unknown parameter 'contrl_hz' (did you mean control_hz?); known: robot, control_hz, ",
         ),
         ("robot_sim_ros.ros.robot_sim_node", "physics_hz:=250.0", "no multiple of control_hz 20; use 240 or 260"),
-        ("robot_sim_ros.ros.robot_sim_node", "cameras:=[left]", "robot_sim: unknown camera 'left'; known: external"),
+        (
+            "robot_sim_ros.ros.robot_sim_node",
+            "cameras:=[left]",
+            "robot_sim: robot inmoov: unknown camera 'left' (did you mean left_eye?); known: external, left_eye, right_eye",
+        ),
         ("robot_sim_ros.ros.robot_sim_node", "robot:=imoov", "unknown robot 'imoov' (did you mean inmoov?)"),
         (
             "robot_sim_ros.ros.robot_sim_node",

@@ -143,8 +143,8 @@ def test_messages_agree_with_each_other_and_with_the_kinematics(
 def test_three_cameras_with_depth_equal_those_in_process(simulator: Callable, domain: int) -> None:
     """Images, depths, joints and target carry one stamp, and are the same bits as in process, 300 steps long."""
     settings = {"image_width": 24, "image_height": 16, "camera_depth": True}
-    sizes = ("left_eye=32x24",)
-    simulator(cameras=listed(CAMERAS), image_sizes=listed(sizes), **settings)
+    sizes = "left_eye=32x24"
+    simulator(cameras=listed(CAMERAS), image_sizes=sizes, **settings)
     direct = make_robot(SimConfig(cameras=CAMERAS, image_sizes=sizes, **settings))  # type: ignore[arg-type]
     expected = {name: (model.width, model.height) for name, model in pinholes(direct).items()}
     kinds = {**camera_kinds(CAMERAS), "joint_states": JointState, "target_pose": PoseStamped}

@@ -147,9 +147,7 @@ def test_a_look_moves_the_camera_and_is_undone() -> None:
 
 
 def test_each_camera_may_have_a_size_of_its_own() -> None:
-    config = SimConfig(
-        cameras=("external", "left_eye"), image_width=40, image_height=30, image_sizes=("left_eye=24x16",)
-    )
+    config = SimConfig(cameras=("external", "left_eye"), image_width=40, image_height=30, image_sizes="left_eye=24x16")
     robot = make_robot(config)
     images = robot.reset(Episode()).images
     assert {name: image.shape for name, image in images.items()} == {"external": (30, 40, 3), "left_eye": (16, 24, 3)}
@@ -213,11 +211,11 @@ def test_bad_cameras_are_named() -> None:
     with pytest.raises(ConfigError, match="a camera is listed twice"):
         SimConfig(cameras=("external", "external"))
     with pytest.raises(ConfigError, match="image_sizes has 'external:3x4'; expected <camera>=<width>x<height>"):
-        SimConfig(cameras=("external",), image_sizes=("external:3x4",))
+        SimConfig(cameras=("external",), image_sizes="external:3x4")
     with pytest.raises(ConfigError, match="image_sizes: unknown camera 'nose'"):
-        SimConfig(cameras=("external",), image_sizes=("nose=64x64",))
+        SimConfig(cameras=("external",), image_sizes="nose=64x64")
     with pytest.raises(ConfigError, match="image_sizes: external is 4; allowed: 8 to 4096"):
-        SimConfig(cameras=("external",), image_sizes=("external=4x64",))
+        SimConfig(cameras=("external",), image_sizes="external=4x64")
     with pytest.raises(ConfigError, match="camera_hz is 10, and in lockstep every camera renders once"):
         SimConfig(camera_hz=10.0)
 
