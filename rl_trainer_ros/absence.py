@@ -35,9 +35,13 @@ class PresentMeanStd(RunningMeanStd):
 
 
 def leave_out_of_statistics(normalised: VecNormalize, present: NDArray[np.bool_]) -> None:
-    """Let a VecNormalize with a Box of observations learn its statistics from the robots that are there."""
-    assert isinstance(normalised.obs_rms, RunningMeanStd)
-    normalised.obs_rms = PresentMeanStd(present, normalised.obs_rms.mean.shape)
+    """Let a VecNormalize learn its statistics from the robots that are there."""
+    if normalised.norm_obs and isinstance(normalised.obs_rms, dict):
+        normalised.obs_rms = {
+            key: PresentMeanStd(present, statistics.mean.shape) for key, statistics in normalised.obs_rms.items()
+        }
+    elif normalised.norm_obs:
+        normalised.obs_rms = PresentMeanStd(present, normalised.obs_rms.mean.shape)
     normalised.ret_rms = PresentMeanStd(present, ())
 
 

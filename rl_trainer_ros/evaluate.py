@@ -54,6 +54,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
 
     from rl_trainer_ros import model_files, run_folder
     from rl_trainer_ros.make_env import make_robot_env
+    from rl_trainer_ros.needs import task_class
     from rl_trainer_ros.training import env_settings
 
     folder = run_folder.find(options.run, options.log_dir)
@@ -69,7 +70,11 @@ def evaluate_run(options: EvaluateOptions) -> int:
     if settings["srl_folder"]:
         _check_encoder(settings["srl_folder"], policy.about["encoder"])
     if options.hold:
-        settings["end_at_success"] = False
+        if not hasattr(task_class(config.task).Settings, "end_at_success"):
+            raise EvaluateError(
+                f"hold is for tasks with the setting end_at_success, and {config.task} has none; leave it out"
+            )
+        settings["task_settings"] = {**settings["task_settings"], "end_at_success": False}
     settings["simulation"] = dict(settings["simulation"] or {}) | _simulation(options)
     print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
     environment = make_robot_env(**settings, transport=options.transport, namespace=options.namespace)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from gymnasium.wrappers import TimeLimit
 
 from rl_trainer_ros.environment import RobotEnv
+from rl_trainer_ros.frame_stack import limited
 
 UNSEEN_SEED = 1_000_003
 """Evaluation episode k is seeded with this plus k; training seeds its environments once, with its own seed."""
@@ -75,15 +75,15 @@ def evaluate(
     `hold`: the environment does not end at success; success is then having been within reach at any step, and `held`
     tells whether the hand stayed. `report(done)` is called after each episode. Episodes that are cut from outside are repeated.
     """
-    limited = TimeLimit(environment, environment.task.max_episode_steps)
+    player = limited(environment)
     rows: list[tuple[bool, float, float, int, bool]] = []
     cut = 0
     while len(rows) < episodes:
-        observation, info = limited.reset(seed=seed + len(rows))
+        observation, info = player.reset(seed=seed + len(rows))
         total, steps, run, held, success = 0.0, 0, 0, False, False
         ended = False
         while not ended:
-            observation, reward, terminated, truncated, info = limited.step(act(observation, environment))
+            observation, reward, terminated, truncated, info = player.step(act(observation, environment))
             total, steps, ended = total + float(reward), steps + 1, terminated or truncated
             run = run + 1 if info["is_success"] else 0
             held, success = held or run >= HOLD_STEPS, success or info["is_success"]

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import gymnasium
 import numpy as np
 
 from rl_trainer_ros import doors, needs
@@ -15,6 +16,7 @@ from rl_trainer_ros.arm import Arm
 from rl_trainer_ros.encoded_robot import EncodedRobot
 from rl_trainer_ros.environment import GoalRobotEnv, RobotEnv
 from rl_trainer_ros.episode_options import EpisodeOptions
+from rl_trainer_ros.frame_stack import stacked
 from rl_trainer_ros.observations import OBSERVATIONS, Goals, ObservationSpace, SrlState
 from rl_trainer_ros.tasks import Task
 from rl_trainer_ros.trainer_config import CAMERA, SRL_STATE, observed
@@ -38,6 +40,7 @@ def make_robot_env(
     observation_settings: Settings | None = None,
     action_repeat: int = 1,
     action_noise: float = 0.0,
+    frame_stack: int = 1,
     random_start: int = 0,
     goal_conditioned: bool = False,
     transport: str = "in_process",
@@ -51,11 +54,12 @@ def make_robot_env(
     task_settings: Settings | None = None,
     **more_task_settings: Any,
 ) -> RobotEnv:
-    """Return an environment without a time limit; `gymnasium.make` and `training` add theirs.
+    """Return an environment without a time limit, observing one frame; `make_env`, training and evaluation add theirs.
 
     `action`, `observation`: names in ACTIONS and OBSERVATIONS; empty: the task's own action, and ground_truth or, with an
     encoder, srl_state. `joint_group`: the group of the robot's joints that moves, or all; empty: those that move the hand.
-    `action_repeat`, `action_noise`, `random_start`, `goal_conditioned`: see EpisodeOptions.
+    `action_repeat`, `action_noise`, `frame_stack`, `random_start`, `goal_conditioned`: see EpisodeOptions. Frames are stacked
+    around the environment, by `frame_stack.limited`.
     `transport`: "in_process" simulates here; "topics" uses whoever serves the robot contract in `namespace`.
     `srl_folder`: a trained encoder, whose state replaces the target's true place in the observation.
     `simulation`: settings of an in-process simulation, as the simulator node's parameters.
@@ -68,6 +72,7 @@ def make_robot_env(
         {
             "action_repeat": action_repeat,
             "action_noise": action_noise,
+            "frame_stack": frame_stack,
             "random_start": random_start,
             "goal_conditioned": goal_conditioned,
         },
@@ -107,6 +112,11 @@ def make_robot_env(
         raise ConfigError(unknown_name("transport", transport, TRANSPORTS))
     environment = GoalRobotEnv if goal_conditioned else RobotEnv
     return environment(the_robot, arm, the_task, the_action, the_observation, options)
+
+
+def make_env(**settings: Any) -> gymnasium.Env[Any, Any]:
+    """Return what `gymnasium.make` puts its time limit around; the settings are those of `make_robot_env`."""
+    return stacked(make_robot_env(**settings), settings.get("frame_stack", 1))
 
 
 def _posture(kind: type[Task], robot: str) -> str:

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_trainer_ros import normalisation
 from rl_trainer_ros.algorithms import algorithm_class
+from rl_trainer_ros.normalisation import Normalisation
 from rl_trainer_ros.run_folder import write_json
 
 LINKS = ("best", "latest", "final")
 MODEL, STATISTICS, ABOUT = "model.zip", "normalisation.json", "about.json"
-_CLIP = 10.0  # of normalised observations; the ancestor's figure and stable-baselines3's
 
 
 class ModelError(Exception):
@@ -43,7 +44,7 @@ def save(run: Path, algorithm: Any, statistics: Any, about: dict[str, Any], link
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         algorithm.save(temporary / MODEL)
-        write_json(temporary / STATISTICS, statistics_to_dict(statistics))
+        write_json(temporary / STATISTICS, normalisation.to_dict(statistics))
         write_json(temporary / ABOUT, {**about, "num_timesteps": algorithm.num_timesteps})
         for path in temporary.iterdir():
             with open(path, "rb") as stream:
@@ -59,15 +60,12 @@ class Policy:
     """A trained policy with its normalisation."""
 
     algorithm: Any
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    epsilon: float
+    normalisation: Normalisation
     about: dict[str, Any]
 
-    def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the deterministic action for one observation."""
-        normalised = np.clip((observation - self.mean) / np.sqrt(self.variance + self.epsilon), -_CLIP, _CLIP)
-        action, _ = self.algorithm.predict(normalised.astype(np.float32), deterministic=True)
+    def act(self, observation: Any) -> NDArray[Any]:
+        """Return the deterministic action for one observation, an array or a dictionary of arrays."""
+        action, _ = self.algorithm.predict(self.normalisation.apply(observation), deterministic=True)
         return np.asarray(action)
 
 
@@ -79,8 +77,7 @@ def load(folder: Path) -> Policy:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         statistics = json.loads((folder / STATISTICS).read_text(encoding="utf-8"))
-        mean, variance = np.array(statistics["mean"]), np.array(statistics["variance"])
-        epsilon = float(statistics["epsilon"])
+        normalised = normalisation.from_dict(statistics)
         kind = algorithm_class(about["algo"])
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ModelError(
@@ -95,26 +92,10 @@ def load(folder: Path) -> Policy:
     except Exception as error:  # the library raises whatever its parts do
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ModelError(f"{folder / MODEL} cannot be loaded as {about['algo']}: {reason}") from None
-    if algorithm.observation_space.shape != mean.shape:
-        raise ModelError(
-            f"{folder}: the model observes {algorithm.observation_space.shape} but its statistics have "
-            f"{mean.shape}; the files are of different runs"
-        )
-    return Policy(algorithm, mean, variance, epsilon, about)
-
-
-def statistics_to_dict(statistics: Any) -> dict[str, Any]:
-    """Return a VecNormalize's statistics as plain numbers; JSON keeps float64 exactly."""
-    rms, returns = statistics.obs_rms, statistics.ret_rms
-    return {
-        "mean": rms.mean.tolist(),
-        "variance": rms.var.tolist(),
-        "count": float(rms.count),
-        "epsilon": statistics.epsilon,
-        "return_mean": float(returns.mean),
-        "return_variance": float(returns.var),
-        "return_count": float(returns.count),
-    }
+    misfit = normalised.fits(algorithm.observation_space)
+    if misfit:
+        raise ModelError(f"{folder}: {misfit}; the files are of different runs")
+    return Policy(algorithm, normalised, about)
 
 
 def _point(link: Path, folder: Path) -> None:

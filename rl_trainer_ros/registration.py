@@ -25,7 +25,7 @@ def register() -> None:
         kind = TASKS.ours[task]
         gymnasium.register(
             env_id(robot, task),
-            entry_point="rl_trainer_ros.make_env:make_robot_env",
+            entry_point="rl_trainer_ros.make_env:make_env",
             max_episode_steps=kind.Settings().max_episode_steps,
             kwargs={"task": task, "robot": robot},
         )
@@ -66,12 +66,10 @@ def env_id(robot: str, task: str) -> str:
 
 def make_limited_env(**settings: Any) -> Any:
     """Make an environment with its time limit, which is not known before its task is."""
-    from gymnasium.wrappers import TimeLimit
-
+    from rl_trainer_ros.frame_stack import limited
     from rl_trainer_ros.make_env import make_robot_env
 
-    environment = make_robot_env(**settings)
-    return TimeLimit(environment, environment.task.max_episode_steps)
+    return limited(make_robot_env(**settings))
 
 
 def _camel(name: str) -> str:

@@ -108,8 +108,6 @@ class TrainerConfig:
                 f"srl_model {self.srl_model} gives the observation {SRL_STATE}, but observation is {self.observation}; leave "
                 "one of the two out"
             )
-        if self.goal_conditioned and self.frame_stack > 1:
-            raise ConfigError("frame_stack does not go with goal_conditioned; leave one of the two out")
 
     @property
     def state(self) -> str:

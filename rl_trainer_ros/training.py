@@ -19,6 +19,7 @@ from rl_trainer_ros.absence import AbsentRows
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.policy_kind import policy_kind
 from rl_trainer_ros.progress import ProgressCallback
 from rl_trainer_ros.run_folder import TrainingResult
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
@@ -109,7 +110,9 @@ class TrainingRun:
         vec_env.seed(seed)
         statistics = vec_envs.normalised(vec_env, self._hyperparameters.get("gamma", 0.99))
         arguments = algorithms.constructor_arguments(self._hyperparameters, vec_env.num_envs)
-        algorithm = self._class("MlpPolicy", statistics, seed=seed, device="cpu", **arguments)
+        algorithm = self._class(
+            policy_kind(vec_env.observation_space), statistics, seed=seed, device="cpu", **arguments
+        )
         algorithm.set_logger(configure(str(folder), ["csv", "tensorboard"]))
         return algorithm, statistics
 
@@ -127,6 +130,7 @@ def env_settings(config: TrainerConfig) -> dict[str, Any]:
         "action_noise": config.action_noise,
         "observation": config.observed,
         "observation_settings": settings_of("observation_settings", config.observation_settings),
+        "frame_stack": config.frame_stack,
         "random_start": config.random_start,
         "goal_conditioned": config.goal_conditioned,
         "control_hz": config.control_hz,

@@ -7,15 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gymnasium.wrappers import TimeLimit
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
 
 from rl_trainer_ros.absence import leave_out_of_statistics
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
+from rl_trainer_ros.frame_stack import limited
+from rl_trainer_ros.policy_kind import CNN, policy_kind
 from rl_trainer_ros.robot_vec_env import RobotVecEnv
-from rl_trainer_ros.trainer_config import GROUND_TRUTH, TrainerConfig
+from rl_trainer_ros.trainer_config import RAW_PIXELS, SRL_STATE, TrainerConfig
 
 MakeOne = Callable[[], RobotEnv]
 
@@ -25,7 +26,9 @@ def in_processes(config: TrainerConfig) -> bool:
 
     A step of the bare simulation takes as long as a message to another process and back; a camera's image takes longer.
     """
-    return config.transport == "in_process" and len(config.namespaces) > 1 and config.srl_model != GROUND_TRUTH
+    return (
+        config.transport == "in_process" and len(config.namespaces) > 1 and config.observed in (RAW_PIXELS, SRL_STATE)
+    )
 
 
 def over_robots(
@@ -44,8 +47,8 @@ def over_processes(make_one: MakeOne, folder: Path, n: int) -> VecEnv:
 
 
 def normalised(vec_env: VecEnv, gamma: float) -> VecNormalize:
-    """Add the normalisation of observations and rewards."""
-    statistics = VecNormalize(vec_env, gamma=gamma)
+    """Add the normalisation of rewards and of observations other than pixels."""
+    statistics = VecNormalize(vec_env, gamma=gamma, norm_obs=policy_kind(vec_env.observation_space) != CNN)
     if isinstance(vec_env, RobotVecEnv):
         leave_out_of_statistics(statistics, vec_env.present)
     return statistics
@@ -54,8 +57,7 @@ def normalised(vec_env: VecEnv, gamma: float) -> VecNormalize:
 def monitored(environment: RobotEnv, folder: Path) -> Monitor:
     """The environment with its clock and, in `folder`, its monitor file."""
     folder.mkdir(exist_ok=True)
-    limited = TimeLimit(environment, environment.task.max_episode_steps)
-    return Monitor(limited, str(folder / "monitor.csv"), info_keywords=("is_success", "distance"))
+    return Monitor(limited(environment), str(folder / "monitor.csv"), info_keywords=("is_success", "distance"))
 
 
 def _make_monitored(make_one: MakeOne, folder: Path) -> Monitor:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from rl_trainer_ros import cli
+from rl_trainer_ros.episode_options import EpisodeOptions
 from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, measure
 from rl_trainer_ros.launch_arguments import resolve_values
 from rl_trainer_ros.words import from_words, value_of
@@ -103,7 +104,7 @@ class AlwaysCut(gymnasium.Env[Any, Any]):
 
     observation_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
     action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
-    task = SimpleNamespace(max_episode_steps=10)
+    task, options = SimpleNamespace(max_episode_steps=10), EpisodeOptions()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         return np.zeros(1, np.float32), {}

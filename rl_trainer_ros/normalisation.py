@@ -1,0 +1,83 @@
+"""Observations as a learner was trained on them: less their mean, by their standard deviation, clipped.
+
+Saved as plain numbers beside the model. A dictionary of observations has statistics for each key; pixels have none, since
+networks for images divide by 255 themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+CLIP = 10.0  # the ancestor's figure and stable-baselines3's
+_BOX = ""  # the key of an observation that is no dictionary
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and variance of one array."""
+
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What was learned about the observations; nothing for pixels."""
+
+    of: Mapping[str, Statistics]
+    epsilon: float
+
+    def apply(self, observation: Any) -> Any:
+        """Return the observation, an array or a dictionary of arrays, as the learner knows it."""
+        if isinstance(observation, Mapping):
+            return {key: self._one(key, value) for key, value in observation.items()}
+        return self._one(_BOX, observation)
+
+    def fits(self, space: spaces.Space[Any]) -> str:
+        """Return what of it does not fit a learner's observation space; empty when all does."""
+        boxes = space.spaces if isinstance(space, spaces.Dict) else {_BOX: space}
+        for key, statistics in self.of.items():
+            shape = boxes[key].shape if key in boxes else None
+            if shape != statistics.mean.shape:
+                return f"the model observes {shape} but its statistics have {statistics.mean.shape}"
+        return ""
+
+    def _one(self, key: str, value: NDArray[Any]) -> NDArray[Any]:
+        if key not in self.of:
+            return value
+        statistics = self.of[key]
+        normalised = (value - statistics.mean) / np.sqrt(statistics.variance + self.epsilon)
+        return np.clip(normalised, -CLIP, CLIP).astype(np.float32)
+
+
+def to_dict(vec_normalize: Any) -> dict[str, Any]:
+    """Return a VecNormalize's statistics as plain numbers; JSON keeps float64 exactly."""
+    returns = vec_normalize.ret_rms
+    rest = {
+        "epsilon": vec_normalize.epsilon,
+        "return_mean": float(returns.mean),
+        "return_variance": float(returns.var),
+        "return_count": float(returns.count),
+    }
+    if not vec_normalize.norm_obs:
+        return {"keys": {}, **rest}
+    if isinstance(vec_normalize.obs_rms, dict):
+        return {"keys": {key: _numbers(rms) for key, rms in vec_normalize.obs_rms.items()}, **rest}
+    return {**_numbers(vec_normalize.obs_rms), **rest}
+
+
+def from_dict(values: Mapping[str, Any]) -> Normalisation:
+    """Read back what `to_dict` gave. Raises KeyError or TypeError for anything else."""
+    parts = values.get("keys", {_BOX: values})
+    of = {key: Statistics(np.array(part["mean"]), np.array(part["variance"])) for key, part in parts.items()}
+    return Normalisation(of, float(values["epsilon"]))
+
+
+def _numbers(rms: Any) -> dict[str, Any]:
+    return {"mean": rms.mean.tolist(), "variance": rms.var.tolist(), "count": float(rms.count)}
