@@ -1,0 +1,190 @@
+"""Firmata, the protocol that an Arduino speaks with the stock StandardFirmata sketch. Pure: values to bytes, bytes to values.
+
+Source: github.com/firmata/protocol, protocol.md, version 2.3 and later. Commands have the top bit set, data bytes have not;
+larger numbers travel as two 7-bit bytes, the lower first. A sysex message holds any number of data bytes between
+START_SYSEX and END_SYSEX.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BAUD = 57600  # what StandardFirmata sets
+
+ANALOG_MESSAGE = 0xE0  # | channel or pin, 0 to 15
+REPORT_ANALOG = 0xC0  # | channel
+SET_PIN_MODE = 0xF4
+REPORT_VERSION = 0xF9
+SYSTEM_RESET = 0xFF
+START_SYSEX = 0xF0
+END_SYSEX = 0xF7
+
+EXTENDED_ANALOG = 0x6F
+SERVO_CONFIG = 0x70
+STRING_DATA = 0x71
+REPORT_FIRMWARE = 0x79
+SAMPLING_INTERVAL = 0x7A
+
+OUTPUT, SERVO = 1, 4  # pin modes
+
+MOST_PIN = 127
+MOST_VALUE = (1 << 14) - 1
+LONGEST_SYSEX = 512  # bytes; more than any board sends us, so that noise cannot grow without bound
+
+
+@dataclass(frozen=True)
+class Version:
+    """The protocol's version."""
+
+    major: int
+    minor: int
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """The sketch's own version and name."""
+
+    major: int
+    minor: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Analog:
+    """An analog input: `channel` counts from A0, `value` is the converter's, 0 to 1023 on a Mega."""
+
+    channel: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """What the sketch has to say, such as an error."""
+
+    text: str
+
+
+Message = Version | Firmware | Analog | Text
+
+
+def servo_config(pin: int, min_us: int, max_us: int) -> bytes:
+    """Attach a servo: the board sends pulses on `pin` and clips what it is told to `min_us`..`max_us`, microseconds."""
+    return _sysex(SERVO_CONFIG, _pin(pin), *_two(min_us), *_two(max_us))
+
+
+def set_pin_mode(pin: int, mode: int) -> bytes:
+    """Give a pin a mode; any but SERVO ends a servo's pulses."""
+    return bytes((SET_PIN_MODE, _pin(pin), mode))
+
+
+def write_pin(pin: int, value: int) -> bytes:
+    """Give an attached servo its pulse, microseconds (numbers below 544 would be taken for degrees).
+
+    The short message has room for pins 0 to 15 only: 0xE0 | 16 would be START_SYSEX, 0xE0 | 31 SYSTEM_RESET.
+    """
+    if pin <= 15:
+        return bytes((ANALOG_MESSAGE | _pin(pin), *_two(value)))
+    return _sysex(EXTENDED_ANALOG, _pin(pin), *_two(value))
+
+
+def report_analog(channel: int, enabled: bool) -> bytes:
+    """Ask for an analog input's value at every sampling interval, or no longer."""
+    if not 0 <= channel <= 15:
+        raise ValueError(f"analog channel {channel}; allowed: 0 to 15")
+    return bytes((REPORT_ANALOG | channel, int(enabled)))
+
+
+def sampling_interval(interval_ms: int) -> bytes:
+    """How often analog inputs are reported."""
+    return _sysex(SAMPLING_INTERVAL, *_two(interval_ms))
+
+
+def ask_version() -> bytes:
+    """Ask for a Version."""
+    return bytes((REPORT_VERSION,))
+
+
+def ask_firmware() -> bytes:
+    """Ask for a Firmware."""
+    return _sysex(REPORT_FIRMWARE)
+
+
+class Parser:
+    """Turns what a board sends into messages, wherever reads cut it and whatever noise lies between.
+
+    A command byte in the middle of another message ends that one unheard; data bytes that belong to nothing are dropped.
+    """
+
+    def __init__(self) -> None:
+        self._command = 0  # 0: between messages
+        self._data = bytearray()
+
+    def feed(self, received: bytes) -> list[Message]:
+        """Return the messages that `received` completes."""
+        messages = []
+        for byte in received:
+            message = self._take(byte)
+            if message is not None:
+                messages.append(message)
+        return messages
+
+    def _take(self, byte: int) -> Message | None:
+        if byte == END_SYSEX:
+            data, complete = bytes(self._data), self._command == START_SYSEX
+            self._begin(0)
+            return _read_sysex(data) if complete else None
+        if byte & 0x80:
+            self._begin(byte)
+            return None
+        if not self._command:
+            return None
+        self._data.append(byte)
+        if self._command == START_SYSEX:
+            if len(self._data) > LONGEST_SYSEX:
+                self._begin(0)
+            return None
+        if len(self._data) < 2:
+            return None
+        command, (low, high) = self._command, self._data
+        self._begin(0)
+        if command == REPORT_VERSION:
+            return Version(low, high)
+        if command & 0xF0 == ANALOG_MESSAGE:
+            return Analog(command & 0x0F, low | high << 7)
+        return None
+
+    def _begin(self, command: int) -> None:
+        self._command = command
+        self._data.clear()
+
+
+def _read_sysex(data: bytes) -> Message | None:
+    """The message between START_SYSEX and END_SYSEX, None for what we have no use for or what is cut short."""
+    if len(data) >= 3 and data[0] == REPORT_FIRMWARE:
+        return Firmware(data[1], data[2], _text(data[3:]))
+    if len(data) >= 1 and data[0] == STRING_DATA:
+        return Text(_text(data[1:]))
+    if len(data) >= 3 and data[0] == EXTENDED_ANALOG:
+        return Analog(data[1], data[2] | (data[3] << 7 if len(data) > 3 else 0))
+    return None
+
+
+def _text(data: bytes) -> str:
+    """Text of which every character came as two 7-bit bytes."""
+    return "".join(chr(low | high << 7) for low, high in zip(data[::2], data[1::2]))
+
+
+def _sysex(command: int, *data: int) -> bytes:
+    return bytes((START_SYSEX, command, *data, END_SYSEX))
+
+
+def _pin(pin: int) -> int:
+    if not 0 <= pin <= MOST_PIN:
+        raise ValueError(f"pin {pin}; allowed: 0 to {MOST_PIN}")
+    return pin
+
+
+def _two(value: int) -> tuple[int, int]:
+    if not 0 <= value <= MOST_VALUE:
+        raise ValueError(f"value {value} does not fit into two 7-bit bytes; allowed: 0 to {MOST_VALUE}")
+    return value & 0x7F, value >> 7
