@@ -49,7 +49,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
 
 def check_range(name: str, value: Any, minimum: float | None, maximum: float | None) -> None:
     """Raise ConfigError unless minimum <= value <= maximum, for every entry of a tuple; NaN is refused."""
-    if minimum is None and maximum is None:
+    if value is None or (minimum is None and maximum is None):
         return
     low, high = minimum if minimum is not None else -float("inf"), maximum if maximum is not None else float("inf")
     if not all(low <= entry <= high for entry in (value if isinstance(value, tuple) else (value,))):

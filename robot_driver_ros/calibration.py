@@ -1,0 +1,180 @@
+"""From joint angles to pulses and back, servo by servo. Pure.
+
+Three measures of the same thing: the joint's angle in rad, as in the URDF; the servo's angle in degrees, as it is read off a
+servo horn or set in MyRobotLab; the pulse's width in microseconds, which is what the wire carries.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from robot_interface_ros.config import ConfigError, option, unknown_name
+
+LEAST_PULSE_US, MOST_PULSE_US = 544, 2496
+"""What Arduino's Servo library takes for a pulse: less is read as degrees, and more does not fit its limits."""
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class FeedbackConfig:
+    """A potentiometer that says where a joint really is; stock servos have none that can be read."""
+
+    channel: int = option(0, "analog input on the servo's board: 0 is A0", minimum=0, maximum=15)
+    table: tuple[Point, ...] = option((), "(converter value 0..1023, joint rad) pairs, at least two, values rising")
+
+    def __post_init__(self) -> None:
+        values = [value for value, _ in self.table]
+        if len(values) < 2 or any(b <= a for a, b in zip(values, values[1:])):
+            raise ConfigError(f"feedback table has values {values}; expected at least two, each above the one before")
+
+    def angle(self, value: float) -> float:
+        """The joint's angle, rad, at a converter value; beyond the table its last piece goes on."""
+        return _interpolate(self.table, value)
+
+
+@dataclass(frozen=True)
+class ServoConfig:
+    """One servo and the joint it moves. Checked when made; whoever loads it adds the joint's name to the error."""
+
+    board: str = option("", "board that it hangs on")
+    pin: int = option(-1, "digital pin of that board", minimum=2, maximum=69)
+    zero: float = option(90.0, "servo angle, degrees, at which the joint stands at 0", minimum=-720.0, maximum=720.0)
+    direction: int = option(1, "1 or -1: whether both turn the same way", minimum=-1, maximum=1)
+    gain: float = option(1.0, "servo degrees per joint degree", minimum=0.01, maximum=100.0)
+    table: tuple[Point, ...] = option(
+        (), "(joint rad, servo degrees) pairs where the linkage is not linear; replaces zero, direction and gain"
+    )
+    limits: Point = option((0.0, 180.0), "least and greatest servo angle, degrees")
+    pulse_us: Point = option((544.0, 2400.0), "pulse at 0 and at 180 servo degrees, microseconds")
+    rest: float | None = option(None, "joint angle to park at, rad; empty: the robot's rest pose")
+    max_velocity: float | None = option(None, "rad/s, where lower than the robot's", minimum=0.001, maximum=100.0)
+    max_acceleration: float | None = option(
+        None, "rad/s^2, where lower than the robot's", minimum=0.001, maximum=10_000.0
+    )
+    idle_timeout_s: float | None = option(
+        None, "no pulses after standing still for so long; 0: always powered; empty: the file's", minimum=0.0
+    )
+    feedback: FeedbackConfig | None = option(None, "potentiometer, where one is wired")
+
+    def __post_init__(self) -> None:
+        if not self.board:
+            raise ConfigError("board is not given; name one of the boards")
+        if self.pin < 2:
+            raise ConfigError("pin is not given; pins 0 and 1 are the serial line's")
+        if self.direction == 0:
+            raise ConfigError("direction is 0; allowed: 1 and -1")
+        if not self.limits[0] < self.limits[1]:
+            raise ConfigError(f"limits are {list(self.limits)}; the first must be below the second")
+        if self.pulse_us[0] == self.pulse_us[1]:
+            raise ConfigError(f"pulse_us is {list(self.pulse_us)}; 0 and 180 degrees need different pulses")
+        _check_table(self.table)
+
+
+@dataclass(frozen=True)
+class BoardConfig:
+    """One Arduino."""
+
+    port: str = option("", "serial port, such as /dev/serial/by-id/...; `rl_trainer find_port` lists them")
+
+
+@dataclass(frozen=True)
+class HardwareConfig:
+    """One file in `config/hardware/`: the boards and servos of a physical robot."""
+
+    boards: Mapping[str, BoardConfig] = option({}, "board name -> its port")
+    servos: Mapping[str, ServoConfig] = option({}, "joint -> its servo")
+    idle_timeout_s: float = option(3.0, "idle servos get no pulses after this time; 0: always powered", minimum=0.0)
+
+
+class Servo:
+    """The calibration of one joint, ready to be computed with."""
+
+    def __init__(self, joint: str, config: ServoConfig, lower: float, upper: float):
+        """`lower`, `upper`: the joint's own limits, rad; those of the servo may be narrower.
+
+        Raises ConfigError where no angle is left, or a pulse lies outside what the board can make.
+        """
+        self.joint, self.config = joint, config
+        low_us, high_us = (self._pulse_of_degrees(degrees) for degrees in config.limits)
+        self.min_us, self.max_us = math.ceil(min(low_us, high_us)), math.floor(max(low_us, high_us))
+        if not (self.min_us >= LEAST_PULSE_US and self.max_us <= MOST_PULSE_US):
+            raise ConfigError(
+                f"servo of {joint}: limits {list(config.limits)} degrees are pulses of {self.min_us} to {self.max_us} us; "
+                f"allowed: {LEAST_PULSE_US} to {MOST_PULSE_US}"
+            )
+        ends = sorted(self._joint_angle(degrees) for degrees in config.limits)
+        self.lower, self.upper = max(lower, ends[0]), min(upper, ends[1])
+        if not self.lower < self.upper:
+            raise ConfigError(
+                f"servo of {joint}: its limits {list(config.limits)} degrees are joint angles of {ends[0]:.3f} to "
+                f"{ends[1]:.3f} rad, the joint's own {lower:.3f} to {upper:.3f}: nothing is left; check zero and direction"
+            )
+
+    def pulse(self, angle: float) -> int:
+        """The pulse, whole microseconds, that puts the joint at `angle`, rad; never outside the servo's limits.
+
+        Raises ValueError for NaN: no pulse stands for it.
+        """
+        if math.isnan(angle):
+            raise ValueError(f"angle of {self.joint} is nan")
+        angle = min(max(angle, self.lower), self.upper)
+        return min(max(round(self._pulse_of_degrees(self._degrees(angle))), self.min_us), self.max_us)
+
+    def angle(self, pulse_us: float) -> float:
+        """The joint's angle, rad, at a pulse: what `pulse` computes, backwards."""
+        low, high = self.config.pulse_us
+        return self._joint_angle((pulse_us - low) / (high - low) * 180.0)
+
+    def _degrees(self, angle: float) -> float:
+        config = self.config
+        if config.table:
+            return _interpolate(config.table, angle)
+        return config.zero + config.direction * config.gain * math.degrees(angle)
+
+    def _joint_angle(self, degrees: float) -> float:
+        config = self.config
+        if config.table:
+            flipped = sorted((servo, joint) for joint, servo in config.table)
+            return _interpolate(flipped, degrees)
+        return math.radians((degrees - config.zero) / (config.direction * config.gain))
+
+    def _pulse_of_degrees(self, degrees: float) -> float:
+        low, high = self.config.pulse_us
+        return low + (high - low) * degrees / 180.0
+
+
+def check_wiring(config: HardwareConfig) -> None:
+    """Raise ConfigError for a servo on an unknown board, and for two servos, or two potentiometers, on one pin."""
+    taken: dict[tuple[str, str], str] = {}
+    for joint, servo in config.servos.items():
+        if servo.board not in config.boards:
+            raise ConfigError(f"servo of {joint}: {unknown_name('board', servo.board, config.boards)}")
+        pins = [f"pin {servo.pin}"]
+        if servo.feedback is not None:
+            pins.append(f"pin {54 + servo.feedback.channel}")  # A0 is digital pin 54 of a Mega
+        for pin in pins:
+            other = taken.setdefault((servo.board, pin), joint)
+            if other != joint or pins.count(pin) > 1:
+                raise ConfigError(f"{other} and {joint} are both on {pin} of board {servo.board}; give each its own")
+
+
+def _check_table(table: Sequence[Point]) -> None:
+    joints, servos = [joint for joint, _ in table], [servo for _, servo in table]
+    if len(table) == 1:
+        raise ConfigError("table has one pair; expected at least two, or none")
+    if any(b <= a for a, b in zip(joints, joints[1:])):
+        raise ConfigError(f"table has joint angles {joints}; each must be above the one before")
+    steps = [b - a for a, b in zip(servos, servos[1:])]
+    if not (all(step > 0.0 for step in steps) or all(step < 0.0 for step in steps)):
+        raise ConfigError(f"table has servo angles {servos}; they must only rise or only fall")
+
+
+def _interpolate(table: Sequence[Point], x: float) -> float:
+    """Piecewise linear through points whose first numbers rise; the outer pieces go on beyond the ends."""
+    piece = min(max(bisect_right(table, (x, math.inf)) - 1, 0), len(table) - 2)
+    (x0, y0), (x1, y1) = table[piece], table[piece + 1]
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
