@@ -62,6 +62,7 @@ setup(
         "numpy>=1.22,<3",
         "pillow>=9",
         "pybullet>=3.2.5",
+        "pyserial>=3.5",
         "pyyaml>=5.4",
         "stable-baselines3>=2.3,<3",
         "tensorboard>=2.9",

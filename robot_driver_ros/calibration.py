@@ -87,6 +87,9 @@ class HardwareConfig:
 
     boards: Mapping[str, BoardConfig] = option({}, "board name -> its port")
     servos: Mapping[str, ServoConfig] = option({}, "joint -> its servo")
+    may_touch: tuple[tuple[str, ...], ...] = option(
+        (), "sets of links (names or patterns such as r_index*) that may touch each other"
+    )
     idle_timeout_s: float = option(3.0, "idle servos get no pulses after this time; 0: always powered", minimum=0.0)
 
 

@@ -39,9 +39,7 @@ class SerialLink:
         self._errors: tuple[type[Exception], ...] = (serial.SerialException, OSError, TypeError)  # TypeError: closed
         self._port = port
         try:
-            self._serial: Any = serial.Serial(
-                port, BAUD, timeout=0, write_timeout=self.WRITE_TIMEOUT_S, exclusive=True
-            )
+            self._serial: Any = serial.Serial(port, BAUD, timeout=0, write_timeout=self.WRITE_TIMEOUT_S, exclusive=True)
         except self._errors as error:
             raise LinkLost(f"cannot open {port or 'a port without name'}: {_likely(error)}") from None
 

@@ -52,6 +52,7 @@ class MockMega:
         """Every pulse that any pin ever gave, in brief."""
         self.analog: dict[int, int] = {}
         """What lies on the analog inputs, by channel, 0 to 1023."""
+        self._next_refresh = 0.0
         self._reset()
 
     def connect(self) -> _Connection:

@@ -1,0 +1,105 @@
+"""Runs the emulated Mega and hears what its pins do."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from robot_driver_ros.emulator import build
+from robot_driver_ros.links import LinkLost, SerialLink
+from robot_interface_ros.errors import RobotError
+
+START_TIMEOUT_S = 20.0
+BOOT_MS = 500  # of the boot loader; with the sketch's own start this comes to the two seconds of a real Mega
+
+
+class EmulatedMega:
+    """One emulated board, from `plug` to `unplug`; its port is a file that stays the same over both.
+
+    Lines come in a thread of their own; `on_pulse(pin, microseconds, start)` is called there for every pulse, `start` in
+    microseconds of the board's time.
+    """
+
+    def __init__(
+        self,
+        boot_ms: int = BOOT_MS,
+        firmware: Path | None = None,
+        on_pulse: Callable[[int, float, int], None] | None = None,
+    ):
+        """Plug it in. Raises RobotError where the emulator was never built."""
+        if not build.is_ready():
+            raise RobotError(f"no emulated board in {build.folder()}; make it with: make emulator")
+        self._folder = tempfile.TemporaryDirectory(prefix="mega_")
+        self.port = str(Path(self._folder.name) / "port")
+        self._boot_ms, self._firmware, self._on_pulse = boot_ms, firmware or build.firmware(), on_pulse
+        self.last: dict[int, tuple[float, int]] = {}
+        """Pin -> width of its last pulse, microseconds, and when that began on the board."""
+        self.cpu_percent = 0.0
+        """Share of one CPU that the emulation took in the last second."""
+        self._process: subprocess.Popen[str] | None = None
+        self.plug()
+
+    def plug(self) -> None:
+        """Plug it in (again)."""
+        self._process = subprocess.Popen(
+            [str(build.program()), str(self._firmware), self.port, str(self._boot_ms)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        ready = threading.Event()
+        threading.Thread(target=self._hear, args=(self._process, ready), name="mega", daemon=True).start()
+        if not ready.wait(START_TIMEOUT_S) or self._process.poll() is not None:
+            raise RobotError(f"the emulated board does not start: {' '.join(map(str, self._process.args))}")  # type: ignore[arg-type]
+
+    def unplug(self) -> None:
+        """Cut cable and power."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def connect(self) -> SerialLink:
+        """Open the port, which resets the board. Raises LinkLost."""
+        if self._process is None or self._process.poll() is not None:
+            raise LinkLost(f"cannot open {self.port}: the emulated board has ended")
+        return SerialLink(self.port)
+
+    def pulses(self) -> dict[int, int]:
+        """The pulses, whole microseconds, on pins that have pulsed within the last tenth of a second of the board."""
+        last = dict(self.last)
+        latest = max((start for _, start in last.values()), default=0)
+        return {pin: round(width) for pin, (width, start) in last.items() if latest - start < 100_000}
+
+    def set_analog(self, channel: int, value: int) -> None:
+        """Put a voltage on an analog input: 0 to 1023 for 0 to 5 V."""
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(f"adc {channel} {round(value * 5000 / 1023)}\n")
+
+    def close(self) -> None:
+        """Unplug it for good; safe to call twice."""
+        self.unplug()
+        self._folder.cleanup()
+
+    def _hear(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            kind, *words = line.split()
+            if kind == "pulse":
+                pin, width, start = int(words[0]), float(words[1]), int(words[2])
+                self.last[pin] = width, start
+                if self._on_pulse is not None:
+                    self._on_pulse(pin, width, start)
+            elif kind == "ready":
+                ready.set()
+            elif kind == "reset":
+                self.last.clear()
+            elif kind == "load":
+                self.cpu_percent = float(words[0])
+        ready.set()
