@@ -9,7 +9,7 @@ PYTHON ?=
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.11 python3.10 python3 python3.13 python3.12)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint bench clean
+.PHONY: help setup train test emulator lint bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,8 +20,12 @@ train: $(STAMP)  ## train over topics, evaluate on unseen targets, say where thi
 	$(BIN)/rl_trainer train $(ARGS)
 	$(BIN)/rl_trainer evaluate run:=latest $(filter log_dir:=% physics_hz:=%,$(ARGS))
 
-test: $(STAMP)  ## run the tests
+test: $(STAMP)  ## run the tests (those on the emulated board where it can be built; in CI it must)
+	@$(BIN)/python -m robot_driver_ros.emulator.build || test -z "$$CI"
 	$(BIN)/python -m pytest -q
+
+emulator: $(STAMP)  ## make the emulated Arduino Mega (simavr, stock firmware) for tests and board:=emulated
+	$(BIN)/python -m robot_driver_ros.emulator.build
 
 lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from robot_driver_ros.links import LinkLost
 from robot_interface_ros.robot import Array
 
 REOPEN_EVERY_S = 1.0
+FIRST_PULSES_S = 0.06  # after attaching: 33 ms until the timer starts, and one refresh of 20 ms
 
 
 class ServoDriver:
@@ -35,13 +36,15 @@ class ServoDriver:
         self.servos, self.boards = hardware.servos, dict(boards)
         self._clock = clock
         self._max_step = hardware.description.limits.velocity * period_s
-        self._pulses = [servo.pulse(angle) for servo, angle in zip(self.servos, hardware.description.rest)]
+        self._sent = hardware.description.rest  # rad; the pulses are the same in whole microseconds
+        self._pulses = [servo.pulse(angle) for servo, angle in zip(self.servos, self._sent)]
         self._idle_timeout_s = [
             hardware.config.idle_timeout_s if servo.config.idle_timeout_s is None else servo.config.idle_timeout_s
             for servo in self.servos
         ]
         self._moved_at = [clock()] * len(self.servos)
         self._primed: set[str] = set()  # boards whose servos have their pulses since the board's last reset
+        self._still_until = 0.0
         self._watching: set[str] = set()
         self._retry_at = {name: clock() for name in boards}
         self._lost: dict[str, str] = {}
@@ -83,24 +86,29 @@ class ServoDriver:
         return all(board.state is BoardState.READY for board in self.boards.values())
 
     def drive(self, target: Array) -> None:
-        """Send every servo one period on the way to `target`, `(n_joints,)` rad. Raises LinkLost; nothing moved then.
+        """Send every servo one period on the way to `target`, `(n_joints,)` rad.
+
+        Raises LinkLost, and ValueError for NaN; nothing has moved then.
 
         A lost board stops the joints of the others as well: half a robot follows no plan.
         """
         if not self.poll():
             raise LinkLost(self.problem)
-        told = np.array([servo.angle(us) for servo, us in zip(self.servos, self._pulses)])
-        limited = np.clip(target, told - self._max_step, told + self._max_step)
-        pulses = [servo.pulse(angle) for servo, angle in zip(self.servos, limited)]
+        unprimed = [name for name in self.boards if name not in self._primed]
+        angles = np.clip(target, self._sent - self._max_step, self._sent + self._max_step)
         now = self._clock()
+        if unprimed:
+            self._still_until = now + FIRST_PULSES_S
+        if now < self._still_until:
+            angles = self._sent
+        pulses = [servo.pulse(angle) for servo, angle in zip(self.servos, angles)]
         for i, (us, before) in enumerate(zip(pulses, self._pulses)):
             if us != before:
                 self._moved_at[i] = now
         try:
-            for name in self.boards:
-                if name not in self._primed:
-                    self._prime(name)
-            self._pulses = pulses
+            for name in unprimed:
+                self._prime(name)
+            self._sent, self._pulses = angles, pulses
             for name, board in self.boards.items():
                 self._frame(name, board, now)
         except LinkLost as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from robot_interface_ros.errors import CommandRejected, RobotError
 from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.robot import Array, Command, Episode, Observation, Robot
 from robot_interface_ros.robot_config import RobotDescription
+
+Allows = Callable[[Array, Array], bool]
+"""Whether joint targets may go from one posture to the next, both `(n_joints,)` rad."""
 
 
 class SafeRobot:
@@ -22,12 +26,14 @@ class SafeRobot:
     one, and `track`, `hold`, `approach_rest` and `relax` are the ways to spend a period (`RealTimeRobot` chooses).
     """
 
-    def __init__(self, robot: Robot, description: RobotDescription):
-        self._robot = robot
+    def __init__(self, robot: Robot, description: RobotDescription, allows: Allows | None = None):
+        """`allows`: in real time, whether targets may go from one posture to the next; else they stay where they are."""
+        self._robot, self._allows = robot, allows
         self.joint_names = robot.joint_names
         self.period_ns = robot.period_ns
         self.rest = description.rest
         self._limiter = TargetLimiter(description.limits, description.max_acceleration, robot.period_ns * 1e-9)
+        self._given = self._limiter.target
         self._why_stopped: str | None = None
 
     @property
@@ -53,7 +59,7 @@ class SafeRobot:
         self.check_enabled()
         check_episode(episode)
         observation = self._robot.reset(episode)
-        self._limiter.restart(self.rest)
+        self._stand_at(self.rest)
         return self._with_target(observation)
 
     def send(self, command: Command) -> None:
@@ -79,7 +85,7 @@ class SafeRobot:
     def stand(self) -> Observation:
         """Return what is true now; targets start from there: where a robot is found when nobody has reset it."""
         observation = self._robot.receive()
-        self._limiter.restart(observation.position)
+        self._stand_at(observation.position)
         return self._with_target(observation)
 
     def accept(self, command: Command) -> None:
@@ -110,7 +116,20 @@ class SafeRobot:
         return True
 
     def _give(self, target: Array) -> None:
-        self._robot.send(Command(0, self.joint_names, target))
+        """Send targets; those that are not allowed, or that the robot does not take, leave the targets where they were."""
+        if self._allows is not None and not self._allows(self._given, target):
+            self._limiter.restart(self._given)
+            target = self._given
+        try:
+            self._robot.send(Command(0, self.joint_names, target))
+        except RobotError:
+            self._limiter.restart(self._given)
+            raise
+        self._given = target
+
+    def _stand_at(self, target: Array) -> None:
+        self._limiter.restart(target)
+        self._given = self._limiter.target
 
     def _with_target(self, observation: Observation) -> Observation:
         return dataclasses.replace(observation, joint_target=self._limiter.target)

@@ -2,10 +2,11 @@
  * An Arduino Mega without the hardware: runs a firmware file on simavr's ATmega2560 at 16 MHz in real time, puts UART 0 on
  * a pseudo-terminal and writes down every pulse on the digital pins.
  *
- *   mega FIRMWARE.hex LINK [BOOT_MS]
+ *   mega FIRMWARE.hex LINK [BOOT_MS [SPEED]]
  *
  * LINK becomes a symbolic link to the pseudo-terminal. As on a real Mega, opening it resets the board, which then listens to
- * nobody for BOOT_MS (1600 by default, about what the boot loader takes).
+ * nobody for BOOT_MS (500 by default; together with the sketch's own start that is about two seconds). It runs SPEED times as
+ * fast as a real board, where the machine can.
  *
  * Standard output, one line each:
  *   ready                        the link is there
@@ -182,10 +183,11 @@ static int obey(void)
 int main(int count, char **words)
 {
     if (count < 3) {
-        fprintf(stderr, "usage: mega FIRMWARE.hex LINK [BOOT_MS]\n");
+        fprintf(stderr, "usage: mega FIRMWARE.hex LINK [BOOT_MS [SPEED]]\n");
         return 2;
     }
-    int64_t boot_us = (count > 3 ? atoll(words[3]) : 1600) * 1000;
+    int64_t boot_us = (count > 3 ? atoll(words[3]) : 500) * 1000;
+    double speed = count > 4 ? atof(words[4]) : 1.0;
     prctl(PR_SET_PDEATHSIG, SIGKILL);       /* no board outlives whoever plugged it in */
     signal(SIGPIPE, SIG_DFL);
     make_board(words[1]);
@@ -247,7 +249,7 @@ int main(int count, char **words)
             cpu_then = cpu_now;
         }
         fflush(stdout);
-        int64_t ahead_us = board_us - (real_us - real_0);
+        int64_t ahead_us = (int64_t)((double)board_us / speed) - (real_us - real_0);
         if (ahead_us > 0) {
             usleep((useconds_t)ahead_us);
         } else if (ahead_us < -MOST_LAG_US) {

@@ -1,0 +1,244 @@
+"""The stock StandardFirmata on an emulated ATmega2560: what the driver says, and the pulses that come out of the pins."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from boards import PERIOD_S, whole_robot
+
+from robot_driver_ros.calibration import Servo
+from robot_driver_ros.emulator import build
+from robot_driver_ros.emulator.emulated_mega import EmulatedMega
+from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
+from robot_driver_ros.links import LinkLost
+from robot_driver_ros.servo_driver import ServoDriver
+from robot_driver_ros.servo_robot import ServoRobot
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.realtime import RealTimeRobot
+from robot_interface_ros.robot import Command
+from robot_interface_ros.safe_robot import SafeRobot
+
+pytestmark = [
+    pytest.mark.firmware,
+    pytest.mark.skipif(not build.is_ready() and not os.environ.get("CI"), reason="no emulated board; make emulator"),
+]
+WAIT_S = 60.0
+LATE_US = 60.0  # so much may the interrupts of two other timers and of the serial line hold up the end of a pulse
+
+
+class Scope:
+    """An emulated board and everything its pins have done since it was plugged in."""
+
+    def __init__(self, speed: float = 1.0):
+        self._changed = threading.Condition()
+        self.pulses: dict[int, list[float]] = {}
+        self.mega = EmulatedMega(boot_ms=0, on_pulse=self._on_pulse, speed=speed)
+        self.board = FirmataBoard("board", self.mega.connect, time.monotonic)
+
+    def greet(self) -> None:
+        self.board.open()
+        deadline = time.monotonic() + WAIT_S
+        while self.board.poll() is not BoardState.READY:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        self.forget()  # the sketch blinks its version on pin 13
+
+    def forget(self) -> None:
+        with self._changed:
+            self.pulses.clear()
+
+    def until(self, condition: Callable[[dict[int, list[float]]], bool]) -> dict[int, list[float]]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: condition(self.pulses), WAIT_S), "the board fell silent"
+            return {pin: list(widths) for pin, widths in self.pulses.items()}
+
+    def next(self, pins: list[int], count: int = 4) -> dict[int, list[float]]:
+        """The next `count` pulses of each pin; what was on its way when this was called may be the first two."""
+        self.forget()
+        return self.until(lambda pulses: all(len(pulses.get(pin, ())) >= count for pin in pins))
+
+    def _on_pulse(self, pin: int, width: float, start: int) -> None:
+        with self._changed:
+            self.pulses.setdefault(pin, []).append(width)
+            self._changed.notify_all()
+
+
+@pytest.fixture
+def scope() -> Iterator[Callable[..., Scope]]:
+    made: list[Scope] = []
+
+    def make(**settings: Any) -> Scope:
+        made.append(Scope(**settings))
+        return made[-1]
+
+    yield make
+    for entry in made:
+        entry.board.close()
+        entry.mega.close()
+
+
+def test_the_board_says_what_it_is_and_takes_as_long_as_a_real_one_to_start() -> None:
+    mega = EmulatedMega()
+    board = FirmataBoard("left", mega.connect, time.monotonic)
+    began = time.monotonic()
+    board.open()
+    while board.poll() is not BoardState.READY:
+        assert time.monotonic() < began + WAIT_S
+        time.sleep(0.01)
+    assert board.firmware == "StandardFirmata.ino 2.3"
+    assert time.monotonic() - began > 1.5  # the boot loader, and blinking
+    board.close()
+    mega.close()
+
+
+@pytest.mark.parametrize("name, share", [("right", 1.0), ("left", 0.95)])
+def test_five_hundred_postures_come_out_of_every_pin_within_5_us(
+    name: str, share: float, scope: Callable[..., Scope]
+) -> None:
+    """The right board's eleven servos hang on one timer, and every pulse is right. The left board's seventeen take three,
+    all of which begin a round every 20 ms: where two pulses happen to end together, one of them ends late each time.
+    """
+    the_scope, generator = scope(speed=6.0), np.random.default_rng(11)
+    servos = {servo.config.pin: servo for servo in whole_robot().servos if servo.config.board == name}
+    pins = sorted(servos)
+    the_scope.greet()
+
+    def random_pulses() -> dict[int, Pulse]:
+        angles = {pin: generator.uniform(servo.lower, servo.upper) for pin, servo in sorted(servos.items())}
+        return {pin: Pulse(servos[pin].pulse(q), servos[pin].min_us, servos[pin].max_us) for pin, q in angles.items()}
+
+    def check_all(pulses: dict[int, list[float]]) -> None:
+        for pin, widths in pulses.items():
+            assert servos[pin].min_us - 1.0 <= min(widths) <= max(widths) <= servos[pin].max_us + LATE_US
+
+    pulses = random_pulses()
+    the_scope.board.attach(pulses)
+    first = the_scope.until(lambda seen: all(pin in seen for pin in pins))
+    for pin, pulse in pulses.items():
+        assert first[pin][0] == pytest.approx(pulse.us, abs=LATE_US)  # and not 1500
+    check_all(first)
+    within = []
+    for _ in range(500):
+        pulses = random_pulses()
+        the_scope.board.write({pin: pulse.us for pin, pulse in pulses.items()})
+        seen = the_scope.next(pins)
+        check_all(seen)
+        for pin, pulse in pulses.items():
+            off = min(seen[pin][-2:]) - pulse.us  # a byte that comes in may make a single pulse longer
+            assert -1.0 < off < LATE_US, f"pin {pin}"
+            within.append(off <= 5.0)
+    assert np.mean(within) >= share
+
+
+def test_a_detached_servo_is_silent_and_comes_back_with_its_pulse(scope: Callable[..., Scope]) -> None:
+    the_scope = scope(speed=4.0)
+    the_scope.greet()
+    pins = [*range(2, 14), 22, 24, 26, 27, 28]
+    the_scope.board.attach({pin: Pulse(600 + 40 * pin, 560, 2400) for pin in pins})
+    the_scope.next(pins)
+    the_scope.board.detach(pins[1::2])
+    the_scope.next(pins[::2], 3)
+    assert set(the_scope.next(pins[::2], 5)) == set(pins[::2])
+    the_scope.forget()
+    the_scope.board.attach({pin: Pulse(601 + 40 * pin, 560, 2400) for pin in pins})
+    for pin, widths in the_scope.until(lambda pulses: all(pin in pulses for pin in pins)).items():
+        assert widths[0] == pytest.approx(600 + 40 * pin, abs=LATE_US)
+
+
+def test_the_board_itself_clips_to_a_servos_limits(scope: Callable[..., Scope]) -> None:
+    the_scope = scope(speed=4.0)
+    the_scope.greet()
+    the_scope.board.attach({8: Pulse(1000, 800, 2200), 26: Pulse(1000, 800, 2200)})
+    the_scope.board.write({8: 2399, 26: 600})
+    seen = the_scope.next([8, 26], 5)
+    assert (seen[8][-1], seen[26][-1]) == (pytest.approx(2200, abs=5), pytest.approx(800, abs=5))
+
+
+def test_analog_inputs_are_read(scope: Callable[..., Scope]) -> None:
+    the_scope = scope()
+    the_scope.greet()
+    the_scope.mega.set_analog(3, 700)
+    the_scope.board.watch([3])
+    deadline = time.monotonic() + WAIT_S
+    while the_scope.board.analog.get(3) != pytest.approx(700, abs=2):
+        assert time.monotonic() < deadline
+        the_scope.board.poll()
+        time.sleep(0.005)
+
+
+def test_a_robot_survives_the_loss_of_a_board_without_a_jump(scope: Callable[..., Scope]) -> None:
+    """Driver, limits and two emulated boards; one is killed while everything moves, and plugged in again."""
+    hardware, scopes = whole_robot(), {name: scope() for name in ("left", "right")}
+    boards = {name: entry.board for name, entry in scopes.items()}
+    driver = ServoDriver(hardware, boards, PERIOD_S, time.monotonic)
+    robot = RealTimeRobot(SafeRobot(ServoRobot(hardware, driver, round(PERIOD_S * 1e9)), hardware.description))
+    limits, generator = hardware.description.limits, np.random.default_rng(2)
+    elbow = next(servo for servo in hardware.servos if servo.joint == "r_elbow_flex_joint")
+
+    def run(until: Callable[[], bool], error_is_fine: bool = False) -> None:
+        deadline = time.monotonic() + WAIT_S
+        due = time.monotonic()
+        while not until():
+            assert time.monotonic() < deadline, driver.problem
+            position = generator.uniform(limits.lower, limits.upper)
+            position[hardware.description.joint_names.index(elbow.joint)] = elbow.lower
+            robot.command(Command(0, robot.joint_names, position))
+            try:
+                robot.tick()
+            except RobotError:
+                assert error_is_fine
+            due = max(due + PERIOD_S, time.monotonic())
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    run(driver.poll, error_is_fine=True)
+    for entry in scopes.values():
+        entry.forget()
+    rest = elbow.pulse(hardware.description.rest[hardware.description.joint_names.index(elbow.joint)])
+
+    def told() -> float:
+        return elbow_angle(driver, elbow)
+
+    run(lambda: abs(told() - elbow.lower) < 0.5)
+    first = scopes["right"].pulses[elbow.config.pin][0]
+    assert first == pytest.approx(rest, abs=LATE_US)
+    scopes["right"].mega.unplug()
+    with pytest.raises(LinkLost):
+        tick_until_it_fails(robot)
+    stood = elbow.pulse(told())
+    scopes["right"].forget()
+    scopes["right"].mega.plug()
+    run(lambda: driver.problem == "" and elbow.config.pin in scopes["right"].pulses, error_is_fine=True)
+    again = scopes["right"].pulses[elbow.config.pin][0]
+    assert again == pytest.approx(stood, abs=LATE_US)
+    run(lambda: abs(told() - elbow.lower) < 0.1)
+    for name, entry in scopes.items():
+        for servo in hardware.servos:
+            if servo.config.board == name and servo.config.pin != 13:  # where the sketch blinks
+                widths = entry.pulses[servo.config.pin]
+                assert servo.min_us - 1.0 <= min(widths) <= max(widths) <= servo.max_us + LATE_US
+                assert biggest_step(widths) <= step_of(servo, hardware) + LATE_US
+
+
+def tick_until_it_fails(robot: RealTimeRobot) -> None:
+    for _ in range(50):
+        robot.tick()
+
+
+def elbow_angle(driver: ServoDriver, elbow: Servo) -> float:
+    return float(driver.angles[[servo.joint for servo in driver.servos].index(elbow.joint)])
+
+
+def biggest_step(widths: list[float]) -> float:
+    return float(np.abs(np.diff(widths)).max(initial=0.0))
+
+
+def step_of(servo: Servo, hardware: Any) -> float:
+    """Most microseconds between two pulses: three periods at top speed, for a tick may come late and a pulse early."""
+    speed = hardware.description.limits.velocity[hardware.description.joint_names.index(servo.joint)]
+    return float(3 * speed * PERIOD_S / abs(servo.angle(1001) - servo.angle(1000)))

@@ -1,0 +1,292 @@
+"""The driver on mock boards: what comes out of the pins, whatever goes in."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from boards import PERIOD_S, MockBench, Time
+
+from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
+from robot_driver_ros.links import LinkLost
+from robot_driver_ros.mock_mega import MockMega
+from robot_driver_ros.servo_robot import ServoRobot
+from robot_interface_ros.errors import CommandRejected, RobotError
+from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot, State
+from robot_interface_ros.robot import Command, Episode
+from robot_interface_ros.safe_robot import SafeRobot
+
+PERIOD_NS = round(PERIOD_S * 1e9)
+VERSIONS = [(2, 3), (2, 5)]
+
+
+def safe(bench: MockBench, allows: Any = None) -> SafeRobot:
+    return SafeRobot(ServoRobot(bench.hardware, bench.driver, PERIOD_NS), bench.hardware.description, allows)
+
+
+def in_real_time(bench: MockBench, **config: float) -> RealTimeRobot:
+    return RealTimeRobot(
+        safe(bench),
+        RealTimeConfig(**config),
+        clock=lambda: round(bench.time.now_s * 1e9),
+        wall_clock=lambda: round(bench.time.now_s * 1e9),
+    )
+
+
+def ready_bench(version: tuple[int, int] = (2, 3)) -> MockBench:
+    bench = MockBench(version)
+    bench.wait_until_ready()
+    return bench
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_first_pulse_of_every_servo_is_its_rest_pose(version: tuple[int, int]) -> None:
+    bench = ready_bench(version)
+    rest = bench.hardware.description.rest
+    bench.drive(*[rest + 1.0] * 5)
+    for servo, angle in zip(bench.hardware.servos, rest):
+        assert bench.seen(servo.joint).first == [servo.pulse(angle)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_idle_servos_go_limp_and_come_back_without_a_jump(version: tuple[int, int]) -> None:
+    bench = ready_bench(version)
+    description = bench.hardware.description
+    target = description.rest.copy()
+    generator = np.random.default_rng(4)
+    bench.drive(*[target] * 10)
+    for _ in range(3000):  # a minute in which, each second, a few joints move
+        if generator.random() < 0.02:
+            moving = generator.random(len(target)) < 0.1
+            target = np.where(
+                moving, generator.uniform(description.limits.lower, description.limits.upper), bench.driver.angles
+            )
+        told = [servo.pulse(angle) for servo, angle in zip(bench.hardware.servos, bench.driver.angles)]
+        before = set(bench.driver.powered)
+        bench.drive(target)
+        for servo, us, speed in zip(bench.hardware.servos, told, description.limits.velocity):
+            if servo.joint in set(bench.driver.powered) - before:
+                bench.run_boards()
+                step_us = abs(servo.angle(us + 1) - servo.angle(us))
+                assert abs(bench.seen(servo.joint).first[-1] - us) <= speed * PERIOD_S / step_us + 1.0
+    counts = [len(bench.seen(servo.joint).first) for servo in bench.hardware.servos]
+    assert sum(counts) > 2 * len(counts)  # many came back
+    bench.drive(*[bench.driver.angles] * 151)  # 3 s
+    bench.drive(bench.driver.angles)
+    assert bench.driver.powered == ()
+    assert not any(mega.pulses() for mega in bench.megas.values())
+
+
+def test_no_pulse_leaves_its_limits_whatever_is_commanded() -> None:
+    """100,000 commands: random, beyond all limits, NaN, whole and partial, between stops and resets."""
+    bench = ready_bench()
+    robot, generator = in_real_time(bench), np.random.default_rng(0)
+    names, kinds = np.array(robot.joint_names), ("near", "far", "huge", "nan", "partial", "wrong")
+    refused = 0
+    for i in range(100_000):
+        kind = kinds[generator.integers(len(kinds))]
+        position = generator.normal(0.0, {"far": 10.0, "huge": 1e300}.get(kind, 1.0), len(names))
+        chosen = tuple(names)
+        if kind == "nan":
+            position[generator.integers(len(names))] = generator.choice([math.nan, math.inf, -math.inf])
+        elif kind == "partial":
+            some = generator.permutation(len(names))[: generator.integers(1, len(names))]
+            chosen, position = tuple(names[some]), position[some]
+        elif kind == "wrong":
+            chosen = ("nose", *chosen[1:])
+        try:
+            robot.command(Command(0, chosen, position))
+        except CommandRejected:
+            refused += 1
+        if i % 10 == 0:
+            robot.tick()
+            bench.time.pass_()
+        if i % 997 == 0:
+            robot.emergency_stop()
+        elif i % 997 == 100:
+            robot.enable(True)
+        elif i % 9973 == 500:
+            robot.start_reset(Episode, lambda result: None)
+    assert refused > 30_000
+    for servo in bench.hardware.servos:
+        seen = bench.seen(servo.joint)
+        assert servo.min_us <= seen.least < seen.most <= servo.max_us
+        assert servo.pulse(servo.lower) in (servo.min_us, servo.max_us) or seen.least >= min(
+            servo.pulse(servo.lower), servo.pulse(servo.upper)
+        )
+
+
+def test_nan_past_all_checks_moves_nothing() -> None:
+    bench = ready_bench()
+    bench.drive(*[bench.hardware.description.rest] * 5)
+    before = {name: mega.pulses() for name, mega in bench.megas.items()}
+    target = bench.hardware.description.rest.copy()
+    target[3] = math.nan
+    with pytest.raises(ValueError, match="is nan"):
+        bench.driver.drive(target)
+    assert {name: mega.pulses() for name, mega in bench.megas.items()} == before
+
+
+def test_a_target_far_away_is_ramped_to_by_the_driver_alone() -> None:
+    bench = ready_bench()
+    description = bench.hardware.description
+    bench.drive(description.rest)
+    for _ in range(20):
+        before = bench.driver.angles
+        bench.drive(description.limits.upper)
+        slack = [abs(servo.angle(1001) - servo.angle(1000)) for servo in bench.hardware.servos]  # a microsecond
+        assert (np.abs(bench.driver.angles - before) <= description.limits.velocity * PERIOD_S + slack).all()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_board_that_was_unplugged_goes_on_where_it_was(version: tuple[int, int]) -> None:
+    bench = ready_bench(version)
+    robot = in_real_time(bench)
+    description, servos = bench.hardware.description, bench.hardware.servos
+    for _ in range(100):
+        robot.command(Command(0, robot.joint_names, description.limits.upper))
+        robot.tick()
+        bench.time.pass_()
+    stood = bench.driver.angles
+    bench.megas["right"].unplug()
+    with pytest.raises(LinkLost, match="unplugged"):
+        robot.tick()
+    left = bench.megas["left"].pulses()
+    for _ in range(200):
+        bench.time.pass_()
+        with pytest.raises(LinkLost):
+            robot.tick()
+    assert bench.megas["left"].pulses() == left  # half a robot follows no plan
+    bench.megas["right"].plug()
+    for _ in range(300):
+        bench.time.pass_()
+        try:
+            robot.tick()
+            break
+        except LinkLost:
+            continue
+    assert robot.state is State.HOLDING
+    robot.command(Command(0, robot.joint_names, description.limits.lower))
+    robot.tick()
+    bench.time.pass_(0.05)
+    bench.run_boards()
+    slack = [abs(servo.angle(1001) - servo.angle(1000)) for servo in servos]
+    assert (np.abs(bench.driver.angles - stood) <= 2 * description.limits.velocity * PERIOD_S + slack).all()
+    for servo, angle, reach in zip(servos, stood, description.limits.velocity * 2 * PERIOD_S + slack):
+        if servo.config.board == "right":
+            assert abs(servo.angle(bench.seen(servo.joint).first[-1]) - angle) <= reach
+
+
+def test_a_reset_ramps_to_rest_and_answers() -> None:
+    bench = ready_bench()
+    robot, ends = in_real_time(bench), []
+    description = bench.hardware.description
+    for _ in range(200):
+        robot.command(Command(0, robot.joint_names, description.limits.lower))
+        robot.tick()
+        bench.time.pass_()
+    robot.start_reset(lambda: Episode(0, (0.3, -0.2, 1.2)), ends.append)
+    for _ in range(1000):
+        robot.tick()
+        bench.time.pass_()
+        if ends:
+            break
+    np.testing.assert_allclose(ends[0].position, description.rest, atol=0.002)
+    np.testing.assert_array_equal(ends[0].target_position, (0.3, -0.2, 1.2))
+
+
+def test_disabling_takes_the_torque_off() -> None:
+    bench = ready_bench()
+    robot = in_real_time(bench)
+    robot.tick()
+    assert len(bench.driver.powered) == 28
+    robot.enable(False)
+    robot.tick()
+    assert bench.driver.powered == ()
+
+
+def test_a_posture_that_is_not_allowed_stops_the_targets_and_winds_nothing_up() -> None:
+    bench = ready_bench()
+    lift = bench.hardware.description.joint_names.index("r_shoulder_lift_joint")
+    robot = safe(bench, lambda before, after: bool(after[lift] > -0.3))
+    robot.stand()
+    lower, upper = bench.hardware.description.limits.lower, bench.hardware.description.limits.upper
+    robot.accept(Command(0, robot.joint_names, lower))
+    for _ in range(300):
+        robot.track()
+        bench.time.pass_()
+    assert -0.3 < robot.receive().joint_target[lift] < -0.29
+    robot.accept(Command(0, robot.joint_names, upper))
+    for _ in range(10):
+        robot.track()
+        bench.time.pass_()
+    assert robot.receive().joint_target[lift] > -0.29  # at once
+
+
+def test_potentiometers_say_where_a_joint_really_is() -> None:
+    from robot_driver_ros.calibration import ServoConfig
+    from robot_driver_ros.hardware import fit, hardware_file, read_hardware
+    from robot_interface_ros.config import from_mapping
+    from robot_interface_ros.robot_config import load_robot
+
+    config = read_hardware(hardware_file("inmoov"))
+    elbow = config.servos["r_elbow_flex_joint"]
+    measured = from_mapping(
+        ServoConfig,
+        {**vars(elbow), "feedback": {"channel": 4, "table": [[100, -1.4], [900, -0.2]]}},
+        "test",
+    )
+    object.__setattr__(config, "servos", {**config.servos, "r_elbow_flex_joint": measured})
+    bench = MockBench(hardware=fit(config, load_robot("inmoov"), "test"))
+    bench.megas["right"].analog[4] = 500
+    bench.wait_until_ready()
+    bench.drive(*[bench.hardware.description.rest] * 3)
+    index = bench.hardware.description.joint_names.index("r_elbow_flex_joint")
+    assert bench.driver.angles[index] == pytest.approx(-0.8)
+    assert bench.driver.angles[0] == pytest.approx(bench.hardware.description.rest[0], abs=0.002)
+
+
+def test_a_port_without_a_sketch_is_named() -> None:
+    time = Time()
+    mega = MockMega(time, boot_s=1e9)
+    board = FirmataBoard("left", mega.connect, time)
+    board.open()
+    time.pass_(7.9)
+    assert board.poll() is BoardState.GREETING
+    time.pass_(0.2)
+    with pytest.raises(LinkLost, match="board left does not answer within 8 s; is StandardFirmata on it"):
+        board.poll()
+    assert board.state is BoardState.CLOSED
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_pins_keep_their_own_pulse_in_whatever_order_they_come_and_go(version: tuple[int, int]) -> None:
+    time, generator = Time(), np.random.default_rng(7)
+    mega = MockMega(time, version=version)
+    board = FirmataBoard("left", mega.connect, time)
+    board.open()
+    while board.poll() is not BoardState.READY:
+        time.pass_()
+    pins = [*range(2, 14), 22, 24, 26, 27, 28]
+    pulses = {pin: Pulse(600 + 10 * pin, 560, 2400) for pin in pins}
+    board.attach(pulses)
+    for _ in range(300):
+        some = generator.permutation(pins)[: generator.integers(1, 9)].tolist()
+        if generator.random() < 0.5:
+            board.detach(some)
+        else:
+            board.attach({pin: pulses[pin] for pin in some})
+        time.pass_()
+        assert set(mega.pulses()) == set(board.attached)
+    for pin in pins:
+        assert {mega.seen[pin].least, mega.seen[pin].most, *mega.seen[pin].first} == {pulses[pin].us}
+
+
+@pytest.mark.bad_input
+def test_a_port_that_is_not_there_is_named() -> None:
+    from robot_driver_ros.links import SerialLink
+
+    with pytest.raises(RobotError, match="cannot open /dev/ttyNOWHERE: there is no such port; is the board plugged in"):
+        SerialLink("/dev/ttyNOWHERE")
