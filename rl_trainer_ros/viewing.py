@@ -40,7 +40,7 @@ def _frames(values: Values, environ: Mapping[str, str]) -> list[Process]:
                 "frames",
                 "frames_node",
                 "robot_interface_ros.ros.frames_node",
-                parameters={"namespaces": namespaces},
+                parameters={"namespaces": namespaces, "robot": values.trainer.robot},
                 max_restarts=restarts,
                 optional=True,
             )

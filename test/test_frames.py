@@ -12,7 +12,8 @@ import numpy as np
 import pybullet
 import pytest
 
-from robot_interface_ros.frames import FrameTree, quaternion
+from robot_interface_ros.cameras import robot_cameras
+from robot_interface_ros.frames import FrameTree, camera_frames, quaternion
 from robot_interface_ros.kinematics import rotation_rpy
 from robot_interface_ros.robot_config import RobotDescription, load_robot
 from robot_interface_ros.robot_model import RobotModelError
@@ -127,6 +128,17 @@ def test_what_moves_and_what_does_not_are_kept_apart(robot: RobotDescription) ->
     message = transform_messages(tree.moving(positions), "/", 3_000_000_007)[0]
     assert (message.header.stamp.sec, message.header.stamp.nanosec) == (3, 7)
     assert message.child_frame_id == moved[0]  # the namespace / is no prefix
+
+
+def test_a_camera_beside_the_robot_looks_along_the_z_of_its_frame(robot: RobotDescription) -> None:
+    (external,) = [entry for entry in camera_frames(robot) if entry.child == "external_camera_optical_frame"]
+    camera = robot_cameras(robot)["external"]
+    assert camera.eye is not None and camera.look_at is not None
+    assert (external.parent, external.xyz) == (robot.model.root, camera.eye)
+    way = np.subtract(camera.look_at, camera.eye)
+    rotation = np.array(pybullet.getMatrixFromQuaternion(external.quaternion)).reshape(3, 3)
+    np.testing.assert_allclose(rotation[:, 2], way / np.linalg.norm(way), atol=1e-9)
+    assert rotation[2, 1] < 0.0  # its y points down
 
 
 @pytest.mark.parametrize(

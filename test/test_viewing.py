@@ -51,7 +51,7 @@ def test_nothing_is_shown_unless_asked(machine: Callable[..., dict[str, str]]) -
 def test_rviz_comes_with_frames_and_markers(machine: Callable[..., dict[str, str]], tmp_path: Path) -> None:
     started = processes(machine(RVIZ), rviz="true", num_envs="2")
     assert list(started) == ["robot_sim", "frames", "rviz", "trainer"]
-    assert started["frames"].parameters == {"namespaces": ("/env_0", "/env_1")}
+    assert started["frames"].parameters == {"namespaces": ("/env_0", "/env_1"), "robot": "inmoov"}
     assert started["trainer"].parameters["markers"] is True
     assert started["rviz"].program == str(tmp_path / "lib" / RVIZ)
     assert ros_arguments(started["rviz"]) == ["-d", str(RVIZ_FILE), "-f", "env_0/base_link", "--ros-args"]
@@ -195,7 +195,7 @@ def test_all_that_the_file_shows_is_published_by_a_running_system(
         TFMessage = None
     simulator(cameras="[external]")
     if TFMessage is not None:
-        start("robot_interface_ros.ros.frames_node").wait_for("frames of")
+        start("robot_interface_ros.ros.frames_node", robot="inmoov").wait_for("frames of")
     trainer = start(
         "rl_trainer_ros.ros.trainer_node", markers=True, num_timesteps=10**7, log_dir=str(tmp_path), log_interval_s=1.0
     )
@@ -242,6 +242,8 @@ def test_all_that_the_file_shows_is_published_by_a_running_system(
         frames = {frame for entry in transforms for frame in (entry.header.frame_id, entry.child_frame_id)}
     assert manager()["Global Options"]["Fixed Frame"] in frames
     assert next(d for d in manager()["Displays"] if d["Name"] == "Robot")["TF Prefix"] == "env_0"
+    if TFMessage is not None:
+        assert got["/env_0/camera/external/image_raw"].header.frame_id in frames
     for topic in ("/env_0/markers", "/env_0/workspace"):
         assert {marker.header.frame_id for marker in got[topic].markers} <= frames
     names = [marker.ns for marker in got["/env_0/markers"].markers]
