@@ -170,6 +170,7 @@ def _robots(values: Values) -> list[Process]:
     """Who serves this machine's robots: simulators that share them, one driver for all, or nobody of ours."""
     bringup, trainer = values.bringup, values.trainer
     told = {"namespaces": values.served, "robot": trainer.robot, "control_hz": trainer.control_hz}
+    told |= {"realtime": True} if trainer.realtime else {}
     rate = {} if bringup.physics_hz is None else {"physics_hz": bringup.physics_hz}
     imperfect = {"imperfection": trainer.imperfection} if trainer.imperfection else {}
     told |= needs.robot_settings(trainer.task, trainer.joint_group)

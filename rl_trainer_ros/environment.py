@@ -28,7 +28,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
     here, with the reason in `info["interrupted"]`, and the next `reset` starts afresh. Targets are drawn by the
     environment's own generator, so `reset(seed=...)` repeats them on every robot. `info["elapsed_ns"]` is the observation's
     stamp counted from the episode's first, integer nanoseconds. Where something was drawn for the episode (an imperfect
-    simulation), `info["drawn"]` of the reset tells what.
+    simulation), `info["drawn"]` of the reset tells what. In real time `info["timing"]` tells how old the observation is.
     """
 
     metadata = {"render_modes": []}
@@ -69,6 +69,8 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         info: dict[str, Any] = {"elapsed_ns": 0, "distance": moment.distance, "target": target}
         if drawn:
             info["drawn"] = dict(drawn)
+        if moment.observation.timing:
+            info["timing"] = dict(moment.observation.timing)
         return self._observation.encode(moment), info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -95,6 +97,8 @@ class RobotEnv(gymnasium.Env[Any, Any]):
     ) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         assert outcome is not None
         outcome.info["elapsed_ns"] = moment.observation.stamp - self._first_stamp
+        if moment.observation.timing:
+            outcome.info["timing"] = dict(moment.observation.timing)
         return self._observation.encode(moment), reward, outcome.terminated, False, outcome.info
 
     def _cut(self, last: Moment, reason: str) -> tuple[Any, float, bool, bool, dict[str, Any]]:

@@ -30,6 +30,7 @@ class EvaluateOptions:
         choices=("in_process", "topics"),
     )
     namespace: str = option("/env_0", "the robot's namespace, over topics")
+    realtime: bool = option(False, "over topics: the robot lives at its own rate, as a physical one does")
     physics_hz: float | None = option(
         None,
         "physics steps per simulated second, in process; empty: the simulator's default",
@@ -66,7 +67,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
         raise EvaluateError(str(error)) from None
     config = run_folder.load_config(folder)
     torch.set_num_threads(config.torch_threads)
-    settings: dict[str, Any] = env_settings(config)
+    settings: dict[str, Any] = env_settings(config) | {"realtime": options.realtime}
     if settings["srl_folder"]:
         _check_encoder(settings["srl_folder"], policy.about["encoder"])
     if options.hold:

@@ -22,6 +22,7 @@ from rl_trainer_ros.tasks import Task
 from rl_trainer_ros.trainer_config import CAMERA, SRL_STATE, observed
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
 from robot_interface_ros.lockstep import period_of
+from robot_interface_ros.newest import Freshness
 from robot_interface_ros.robot import Robot
 from robot_interface_ros.robot_config import RobotDescription, load_robot, robot_config
 
@@ -51,6 +52,8 @@ def make_robot_env(
     runtime: Any = None,
     patience: Any = None,
     shared: Any = None,
+    realtime: bool = False,
+    freshness: Settings | None = None,
     task_settings: Settings | None = None,
     **more_task_settings: Any,
 ) -> RobotEnv:
@@ -65,6 +68,8 @@ def make_robot_env(
     `simulation`: settings of an in-process simulation, as the simulator node's parameters.
     `runtime`, `patience`, `shared`: over topics, an open Runtime, a Patience, and a SharedWaiter for several robots; None
     makes its own.
+    `realtime`: over topics, the robot lives at its own rate; `freshness`: what may pass for an observation then, as the
+    fields of `robot_interface_ros.newest.Freshness`.
     `task_settings`: settings of the task; what else is given by keyword counts among them.
     """
     options = from_mapping(
@@ -107,6 +112,7 @@ def make_robot_env(
             shared=shared,
             encoder_id=encoder.id if encoder else None,
             cameras=the_observation.cameras,
+            freshness=from_mapping(Freshness, freshness, "freshness") if realtime else None,
         )
     else:
         raise ConfigError(unknown_name("transport", transport, TRANSPORTS))
@@ -157,8 +163,15 @@ def _observation(name: str, arm: Arm, settings: Settings, encoder: doors.Encoder
     return kind(arm, from_mapping(kind.Settings, settings, f"observation {name}"))
 
 
-def _topic_robot(runtime: Any, description: RobotDescription, namespace: str, **settings: Any) -> Robot:
-    """The only way from here to ROS: imported when topics are asked for."""
+def _topic_robot(
+    runtime: Any, description: RobotDescription, namespace: str, freshness: Freshness | None, **settings: Any
+) -> Robot:
+    """The only way from here to ROS: imported when topics are asked for. `freshness`: in real time; None: in lockstep."""
+    if freshness is not None:
+        from rl_trainer_ros.ros.realtime_robot import OwnedRealTimeTopicRobot, RealTimeTopicRobot
+
+        living = RealTimeTopicRobot if runtime is not None else OwnedRealTimeTopicRobot
+        return living(runtime, description, namespace, freshness=freshness, **settings)
     from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
 
     kind = TopicRobot if runtime is not None else OwnedTopicRobot

@@ -75,6 +75,15 @@ class TrainerConfig:
     )
     namespaces: tuple[str, ...] = option(("/env_0",), "robots to train on, one per namespace")
     control_hz: float = option(20.0, "commands per second; the robot's own", minimum=1.0, maximum=1000.0)
+    realtime: bool = option(
+        False, "robots live at their own rate, as physical ones do; false: lockstep, as fast as the machine can"
+    )
+    max_observation_age_s: float = option(
+        0.25, "in real time, an observation that is older cuts the episode", minimum=0.001, maximum=60.0
+    )
+    max_skew_s: float = option(
+        0.15, "in real time, parts of an observation that are further apart cut the episode", minimum=0.0, maximum=60.0
+    )
     imperfection: str = option(
         "",
         "what is imperfect about simulated robots: a name in config/imperfections/, such as mild, or the path of a .yaml file; "
@@ -100,6 +109,8 @@ class TrainerConfig:
     def __post_init__(self) -> None:
         period_of(self.control_hz)
         check_namespaces(self.namespaces)
+        if self.realtime and self.transport != "topics":
+            raise ConfigError("realtime:=true needs transport:=topics; in this process time stands still between steps")
         for name in SETTINGS:
             settings_of(name, getattr(self, name))
         encoded = self.srl_model != GROUND_TRUTH

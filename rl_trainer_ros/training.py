@@ -135,6 +135,8 @@ def env_settings(config: TrainerConfig) -> dict[str, Any]:
         "goal_conditioned": config.goal_conditioned,
         "control_hz": config.control_hz,
         "srl_folder": config.encoder_folder or None,
+        "realtime": config.realtime,
+        "freshness": {"max_age_s": config.max_observation_age_s, "max_skew_s": config.max_skew_s},
         "simulation": {"imperfection": config.imperfection} if config.imperfection else None,
     }
 

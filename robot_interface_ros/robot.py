@@ -48,6 +48,8 @@ class Observation:
     """What the world senses, by name, such as `button_0` (1 while pressed) or `table_contact`."""
     drawn: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What was drawn at random for this episode (imperfections), by name; in an episode's first observation only."""
+    timing: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    """In real time, behind topics: how old everything is and how punctual the steps are (docs/real_time.md)."""
 
 
 @dataclass(frozen=True, slots=True)

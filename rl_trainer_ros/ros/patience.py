@@ -25,6 +25,8 @@ class Patience:
 
 def likely_cause(missing: Sequence[str]) -> str:
     """Return what a user should look at when nothing came from these topics or services."""
+    if all(name.endswith(contract.JOINT_TARGET) for name in missing):
+        return "a robot in lockstep does not publish it: start it with realtime:=true"
     if all(name.endswith(contract.SRL_STATE) for name in missing):
         return "is srl_node running for that namespace?"
     if all(f"/{contract.CAMERA}/" in f"/{name}" for name in missing):

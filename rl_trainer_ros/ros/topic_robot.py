@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
@@ -66,7 +67,7 @@ class TopicRobot:
         kinds.update(self._cameras.kinds)
         if encoder_id is not None:
             kinds[contract.SRL_STATE] = JointState
-        self._awaited = Awaited(namespace, kinds, period_ns)
+        self._awaited = self._collector(kinds)
         self._subscriptions = {name: self._subscribe(kind, name) for name, kind in kinds.items()}
         self._waiter.subscribe(String, absolute(namespace, contract.COMMAND_REJECTED), self._on_rejected)
         self._episode_topic = absolute(namespace, contract.EPISODE)
@@ -106,9 +107,12 @@ class TopicRobot:
         self._limiter.restart(self._description.rest)
         self._joint_target = self._limiter.target
         observation = self._receive(deadline)
+        self._check_target(episode, observation)
+        return observation
+
+    def _check_target(self, episode: Episode, observation: Observation) -> None:
         if self._calls.takes_episodes and episode.target not in (None, tuple(observation.target_position.tolist())):
             raise RobotInterrupted(f"{self._namespace} was restarted between the episode's parameters and its reset")
-        return observation
 
     def send(self, command: Command) -> None:
         """Publish the command; see Robot."""
@@ -177,7 +181,7 @@ class TopicRobot:
         parts = self._awaited.parts
         position, velocity, effort = messages.joint_state_to_arrays(parts[contract.JOINT_STATES], self.joint_names)
         images, depths = self._cameras.images(parts), self._cameras.depths(parts)
-        self._stamp += self.period_ns if self._command is not None else 0
+        self._stamp = self._observed_stamp()
         return Observation(
             self._stamp,
             position,
@@ -202,12 +206,20 @@ class TopicRobot:
             )
         return messages.srl_state_array(message)
 
-    def _subscribe(self, kind: Any, name: str) -> Any:
+    def _collector(self, kinds: dict[str, Any]) -> Any:
+        """What gathers the messages of one observation; may add to `kinds`: stream -> type of its messages."""
+        return Awaited(self._namespace, kinds, self.period_ns)
+
+    def _observed_stamp(self) -> int:
+        return self._stamp + (self.period_ns if self._command is not None else 0)
+
+    def _subscribe(self, kind: Any, name: str, qos: QoSProfile = contract.RELIABLE) -> Any:
         awaited = self._awaited
         return self._waiter.subscribe(
             kind,
             absolute(self._namespace, name),
             lambda message: awaited.offer(name, messages.stamp_ns(message), message),
+            qos,
         )
 
     def _on_episode(self, message: String) -> None:

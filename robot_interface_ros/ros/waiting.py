@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.task import Future
 
 from robot_interface_ros.ros.contract import RELIABLE
 
@@ -88,15 +87,15 @@ class ExecutorWaiter:
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
         """See Waiter."""
 
-        async def answer(request: Any, response: Any) -> Any:
-            result = handler(request, response)
-            if isinstance(result, Deferred):
-                future: Any = Future(executor=self._executor)
-                result.to(future.set_result)
-                return await future
-            return result
+        service = self._node.create_service(service_type, name, handler)
+        send = service.send_response
 
-        return self._node.create_service(service_type, name, answer)
+        def send_now_or_later(response: Any, header: Any) -> None:
+            """What the executor calls with a handler's result; a coroutine that awaits would starve all other callbacks."""
+            _send(send, response, header, self._node)
+
+        service.send_response = send_now_or_later
+        return service
 
     def client(self, service_type: Any, name: str) -> Any:
         """See Waiter."""
@@ -194,10 +193,7 @@ class DirectWaiter:
         self._wait_set = None
 
     def _answer(self, service: Any, response: Any, header: Any) -> None:
-        if isinstance(response, Deferred):
-            response.to(lambda answer: service.send_response(answer, header))
-        else:
-            service.send_response(response, header)
+        _send(service.send_response, response, header, self._node)
 
     @staticmethod
     def _take_response(client: Any) -> None:
@@ -209,6 +205,21 @@ class DirectWaiter:
         except KeyError:  # the answer to a call that was given up
             return
         future.set_result(response)
+
+
+def _send(send: Callable[[Any, Any], None], response: Any, header: Any, node: Node) -> None:
+    """Send a response, or let a Deferred do so; by then whoever asked may be gone, which is no error here."""
+    if not isinstance(response, Deferred):
+        send(response, header)
+        return
+
+    def send_later(answer: Any) -> None:
+        try:
+            send(answer, header)
+        except RuntimeError as error:
+            node.get_logger().warning(f"an answer could not be sent: {error}")
+
+    response.to(send_later)
 
 
 def make_waiter(node: Node) -> Waiter:
