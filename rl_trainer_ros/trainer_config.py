@@ -82,7 +82,7 @@ class TrainerConfig:
         0.25, "in real time, an observation that is older cuts the episode", minimum=0.001, maximum=60.0
     )
     max_skew_s: float = option(
-        0.15, "in real time, parts of an observation that are further apart cut the episode", minimum=0.0, maximum=60.0
+        0.2, "in real time, parts of an observation that are further apart cut the episode", minimum=0.0, maximum=60.0
     )
     imperfection: str = option(
         "",

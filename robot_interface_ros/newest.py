@@ -17,7 +17,7 @@ class Freshness:
     """What may pass for an observation."""
 
     max_age_s: float = option(0.25, "no stream may be older when the period ends", minimum=0.001, maximum=60.0)
-    max_skew_s: float = option(0.15, "nor may two be further apart", minimum=0.0, maximum=60.0)
+    max_skew_s: float = option(0.2, "nor may two be further apart", minimum=0.0, maximum=60.0)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class PyBulletRobot:
         self._rig = CameraRig(client, description, config)
         self._body = self._load(self._rig.part(plain_mesh_paths(merge_fixed_links(description.urdf))))
         self.cameras = self._rig.models
-        self._observing = () if config.camera_hz else config.cameras
+        self._observing = () if config.realtime else config.cameras  # in real time they render on demand
         # Of its centre of mass, which is not its frame: putting it at zero would sink the robot into the floor.
         self._base_pose = client.getBasePositionAndOrientation(self._body)
         self._joints = self._joint_indices()

@@ -41,7 +41,7 @@ class SimConfig:
     )
     camera_hz: float = option(
         0.0,
-        "images per second of each camera in real time, 0: one with every observation; lockstep allows only that",
+        "in real time: most images per second of each camera, 0: one with every observation; lockstep allows only that",
         minimum=0.0,
         maximum=1000.0,
     )

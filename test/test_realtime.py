@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from robot_driver_ros.mock_robot import MockRobot
+from robot_interface_ros.camera_turns import CameraTurns
 from robot_interface_ros.errors import CommandRejected, RobotError
 from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot, State
 from robot_interface_ros.robot import Command, Episode, Observation
@@ -361,3 +362,39 @@ def test_punctuality_by_hand() -> None:
     assert figures.jitter_median_ms == pytest.approx(2.0)
     assert (figures.overruns, figures.missed) == (1, 4)
     assert ticker.punctuality().rate_hz == 0.0
+
+
+def test_a_camera_renders_where_it_fits_and_no_more_often_than_it_may() -> None:
+    clock = Clock()
+    turns = CameraTurns(PERIOD, 10.0, clock)
+    assert turns.choose((), 1, PERIOD) is None  # nobody looks
+    assert turns.choose(("a",), 1, PERIOD) == "a"
+    turns.rendered("a", 1, PERIOD // 2)
+    assert turns.choose(("a",), 2, PERIOD) is None  # 10 Hz: not yet
+    clock.now += SECOND // 10
+    assert turns.choose(("a",), 2, PERIOD // 4) is None  # it would make the next tick late
+    assert turns.choose(("a", "b"), 2, PERIOD // 4) == "b"  # of unknown cost
+    assert turns.choose(("a",), 2, 3 * PERIOD // 4) == "a"
+    assert not turns.too_slow()
+
+
+def test_a_camera_that_never_fits_gets_the_beginning_of_a_period() -> None:
+    clock = Clock()
+    turns = CameraTurns(PERIOD, clock=clock)
+    turns.rendered("a", 1, 2 * PERIOD)
+    assert turns.choose(("a",), 1, PERIOD) is None  # one picture of one moment
+    assert turns.choose(("a",), 2, PERIOD // 2) is None
+    assert turns.choose(("a",), 2, PERIOD) == "a"
+    assert turns.too_slow() == {"a": 0.1}
+
+
+def test_several_cameras_take_turns() -> None:
+    clock = Clock()
+    turns, seen = CameraTurns(PERIOD, 20.0, clock), []
+    for stamp in range(40):
+        clock.now += PERIOD // 2  # there is time for one picture in each
+        camera = turns.choose(("a", "b", "c"), stamp, PERIOD // 2)
+        if camera is not None:
+            seen.append(camera)
+            turns.rendered(camera, stamp, PERIOD // 10)
+    assert {name: seen.count(name) for name in "abc"} == pytest.approx({"a": 13, "b": 13, "c": 13}, abs=1)

@@ -15,8 +15,9 @@ pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray
 from gymnasium.wrappers import TimeLimit
 from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
@@ -28,6 +29,7 @@ from robot_interface_ros.newest import Freshness
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.messages import stamp_ns
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import make_waiter
 
@@ -211,6 +213,29 @@ def test_a_pause_of_the_policy_is_an_overrun_and_the_robot_holds_meanwhile(
         return "trainer: /env_0" in operator.diagnostics
 
     operator.until(told)
+    robot.close()
+
+
+def test_cameras_render_for_those_who_look_and_their_images_are_of_a_known_moment(
+    simulator: Callable, runtime: Runtime
+) -> None:
+    simulator(realtime=True, cameras="[external]", camera_hz=10.0)
+    operator = Operator(runtime)
+    stamps: list[int] = []
+    images: list[int] = []
+    operator.waiter.subscribe(JointState, "/env_0/joint_states", lambda message: stamps.append(stamp_ns(message)))
+    best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)  # what is offered is reliable
+    operator.waiter.subscribe(
+        Image, "/env_0/camera/external/image_raw", lambda message: images.append(stamp_ns(message)), best_effort
+    )
+    operator.until(lambda: len(images) >= 5)
+    operator.hear(2)
+    assert set(images[1:]) <= set(stamps)
+    assert len(images) < len(stamps)
+    robot = RealTimeTopicRobot(runtime, INMOOV, period_ns=PERIOD, cameras=("external",), freshness=Freshness(**RELAXED))
+    observation = robot.reset(Episode())
+    assert observation.images["external"].shape == (64, 64, 3) and observation.images["external"].std() > 10.0
+    assert "camera/external/image_raw" in observation.timing["ages_s"]
     robot.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
+from robot_interface_ros.camera_turns import CameraTurns, renderer_of
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.realtime import RealTimeRobot, State
 from robot_interface_ros.robot import Observation
@@ -38,10 +40,12 @@ class RealTimeServer(RobotServer):
         robot: RealTimeRobot,
         description: RobotDescription,
         clock: Any = None,
+        camera_hz: float = 0.0,
     ):
-        """See RobotServer."""
+        """See RobotServer; `camera_hz`: most pictures a second of each camera, 0: one at every tick."""
         super().__init__(node, waiter, services, namespace, robot, description, True, clock)
         self.robot = robot
+        self._renderer, self._turns = renderer_of(robot), CameraTurns(robot.period_ns, camera_hz)
         self._fault = ""
 
     def tick(self) -> None:
@@ -55,6 +59,20 @@ class RealTimeServer(RobotServer):
         self._fault = ""
         self.publish(observation)
 
+    def look(self, left_ns: int) -> bool:
+        """Render and publish one camera's picture, if one is due and fits into what is left of the period; whether it did."""
+        if self._renderer is None or left_ns <= 0:
+            return False
+        stamp = self.robot.observation.stamp
+        camera = self._turns.choose(self._cameras.watched(), stamp, left_ns)
+        if camera is None:
+            return False
+        began = time.monotonic_ns()
+        images, depths = self._renderer.render_images((camera,))
+        self._cameras.publish(stamp, images, depths)
+        self._turns.rendered(camera, stamp, time.monotonic_ns() - began)
+        return True
+
     def status(self, punctuality: Punctuality) -> DiagnosticStatus:
         """Return this robot's entry of `/diagnostics`."""
         robot, late = self.robot, punctuality.late
@@ -66,6 +84,10 @@ class RealTimeServer(RobotServer):
             level, said = DiagnosticStatus.WARN, "stopped; the enable service with true lets it go on"
         elif commanders > 1:
             level, said = DiagnosticStatus.WARN, f"{commanders} publishers command it, and the newest command counts"
+        elif slow := self._turns.too_slow():
+            camera, took_s = next(iter(slow.items()))
+            level = DiagnosticStatus.WARN
+            said = f"camera {camera} takes {took_s * 1e3:.0f} ms, longer than a period; use smaller images or a lower camera_hz"
         elif late:
             level, said = DiagnosticStatus.WARN, f"{robot.state.value}; {late} late ticks in the last second"
         values = {
@@ -118,7 +140,9 @@ class RealTimeLoop:
 
     def turn(self) -> None:
         """Serve what comes until a tick is due, and tick; or return earlier, when something came."""
-        self._waiter.wait(max(0.0, self._ticker.left_s))  # also when late: else an emergency stop would wait
+        left_ns = round(self._ticker.left_s * 1e9)
+        busy = any(server.look(left_ns) for server in self._servers)  # one picture, then messages have their turn again
+        self._waiter.wait(0.0 if busy else max(0.0, self._ticker.left_s))  # also when late: a stop must not wait
         if self._ticker.left_s > 0.0:
             return
         self._ticker.tick()

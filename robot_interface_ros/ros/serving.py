@@ -80,7 +80,8 @@ def _prepare(runtime: Runtime, node: Node, config: Config, make_robot: MakeRobot
         clock = node.create_publisher(Clock, absolute(namespace, CLOCK), RELIABLE) if has_clock else None
         if config.realtime:
             living = RealTimeRobot(robot, PLACED, first=robot.reset(Episode()))
-            servers.append(RealTimeServer(*where, living, description, clock))
+            camera_hz = getattr(config, "camera_hz", 0.0)  # only who has cameras has it
+            servers.append(RealTimeServer(*where, living, description, clock, camera_hz))
         else:
             RobotServer(*where, robot, description, config.publish_joint_target, clock)
 
