@@ -57,6 +57,7 @@ setup(
     entry_points={"console_scripts": [f"{name} = {target}" for name, target in EXECUTABLES.items()]},
     install_requires=[
         "setuptools",
+        "cma>=3.2",
         "greenlet>=1.1,<4",
         "gymnasium>=1.0,<2",
         "matplotlib>=3.5",
@@ -65,6 +66,7 @@ setup(
         "pybullet>=3.2.5",
         "pyserial>=3.5",
         "pyyaml>=5.4",
+        "sb3-contrib>=2.3,<3",
         "stable-baselines3>=2.3,<3",
         "tensorboard>=2.9",
         "torch>=2.3,<3",

@@ -15,7 +15,12 @@ from rl_trainer_ros.words import default_text, description, setting_line, typed,
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.description import resolve, share_directory
 
-PARTS = ("task", "action", "observation")  # of an environment: task.contacts:=3 sets one of its settings
+PARTS = {  # task.contacts:=3 sets one of the settings that stand as YAML in task_settings
+    "task": "task_settings",
+    "action": "action_settings",
+    "observation": "observation_settings",
+    "hyperparameters": "hyperparameters",
+}
 TRAINER, SIMULATOR = "trainer", "robot_sim"  # nodes, and their entries in a parameter file
 
 
@@ -137,7 +142,7 @@ def resolve_values(given: Mapping[str, str]) -> Values:
 
 
 def part_of(name: str) -> str:
-    """Return the part of the environment that a name such as `task.contacts` sets something of; empty for other names."""
+    """Return the part that a name such as `task.contacts` sets something of; empty for other names."""
     part, dot, _ = name.partition(".")
     return part if dot and part in PARTS else ""
 
@@ -146,7 +151,7 @@ def with_parts(settings: Mapping[str, Any], parts: Mapping[str, str]) -> dict[st
     """Return task_settings and the like, as YAML, with `parts` (such as `task.contacts` -> "3") added to what they say."""
     changed: dict[str, dict[str, Any]] = {}
     for name, text in parts.items():
-        whole = f"{part_of(name)}_settings"
+        whole = PARTS[part_of(name)]
         changed.setdefault(whole, settings_of(whole, settings.get(whole, "")))
         changed[whole][name.partition(".")[2]] = yaml_value(text)
     return {

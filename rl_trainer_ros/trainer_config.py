@@ -16,7 +16,7 @@ RAW_PIXELS, SRL_STATE, JOINTS = "raw_pixels", "srl_state", "joints"
 SRL_MODELS = (GROUND_TRUTH, "autoencoder", "supervised", "random")
 
 
-SETTINGS = ("task_settings", "action_settings", "observation_settings")
+SETTINGS = ("task_settings", "action_settings", "observation_settings", "hyperparameters")
 
 
 def settings_of(name: str, text: str) -> dict[str, Any]:
@@ -67,7 +67,12 @@ class TrainerConfig:
     goal_conditioned: bool = option(False, "observe where the hand is and should be, for hindsight experience replay")
     srl_model: str = option(GROUND_TRUTH, "what tells the policy where the target is", choices=SRL_MODELS)
     srl_folder: str = option("", "folder of the trained encoder; empty: <log_dir>/srl/<srl_model>")
-    algo: str = option("ppo", "learning algorithm")
+    algo: str = option("ppo", "learning algorithm; rl_trainer list shows them")
+    hyperparameters: str = option(
+        "", "on top of config/algorithms/<algo>.yaml, in YAML: '{gamma: 0.9}'; or hyperparameters.NAME:=VALUE"
+    )
+    preset: str = option("", "section of config/algorithms/<algo>.yaml laid over its defaults, such as few_steps")
+    policy: str = option("", "policy network, such as mlp or cnn; empty: the one that fits the observation")
     transport: str = option(
         "topics",
         "topics: robots behind ROS 2; in_process: simulate in the trainer itself",

@@ -16,10 +16,10 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from rl_trainer_ros import algorithms, doors, model_files, run_folder, vec_envs
 from rl_trainer_ros.absence import AbsentRows
+from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.policy_kind import policy_kind
 from rl_trainer_ros.progress import ProgressCallback
 from rl_trainer_ros.run_folder import TrainingResult
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
@@ -38,11 +38,16 @@ class TrainingRun:
         `fibers`: in which the robots of these environments wait, where several can be waited for at the same time.
         """
         self._config, self._fibers = config, fibers
-        self._hyperparameters = algorithms.hyperparameters(config.algo)
-        self._class = algorithms.algorithm_class(config.algo)
+        overrides = settings_of("hyperparameters", config.hyperparameters)
+        algorithms.hyperparameters(config.algo, overrides, preset=config.preset)  # refused before robots are looked for
         self._encoder_id = doors.load_encoder(config.encoder_folder).id if config.encoder_folder else None
         here = config.namespaces[:1] if vec_envs.in_processes(config) else config.namespaces
         self._environments = [make_env(namespace) for namespace in here]
+        space = self._environments[0].observation_space
+        check_actions(config.algo, self._environments[0].action_space)
+        self._hyperparameters = algorithms.hyperparameters(
+            config.algo, overrides, kind=observation_kind(space), preset=config.preset
+        )
 
     @property
     def environments(self) -> tuple[RobotEnv, ...]:
@@ -109,9 +114,8 @@ class TrainingRun:
             vec_env = vec_envs.over_robots(self._environments, folder, self._config.namespaces, self._fibers)
         vec_env.seed(seed)
         statistics = vec_envs.normalised(vec_env, self._hyperparameters.get("gamma", 0.99))
-        arguments = algorithms.constructor_arguments(self._hyperparameters, vec_env.num_envs)
-        algorithm = self._class(
-            policy_kind(vec_env.observation_space), statistics, seed=seed, device="cpu", **arguments
+        algorithm = make_learner(
+            self._config.algo, statistics, self._hyperparameters, policy=self._config.policy, seed=seed
         )
         algorithm.set_logger(configure(str(folder), ["csv", "tensorboard"]))
         return algorithm, statistics

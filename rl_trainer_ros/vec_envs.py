@@ -14,7 +14,7 @@ from rl_trainer_ros.absence import leave_out_of_statistics
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.frame_stack import limited
-from rl_trainer_ros.policy_kind import CNN, policy_kind
+from rl_trainer_ros.algorithms.learner import observation_kind
 from rl_trainer_ros.robot_vec_env import RobotVecEnv
 from rl_trainer_ros.trainer_config import RAW_PIXELS, SRL_STATE, TrainerConfig
 
@@ -48,7 +48,7 @@ def over_processes(make_one: MakeOne, folder: Path, n: int) -> VecEnv:
 
 def normalised(vec_env: VecEnv, gamma: float) -> VecNormalize:
     """Add the normalisation of rewards and of observations other than pixels."""
-    statistics = VecNormalize(vec_env, gamma=gamma, norm_obs=policy_kind(vec_env.observation_space) != CNN)
+    statistics = VecNormalize(vec_env, gamma=gamma, norm_obs=observation_kind(vec_env.observation_space) != "pixels")
     if isinstance(vec_env, RobotVecEnv):
         leave_out_of_statistics(statistics, vec_env.present)
     return statistics

@@ -1,0 +1,147 @@
+"""Hyper-parameters: from `config/algorithms/<algo>.yaml`, with what the user says on top, checked against the real signature.
+
+A file has a section `default` and may have others that are laid over it: `pixels` and `goal` for those kinds of
+observation, and presets by name (such as `few_steps`). Beside what the algorithm's class takes there are settings of
+ours, in OWN.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rl_trainer_ros.algorithms.registry import algorithm
+from rl_trainer_ros.algorithms.schedules import SCHEDULES
+from robot_interface_ros.config import ConfigError, read_yaml, unknown_name
+from robot_interface_ros.description import share_directory
+
+DEFAULT, KINDS = "default", ("vector", "pixels", "goal")
+SCHEDULE = "learning_rate_schedule"
+OWN = {
+    SCHEDULE: "how the learning rate falls over the training",
+    "net_arch": "neurons of each hidden layer, such as [64, 64]",
+    "activation": "of the hidden layers",
+    "log_std_init": "logarithm of the policy's first standard deviation",
+    "action_noise": "noise on the actions while training: none, normal or ou (Ornstein-Uhlenbeck)",
+    "action_noise_std": "its standard deviation; actions are in [-1, 1]",
+    "her": "relabel goals in the replay buffer (hindsight experience replay); needs a goal-conditioned observation",
+    "n_sampled_goal": "goals that HER makes up for each real one",
+}
+ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
+ACTION_NOISES = ("none", "normal", "ou")
+_OF_THE_RUN = {
+    *("self", "policy", "env", "seed", "device", "tensorboard_log", "verbose", "settings", "_init_setup_model"),
+    *("policy_kwargs", "action_noise", "replay_buffer_class", "replay_buffer_kwargs", "optimize_memory_usage"),
+    *("rollout_buffer_class", "rollout_buffer_kwargs"),
+}
+
+
+def hyperparameters(
+    name: str, overrides: Mapping[str, Any] | None = None, *, kind: str = "vector", preset: str = ""
+) -> dict[str, Any]:
+    """Return the settings of an algorithm for a kind of observation (one of KINDS). Raises ConfigError, one line."""
+    path = share_directory() / "config" / "algorithms" / f"{name}.yaml"
+    row = algorithm(name)
+    sections = read_yaml(path) if path.is_file() else {DEFAULT: {}}
+    if DEFAULT not in sections:
+        raise ConfigError(f"{path}: no section '{DEFAULT}'")
+    presets = [section for section in sections if section not in (DEFAULT, *KINDS)]
+    if preset and preset not in presets:
+        raise ConfigError(f"algo {name}: {unknown_name('preset', preset, presets)}")
+    settings: dict[str, Any] = {}
+    known = setting_names(name)
+    for section in (DEFAULT, kind, preset):
+        settings |= _checked(sections.get(section) or {}, known, f"{path}: {section}")
+    settings |= _checked(overrides or {}, known, f"hyperparameters of {name}")
+    if settings.get("her") and not row.replay:
+        raise ConfigError(f"hyperparameters of {name}: her needs a replay buffer, which {name} has not")
+    return settings
+
+
+def setting_names(name: str) -> list[str]:
+    """Names of everything that can be set for an algorithm: its class's arguments, through its bases, and OWN."""
+    row, kind = algorithm(name), algorithm(name).load_class()
+    taken: dict[str, None] = {}
+    for base in kind.__mro__:
+        if "__init__" in vars(base) and base.__module__ not in ("builtins", "stable_baselines3.common.base_class"):
+            parameters = inspect.signature(vars(base)["__init__"]).parameters
+            taken |= dict.fromkeys(parameters)
+            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+                break  # it takes nothing more, so its bases' arguments are its own business
+    own = set(OWN)
+    if "learning_rate" not in taken:
+        own -= {SCHEDULE}
+    if "action_noise" not in taken:
+        own -= {"action_noise", "action_noise_std"}
+    if not row.replay:
+        own -= {"her", "n_sampled_goal"}
+    if "policy_kwargs" not in taken:
+        own -= {"net_arch", "activation", "log_std_init"}
+    return [argument for argument in taken if argument not in _OF_THE_RUN] + [entry for entry in OWN if entry in own]
+
+
+def constructor_arguments(settings: Mapping[str, Any], actions: int = 1, n_envs: int = 1) -> dict[str, Any]:
+    """Return what the algorithm's class takes: schedules, noise of `actions` numbers, networks and buffers made of `settings`.
+
+    `n_steps`, where it is the rollout of an algorithm that learns in batches, is shared out to `n_envs` robots.
+    """
+    arguments = dict(settings)
+    if n_envs > 1 and "batch_size" in arguments and "n_steps" in arguments:
+        arguments["n_steps"] = steps_each(arguments["n_steps"], n_envs, arguments["batch_size"])
+    schedule = SCHEDULES[arguments.pop(SCHEDULE, "constant")]
+    if "learning_rate" in arguments:
+        arguments["learning_rate"] = schedule(float(arguments["learning_rate"]))
+    policy: dict[str, Any] = {name: arguments.pop(name) for name in ("net_arch", "log_std_init") if name in arguments}
+    if "activation" in arguments:
+        policy["activation_fn"] = _activation(arguments.pop("activation"))
+    if policy:
+        arguments["policy_kwargs"] = policy
+    noise, deviation = arguments.pop("action_noise", "none"), float(arguments.pop("action_noise_std", 0.1))
+    if noise != "none":
+        arguments["action_noise"] = _noise(noise, deviation, actions)
+    goals = arguments.pop("n_sampled_goal", 4)
+    if arguments.pop("her", False):
+        from stable_baselines3 import HerReplayBuffer
+
+        arguments["replay_buffer_class"] = HerReplayBuffer
+        arguments["replay_buffer_kwargs"] = {"n_sampled_goal": goals, "goal_selection_strategy": "future"}
+    if isinstance(arguments.get("train_freq"), list):
+        arguments["train_freq"] = tuple(arguments["train_freq"])
+    return arguments
+
+
+def steps_each(rollout: int, n_envs: int, batch_size: int) -> int:
+    """Return the steps per robot that come closest to a `rollout` of all of them and fill whole batches."""
+    multiple = batch_size // math.gcd(batch_size, n_envs)
+    return max(1, round(rollout / n_envs / multiple)) * multiple
+
+
+def _checked(settings: Any, known: list[str], where: str | Path) -> dict[str, Any]:
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"{where}: expected a mapping of hyperparameters, got {settings!r}")
+    choices = {SCHEDULE: SCHEDULES, "activation": ACTIVATIONS, "action_noise": ACTION_NOISES}
+    for name, value in settings.items():
+        if name not in known:
+            raise ConfigError(f"{where}: {unknown_name('hyperparameter', name, known)}")
+        if name in choices and value not in choices[name]:
+            raise ConfigError(f"{where}: {unknown_name(name, value, choices[name])}")
+        if name == "learning_rate" and not (isinstance(value, (int, float)) and 0.0 < value < 10.0):
+            raise ConfigError(f"{where}: learning_rate is {value!r}; expected a number above 0 (write 1.0e-3)")
+    return dict(settings)
+
+
+def _activation(name: str) -> Any:
+    import torch
+
+    return dict(zip(ACTIVATIONS, (torch.nn.Tanh, torch.nn.ReLU, torch.nn.ELU, torch.nn.LeakyReLU)))[name]
+
+
+def _noise(kind: str, deviation: float, actions: int) -> Any:
+    import numpy as np
+    from stable_baselines3.common.noise import NormalActionNoise, OrnsteinUhlenbeckActionNoise
+
+    zero, spread = np.zeros(actions), np.full(actions, deviation)
+    return NormalActionNoise(zero, spread) if kind == "normal" else OrnsteinUhlenbeckActionNoise(zero, spread)

@@ -1,0 +1,103 @@
+"""Learning algorithms by name: where each comes from, which actions and observations it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from robot_interface_ros.config import ConfigError, unknown_name
+
+CONTINUOUS, DISCRETE = "continuous", "discrete"
+BOTH = (CONTINUOUS, DISCRETE)
+
+_POLICIES = MappingProxyType({"mlp": "MlpPolicy", "cnn": "CnnPolicy", "multi_input": "MultiInputPolicy"})
+_RECURRENT = MappingProxyType(
+    {"recurrent": "MlpLstmPolicy", "recurrent_cnn": "CnnLstmPolicy", "recurrent_multi_input": "MultiInputLstmPolicy"}
+)
+_VECTOR = MappingProxyType({"mlp": "MlpPolicy", "linear": "LinearPolicy"})
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One row. The class is imported only when it is used, since that takes seconds."""
+
+    source: str
+    """`module:class`; the class has stable-baselines3's interface (`learn`, `predict`, `save`, `load`)."""
+    actions: tuple[str, ...]
+    """Which of CONTINUOUS and DISCRETE it takes."""
+    policies: Mapping[str, str] = field(default_factory=lambda: _POLICIES)
+    """Policy network by our name -> by the class's."""
+    replay: bool = False
+    """Whether it learns from a replay buffer, and so can relabel goals (HER)."""
+    description: str = ""
+
+    def load_class(self) -> Any:
+        """Import and return the class."""
+        module, _, name = self.source.partition(":")
+        return getattr(import_module(module), name)
+
+
+_SB3, _CONTRIB, _OURS = "stable_baselines3", "sb3_contrib", "rl_trainer_ros.algorithms"
+
+ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType(
+    {
+        "ppo": Algorithm(f"{_SB3}:PPO", BOTH, description="proximal policy optimisation; the default"),
+        "a2c": Algorithm(f"{_SB3}:A2C", BOTH, description="advantage actor-critic"),
+        "trpo": Algorithm(f"{_CONTRIB}:TRPO", BOTH, description="trust region policy optimisation"),
+        "recurrent_ppo": Algorithm(
+            f"{_CONTRIB}:RecurrentPPO", BOTH, _RECURRENT, description="PPO with an LSTM: remembers what it saw"
+        ),
+        "dqn": Algorithm(f"{_SB3}:DQN", (DISCRETE,), replay=True, description="deep Q-network"),
+        "qrdqn": Algorithm(f"{_CONTRIB}:QRDQN", (DISCRETE,), replay=True, description="DQN with quantile regression"),
+        "sac": Algorithm(f"{_SB3}:SAC", (CONTINUOUS,), replay=True, description="soft actor-critic; few steps"),
+        "tqc": Algorithm(f"{_CONTRIB}:TQC", (CONTINUOUS,), replay=True, description="SAC with truncated quantiles"),
+        "crossq": Algorithm(
+            f"{_CONTRIB}:CrossQ",
+            (CONTINUOUS,),
+            MappingProxyType({"mlp": "MlpPolicy"}),
+            replay=True,
+            description="SAC without target networks, with batch normalisation",
+        ),
+        "td3": Algorithm(f"{_SB3}:TD3", (CONTINUOUS,), replay=True, description="twin delayed DDPG"),
+        "ddpg": Algorithm(f"{_SB3}:DDPG", (CONTINUOUS,), replay=True, description="deep deterministic policy gradient"),
+        "ars": Algorithm(f"{_OURS}.population:AugmentedRandomSearch", BOTH, _VECTOR, description="random search"),
+        "cma_es": Algorithm(f"{_OURS}.population:CmaEs", BOTH, _VECTOR, description="evolution strategy (package cma)"),
+        "random": Algorithm(
+            f"{_OURS}.random_agent:RandomAgent",
+            BOTH,
+            MappingProxyType({"random": "RandomPolicy"}),
+            description="random actions: what any result is to be compared with",
+        ),
+    }
+)
+
+REPLACED: Mapping[str, str] = MappingProxyType(
+    {
+        "acer": "has no maintained implementation; use ppo, or dqn for discrete actions",
+        "acktr": "has no maintained implementation; use trpo or ppo",
+        "ppo1": "was PPO over MPI; use ppo with num_envs:=N",
+        "ppo2": "is called ppo",
+        "deepq": "is called dqn",
+        "cma-es": "is called cma_es",
+        "random_agent": "is called random",
+        "her": "is no algorithm of its own: use sac, tqc, td3, ddpg or dqn with goal_conditioned:=true, which relabels goals",
+    }
+)
+"""Names of the S-RL Toolbox that are called otherwise today, or are gone."""
+
+
+def algorithm(name: str) -> Algorithm:
+    """Return an algorithm by name. Raises ConfigError that lists the known ones, or says what to use instead."""
+    if name in REPLACED:
+        raise ConfigError(f"algo {name} {REPLACED[name]}")
+    if name not in ALGORITHMS:
+        raise ConfigError(unknown_name("algo", name, ALGORITHMS))
+    return ALGORITHMS[name]
+
+
+def algorithm_class(name: str) -> Any:
+    """Return the class of an algorithm by name; ConfigError as `algorithm`."""
+    return algorithm(name).load_class()
