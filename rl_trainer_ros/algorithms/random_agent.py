@@ -18,7 +18,7 @@ class RandomPolicy(BasePolicy):
 
     def _predict(self, observation: Any, deterministic: bool = False) -> torch.Tensor:
         batch = next(iter(observation.values())) if isinstance(observation, dict) else observation
-        return torch.as_tensor([self.action_space.sample() for _ in range(len(batch))])
+        return torch.as_tensor(np.array([self.action_space.sample() for _ in range(len(batch))]))
 
     def predict(self, observation: Any, state: Any = None, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """See BasePolicy. Draws are not squashed or scaled: they are in the action space already."""

@@ -1,0 +1,203 @@
+"""Algorithms: what they are told, what they refuse, and that each one learns, is saved, loaded and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from rl_trainer_ros.algorithms import ALGORITHMS, SCHEDULES, algorithm, constructor_arguments, hyperparameters
+from rl_trainer_ros.algorithms.hyperparameters import KINDS
+from rl_trainer_ros.algorithms.learner import make_learner, policy_name
+from rl_trainer_ros.algorithms.registry import CONTINUOUS, DISCRETE
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.errors import StopRequested
+
+QUICK: dict[str, dict[str, Any]] = {
+    "ppo": {"n_steps": 64, "batch_size": 64},
+    "a2c": {"n_steps": 32},
+    "trpo": {"n_steps": 64, "batch_size": 64},
+    "recurrent_ppo": {"n_steps": 64, "batch_size": 64, "n_epochs": 1},
+    "ars": {"n_delta": 3},
+    "cma_es": {"population": 6},
+    "random": {},
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks gain nothing from more, and lose much where the cores have other work."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Line(gymnasium.Env):
+    """A point on a line that is to be brought to the middle in 20 steps; the answer, 0 or 1, lies in the observation."""
+
+    def __init__(self, discrete: bool):
+        self.action_space = spaces.Discrete(2) if discrete else spaces.Box(-1.0, 1.0, (1,), np.float32)
+        self.observation_space = spaces.Box(-2.0, 2.0, (2,), np.float32)
+        self._x, self._steps = 0.0, 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._x, self._steps = float(self.np_random.uniform(-1.0, 1.0)), 0
+        return self._observation(), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        move = 2.0 * float(action) - 1.0 if isinstance(self.action_space, spaces.Discrete) else float(action[0])
+        self._x, self._steps = float(np.clip(self._x + 0.2 * np.clip(move, -1.0, 1.0), -2.0, 2.0)), self._steps + 1
+        return self._observation(), -abs(self._x), False, self._steps == 20, {}
+
+    def _observation(self) -> Any:
+        return np.array([self._x, float(self._x < 0.0)], np.float32)
+
+
+def line(discrete: bool = False, n: int = 1) -> DummyVecEnv:
+    env = DummyVecEnv([lambda: Monitor(Line(discrete))] * n)
+    env.seed(0)
+    return env
+
+
+def mean_return(learner: Any, env: DummyVecEnv, episodes: int = 10) -> float:
+    env.seed(100)
+    returns: list[float] = []
+    observation = env.reset()
+    while len(returns) < episodes:
+        action, _ = learner.predict(observation, deterministic=True)
+        observation, _, dones, infos = env.step(action)
+        returns += [info["episode"]["r"] for info, done in zip(infos, dones) if done]
+    return float(np.mean(returns))
+
+
+@pytest.mark.algorithms
+@pytest.mark.parametrize("name", list(ALGORITHMS))
+@pytest.mark.parametrize("kind", [CONTINUOUS, DISCRETE])
+def test_trains_saves_loads_goes_on_and_acts(name: str, kind: str, tmp_path: Path) -> None:
+    if kind not in ALGORITHMS[name].actions:
+        with pytest.raises(ConfigError, match=f"takes no {kind} actions; those that do: ppo"):
+            make_learner(name, line(kind == DISCRETE), hyperparameters(name), seed=0)
+        return
+    settings = hyperparameters(name, QUICK.get(name, {"learning_starts": 50, "batch_size": 32}))
+    learner = make_learner(name, line(kind == DISCRETE), settings, seed=0)
+    before = {key: value.clone() for key, value in learner.policy.state_dict().items()}
+    learner.learn(300)
+    after = learner.policy.state_dict()
+    if name != "random":
+        assert any(not before[key].equal(after[key]) for key in before), "no weight has changed"
+    steps = learner.num_timesteps
+    assert steps >= 300
+    learner.save(tmp_path / "model.zip")
+    again = type(learner).load(tmp_path / "model.zip", env=line(kind == DISCRETE))
+    assert all(after[key].equal(value) for key, value in again.policy.state_dict().items())
+    observation = line().reset()
+    if name != "random":
+        np.testing.assert_array_equal(
+            learner.predict(observation, deterministic=True)[0], again.predict(observation, deterministic=True)[0]
+        )
+    again.learn(100, reset_num_timesteps=False)
+    assert again.num_timesteps >= steps + 100
+    assert -40.0 < mean_return(again, line(kind == DISCRETE)) < 0.0
+
+
+@pytest.mark.algorithms
+@pytest.mark.parametrize("name", ["ars", "cma_es"])
+def test_populations_learn_with_candidates_spread_over_robots(name: str) -> None:
+    env = line(n=3)
+    untaught = mean_return(make_learner("random", line(), {}, seed=0), line(), 30)
+    quick = {"n_delta": 6, "n_top": 3, "delta_std": 0.2, "learning_rate": 0.2} if name == "ars" else {"sigma": 0.5}
+    learner = make_learner(name, env, hyperparameters(name, quick), seed=0)
+    learner.learn(8_000)
+    assert mean_return(learner, line(), 30) > 0.5 * untaught  # returns are negative
+
+
+@pytest.mark.algorithms
+def test_a_population_counts_each_step_once_and_stops_when_told() -> None:
+    from stable_baselines3.common.callbacks import BaseCallback
+
+    class Stop(BaseCallback):
+        def _on_step(self) -> bool:
+            assert self.num_timesteps == 2 * self.n_calls  # two robots
+            return self.n_calls < 15
+
+    learner = make_learner("ars", line(n=2), hyperparameters("ars", QUICK["ars"]), seed=0)
+    with pytest.raises(StopRequested):
+        learner.learn(1000, callback=Stop())
+    assert learner.num_timesteps == 30
+
+
+def test_schedules() -> None:
+    for left, expected in ((1.0, 2.0), (0.5, 1.1), (0.0, 0.2)):  # half way: (2 + .2) / 2, for both
+        assert SCHEDULES["linear"](2.0)(left) == pytest.approx(expected)
+        assert SCHEDULES["cosine"](2.0)(left) == pytest.approx(expected)
+    assert SCHEDULES["cosine"](2.0)(0.75) == pytest.approx(0.2 + 1.8 * (1.0 + 0.5**0.5) / 2.0)
+    assert SCHEDULES["constant"](2.0)(0.3) == 2.0
+
+
+@pytest.mark.parametrize("name", list(ALGORITHMS))
+def test_the_settings_that_the_package_ships_are_the_algorithms_own(name: str) -> None:
+    for kind in KINDS:
+        constructor_arguments(hyperparameters(name, kind=kind), actions=5)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "name, settings, said",
+    [
+        ("ppo", {"learnig_rate": 1e-3}, "did you mean learning_rate?"),
+        ("ppo", {"buffer_size": 10}, "unknown hyperparameter 'buffer_size'"),
+        ("ppo", {"learning_rate": "1e-3"}, "expected a number above 0"),
+        ("sac", {"learning_rate_schedule": "steps"}, "known: constant, linear, cosine"),
+        ("td3", {"action_noise": "pink"}, "known: none, normal, ou"),
+        ("ppo", {"action_noise": "normal"}, "unknown hyperparameter 'action_noise'"),
+        ("ppo", {"her": True}, "unknown hyperparameter 'her'"),
+    ],
+)
+def test_bad_hyperparameters(name: str, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        hyperparameters(name, settings)
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("acer", "use ppo, or dqn"),
+        ("acktr", "use trpo or ppo"),
+        ("ppo1", "num_envs:=N"),
+        ("pppo", "did you mean ppo?"),
+        ("her", "observation:=goal"),
+    ],
+)
+def test_names_that_are_gone_say_what_to_use(name: str, said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        algorithm(name)
+    assert said in str(error.value)
+
+
+@pytest.mark.bad_input
+def test_what_does_not_fit_is_refused_before_anything_starts() -> None:
+    with pytest.raises(ConfigError, match="needs a goal-conditioned observation"):
+        make_learner("sac", line(), hyperparameters("sac", {"her": True}))
+    with pytest.raises(ConfigError, match="needs num_envs:=1"):
+        make_learner("sac", line(n=2), hyperparameters("sac", preset="few_steps"))
+    with pytest.raises(ConfigError, match="unknown policy 'lstm'; known: mlp, cnn, multi_input"):
+        make_learner("ppo", line(), hyperparameters("ppo"), policy="lstm")
+    with pytest.raises(ConfigError, match="unknown preset 'fast'; known: few_steps"):
+        hyperparameters("sac", preset="fast")
+    pixels = spaces.Box(0, 255, (3, 64, 64), np.uint8)
+    with pytest.raises(ConfigError, match="crossq has no policy for pixels observations; those that do: ppo"):
+        policy_name("crossq", pixels)
+    assert (policy_name("ppo", pixels), policy_name("recurrent_ppo", pixels)) == ("CnnPolicy", "CnnLstmPolicy")
