@@ -11,10 +11,10 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
 
 from rl_trainer_ros.absence import leave_out_of_statistics
+from rl_trainer_ros.algorithms.learner import observation_kind
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.frame_stack import limited
-from rl_trainer_ros.algorithms.learner import observation_kind
 from rl_trainer_ros.robot_vec_env import RobotVecEnv
 from rl_trainer_ros.trainer_config import RAW_PIXELS, SRL_STATE, TrainerConfig
 

@@ -178,7 +178,7 @@ def test_bad_hyperparameters(name: str, settings: dict[str, Any], said: str) -> 
         ("acktr", "use trpo or ppo"),
         ("ppo1", "num_envs:=N"),
         ("pppo", "did you mean ppo?"),
-        ("her", "observation:=goal"),
+        ("her", "goal_conditioned:=true"),
     ],
 )
 def test_names_that_are_gone_say_what_to_use(name: str, said: str) -> None:

@@ -30,7 +30,9 @@ def make_learner(
     row = algorithm(name)
     check_actions(name, env.action_space)
     if settings.get("her") and not isinstance(env.observation_space, spaces.Dict):
-        raise ConfigError(f"hyperparameters of {name}: her needs a goal-conditioned observation: goal_conditioned:=true")
+        raise ConfigError(
+            f"hyperparameters of {name}: her needs a goal-conditioned observation: goal_conditioned:=true"
+        )
     if env.num_envs > 1 and "episode" in np.atleast_1d(settings.get("train_freq", 1)).tolist():
         raise ConfigError(f"hyperparameters of {name}: train_freq by episodes needs num_envs:=1; use steps, such as 4")
     network = policy_name(name, env.observation_space, policy)
