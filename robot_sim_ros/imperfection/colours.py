@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from robot_sim_ros.imperfection.draw import Vector
@@ -12,7 +13,6 @@ class Colours:
 
     def __init__(self, client: Any, body: int):
         self._client, self._body = client, body
-        self._scale: Vector = (1.0, 1.0, 1.0)
         self._shapes: list[tuple[int, int, Vector]] = []
         counted: dict[int, int] = {}
         for shape in client.getVisualShapeData(body):
@@ -22,9 +22,25 @@ class Colours:
 
     def scale(self, scale: Vector) -> None:
         """Scale red, green and blue of every shape; what would be brighter than 1 is 1."""
-        if scale == self._scale:
-            return
-        self._scale = scale
         for link, index, (*rgb, alpha) in self._shapes:
             scaled = [min(1.0, colour * by) for colour, by in zip(rgb, scale)]
             self._client.changeVisualShape(self._body, link, shapeIndex=index, rgbaColor=[*scaled, alpha])
+
+
+class Palette:
+    """Colours of everything that cameras see, by what has a scale of its own (`draw.TINTED`)."""
+
+    def __init__(self, bodies: Mapping[str, Iterable[tuple[Any, int]]]):
+        """`bodies`: one of TINTED -> BulletClients and bodies in them."""
+        self._bodies = {group: [Colours(client, body) for client, body in members] for group, members in bodies.items()}
+        self._scales: Mapping[str, Vector] = {}
+
+    def scale(self, scales: Mapping[str, Vector]) -> bool:
+        """Scale red, green and blue of every group that is named; return whether anything has changed."""
+        if scales == self._scales:
+            return False
+        self._scales = scales
+        for group, scale in scales.items():
+            for colours in self._bodies.get(group, ()):
+                colours.scale(scale)
+        return True
