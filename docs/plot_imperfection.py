@@ -1,4 +1,4 @@
-"""Draws docs/pictures/imperfection.png: one joint of one episode, perfect and not: `python docs/plot_imperfection.py`."""
+"""Draws imperfection.png and looks.png in docs/pictures, what joints do and cameras see: `python docs/plot_imperfection.py`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
 from robot_interface_ros.robot import Command, Episode
 from robot_sim_ros.imperfection.imperfect_robot import ImperfectRobot
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig
 
-PICTURE = Path(__file__).parent / "pictures" / "imperfection.png"
+FOLDER = Path(__file__).parent / "pictures"
 JOINT, SEED, STEPS, PERIOD_S = "r_elbow_flex_joint", 3771, 100, 0.05
 NAMES = {
     "none": "perfect",
@@ -60,5 +61,18 @@ def picture() -> Figure:
     return figure
 
 
+def looks(episodes: int = 5, size: int = 220) -> Image.Image:
+    """What the camera sees at the start of some episodes: one row perfect, one mild, one strong."""
+    rows = []
+    for name in ("none", "mild", "strong"):
+        config = SimConfig(cameras=("external",), image_width=size, image_height=size, imperfection=name)
+        robot = make_robot(config, start_ns=0)
+        views = [robot.reset(Episode(seed, (0.45, -0.3, 1.2))).images["external"] for seed in range(episodes)]
+        rows.append(np.hstack(views))
+        robot.close()
+    return Image.fromarray(np.vstack(rows))
+
+
 if __name__ == "__main__":
-    picture().savefig(PICTURE, dpi=110)
+    picture().savefig(FOLDER / "imperfection.png", dpi=110)
+    looks().save(FOLDER / "looks.png", optimize=True)

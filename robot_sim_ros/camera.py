@@ -23,6 +23,8 @@ Render = Callable[..., tuple[Any, ...]]
 
 LIGHT: Vector3 = (1.0, -0.6, 1.6)
 """Where the light comes from, seen from the middle of the world."""
+AMBIENT = 0.6
+"""Share of light that comes from everywhere; PyBullet's own choice."""
 AS_DESCRIBED = Look()
 
 
@@ -100,6 +102,7 @@ class Renderer:
             projection_matrix(model, half_pixel=self._egl),
             lightDirection=look.light_from(LIGHT),
             lightColor=[look.light_intensity] * 3,
+            lightAmbientCoeff=AMBIENT * look.light_intensity,
             shadow=0,
             renderer=self._renderer,
             flags=self._flags,

@@ -19,6 +19,7 @@ from robot_interface_ros.urdf_meshes import plain_mesh_paths
 from robot_sim_ros.camera_rig import CameraRig
 from robot_sim_ros.imperfection.actuation import per_joint
 from robot_sim_ros.imperfection.body import BodyDynamics
+from robot_sim_ros.imperfection.colours import Palette
 from robot_sim_ros.imperfection.config import load_imperfection
 from robot_sim_ros.imperfection.draw import Drawn
 from robot_sim_ros.imperfection.imperfect_robot import ImperfectRobot
@@ -77,6 +78,7 @@ class PyBulletRobot:
         self._target = np.zeros(3)
         self._mimics = self._make_mimics(Drawn())
         self._dynamics: BodyDynamics | None = None
+        self._palette: Palette | None = None
         self._start = description.rest
         self._place(description.rest)
         self._allow_built_in_contacts()
@@ -103,6 +105,11 @@ class PyBulletRobot:
         self._servos, self._mimics = self._make_servos(drawn), self._make_mimics(drawn)
         self._start = self.description.rest + per_joint(drawn.joint_offset, self.joint_names)
         self._rig.look = look_of(drawn)
+        if drawn.colour_scale:
+            if self._palette is None:
+                self._palette = Palette(self._seen_bodies())
+            if self._palette.scale(drawn.colour_scale):
+                self._rig.forget()
 
     def send(self, command: Command) -> None:
         """Give the servos their targets and let one control period pass."""
@@ -232,6 +239,17 @@ class PyBulletRobot:
         client.performCollisionDetection()
         for point in client.getContactPoints(body, body):
             client.setCollisionFilterPair(body, body, point[3], point[4], 0)
+
+    def _seen_bodies(self) -> dict[str, list[tuple[Any, int]]]:
+        """What cameras see, as `Palette` takes it."""
+        client, still = self._client, self._rig.still_life
+        bodies = {client.getBodyUniqueId(k) for k in range(client.getNumBodies())} - {self._body, self._target_body}
+        robot = [(client, self._body)] + ([(still.client, still.body)] if still is not None else [])
+        return {
+            "robot": robot,
+            "target": [(client, self._target_body)],
+            "world": [(client, body) for body in sorted(bodies)],
+        }
 
     def _link_names(self) -> dict[int, str]:
         client = self._client
