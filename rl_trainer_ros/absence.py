@@ -36,12 +36,12 @@ class PresentMeanStd(RunningMeanStd):
 
 def leave_out_of_statistics(normalised: VecNormalize, present: NDArray[np.bool_]) -> None:
     """Let a VecNormalize learn its statistics from the robots that are there."""
-    if normalised.norm_obs and isinstance(normalised.obs_rms, dict):
-        normalised.obs_rms = {
-            key: PresentMeanStd(present, statistics.mean.shape) for key, statistics in normalised.obs_rms.items()
-        }
-    elif normalised.norm_obs:
-        normalised.obs_rms = PresentMeanStd(present, normalised.obs_rms.mean.shape)
+    if normalised.norm_obs:
+        rms = normalised.obs_rms
+        if isinstance(rms, dict):
+            normalised.obs_rms = {key: PresentMeanStd(present, of_key.mean.shape) for key, of_key in rms.items()}
+        else:
+            normalised.obs_rms = PresentMeanStd(present, rms.mean.shape)
     normalised.ret_rms = PresentMeanStd(present, ())
 
 

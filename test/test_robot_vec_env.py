@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from rl_trainer_ros.absence import PresentMeanStd, replace_absent
+from rl_trainer_ros.absence import PresentMeanStd, leave_out_of_statistics, replace_absent
 from rl_trainer_ros.algorithms import constructor_arguments, steps_each
 from rl_trainer_ros.fibers import Fibers, Inbox
 from rl_trainer_ros.robot_vec_env import RobotVecEnv
@@ -234,6 +234,20 @@ def test_statistics_are_those_of_the_present() -> None:
     present[:] = False
     statistics.update(np.array([[100.0]] * 3))
     assert statistics.count == pytest.approx(4.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("space", [BOX, gymnasium.spaces.Dict({"state": BOX})])
+def test_a_normalised_environment_counts_the_present_alone(space: gymnasium.Space) -> None:  # type: ignore[type-arg]
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    _, _, vec_env = many(2)
+    vec_env.observation_space = space
+    statistics = VecNormalize(vec_env)
+    leave_out_of_statistics(statistics, vec_env.present)
+    rms = statistics.obs_rms["state"] if isinstance(statistics.obs_rms, dict) else statistics.obs_rms
+    vec_env.present[0] = False
+    rms.update(np.array([[100.0, 100.0], [1.0, 1.0]]))
+    assert rms.mean == pytest.approx([1.0, 1.0], abs=1e-3)
 
 
 def test_absent_rows_of_a_rollout_are_those_of_the_others() -> None:

@@ -64,7 +64,9 @@ class RobotWaiter:
         self._shared = shared
         self._error: RobotError | None = None
 
-    def subscribe(self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE) -> Any:
+    def subscribe(
+        self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
+    ) -> Any:
         """See Waiter."""
         inbox = self.inbox
 
@@ -75,7 +77,7 @@ class RobotWaiter:
             except RobotError as error:
                 self._error = error
 
-        return self._shared.waiter.subscribe(message_type, topic, deliver, qos)
+        return self._shared.waiter.subscribe(message_type, topic, deliver, qos, raw)
 
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
         """See Waiter."""

@@ -20,7 +20,7 @@ from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.lockstep import Awaited
 from robot_interface_ros.robot import NOTHING, Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
-from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros import contract, messages, wire
 from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.runtime import Runtime
 
@@ -67,6 +67,7 @@ class TopicRobot:
         kinds.update(self._cameras.kinds)
         if encoder_id is not None:
             kinds[contract.SRL_STATE] = JointState
+        self._states, self._poses = wire.joint_state_reader(self.joint_names), wire.pose_reader()
         self._awaited = self._collector(kinds)
         self._subscriptions = {name: self._subscribe(kind, name) for name, kind in kinds.items()}
         self._waiter.subscribe(String, absolute(namespace, contract.COMMAND_REJECTED), self._on_rejected)
@@ -80,9 +81,9 @@ class TopicRobot:
         self._stamp = 0
         self._encoder_id = encoder_id
         self._joint_target = description.rest
-        self._command: JointState | None = None
+        self._command: Any = None  # as it is published
         self._question = JointState()
-        self._writers: dict[tuple[str, ...], messages.JointStateWriter] = {}
+        self._writers: dict[tuple[str, ...], wire.SerialWriter] = {}
         self._rejection = ""
         self._cuts = 0  # interruptions since the last command that was answered
 
@@ -172,14 +173,14 @@ class TopicRobot:
                 raise RobotInterrupted(f"{self._namespace} refused the command: {self._rejection}")
         return self._observation()
 
-    def _writer(self, names: tuple[str, ...]) -> messages.JointStateWriter:
+    def _writer(self, names: tuple[str, ...]) -> wire.SerialWriter:
         if names not in self._writers:
-            self._writers[names] = messages.JointStateWriter(names)
+            self._writers[names] = wire.SerialWriter(messages.JointStateWriter(names), len(names))
         return self._writers[names]
 
     def _observation(self) -> Observation:
         parts = self._awaited.parts
-        position, velocity, effort = messages.joint_state_to_arrays(parts[contract.JOINT_STATES], self.joint_names)
+        position, velocity, effort = self._states.read(parts[contract.JOINT_STATES])
         images, depths = self._cameras.images(parts), self._cameras.depths(parts)
         self._stamp = self._observed_stamp()
         return Observation(
@@ -187,7 +188,7 @@ class TopicRobot:
             position,
             velocity,
             effort,
-            messages.pose_position(parts[contract.TARGET_POSE]),
+            self._poses.read(parts[contract.TARGET_POSE])[0],
             self._joint_target,
             images,
             self._srl_state(parts.get(contract.SRL_STATE)),
@@ -215,11 +216,14 @@ class TopicRobot:
 
     def _subscribe(self, kind: Any, name: str, qos: QoSProfile = contract.RELIABLE) -> Any:
         awaited = self._awaited
+        raw = name in (contract.JOINT_STATES, contract.TARGET_POSE)
+        stamp_ns = wire.stamp_ns if raw else messages.stamp_ns
         return self._waiter.subscribe(
             kind,
             absolute(self._namespace, name),
-            lambda message: awaited.offer(name, messages.stamp_ns(message), message),
+            lambda message: awaited.offer(name, stamp_ns(message), message),
             qos,
+            raw,
         )
 
     def _on_episode(self, message: String) -> None:
@@ -228,7 +232,7 @@ class TopicRobot:
 
     def _on_rejected(self, message: String) -> None:
         stamp, _, reason = message.data.partition(": ")
-        if self._command is not None and stamp == str(messages.stamp_ns(self._command)):
+        if self._command is not None and stamp == str(wire.stamp_ns(self._command)):
             self._rejection = reason
 
     def _await_endpoints(self, deadline: float) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
-from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from robot_interface_ros.camera_turns import CameraTurns, renderer_of
@@ -20,6 +19,7 @@ from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.robot_server import RobotServer
 from robot_interface_ros.ros.waiting import Deferred, Waiter
+from robot_interface_ros.ros.wire import stamp_ns
 from robot_interface_ros.ticker import Punctuality, Ticker
 
 _DIAGNOSTICS_S = 1.0
@@ -108,11 +108,11 @@ class RealTimeServer(RobotServer):
     def _begin(self, robot: Any) -> Observation:
         return robot.observation
 
-    def _on_command(self, message: JointState) -> None:
+    def _on_command(self, data: bytes) -> None:
         try:
-            self.robot.command(messages.command_from_message(message))
+            self.robot.command(self._commands.read(data))
         except RobotError as error:
-            self._reject(messages.stamp_ns(message), str(error))
+            self._reject(stamp_ns(data), str(error))
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Any:
         later = Deferred()

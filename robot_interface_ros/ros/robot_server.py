@@ -23,6 +23,7 @@ from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.camera_streams import CameraStreams
 from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.waiting import Waiter
+from robot_interface_ros.ros.wire import CommandReader, SerialWriter, stamp_ns
 
 
 class Served(Protocol):
@@ -63,8 +64,10 @@ class RobotServer:
         self._node, self._namespace, self._safe = node, namespace, robot
         first = self._begin(robot)  # which streams there are
         self._log = node.get_logger()
-        self._pose_writer = messages.PoseWriter(contract.frame(namespace, description.model.root))
-        self._state_writer = messages.JointStateWriter(robot.joint_names)
+        n = len(robot.joint_names)
+        self._pose_writer = SerialWriter(messages.PoseWriter(contract.frame(namespace, description.model.root)), 3)
+        self._state_writer = SerialWriter(messages.JointStateWriter(robot.joint_names), n, n, n)
+        self._commands = CommandReader()
         self._target_writer = messages.JointStateWriter(robot.joint_names)
 
         def publisher(kind: type, name: str, qos: QoSProfile = contract.RELIABLE) -> Any:
@@ -85,7 +88,7 @@ class RobotServer:
         self._enabled.publish(Bool(data=True))
 
         waiter.subscribe(Bool, absolute(namespace, contract.EMERGENCY_STOP), self._on_emergency_stop)  # first in turn
-        waiter.subscribe(JointState, absolute(namespace, contract.JOINT_COMMAND), self._on_command)
+        waiter.subscribe(JointState, absolute(namespace, contract.JOINT_COMMAND), self._on_command, raw=True)
         waiter.serve(Trigger, absolute(namespace, contract.RESET), self._on_reset)
         waiter.serve(SetBool, absolute(namespace, contract.ENABLE), self._on_enable)
 
@@ -114,11 +117,11 @@ class RobotServer:
         self._lockstep = LockstepRobot(robot)
         return self._lockstep.observation
 
-    def _on_command(self, message: JointState) -> None:
+    def _on_command(self, data: bytes) -> None:
         try:
-            observation = self._lockstep.command(messages.command_from_message(message))
+            observation = self._lockstep.command(self._commands.read(data))
         except RobotError as error:
-            self._reject(messages.stamp_ns(message), str(error))
+            self._reject(stamp_ns(data), str(error))
             return
         self.publish(observation)
 

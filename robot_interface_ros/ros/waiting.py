@@ -49,8 +49,13 @@ class Deferred:
 class Waiter(Protocol):
     """Subscriptions, services and clients of one node, served by whoever calls `wait`."""
 
-    def subscribe(self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE) -> Any:
-        """Call `callback(message)` for every message that `wait` finds; returns the subscription."""
+    def subscribe(
+        self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
+    ) -> Any:
+        """Call `callback(message)` for every message that `wait` finds; returns the subscription.
+
+        `raw`: as it came, serialised bytes.
+        """
 
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
         """Call `handler(request, response)` for every request that `wait` finds; returns the service.
@@ -80,9 +85,11 @@ class ExecutorWaiter:
         self._executor.add_node(node)
         self._guard = node.create_guard_condition(lambda: None)
 
-    def subscribe(self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE) -> Any:
+    def subscribe(
+        self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
+    ) -> Any:
         """See Waiter."""
-        return self._node.create_subscription(message_type, topic, callback, qos)
+        return self._node.create_subscription(message_type, topic, callback, qos, raw=raw)
 
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
         """See Waiter."""
@@ -126,15 +133,17 @@ class DirectWaiter:
         self._rclpy = rclpy_implementation
         self._node = node
         self._guard = node.create_guard_condition(lambda: None)
-        self._subscriptions: list[tuple[Any, Any, Callback]] = []
+        self._subscriptions: list[tuple[Any, Any, bool, Callback]] = []
         self._services: list[tuple[Any, Handler]] = []
         self._clients: list[Any] = []
         self._wait_set: Any = None
 
-    def subscribe(self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE) -> Any:
+    def subscribe(
+        self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
+    ) -> Any:
         """See Waiter."""
-        subscription = self._node.create_subscription(message_type, topic, callback, qos)
-        self._subscriptions.append((subscription.handle, message_type, callback))
+        subscription = self._node.create_subscription(message_type, topic, callback, qos, raw=raw)
+        self._subscriptions.append((subscription.handle, message_type, raw, callback))
         self._wait_set = None
         return subscription
 
@@ -161,17 +170,17 @@ class DirectWaiter:
             )
         wait_set.clear_entities()
         wait_set.add_guard_condition(self._guard.handle)
-        for handle, _, _ in self._subscriptions:
+        for handle, _, _, _ in self._subscriptions:
             wait_set.add_subscription(handle)
         for client in self._clients:
             wait_set.add_client(client.handle)
         for service, _ in self._services:
             wait_set.add_service(service.handle)
         wait_set.wait(max(0, int(timeout_s * 1e9)))
-        for i, (handle, message_type, callback) in enumerate(self._subscriptions):
+        for i, (handle, message_type, raw, callback) in enumerate(self._subscriptions):
             if wait_set.is_ready("subscription", i):
                 for _ in range(_MOST_TAKES):
-                    taken = handle.take_message(message_type, False)
+                    taken = handle.take_message(message_type, raw)
                     if taken is None:
                         break
                     callback(taken[0])
