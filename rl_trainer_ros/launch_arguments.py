@@ -54,7 +54,9 @@ class BringupConfig:
         "", "ROS parameter file of the simulator; empty: this package's config/robot_sim.yaml"
     )
     frames: str = option(
-        "auto", "publish every link's place on /tf; auto: with rviz", choices=("auto", "true", "false")
+        "auto",
+        "publish every link's place on /tf; auto: with rviz, and in real time where it is possible",
+        choices=("auto", "true", "false"),
     )
     rviz: bool = option(False, "start RViz; markers:=true with it, unless it is given")
     rviz_config: str = option("", "RViz file; empty: this package's config/rviz/train.rviz")

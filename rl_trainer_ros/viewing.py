@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 
 from rl_trainer_ros.installed import find_executable
@@ -20,19 +21,29 @@ def viewers(values: Values, environ: Mapping[str, str]) -> list[Process]:
             raise BringupError("rviz and frames need robots behind topics; leave transport:=in_process out")
         return []
     rviz = _rviz(values, environ) if values.bringup.rviz else []
-    return [*(_frames(values, environ) if wants_frames(values) else []), *rviz]
+    return [*(_frames(values, environ) if wants_frames(values, environ) else []), *rviz]
 
 
-def wants_frames(values: Values) -> bool:
-    """auto: where somebody is likely to look."""
-    asked = values.bringup.frames
-    return values.bringup.rviz if asked == "auto" else asked == "true"
+def wants_frames(values: Values, environ: Mapping[str, str]) -> bool:
+    """auto: where somebody looks, and beside robots in real time where frames can be published at all."""
+    if values.bringup.frames != "auto":
+        return values.bringup.frames == "true"
+    return values.bringup.rviz or (values.trainer.realtime and _can_publish(environ))
+
+
+def _can_publish(environ: Mapping[str, str]) -> bool:
+    """Whether there is robot_state_publisher, or the message that our own node needs; nothing is imported."""
+    return bool(_state_publisher(environ)) or importlib.util.find_spec("tf2_msgs") is not None
+
+
+def _state_publisher(environ: Mapping[str, str]) -> str:
+    return find_executable("robot_state_publisher", "robot_state_publisher", environ)
 
 
 def _frames(values: Values, environ: Mapping[str, str]) -> list[Process]:
     """robot_state_publisher for each robot where it is installed, else our own node for all of them; never both."""
     namespaces, restarts = values.trainer.namespaces, values.bringup.max_restarts
-    program = find_executable("robot_state_publisher", "robot_state_publisher", environ)
+    program = _state_publisher(environ)
     urdf = _urdf(values.trainer.robot) if program else ""
     if not program or len(urdf.encode()) > LONGEST_WORD // 2:  # quoted it grows
         return [

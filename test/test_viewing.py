@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import math
 import signal
 import subprocess
@@ -72,6 +74,20 @@ def test_robot_state_publisher_takes_the_place_of_our_node_where_it_is_installed
     (text,) = [word for word in words if word.startswith("robot_description:=")]
     assert '<link name=\\"base_link\\"' in text
     assert len(text.encode()) < 128 * 1024
+
+
+def test_real_time_has_frames_where_they_can_be_published(
+    machine: Callable[..., dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tf2_msgs" else found(name))
+    assert list(processes(machine(RVIZ), realtime="true")) == ["robot_sim", "trainer"]
+    assert list(processes(machine(PUBLISHER), realtime="true")) == ["robot_sim", "frames_env_0", "trainer"]
+    assert list(processes(machine(PUBLISHER), realtime="true", frames="false")) == ["robot_sim", "trainer"]
+    assert list(processes(machine(PUBLISHER))) == ["robot_sim", "trainer"]
+    (tmp_path / "lib" / PUBLISHER).unlink()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if name == "tf2_msgs" else found(name))
+    assert list(processes(machine(RVIZ), realtime="true")) == ["robot_sim", "frames", "trainer"]
 
 
 def test_what_only_shows_is_never_the_end_of_training(machine: Callable[..., dict[str, str]]) -> None:
@@ -180,8 +196,6 @@ def test_all_that_the_file_shows_is_published_by_a_running_system(
     simulator: Callable[..., Any], start: Callable[..., Any], tmp_path: Path
 ) -> None:
     """Subscribed as RViz does, with the file's topics, types and QoS, every display gets a message."""
-    import importlib
-
     from rclpy.node import Node
     from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
