@@ -270,4 +270,4 @@ def test_absent_rows_of_a_rollout_are_those_of_the_others() -> None:
 )
 def test_a_rollout_is_shared_out_in_whole_batches(rollout: int, n_envs: int, batch_size: int, expected: int) -> None:
     assert steps_each(rollout, n_envs, batch_size) == expected
-    assert constructor_arguments({"n_steps": rollout, "batch_size": batch_size}, n_envs)["n_steps"] == expected
+    assert constructor_arguments({"n_steps": rollout, "batch_size": batch_size}, n_envs=n_envs)["n_steps"] == expected
