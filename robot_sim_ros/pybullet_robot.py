@@ -12,7 +12,7 @@ import numpy as np
 
 from robot_interface_ros.lockstep import first_stamp, period_of
 from robot_interface_ros.merged_urdf import merge_fixed_links
-from robot_interface_ros.robot import NO_DEPTHS, NO_IMAGES, Array, Command, Episode, Observation, Robot
+from robot_interface_ros.robot import NO_DEPTHS, NO_IMAGES, NOTHING, Array, Command, Episode, Observation, Robot
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.safe_robot import SafeRobot
 from robot_interface_ros.urdf_meshes import plain_mesh_paths
@@ -26,9 +26,9 @@ from robot_sim_ros.imperfection.imperfect_robot import ImperfectRobot
 from robot_sim_ros.imperfection.look import look_of
 from robot_sim_ros.quiet import quiet_output
 from robot_sim_ros.sim_config import SimConfig
+from robot_sim_ros.world.world import World
 
 _PARKED_M = (0.0, 0.0, 100.0)  # where nothing else is
-_TARGET_COLOUR = (0.9, 0.05, 0.05, 1.0)
 
 
 class PyBulletRobot:
@@ -70,11 +70,7 @@ class PyBulletRobot:
         # BulletClient looks each function up by reflection: 25 us a step, were it not done once here.
         self._set_motor = partial(client.setJointMotorControl2, self._body)
         self._step, self._joint_states = client.stepSimulation, partial(client.getJointStates, self._body, self._joints)
-        self._target_body = client.createMultiBody(
-            baseVisualShapeIndex=client.createVisualShape(
-                client.GEOM_SPHERE, radius=config.target_radius, rgbaColor=_TARGET_COLOUR
-            )
-        )
+        self.world = World(client, self._body, description, config)
         self._target = np.zeros(3)
         self._mimics = self._make_mimics(Drawn())
         self._dynamics: BodyDynamics | None = None
@@ -85,17 +81,14 @@ class PyBulletRobot:
 
     def reset(self, episode: Episode) -> Observation:
         """Place the joints at rest, at once, and the target where the episode says. Two periods pass."""
+        self.world.park()
         self._place(self._start)
-        target = (
-            self.description.default_target() if episode.target is None else np.array(episode.target, dtype=np.float64)
-        )
-        target.setflags(write=False)  # every observation of the episode shares it
-        self._target = target
-        self._client.resetBasePositionAndOrientation(self._target_body, target.tolist(), (0.0, 0.0, 0.0, 1.0))
+        self._target = self.world.reset(episode)  # shared by every observation until it moves
         # Two periods, so that no observation of this episode can pass for the answer to a command of the last one.
         self._stamp += 2 * self.period_ns
         zero = np.zeros_like(self._start)  # PyBullet would still report the last episode's effort here
-        return self._observation(self._start.copy(), zero, zero)
+        contact, signals = self.world.untouched()
+        return self._observation(self._start.copy(), zero, zero, contact, signals)
 
     def vary(self, drawn: Drawn) -> None:
         """Have the masses, friction, servos and rest pose that were drawn, from the next reset on; see Plant."""
@@ -127,6 +120,8 @@ class PyBulletRobot:
                 velocityGain=1.0,
                 force=force,
             )
+        if self.world.moves:
+            self._target = self.world.advance(np.array([state[0] for state in self._joint_states()]))
         self._step()
         self._stamp += self.period_ns
 
@@ -134,7 +129,10 @@ class PyBulletRobot:
         """Return what is true now; in simulation nothing is ever waited for."""
         states = self._joint_states()
         position, velocity, effort = np.array([(state[0], state[1], state[3]) for state in states]).T.copy()
-        return self._observation(position, velocity, effort * self.config.substeps)
+        contact, signals = None, NOTHING
+        if self.world.senses:
+            contact, signals, self._target = self.world.contact_and_signals(position)
+        return self._observation(position, velocity, effort * self.config.substeps, contact, signals)
 
     def close(self) -> None:
         """Disconnect from PyBullet; safe to call twice."""
@@ -163,9 +161,22 @@ class PyBulletRobot:
     def _positions(self) -> Array:
         return np.array([state[0] for state in self._joint_states()])
 
-    def _observation(self, position: Array, velocity: Array, effort: Array) -> Observation:
+    def _observation(
+        self, position: Array, velocity: Array, effort: Array, felt: Array | None, signals: Mapping[str, float]
+    ) -> Observation:
         images, depths = self._rig.see(self._observing, position) if self._observing else (NO_IMAGES, NO_DEPTHS)
-        return Observation(self._stamp, position, velocity, effort, self._target, position, images, depths=depths)
+        return Observation(
+            self._stamp,
+            position,
+            velocity,
+            effort,
+            self._target,
+            position,
+            images,
+            depths=depths,
+            contact=felt,
+            signals=signals,
+        )
 
     def _load(self, urdf: str) -> int:
         client = self._client

@@ -29,6 +29,8 @@ class SimConfig:
         minimum=0.001,
         maximum=1.0,
     )
+    world: str = option("reach", "world that the package ships, or the path of a world's .yaml file")
+    contact: bool = option(False, "feel the force on the end effector, and count touching points; published as well")
     cameras: tuple[str, ...] = option((), "cameras to render and publish at every observation, such as [external]")
     image_width: int = option(64, "width of a camera image, pixels", minimum=IMAGE_PIXELS[0], maximum=IMAGE_PIXELS[1])
     image_height: int = option(64, "height of a camera image, pixels", minimum=IMAGE_PIXELS[0], maximum=IMAGE_PIXELS[1])

@@ -31,4 +31,6 @@ def likely_cause(missing: Sequence[str]) -> str:
         return "is srl_node running for that namespace?"
     if all(f"/{contract.CAMERA}/" in f"/{name}" for name in missing):
         return "does the robot serve those cameras? The simulator is told so by cameras:=[...] and camera_depth:=true"
+    if all(name.endswith((contract.CONTACT, contract.WORLD_STATE)) for name in missing):
+        return "does the simulator have the world that the task needs (world:=...), and contact:=true where it is felt?"
     return "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID?"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, WrenchStamped
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -46,12 +46,14 @@ class TopicRobot:
         depth_cameras: tuple[str, ...] = (),
         image_sizes: Mapping[str, tuple[int, int]] | None = None,
         encoder_id: str | None = None,
+        contact: bool = False,
+        world_state: bool = False,
         patience: Patience | None = None,
         shared: SharedWaiter | None = None,
     ):
         """`cameras`, `depth_cameras`: images and depths to await with every observation, in `image_sizes` (width, height).
 
-        `encoder_id`: await this encoder's states as well.
+        `encoder_id`: await this encoder's states as well; `contact`, `world_state`: what the end effector feels, and signals.
         `shared`: node and wait set of all robots of this process; None: this one has its own.
         """
         self.joint_names = description.joint_names
@@ -67,6 +69,10 @@ class TopicRobot:
         kinds.update(self._cameras.kinds)
         if encoder_id is not None:
             kinds[contract.SRL_STATE] = JointState
+        if contact:
+            kinds[contract.CONTACT] = WrenchStamped
+        if world_state:
+            kinds[contract.WORLD_STATE] = JointState
         self._states, self._poses = wire.joint_state_reader(self.joint_names), wire.pose_reader()
         self._awaited = self._collector(kinds)
         self._subscriptions = {name: self._subscribe(kind, name) for name, kind in kinds.items()}
@@ -193,6 +199,8 @@ class TopicRobot:
             images,
             self._srl_state(parts.get(contract.SRL_STATE)),
             depths,
+            contact=messages.wrench_array(parts[contract.CONTACT]) if contract.CONTACT in parts else None,
+            signals=messages.signals_by_name(parts[contract.WORLD_STATE]) if contract.WORLD_STATE in parts else NOTHING,
             drawn=parts.get(contract.EPISODE, NOTHING),
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, WrenchStamped
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
@@ -76,6 +76,47 @@ class PoseWriter:
         self._stamp.sec, self._stamp.nanosec = divmod(stamp, NANOSECONDS)
         self._point.x, self._point.y, self._point.z = position.tolist()
         return self._message
+
+
+class WrenchWriter:
+    """Fills one WrenchStamped again and again: force (N) and torque (N·m) on the end effector."""
+
+    def __init__(self, frame_id: str):
+        self._message = WrenchStamped()
+        self._message.header.frame_id = frame_id
+        self._stamp, wrench = self._message.header.stamp, self._message.wrench
+        self._force, self._torque = wrench.force, wrench.torque
+
+    def write(self, stamp: int, contact: Array) -> WrenchStamped:
+        """Return the message, which the next call changes: publish it or copy it before. `contact`: `(6,)`."""
+        self._stamp.sec, self._stamp.nanosec = divmod(stamp, NANOSECONDS)
+        force, torque = self._force, self._torque
+        force.x, force.y, force.z, torque.x, torque.y, torque.z = contact.tolist()
+        return self._message
+
+
+class SignalsWriter:
+    """Fills one `world_state` again and again: the signals' names, and their values as positions."""
+
+    def __init__(self, names: Sequence[str], frame_id: str):
+        self._names, self._writer = tuple(names), JointStateWriter(names, frame_id)
+
+    def write(self, stamp: int, signals: Mapping[str, float]) -> JointState:
+        """Return the message, which the next call changes: publish it or copy it before."""
+        return self._writer.write(stamp, np.array([signals[name] for name in self._names], dtype=np.float64))
+
+
+def wrench_array(message: WrenchStamped) -> Array:
+    """Return force (N) and torque (N·m), `(6,)`."""
+    force, torque = message.wrench.force, message.wrench.torque
+    return np.array((force.x, force.y, force.z, torque.x, torque.y, torque.z))
+
+
+def signals_by_name(message: JointState) -> dict[str, float]:
+    """Return the signals of a `world_state`."""
+    if len(message.name) != len(message.position):
+        raise MessageError(f"world_state has {len(message.name)} names but {len(message.position)} positions")
+    return dict(zip(message.name, message.position))
 
 
 def command_from_message(message: JointState) -> Command:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, WrenchStamped
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -64,9 +64,11 @@ class RobotServer:
         self._node, self._namespace, self._safe = node, namespace, robot
         first = self._begin(robot)  # which streams there are
         self._log = node.get_logger()
-        n = len(robot.joint_names)
-        self._pose_writer = SerialWriter(messages.PoseWriter(contract.frame(namespace, description.model.root)), 3)
+        n, root_frame = len(robot.joint_names), contract.frame(namespace, description.model.root)
+        self._pose_writer = SerialWriter(messages.PoseWriter(root_frame), 3)
         self._state_writer = SerialWriter(messages.JointStateWriter(robot.joint_names), n, n, n)
+        self._wrench_writer = messages.WrenchWriter(root_frame)
+        self._signals_writer = messages.SignalsWriter(list(first.signals), root_frame)
         self._commands = CommandReader()
         self._target_writer = messages.JointStateWriter(robot.joint_names)
 
@@ -79,6 +81,8 @@ class RobotServer:
         self._joint_states = publisher(JointState, contract.JOINT_STATES)
         self._joint_target = publisher(JointState, contract.JOINT_TARGET) if publish_joint_target else None
         self._target_pose = publisher(PoseStamped, contract.TARGET_POSE)
+        self._contact = publisher(WrenchStamped, contract.CONTACT) if first.contact is not None else None
+        self._world_state = publisher(JointState, contract.WORLD_STATE) if first.signals else None
         self._rejected = publisher(String, contract.COMMAND_REJECTED)
         self._cameras = CameraStreams(node, namespace, pinholes(robot), first)
         self._clock, self._time = clock, Clock()
@@ -105,6 +109,10 @@ class RobotServer:
             self._cameras.publish(observation.stamp, observation.images, observation.depths)
         stamp, state, pose = observation.stamp, self._state_writer, self._pose_writer
         self._target_pose.publish(pose.write(stamp, observation.target_position))
+        if self._contact is not None and observation.contact is not None:
+            self._contact.publish(self._wrench_writer.write(stamp, observation.contact))
+        if self._world_state is not None:
+            self._world_state.publish(self._signals_writer.write(stamp, observation.signals))
         if self._joint_target is not None:
             self._joint_target.publish(self._target_writer.write(stamp, observation.joint_target))
         self._joint_states.publish(state.write(stamp, observation.position, observation.velocity, observation.effort))

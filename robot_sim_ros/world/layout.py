@@ -1,0 +1,86 @@
+"""Where things are at the start of an episode. Pure; lengths in m, root frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.robot import Array
+from robot_interface_ros.robot_config import RobotDescription, Vector
+from robot_sim_ros.world.config import Button, Distractors, Table, Target, WorldConfig
+
+_SPAWN_KEY = int.from_bytes(b"world", "big")  # nobody else who draws from an episode's seed draws the same numbers
+_MOST_DRAWS = 1000
+Pose = tuple[tuple[float, float, float], float]
+"""A place and a turn about the vertical, rad."""
+
+
+def generator_of(seed: int) -> np.random.Generator:
+    """What is random in the world of an episode comes from here, in a fixed order."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPAWN_KEY,)))
+
+
+def check_robot(world: WorldConfig, description: RobotDescription) -> None:
+    """Raise ConfigError where the world refers to something that the robot's YAML file does not give."""
+    for name in world.needs:
+        if getattr(description.config, name) is None:
+            raise ConfigError(
+                f"world {world.name} needs the robot's {name}, and robot {description.name} has none; "
+                f"add `{name}` to its .yaml file"
+            )
+
+
+def anchor_of(target: Target, description: RobotDescription) -> Array:
+    """The anchor with its offset, `(3,)`."""
+    config = description.config
+    if target.anchor == "table":
+        anchor = np.array(config.table)
+    elif target.anchor == "arena":
+        assert config.arena is not None
+        anchor = np.array(config.arena.centre)
+    else:
+        anchor = description.default_target() if target.anchor == "rest" else np.zeros(3)
+    return np.asarray(anchor + np.array(target.offset))
+
+
+def first_target(target: Target, anchor: Array, named: Vector | None, generator: np.random.Generator) -> Array:
+    """Where the target is in the first observation, `(3,)`: where the episode says, else drawn around the anchor."""
+    drawn = anchor + generator.uniform(-1.0, 1.0, 3) * np.array(target.spread)
+    return drawn if named is None else np.array(named, dtype=np.float64)
+
+
+def button_offsets(button: Button, first: Array, anchor: Array) -> list[Array]:
+    """From the first button's top to each one's, `(3,)`: in a row that goes towards the anchor and beyond it."""
+    spacing = np.array(button.spacing)
+    ahead = float(spacing @ (anchor - first)) >= 0.0
+    return [k * (spacing if ahead else -spacing) for k in range(button.count)]
+
+
+def scattered(
+    distractors: Distractors, table: Table, top: Vector, buttons: list[Array], button: Button | None, seed: int
+) -> list[Pose]:
+    """Where each distractor's centre is and how it is turned: on the table, apart from each other and from buttons.
+
+    `top`: middle of the table's top; `buttons`: their places, of which x and y count. Raises RobotError where the table
+    is too full.
+    """
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPAWN_KEY, 1)))
+    across = distractors.size / np.sqrt(2.0)  # a turned box's corner
+    free = np.maximum(np.array(table.size) / 2 - across, 0.0)
+    taken = [(place[:2], button.radius + 0.02) for place in buttons if button is not None]
+    poses: list[Pose] = []
+    for k in range(distractors.count):
+        for _ in range(_MOST_DRAWS):
+            place = np.array(top[:2]) + generator.uniform(-free, free)
+            if all(np.hypot(*(place - other)) >= across + radius + distractors.gap for other, radius in taken):
+                break
+        else:
+            raise RobotError(
+                f"no room on the table for {distractors.count} distractors of {distractors.size} m; ask for fewer, "
+                "or for a larger table"
+            )
+        taken.append((place, across))
+        centre = float(place[0]), float(place[1]), top[2] + distractors.height(k) / 2
+        poses.append((centre, float(generator.uniform(-np.pi, np.pi))))
+    return poses

@@ -1,0 +1,92 @@
+"""Worlds in process and over topics: contact, signals and targets, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.ros.patience import Patience
+from rl_trainer_ros.ros.topic_robot import TopicRobot
+from rl_trainer_ros.scripted_press import ScriptedPress
+from robot_interface_ros.errors import RobotTimeout
+from robot_interface_ros.robot import Command, Episode, Observation
+from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.ros.runtime import Runtime
+from robot_sim_ros.pybullet_robot import make_robot
+from robot_sim_ros.sim_config import SimConfig
+
+pytestmark = [pytest.mark.equality, pytest.mark.ros]
+PERIOD_S = 0.05
+
+
+def row(observation: Observation) -> tuple[Any, ...]:
+    """Everything that was observed, as bytes."""
+    arrays = (observation.position, observation.velocity, observation.effort, observation.target_position)
+    assert observation.contact is not None
+    return (*(array.tobytes() for array in (*arrays, observation.contact)), dict(observation.signals))
+
+
+def episodes(robot: Any, episodes: int, steps: int) -> list[tuple[Any, ...]]:
+    """Rows of episodes with seeds and targets of their own, in which the hand presses and trembles."""
+    arm, generator, rows = Arm(load_robot("inmoov")), np.random.default_rng(0), []
+    for seed in range(episodes):
+        target = None if seed == 0 else tuple(generator.uniform([0.4, -0.35, 1.0], [0.46, -0.2, 1.02]).tolist())
+        observation = robot.reset(Episode(seed, target))
+        policy = ScriptedPress(arm, PERIOD_S)
+        rows.append(row(observation))
+        for _ in range(steps):
+            moment = Moment(observation, arm.hand(observation.position))
+            action = np.clip(policy.act(moment) + generator.normal(0.0, 0.1, 5), -1.0, 1.0)
+            targets = observation.joint_target[arm.indices] + action * arm.velocity * PERIOD_S
+            robot.send(Command(observation.stamp, arm.names, targets))
+            observation = robot.receive()
+            rows.append(row(observation))
+    return rows
+
+
+@pytest.mark.parametrize("world", ["button", "distractors", "chasing", "escape"])
+def test_the_same_in_process_and_over_topics(simulator: Callable, world: str) -> None:
+    simulator(world=world, contact=True)
+    direct = make_robot(SimConfig(world=world, contact=True))
+    with Runtime() as runtime:
+        remote = TopicRobot(runtime, load_robot("inmoov"), period_ns=direct.period_ns, contact=True, world_state=True)
+        here, there = (episodes(robot, episodes=3, steps=100) for robot in (direct, remote))
+        remote.close()
+    differing = [k for k, (a, b) in enumerate(zip(here, there)) if a != b]
+    assert len(here) == len(there) == 303 and not differing, (
+        f"{len(differing)} rows differ, the first at {differing[0]}"
+    )
+    signals = [entry[-1] for entry in here]
+    if world in ("button", "distractors"):
+        assert max(entry["presses"] for entry in signals) >= 1.0
+        assert max(entry["world_collision"] for entry in signals) >= 1.0
+        assert any(np.frombuffer(entry[4]).any() for entry in here)
+    else:
+        assert len({entry[3] for entry in here}) > 250  # the target moved
+
+
+@pytest.mark.bad_input
+def test_a_world_without_what_is_awaited_is_named(simulator: Callable) -> None:
+    simulator()  # the target alone: it senses nothing
+    with Runtime() as runtime:
+        patience = Patience(start_timeout_s=3.0)
+        robot = TopicRobot(
+            runtime, load_robot("inmoov"), period_ns=50_000_000, contact=True, world_state=True, patience=patience
+        )
+        with pytest.raises(
+            RobotTimeout, match=r"/env_0/contact, /env_0/world_state within 3 s; does the simulator have"
+        ):
+            robot.reset(Episode())
+        robot.close()
+
+
+@pytest.mark.bad_input
+def test_the_simulator_node_names_an_unknown_world(start: Callable) -> None:
+    process = start("robot_sim_ros.ros.robot_sim_node", world="buton")
+    assert process.wait() == 2
+    assert sum("unknown world 'buton' (did you mean button?)" in line for line in process.lines) == 1
