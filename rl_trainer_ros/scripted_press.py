@@ -31,8 +31,9 @@ class ScriptedPress:
     def act(self, moment: Moment) -> NDArray[np.float32]:
         """Return an action in [-1, 1] per joint of the arm."""
         signals, observation = moment.observation.signals, moment.observation
-        if signals["presses"] > self._presses:
-            self._down, self._presses = False, signals["presses"]
+        presses = signals.get("presses", 0.0)  # in a world without buttons it goes down and stays there
+        if presses > self._presses:
+            self._down, self._presses = False, presses
         elif np.linalg.norm(moment.to_target + _ABOVE) < _ARRIVED_M:
             self._down = True
         goal = observation.target_position + (_INTO if self._down else _ABOVE)
