@@ -121,7 +121,7 @@ class PyBulletRobot:
                 force=force,
             )
         if self.world.moves:
-            self._target = self.world.advance(np.array([state[0] for state in self._joint_states()]))
+            self._target = self.world.advance(self._positions())
         self._step()
         self._stamp += self.period_ns
 

@@ -88,7 +88,7 @@ def test_a_point_is_seen_where_the_kinematics_say(camera: str) -> None:
             ray = np.array([(column - model.centre[0]) / model.focal, (row - model.centre[1]) / model.focal, 1.0])
             point = xyz + rotation @ (ray * depth)
             plant = robot.plant
-            plant._client.resetBasePositionAndOrientation(plant._target_body, point.tolist(), (0, 0, 0, 1))  # type: ignore[attr-defined]
+            plant._client.resetBasePositionAndOrientation(plant.world.bodies["marker"], point.tolist(), (0, 0, 0, 1))  # type: ignore[attr-defined]
             images, depths = plant.render_images([camera])  # type: ignore[attr-defined]
             pixels = red_pixels(images[camera])
             if len(pixels) < 0.8 * np.pi * (model.focal * RADIUS_M / depth) ** 2:
