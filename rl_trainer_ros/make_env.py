@@ -112,6 +112,7 @@ def make_robot_env(
             shared=shared,
             encoder_id=encoder.id if encoder else None,
             cameras=the_observation.cameras,
+            world_state=bool(the_task.signals),
             freshness=from_mapping(Freshness, freshness, "freshness") if realtime else None,
         )
     else:
