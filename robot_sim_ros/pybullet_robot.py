@@ -254,12 +254,11 @@ class PyBulletRobot:
     def _seen_bodies(self) -> dict[str, list[tuple[Any, int]]]:
         """What cameras see, as `Palette` takes it."""
         client, still = self._client, self._rig.still_life
-        bodies = {client.getBodyUniqueId(k) for k in range(client.getNumBodies())} - {self._body, self._target_body}
         robot = [(client, self._body)] + ([(still.client, still.body)] if still is not None else [])
         return {
             "robot": robot,
-            "target": [(client, self._target_body)],
-            "world": [(client, body) for body in sorted(bodies)],
+            "target": [(client, body) for body in self.world.targets],
+            "world": [(client, body) for body in self.world.bodies.values() if body not in self.world.targets],
         }
 
     def _link_names(self) -> dict[int, str]:

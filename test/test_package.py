@@ -149,7 +149,7 @@ def test_the_simulators_file_shows_every_parameter_that_bring_up_does_not_set() 
     pytest.importorskip("rclpy")
     from robot_sim_ros.ros.robot_sim_node import SimNodeConfig
 
-    told = {"robot", "groups", "posture", "namespaces", "control_hz", "realtime", "cameras"}
+    told = {"robot", "groups", "posture", "world", "namespaces", "control_hz", "realtime", "cameras"}
     assert parameters_in("robot_sim.yaml", "robot_sim") == defaults(SimNodeConfig, told)
 
 

@@ -55,18 +55,19 @@ class World:
         self._points = partial(client.getContactPoints, robot)
         self.bodies: dict[str, int] = {}
         """Name -> PyBullet's index: marker, tomato_plant, table, arena, button_0 ..., distractor_0 ..."""
-        self._carriers: list[int] = []  # bodies that are where the target is, or a fixed way from it
+        self.targets: list[int] = []
+        """Bodies that are where the target is, or a fixed way from it: marker, tomato_plant or buttons."""
         self._table: Table | None = world.find(Table)
         self._button: Button | None = world.find(Button)
         self._distractors: Distractors | None = world.find(Distractors)
         for entry in world.objects:
             self._make(entry)
         if self._button is not None and self._table is not None:
-            for body, link in itertools.product(self._carriers, (-1, shapes.PLUNGER_JOINT)):
+            for body, link in itertools.product(self.targets, (-1, shapes.PLUNGER_JOINT)):
                 # A button may stand in the table, and its plunger is still to slide.
                 client.setCollisionFilterPair(self.bodies["table"], body, -1, link, 0)
         self._panel = Panel(self._button) if self._button is not None else None
-        self._offsets = [np.zeros(3) for _ in self._carriers]
+        self._offsets = [np.zeros(3) for _ in self.targets]
         self._top = self._anchor
         self.senses = bool(self._panel or self._table or config.contact)
         """Whether `contact_and_signals` has anything to say."""
@@ -98,7 +99,7 @@ class World:
             self._place_body(self.bodies["arena"], arena.centre, _UPRIGHT)
         self._place_carriers()
         if self._panel is not None:
-            for body in self._carriers:
+            for body in self.targets:
                 self._client.resetJointState(body, shapes.PLUNGER_JOINT, 0.0, 0.0)
         self._scatter(episode.seed)
         return self._target()
@@ -118,8 +119,8 @@ class World:
         points = touch.touching(self._points())
         if self._panel is not None:
             touched = {point[touch.BODY_B] for point in points}
-            depths = [self._client.getJointState(body, shapes.PLUNGER_JOINT)[0] for body in self._carriers]
-            self._panel.update(depths, [body in touched for body in self._carriers])
+            depths = [self._client.getJointState(body, shapes.PLUNGER_JOINT)[0] for body in self.targets]
+            self._panel.update(depths, [body in touched for body in self.targets])
         contact = None
         if self._config.contact:
             # PyBullet divides a substep's impulse by the whole period.
@@ -155,7 +156,7 @@ class World:
         return target
 
     def _place_carriers(self) -> None:
-        for body, offset in zip(self._carriers, self._offsets):
+        for body, offset in zip(self.targets, self._offsets):
             self._place_body(body, (self._top + offset).tolist(), _UPRIGHT)
 
     def _scatter(self, seed: int) -> None:
@@ -177,10 +178,10 @@ class World:
             radius = self._config.target_radius
             sphere = client.createVisualShape(client.GEOM_SPHERE, radius=radius, rgbaColor=_MARKER_COLOUR)
             self.bodies["marker"] = client.createMultiBody(baseVisualShapeIndex=sphere)
-            self._carriers.append(self.bodies["marker"])
+            self.targets.append(self.bodies["marker"])
         elif isinstance(entry, TomatoPlant):
             self._load("tomato_plant", shapes.tomato_plant_urdf(entry, self._config.target_radius))
-            self._carriers.append(self.bodies["tomato_plant"])
+            self.targets.append(self.bodies["tomato_plant"])
         elif isinstance(entry, Table):
             assert config.table is not None  # check_robot has seen it
             self._load("table", shapes.table_urdf(entry, config.table[2]))
@@ -197,7 +198,7 @@ class World:
     def _make_button(self, button: Button, number: int) -> None:
         client = self._client
         body = self._load(f"button_{number}", shapes.button_urdf(button, number))
-        self._carriers.append(body)
+        self.targets.append(body)
         # A motor that is too weak for its task pushes with all its force: a spring that is nearly as strong everywhere.
         # As every motor's, its force is granted to each substep anew.
         client.setJointMotorControl2(
