@@ -7,9 +7,9 @@ An optical frame has z forward, x right and y down (REP 103). Pixel (0, 0) is th
 from __future__ import annotations
 
 import math
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from robot_interface_ros.config import ConfigError, option, unknown_name
 from robot_interface_ros.kinematics import Pose, Vector3
 from robot_interface_ros.robot_model import RobotModel
-
-if TYPE_CHECKING:
-    from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.urdf_pose import place
 
 EXTERNAL = "external"
 """The camera that every robot has."""
@@ -82,12 +80,6 @@ def optical_frame(name: str, camera: CameraConfig) -> str:
     return camera.frame or f"{name}_camera_optical_frame"
 
 
-def camera_frames(description: RobotDescription) -> dict[str, Pose]:
-    """Optical frame -> pose in the root's frame, of the cameras that are in no URDF: they stand beside the robot."""
-    cameras = robot_cameras(description)
-    return {optical_frame(name, camera): standing_pose(camera) for name, camera in cameras.items() if not camera.frame}
-
-
 def standing_pose(camera: CameraConfig) -> Pose:
     """The optical frame of a camera that does not move with the robot, in the root's frame; its picture is upright."""
     assert camera.eye is not None and camera.look_at is not None
@@ -105,17 +97,41 @@ def standing_pose(camera: CameraConfig) -> Pose:
     return (*a, *b, *c), camera.eye  # type: ignore[return-value]
 
 
-def robot_cameras(description: RobotDescription) -> Mapping[str, CameraConfig]:
+def with_external(cameras: Mapping[str, CameraConfig], model: RobotModel, rest: ArrayLike) -> dict[str, CameraConfig]:
     """A robot's cameras by name: those of its file, and an `external` one where the file has none."""
-    cameras = description.config.cameras
-    if EXTERNAL in cameras:
-        return cameras
-    return {EXTERNAL: _whole_robot(description.model, description.rest), **cameras}
+    return {**({} if EXTERNAL in cameras else {EXTERNAL: _whole_robot(model, rest)}), **cameras}
+
+
+def with_camera_frames(urdf: str, cameras: Mapping[str, CameraConfig]) -> str:
+    """The same robot with a link for the optical frame of every camera that stands beside it, fixed to its root.
+
+    So whoever reads the description, such as the publisher of /tf, knows where those cameras are.
+    """
+    robot = ElementTree.fromstring(urdf)
+    root = RobotModel.from_urdf(urdf).root
+    for name, camera in cameras.items():
+        if camera.frame is None:
+            frame = optical_frame(name, camera)
+            link = ElementTree.SubElement(robot, "link", name=frame)
+            inertial = ElementTree.SubElement(link, "inertial")  # PyBullet takes a link that says nothing to weigh 1 kg
+            ElementTree.SubElement(inertial, "mass", value="0")
+            ElementTree.SubElement(inertial, "inertia", dict.fromkeys(("ixx", "iyy", "izz", "ixy", "ixz", "iyz"), "0"))
+            joint = ElementTree.SubElement(robot, "joint", name=f"{frame}_joint", type="fixed")
+            place(joint, standing_pose(camera))
+            ElementTree.SubElement(joint, "parent", link=root)
+            ElementTree.SubElement(joint, "child", link=frame)
+    ElementTree.indent(robot)
+    return ElementTree.tostring(robot, encoding="unicode")
 
 
 def check_cameras(robot: str, cameras: Mapping[str, CameraConfig], model: RobotModel) -> None:
-    """Raise ConfigError where a camera sits in a frame that the model does not have."""
+    """Raise ConfigError where a camera sits in a frame that the model does not have, or stands in one that it has."""
     for name, camera in cameras.items():
+        if camera.frame is None and optical_frame(name, camera) in model.links:
+            raise ConfigError(
+                f"robot {robot}: camera {name} has eye and look_at, but the URDF has its frame "
+                f"{optical_frame(name, camera)}; give the camera that frame instead"
+            )
         if camera.frame is not None and camera.frame not in model.links:
             raise ConfigError(f"robot {robot}: camera {name}: {unknown_name('link', camera.frame, model.links)}")
 

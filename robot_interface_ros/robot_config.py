@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from robot_interface_ros import description
-from robot_interface_ros.cameras import CameraConfig, check_cameras
+from robot_interface_ros.cameras import CameraConfig, check_cameras, with_camera_frames, with_external
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.held_joints import hold_joints
 from robot_interface_ros.registry import Registry
@@ -70,6 +70,8 @@ class RobotDescription:
     limits: JointLimits
     rest: Array
     max_acceleration: Array
+    cameras: Mapping[str, CameraConfig] = field(default_factory=dict)
+    """Those of the configuration, and an `external` one in any case."""
     joint_names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -155,8 +157,7 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
             leader, _, _ = model.source(mimic)
             raise ConfigError(f"robot {name}: joint {mimic.name} follows {leader}; name that one in its group instead")
     urdf = hold_joints(urdf, moving, config.rest)
-    model = with_mesh_boxes(RobotModel.from_urdf(urdf), urdf)
-    check_cameras(name, config.cameras, model)
+    model = RobotModel.from_urdf(urdf)
     limits = model.limits()
     velocity = np.array(
         [
@@ -178,14 +179,18 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     for joint, value, low, high in zip(limits.names, rest, limits.lower, limits.upper):
         if joint in config.rest and not low <= value <= high:
             raise ConfigError(f"robot {name}: rest of {joint} is {value} rad; its limits are {low} to {high}")
+    cameras = with_external(config.cameras, model, np.clip(rest, limits.lower, limits.upper))
+    check_cameras(name, cameras, model)
+    urdf = with_camera_frames(urdf, cameras)
     return RobotDescription(
         name,
         config,
         urdf,
-        model,
+        with_mesh_boxes(RobotModel.from_urdf(urdf), urdf),
         limits,
         _read_only(np.clip(rest, limits.lower, limits.upper)),
         np.full(len(limits.names), config.max_acceleration),
+        cameras,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from robot_interface_ros.cameras import CameraConfig, Pinhole, robot_cameras, standing_pose
+from robot_interface_ros.cameras import CameraConfig, Pinhole, standing_pose
 from robot_interface_ros.config import ConfigError, unknown_name
 from robot_interface_ros.kinematics import Pose
 from robot_interface_ros.robot import NO_DEPTHS, Array
@@ -84,7 +84,7 @@ class CameraRig:
             self.still_life = None
 
     def _find(self, name: str) -> CameraConfig:
-        cameras = robot_cameras(self._description)
+        cameras = self._description.cameras
         if name not in cameras:
             raise ConfigError(f"robot {self._description.name}: {unknown_name('camera', name, cameras)}")
         return cameras[name]

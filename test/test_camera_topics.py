@@ -20,7 +20,7 @@ from test_cameras import CAMERAS, RADIUS_M, depth_of_sphere, move, red_pixels
 from rl_trainer_ros.ros.camera_parts import CameraParts
 from rl_trainer_ros.ros.patience import Patience
 from rl_trainer_ros.ros.topic_robot import TopicRobot
-from robot_interface_ros.cameras import Pinhole, camera_frames, pinholes
+from robot_interface_ros.cameras import Pinhole, pinholes
 from robot_interface_ros.description import share_directory
 from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.robot import Command, Episode, Observation
@@ -102,13 +102,7 @@ def test_messages_agree_with_each_other_and_with_the_kinematics(
             moment = bystander.moment(observation.stamp)
             point = messages.pose_position(moment["target_pose"])
             position, _, _ = messages.joint_state_to_arrays(moment["joint_states"], description.joint_names)
-            poses = {
-                **{
-                    frame: (np.array(xyz), np.array(turn).reshape(3, 3))
-                    for frame, (turn, xyz) in camera_frames(description).items()
-                },
-                **description.model.link_poses(position),
-            }
+            poses = description.model.link_poses(position)
             for camera in CAMERAS:
                 image, depth = (moment[topic(camera)] for topic in (contract.image_topic, contract.depth_topic))
                 info = moment[contract.camera_info_topic(camera)]

@@ -10,15 +10,15 @@ import pytest
 from robot_interface_ros.cameras import (
     CameraConfig,
     Pinhole,
-    camera_frames,
     focal_length,
+    optical_frame,
     pinholes,
-    robot_cameras,
     standing_pose,
 )
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription, describe, load_robot
+from robot_interface_ros.robot_model import RobotModel
 from robot_interface_ros.safe_robot import SafeRobot
 from robot_sim_ros.camera import AS_DESCRIBED, projection_matrix, view_matrix
 from robot_sim_ros.pybullet_robot import PyBulletRobot, make_robot
@@ -32,15 +32,6 @@ RADIUS_M = 0.02
 
 def inmoov(*groups: str) -> RobotDescription:
     return describe("inmoov", load_robot("inmoov").config, groups)
-
-
-def optical_pose(description: RobotDescription, camera: str, model: Pinhole, position: np.ndarray) -> tuple:  # type: ignore[type-arg]
-    """Where a camera is, by the kinematics of the whole tree: position and rotation."""
-    poses = description.model.link_poses(position)
-    if model.frame in poses:
-        return poses[model.frame]
-    rotation, xyz = camera_frames(description)[model.frame]
-    return np.array(xyz), np.array(rotation).reshape(3, 3)
 
 
 def red_pixels(image: np.ndarray) -> np.ndarray:
@@ -80,7 +71,10 @@ def test_a_point_is_seen_where_the_kinematics_say(camera: str) -> None:
         posture = observation.position.copy()
         posture[head] = generator.uniform(description.limits.lower[head], description.limits.upper[head]) * 0.8
         observation = move(robot, observation, posture, 60)
-        position, (xyz, rotation) = observation.position, optical_pose(description, camera, model, observation.position)
+        position, (xyz, rotation) = (
+            observation.position,
+            description.model.link_poses(observation.position)[model.frame],
+        )
         postures.append(rotation[:, 2])
         for _ in range(6):
             depth = generator.uniform(far, far + 0.4)
@@ -160,12 +154,25 @@ def test_each_camera_may_have_a_size_of_its_own() -> None:
 def test_any_robot_has_an_external_camera_that_sees_all_of_it() -> None:
     config = dataclasses.replace(load_robot("inmoov").config, cameras={})
     description = describe("inmoov", config, ("right_arm",))
-    camera = robot_cameras(description)["external"]
+    camera = description.cameras["external"]
     rotation, xyz = standing_pose(camera)
     model = Pinhole("", 100, 100, focal_length(camera.fov_deg, 100), (50.0, 49.0))
-    links = np.array([position for position, _ in description.model.link_poses(description.rest).values()])
+    poses = description.model.link_poses(description.rest)
+    links = np.array([position for link, (position, _) in poses.items() if link != "external_camera_optical_frame"])
     pixels = model.project((links - xyz) @ np.array(rotation).reshape(3, 3))
     assert pixels.min() > 5 and pixels.max() < 95 and np.ptp(pixels[:, 1]) > 50
+
+
+def test_the_description_holds_every_cameras_frame() -> None:
+    """So that /tf has them: those that stand beside the robot too, exactly where they draw."""
+    description = load_robot("inmoov")
+    poses = RobotModel.from_urdf(description.urdf).link_poses(description.rest)
+    for name, camera in description.cameras.items():
+        xyz, rotation = poses[optical_frame(name, camera)]
+        if camera.frame is None:
+            turn, eye = standing_pose(camera)
+            np.testing.assert_allclose(rotation.ravel(), turn, atol=1e-12)
+            np.testing.assert_allclose(xyz, eye, atol=1e-12)
 
 
 @pytest.mark.parametrize("direction", [(1.0, 0.0, 0.0), (-0.3, 2.0, -1.0), (0.0, 0.0, -1.0), (0.0, 0.0, 2.0)])
@@ -207,6 +214,12 @@ def test_bad_cameras_are_named() -> None:
         CameraConfig(eye=(0.0, 0.0, 0.0), look_at=(0.0, 0.0, 0.0))
     config = dataclasses.replace(load_robot("inmoov").config, cameras={"nose": CameraConfig(frame="nase")})
     with pytest.raises(ConfigError, match="camera nose: unknown link 'nase'"):
+        describe("inmoov", config, ("right_arm",))
+    beside = CameraConfig(eye=(1.0, 0.0, 1.0), look_at=(0.0, 0.0, 1.0))
+    config = dataclasses.replace(config, cameras={"l_eye": beside})
+    with pytest.raises(
+        ConfigError, match="camera l_eye has eye and look_at, but the URDF has its frame l_eye_camera_optic"
+    ):
         describe("inmoov", config, ("right_arm",))
     with pytest.raises(ConfigError, match="a camera is listed twice"):
         SimConfig(cameras=("external", "external"))
