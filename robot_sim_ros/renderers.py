@@ -64,6 +64,11 @@ def egl_problem() -> str | None:
     return _probe()[0]
 
 
+def egl_card() -> str:
+    """What the EGL plugin draws on; empty where it draws nothing."""
+    return _probe()[1]
+
+
 def _no_card() -> str | None:
     card = _probe()[1]
     return f"it would draw on {card}, no graphics card" if any(name in card.lower() for name in _SOFTWARE) else None
