@@ -14,6 +14,7 @@ from robot_sim_ros.imperfection.look import Look
 
 NEAR_M, FAR_M = 0.03, 10.0
 """What is drawn, along the optical axis. An eye's own ball, 18 mm about its frame, stays nearer."""
+_WHITE = np.uint32(0xFFFFFFFF)
 _NOTHING = np.float32(1.0 - 1e-6)  # z-buffer beyond which nothing was drawn: 9.997 m
 
 Rgb = NDArray[np.uint8]
@@ -108,8 +109,11 @@ class Renderer:
             flags=self._flags,
         )
         # Arrays already, unless PyBullet was compiled without numpy.
-        rgba = np.ascontiguousarray(rgba, dtype=np.uint8).reshape(height, width, 4)
-        return rgba.view(np.uint32)[:, :, 0], np.asarray(depth, dtype=np.float32).reshape(height, width)
+        rgba = np.ascontiguousarray(rgba, dtype=np.uint8).reshape(height, width, 4).view(np.uint32)[:, :, 0]
+        depth = np.asarray(depth, dtype=np.float32).reshape(height, width)
+        if self._egl:  # its background is lilac
+            rgba = np.where(depth >= _NOTHING, _WHITE, rgba)
+        return rgba, depth
 
 
 def metres(depth: Depth) -> Depth:

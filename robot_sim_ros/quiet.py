@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 
 @contextmanager
@@ -32,3 +33,18 @@ def quiet_output() -> Iterator[None]:
             os.dup2(copy, fd)
             os.close(copy)
         os.close(nowhere)
+
+
+@cache
+def silence_printf() -> None:
+    """Send what C code prints to standard output to nowhere from now on; Python's own output and standard error stay.
+
+    PyBullet's EGL plugin prints a line with every image.
+    """
+    libc = ctypes.CDLL(None)
+    libc.fopen.restype = ctypes.c_void_p
+    nowhere = libc.fopen(os.devnull.encode(), b"w")
+    stream = ctypes.c_void_p.in_dll(libc, "stdout")  # what printf writes to, whoever calls it
+    if nowhere:
+        libc.fflush(stream)
+        stream.value = nowhere

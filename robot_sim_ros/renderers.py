@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_interface_ros.config import ConfigError
-from robot_sim_ros.quiet import quiet_output
+from robot_sim_ros.quiet import quiet_output, silence_printf
 
 RENDERERS = ("tiny", "egl", "auto")
 _PROBE_TIMEOUT_S = 60.0
@@ -52,7 +52,8 @@ def load_egl(client: Any) -> None:
     """Let a graphics card draw all that `client` loads from now on."""
     path = _plugin()
     assert path is not None
-    with quiet_output():  # it prints its context's versions
+    silence_printf()
+    with quiet_output():
         loaded = client.loadPlugin(path, _SYMBOL)
     if loaded < 0:
         raise ConfigError(f"PyBullet does not load {path}; use renderer:=tiny")

@@ -22,7 +22,7 @@ from robot_interface_ros.robot_model import RobotModel
 from robot_interface_ros.safe_robot import SafeRobot
 from robot_sim_ros.camera import AS_DESCRIBED, projection_matrix, view_matrix
 from robot_sim_ros.pybullet_robot import PyBulletRobot, make_robot
-from robot_sim_ros.renderers import choose_renderer
+from robot_sim_ros.renderers import choose_renderer, egl_problem
 from robot_sim_ros.sim_config import SimConfig
 
 pytestmark = pytest.mark.cameras
@@ -255,3 +255,24 @@ def test_without_a_graphics_card_auto_falls_back_in_one_line(
     monkeypatch.setattr(renderers, "_probe", lambda: (None, "NVIDIA H100"))
     assert choose_renderer("auto") == "egl"
     renderers.egl_problem.cache_clear()
+
+
+@pytest.mark.skipif(egl_problem() is not None, reason=f"no EGL: {egl_problem()}")
+def test_a_graphics_card_draws_the_same_camera() -> None:
+    """The same things at the same pixels and depths as TinyRenderer, in other shades; two robots of a process at a time."""
+    robots = [
+        make_robot(SimConfig(cameras=CAMERAS, camera_depth=True, renderer=kind)) for kind in ("tiny", "egl", "egl")
+    ]
+    tiny, egl, other = (robot.reset(Episode(0, (0.4, -0.3, 1.3))) for robot in robots)
+    for camera in CAMERAS:
+        np.testing.assert_array_equal(egl.images[camera], other.images[camera])
+        finite = np.isfinite(tiny.depths[camera])
+        assert (finite == np.isfinite(egl.depths[camera])).mean() > 0.99
+        assert np.median(np.abs(tiny.depths[camera] - egl.depths[camera])[finite]) < 2e-3
+        assert (egl.images[camera][~np.isfinite(egl.depths[camera])] == 255).all()
+        apart = np.linalg.norm(
+            red_pixels(tiny.images[camera]).mean(axis=0) - red_pixels(egl.images[camera]).mean(axis=0)
+        )
+        assert apart < 0.5
+    for robot in robots:
+        robot.close()
