@@ -51,7 +51,7 @@ def _frames(values: Values, environ: Mapping[str, str]) -> list[Process]:
                 "frames",
                 "frames_node",
                 "robot_interface_ros.ros.frames_node",
-                parameters={"namespaces": namespaces, "robot": values.trainer.robot},
+                parameters={"namespaces": namespaces},
                 max_restarts=restarts,
                 optional=True,
             )

@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from robot_interface_ros.cameras import optical_frame, robot_cameras, standing_pose
 from robot_interface_ros.kinematics import Matrix3, Pose, Vector3
-from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.robot_model import RobotModel, RobotModelError
 
 Quaternion = tuple[float, float, float, float]
@@ -55,15 +53,6 @@ class FrameTree:
             for link, pose in poses.items()
             if carriers[link].type != "fixed"
         )
-
-
-def camera_frames(description: RobotDescription) -> tuple[Transform, ...]:
-    """The optical frames of a robot's cameras that do not move with it; the others are links of its URDF."""
-    return tuple(
-        transform(description.model.root, optical_frame(name, camera), standing_pose(camera))
-        for name, camera in robot_cameras(description).items()
-        if camera.frame is None
-    )
 
 
 def transform(parent: str, child: str, pose: Pose) -> Transform:

@@ -12,8 +12,7 @@ import numpy as np
 import pybullet
 import pytest
 
-from robot_interface_ros.cameras import robot_cameras
-from robot_interface_ros.frames import FrameTree, camera_frames, quaternion
+from robot_interface_ros.frames import FrameTree, quaternion
 from robot_interface_ros.kinematics import rotation_rpy
 from robot_interface_ros.robot_config import RobotDescription, load_robot
 from robot_interface_ros.robot_model import RobotModelError
@@ -131,8 +130,8 @@ def test_what_moves_and_what_does_not_are_kept_apart(robot: RobotDescription) ->
 
 
 def test_a_camera_beside_the_robot_looks_along_the_z_of_its_frame(robot: RobotDescription) -> None:
-    (external,) = [entry for entry in camera_frames(robot) if entry.child == "external_camera_optical_frame"]
-    camera = robot_cameras(robot)["external"]
+    (external,) = [entry for entry in FrameTree(robot.model).static if entry.child == "external_camera_optical_frame"]
+    camera = robot.cameras["external"]
     assert camera.eye is not None and camera.look_at is not None
     assert (external.parent, external.xyz) == (robot.model.root, camera.eye)
     way = np.subtract(camera.look_at, camera.eye)

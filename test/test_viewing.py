@@ -53,7 +53,7 @@ def test_nothing_is_shown_unless_asked(machine: Callable[..., dict[str, str]]) -
 def test_rviz_comes_with_frames_and_markers(machine: Callable[..., dict[str, str]], tmp_path: Path) -> None:
     started = processes(machine(RVIZ), rviz="true", num_envs="2")
     assert list(started) == ["robot_sim", "frames", "rviz", "trainer"]
-    assert started["frames"].parameters == {"namespaces": ("/env_0", "/env_1"), "robot": "inmoov"}
+    assert started["frames"].parameters == {"namespaces": ("/env_0", "/env_1")}
     assert started["trainer"].parameters["markers"] is True
     assert started["rviz"].program == str(tmp_path / "lib" / RVIZ)
     assert ros_arguments(started["rviz"]) == ["-d", str(RVIZ_FILE), "-f", "env_0/base_link", "--ros-args"]
@@ -209,7 +209,7 @@ def test_all_that_the_file_shows_is_published_by_a_running_system(
         TFMessage = None
     simulator(cameras="[external]")
     if TFMessage is not None:
-        start("robot_interface_ros.ros.frames_node", robot="inmoov").wait_for("frames of")
+        start("robot_interface_ros.ros.frames_node").wait_for("frames of")
     trainer = start(
         "rl_trainer_ros.ros.trainer_node", markers=True, num_timesteps=10**7, log_dir=str(tmp_path), log_interval_s=1.0
     )

@@ -18,8 +18,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from robot_interface_ros.config import ConfigError, check_namespaces, option
-from robot_interface_ros.frames import FrameTree, Transform, camera_frames
-from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.frames import FrameTree
 from robot_interface_ros.robot_model import RobotModel, RobotModelError
 from robot_interface_ros.ros import contract
 from robot_interface_ros.ros.contract import absolute
@@ -46,9 +45,6 @@ class FramesConfig:
     """Whose frames, and how often."""
 
     namespaces: tuple[str, ...] = option(("/env_0",), "robots, one per namespace")
-    robot: str = option(
-        "", "robot, by name or by its .yaml file, whose cameras that stand beside it get frames as well; empty: none"
-    )
     rate_hz: float = option(30.0, "at most so many transforms a second of each frame, by the wall clock", minimum=0.1)
 
     def __post_init__(self) -> None:
@@ -80,9 +76,9 @@ class RobotFrames:
             return []
         return transform_messages(transforms, self.namespace, stamp_ns(state))
 
-    def static(self, more: tuple[Transform, ...]) -> list[Any]:
-        """TransformStamped messages of what never moves, and of `more`."""
-        return transform_messages((*self.tree.static, *more), self.namespace, 0) if self.tree is not None else []
+    def static(self) -> list[Any]:
+        """TransformStamped messages of what never moves."""
+        return transform_messages(self.tree.static, self.namespace, 0) if self.tree is not None else []
 
     def _on_description(self, message: String) -> None:
         if message.data == self._text:  # a restarted robot says it again
@@ -102,7 +98,6 @@ class RobotFrames:
 def prepare(runtime: Runtime, node: Node, config: FramesConfig) -> Loop:
     """Subscribe to every robot; the loop publishes what is new, `rate_hz` times a second at most."""
     tf_message = _tf_message()
-    cameras = camera_frames(load_robot(config.robot)) if config.robot else ()
     own = Node(
         "frames_reader",
         context=runtime.context,
@@ -122,7 +117,7 @@ def prepare(runtime: Runtime, node: Node, config: FramesConfig) -> Loop:
             waiter.wait(0.0)
         if any(robot.new_static for robot in robots):
             # All in one message: a late reader gets this publisher's last one alone.
-            static.publish(tf_message(transforms=[message for robot in robots for message in robot.static(cameras)]))
+            static.publish(tf_message(transforms=[message for robot in robots for message in robot.static()]))
             for robot in robots:
                 robot.new_static = False
         transforms = [message for robot in robots for message in robot.take()]
