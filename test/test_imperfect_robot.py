@@ -168,6 +168,24 @@ def test_an_imperfect_episode_does_not_depend_on_what_came_before(make: Make) ->
 
 
 @pytest.mark.equality
+def test_an_imperfect_robot_among_things_that_it_kicks_remembers_none_of_it(make: Make) -> None:
+    """Friction, masses and the rest pose differ from episode to episode, contact lasts through their ends."""
+    from test_world import Stage, kick
+
+    def stage() -> Stage:
+        made = Stage("distractors", contact=True)
+        made.inner.close()
+        made.robot = make(EVERYTHING, world="distractors", contact=True)
+        assert isinstance(made.robot.plant, ImperfectRobot)
+        made.inner = made.robot.plant.plant  # type: ignore[assignment]
+        return made
+
+    alone, again = {seed: kick(stage(), seed) for seed in range(3)}, stage()
+    assert len({digest for digest, _ in alone.values()}) == 3 and max(moved for _, moved in alone.values()) > 0.01
+    assert [kick(again, seed) for seed in (2, 1, 0, 1)] == [alone[seed] for seed in (2, 1, 0, 1)]
+
+
+@pytest.mark.equality
 @pytest.mark.ros
 def test_in_process_and_over_topics_are_the_same_bits(simulator: Callable, tmp_path: Path) -> None:
     pytest.importorskip("rclpy")
