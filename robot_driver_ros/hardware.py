@@ -28,15 +28,21 @@ class Hardware:
     config: HardwareConfig
     description: RobotDescription
     servos: tuple[Servo, ...]
+    parked: Array
+    """`(n_joints,)` rad, where the robot stands when power comes: the rest pose, whatever pose episodes begin in."""
 
 
-def load_hardware(robot: str = "inmoov", path: str = "") -> Hardware:
+def load_hardware(robot: str = "inmoov", path: str = "", groups: tuple[str, ...] = (), posture: str = "") -> Hardware:
     """Load a robot (see `load_robot`) and its hardware file; empty: this package's `config/hardware/<robot>.yaml`.
 
     Raises ConfigError, one line, for whatever does not fit together.
     """
     file = hardware_file(robot, path)
-    return fit(read_hardware(file), load_robot(robot), str(file))
+    hardware = fit(read_hardware(file), load_robot(robot, groups), str(file))
+    if not posture:
+        return hardware
+    begins = fit(hardware.config, load_robot(robot, groups, posture), str(file), own_rest=False)
+    return dataclasses.replace(begins, parked=hardware.parked)
 
 
 def hardware_file(robot: str, path: str = "") -> Path:
@@ -60,8 +66,11 @@ def read_hardware(file: str | Path) -> HardwareConfig:
     return config
 
 
-def fit(config: HardwareConfig, description: RobotDescription, where: str) -> Hardware:
-    """Match servos with the robot's joints; joints that the robot file fixes need none, and theirs are not driven."""
+def fit(config: HardwareConfig, description: RobotDescription, where: str, own_rest: bool = True) -> Hardware:
+    """Match servos with the robot's joints; joints that the robot file fixes need none, and theirs are not driven.
+
+    `own_rest`: whether a rest that a servo has of its own counts.
+    """
     for joint in config.servos:
         if joint not in description.model.joints:
             raise ConfigError(f"{where}: {unknown_name('joint', joint, description.joint_names)}")
@@ -73,16 +82,20 @@ def fit(config: HardwareConfig, description: RobotDescription, where: str) -> Ha
             )
         entry = config.servos[joint]
         servos.append(_checked(where, partial(Servo, joint, entry, float(lower), float(upper))))
-    return Hardware(config, _narrowed(description, servos, where), tuple(servos))
+    narrowed = _narrowed(description, servos, where, own_rest)
+    return Hardware(config, narrowed, tuple(servos), narrowed.rest)
 
 
-def _narrowed(description: RobotDescription, servos: list[Servo], where: str) -> RobotDescription:
+def _narrowed(description: RobotDescription, servos: list[Servo], where: str, own_rest: bool) -> RobotDescription:
     """The robot within the limits, speeds and accelerations of its servos."""
     limits = description.limits
     lower, upper = (np.array([getattr(servo, end) for servo in servos]) for end in ("lower", "upper"))
     velocity = _lowered(limits.velocity, [servo.config.max_velocity for servo in servos])
     rest = np.array(
-        [own if servo.config.rest is None else servo.config.rest for servo, own in zip(servos, description.rest)]
+        [
+            own if servo.config.rest is None or not own_rest else servo.config.rest
+            for servo, own in zip(servos, description.rest)
+        ]
     )
     for servo, value, low, high in zip(servos, rest, lower, upper):
         if not low <= value <= high:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -10,6 +11,7 @@ from robot_driver_ros.calibration import Servo
 from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.hardware import Hardware
 from robot_driver_ros.links import LinkLost
+from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Array
 
 REOPEN_EVERY_S = 1.0
@@ -30,13 +32,15 @@ class ServoDriver:
         hardware: Hardware,
         boards: Mapping[str, FirmataBoard],
         period_s: float,
-        clock: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
     ):
         """`boards` by their names in the hardware file; `clock` counts seconds."""
         self.servos, self.boards = hardware.servos, dict(boards)
+        self.active = True
+        """Whether `drive` is allowed."""
         self._clock = clock
         self._max_step = hardware.description.limits.velocity * period_s
-        self._sent = hardware.description.rest  # rad; the pulses are the same in whole microseconds
+        self._sent = hardware.parked  # rad; the pulses are the same in whole microseconds
         self._pulses = [servo.pulse(angle) for servo, angle in zip(self.servos, self._sent)]
         self._idle_timeout_s = [
             hardware.config.idle_timeout_s if servo.config.idle_timeout_s is None else servo.config.idle_timeout_s
@@ -88,11 +92,14 @@ class ServoDriver:
     def drive(self, target: Array) -> None:
         """Send every servo one period on the way to `target`, `(n_joints,)` rad.
 
-        Raises LinkLost, and ValueError for NaN; nothing has moved then.
+        Raises RobotError where the driver is not active or a board is lost, ValueError for NaN; nothing has moved then.
 
         A lost board stops the joints of the others as well: half a robot follows no plan.
         """
-        if not self.poll():
+        ready = self.poll()
+        if not self.active:
+            raise RobotError("the driver is not active; ros2 lifecycle set /robot_driver activate")
+        if not ready:
             raise LinkLost(self.problem)
         unprimed = [name for name in self.boards if name not in self._primed]
         angles = np.clip(target, self._sent - self._max_step, self._sent + self._max_step)

@@ -33,7 +33,7 @@ class ServoRobot:
         self.driver = driver
         self._body, self._pulses = body, dict(pulses or {})
         self._target = hardware.description.default_target()
-        self._told = hardware.description.rest
+        self._told = hardware.parked
         self._position = driver.angles
         self._velocity = np.zeros_like(self._position)
         if body is not None:

@@ -84,10 +84,15 @@ class Stepping:
 
 
 def run_program(
-    name: str, config_class: type[Config], prepare: Prepare[Config], arguments: list[str] | None = None
+    name: str,
+    config_class: type[Config],
+    prepare: Prepare[Config],
+    arguments: list[str] | None = None,
+    node_class: type[Node] = Node,
 ) -> int:
     """Run a node: read its parameters into `config_class`, `prepare` everything, then run the loop that this returns.
 
+    `node_class`: what the node is made of, such as rclpy's LifecycleNode.
     Returns the loop's exit code, or BAD_SETTINGS after one line on standard error where arguments, parameters or
     preparation are at fault. Errors of the loop itself are the loop's.
     """
@@ -98,7 +103,7 @@ def run_program(
             if words:
                 raise ConfigError(f"cannot read '{words[0]}'; parameters follow --ros-args, each as -p name:=value")
             runtime = stack.enter_context(Runtime(arguments))
-            node = Node(name, context=runtime.context, automatically_declare_parameters_from_overrides=True)
+            node = node_class(name, context=runtime.context, automatically_declare_parameters_from_overrides=True)
             loop = prepare(runtime, node, from_parameters(node, config_class))
         # rclpy answers a missing parameter file, or a value without a type, with a RuntimeError or ValueError of its own.
         except (RobotError, ValueError, OSError, RuntimeError) as error:

@@ -54,12 +54,15 @@ def serve_robots(
     """Serve robots that can be placed at rest, until a signal; returns the exit code. `has_clock`: publish `clock`."""
 
     def prepare(runtime: Runtime, node: Node, config: Config) -> Loop:
-        return _prepare(runtime, node, config, make_robot, has_clock(config))
+        return prepare_serving(runtime, node, config, make_robot, has_clock(config))
 
     return run_program(name, config_class, prepare, arguments)
 
 
-def _prepare(runtime: Runtime, node: Node, config: Config, make_robot: MakeRobot[Config], has_clock: bool) -> Loop:
+def prepare_serving(
+    runtime: Runtime, node: Node, config: Config, make_robot: MakeRobot[Config], has_clock: bool = False
+) -> Loop:
+    """Make robots and servers, and return the loop that serves them until a stop is requested."""
     check_namespaces(config.namespaces)
     stepping = Stepping(runtime, node)
     robots: list[SafeRobot] = []

@@ -1,0 +1,71 @@
+"""Which boards a driver talks to: mock, emulated, or real ones on serial ports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from robot_driver_ros.firmata_board import FirmataBoard
+from robot_driver_ros.hardware import Hardware
+from robot_driver_ros.links import SerialLink
+from robot_driver_ros.mock_mega import MockMega
+from robot_driver_ros.servo_robot import Pulses
+from robot_interface_ros.config import ConfigError, unknown_name
+
+BOARDS = ("mock", "emulated", "serial")
+MOCK_BOOT_S = 0.2
+
+
+@dataclass(frozen=True)
+class Boards:
+    """Boards by name; of those that are not real also the pulses on their pins. `close` ends what was started for them."""
+
+    boards: Mapping[str, FirmataBoard]
+    pulses: Mapping[str, Pulses] = field(default_factory=dict)
+    ends: Sequence[Callable[[], None]] = ()
+
+    def close(self) -> None:
+        """End emulated boards."""
+        for end in self.ends:
+            end()
+
+
+def make_boards(kind: str, hardware: Hardware, ports: Sequence[str] = ()) -> Boards:
+    """Make the boards that the servos of a robot hang on, none of them open yet.
+
+    `ports`: `name=port` for each board whose port is another than the hardware file's.
+    """
+    used = [name for name in hardware.config.boards if any(s.config.board == name for s in hardware.servos)]
+    given = _ports(ports, hardware)
+    if kind == "mock":
+        mocks = {name: MockMega(time.monotonic, MOCK_BOOT_S) for name in used}
+        boards = {name: FirmataBoard(name, mock.connect, time.monotonic) for name, mock in mocks.items()}
+        return Boards(boards, {name: mock.pulses for name, mock in mocks.items()})
+    if kind == "emulated":
+        from robot_driver_ros.emulator.emulated_mega import EmulatedMega
+
+        megas = {name: EmulatedMega() for name in used}
+        boards = {name: FirmataBoard(name, mega.connect, time.monotonic) for name, mega in megas.items()}
+        return Boards(
+            boards, {name: mega.pulses for name, mega in megas.items()}, [mega.close for mega in megas.values()]
+        )
+    if kind == "serial":
+        return Boards({name: FirmataBoard(name, _opener(given[name]), time.monotonic) for name in used})
+    raise ConfigError(unknown_name("board", kind, BOARDS))
+
+
+def _opener(port: str) -> Callable[[], SerialLink]:
+    return lambda: SerialLink(port)
+
+
+def _ports(words: Sequence[str], hardware: Hardware) -> dict[str, str]:
+    ports = {name: board.port for name, board in hardware.config.boards.items()}
+    for word in words:
+        name, separator, port = word.partition("=")
+        if not separator:
+            raise ConfigError(f"ports: cannot read '{word}'; write board=port, such as left=/dev/ttyACM0")
+        if name not in ports:
+            raise ConfigError(f"ports: {unknown_name('board', name, ports)}")
+        ports[name] = port
+    return ports

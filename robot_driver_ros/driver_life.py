@@ -1,0 +1,129 @@
+"""The states of a managed driver, without ROS: unconfigured, inactive, active, and the ways between them.
+
+Every way may take seconds (a board starts, an arm moves to rest), so it is begun and then advanced at every `tick`.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable
+
+from robot_driver_ros.servo_driver import ServoDriver
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.realtime import RealTimeRobot, State
+from robot_interface_ros.robot import Array, Episode, Observation
+from robot_interface_ros.safe_robot import SafeRobot
+
+CONNECT_TIMEOUT_S = 12.0  # more than a board has for its greeting
+
+Ended = Callable[[str], None]
+"""Is told how a transition ended: empty for well, else why not."""
+
+
+class LifeState(enum.Enum):
+    """What a managed driver is; the names are those of ROS 2's managed nodes."""
+
+    UNCONFIGURED = "unconfigured"
+    INACTIVE = "inactive"
+    ACTIVE = "active"
+
+
+class DriverLife:
+    """configure: connect to the boards; activate: power; deactivate: to rest, then no power; cleanup: let go of the boards.
+
+    While inactive the robot is observed, but `drive` is refused, so that no command, reset or enable can power it.
+    """
+
+    def __init__(
+        self,
+        driver: ServoDriver,
+        robot: RealTimeRobot,
+        safe: SafeRobot,
+        parked: Array,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """`safe`: what `robot` lives around; `parked`: `(n_joints,)` rad, where to leave the joints."""
+        self.state = LifeState.UNCONFIGURED
+        self._safe, self._parked, self._rest = safe, parked, safe.rest
+        self._driver, self._robot, self._clock = driver, robot, clock
+        self._step: Callable[[], str | None] | None = None
+        self._ended: Ended | None = None
+        self._deadline = 0.0
+        self._reset: Observation | RobotError | None = None
+        self._disable()
+
+    def configure(self, ended: Ended) -> None:
+        """Open the boards and wait for their greeting."""
+        self._deadline = self._clock() + CONNECT_TIMEOUT_S
+        self._begin(self._connecting, ended)
+
+    def activate(self, ended: Ended) -> None:
+        """Allow motion, from where the robot is."""
+        self._driver.active = True
+        self._robot.enable(True)
+        self.state = LifeState.ACTIVE
+        ended("")
+
+    def deactivate(self, ended: Ended) -> None:
+        """Move to rest, where nothing has stopped the robot, and take the torque off."""
+        self._reset = None
+        self._safe.rest = self._parked
+        try:
+            self._robot.start_reset(Episode, self._on_reset_end)
+        except RobotError as error:  # stopped: it must not move, and only goes limp
+            self._reset = error
+        self._begin(self._going_to_rest, ended)
+
+    def cleanup(self, ended: Ended) -> None:
+        """Close the boards."""
+        self._disable()
+        self._driver.close()
+        self.state = LifeState.UNCONFIGURED
+        ended("")
+
+    def tick(self) -> None:
+        """Advance the transition that is under way, if any."""
+        if self._step is None:
+            return
+        said = self._step()
+        if said is not None and self._ended is not None:
+            ended, self._step, self._ended = self._ended, None, None
+            ended(said)
+
+    def close(self) -> None:
+        """End at once: no power, boards closed."""
+        self._disable()
+        if self._ended is not None:
+            self._ended("the driver is shut down")
+            self._step = self._ended = None
+        self._robot.close()
+
+    def _begin(self, step: Callable[[], str | None], ended: Ended) -> None:
+        self._step, self._ended = step, ended
+
+    def _connecting(self) -> str | None:
+        if self._driver.poll():
+            self.state = LifeState.INACTIVE
+            return ""
+        if self._clock() > self._deadline:
+            problem = self._driver.problem
+            self._driver.close()
+            return problem
+        return None
+
+    def _going_to_rest(self) -> str | None:
+        if self._reset is None and self._robot.state is State.RESETTING:
+            return None
+        self._disable()
+        self._safe.rest = self._rest
+        self.state = LifeState.INACTIVE
+        return ""
+
+    def _on_reset_end(self, result: Observation | RobotError) -> None:
+        self._reset = result
+
+    def _disable(self) -> None:
+        if self._robot.motion_enabled:
+            self._robot.enable(False)
+        self._driver.active = False

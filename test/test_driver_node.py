@@ -1,0 +1,127 @@
+"""The driver node over topics: a managed node that serves the robot contract in real time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool, Trigger
+
+from robot_driver_ros.hardware import load_hardware
+from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.waiting import make_waiter
+
+pytestmark = pytest.mark.ros
+DRIVER = "robot_driver_ros.ros.robot_driver_node"
+ELBOW = "r_elbow_flex_joint"
+
+
+class Operator:
+    """Commands, services and what is heard of one robot."""
+
+    def __init__(self, runtime: Runtime):
+        self.node = Node("operator", context=runtime.context, start_parameter_services=False)
+        self.waiter = make_waiter(self.node)
+        self.states: list[JointState] = []
+        self.waiter.subscribe(JointState, "/env_0/joint_states", self.states.append)
+        self.commands = self.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
+        self.stop = self.node.create_publisher(Bool, "/env_0/emergency_stop", contract.RELIABLE)
+
+    def until(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+        deadline = time.monotonic() + timeout_s
+        while not (found := condition()):
+            assert time.monotonic() < deadline, "what was awaited did not come"
+            self.waiter.wait(0.02)
+        return found
+
+    def call(self, kind: type, name: str, **request: Any) -> Any:
+        client = self.waiter.client(kind, name)
+        self.until(client.service_is_ready)
+        future = client.call_async(kind.Request(**request))
+        self.until(future.done)
+        return future.result()
+
+    def change(self, transition: int) -> bool:
+        return self.call(ChangeState, "/robot_driver/change_state", transition=Transition(id=transition)).success
+
+    def life(self) -> int:
+        return self.call(GetState, "/robot_driver/get_state").current_state.id
+
+    def position(self, joint: str = ELBOW) -> float:
+        """The joint's position in a message that comes from now on."""
+        self.states.clear()
+        self.until(lambda: self.states)
+        state = self.states[-1]
+        return state.position[list(state.name).index(joint)]
+
+    def move(self, joint: str, angle: float) -> None:
+        """Command until it is there."""
+        message = messages.JointStateWriter([joint]).write(0, np.array([angle]))
+        self.until(lambda: (self.commands.publish(message), abs(self.position(joint) - angle) < 0.01)[1])
+
+
+@pytest.fixture
+def operator(domain: int) -> Iterator[Operator]:
+    with Runtime(domain_id=domain, signals=False) as runtime:
+        yield Operator(runtime)
+
+
+def test_a_driver_is_led_through_its_life(start: Callable[..., Any], operator: Operator) -> None:
+    start(DRIVER, realtime=True, autostart=False, control_hz=50.0)
+    assert operator.life() == State.PRIMARY_STATE_UNCONFIGURED
+    assert operator.change(Transition.TRANSITION_CONFIGURE)
+    rest = dict(zip(load_hardware().description.joint_names, load_hardware().description.rest))[ELBOW]
+    assert operator.position() == pytest.approx(rest, abs=0.002)
+    assert not operator.call(Trigger, "/env_0/reset").success  # inactive: nothing may power it
+    assert operator.change(Transition.TRANSITION_ACTIVATE)
+    operator.move(ELBOW, -0.9)
+    assert operator.change(Transition.TRANSITION_DEACTIVATE)
+    assert operator.position() == pytest.approx(rest, abs=0.002)
+    operator.call(SetBool, "/env_0/enable", data=True)
+    assert not operator.call(Trigger, "/env_0/reset").success
+    assert operator.change(Transition.TRANSITION_CLEANUP)
+    assert operator.life() == State.PRIMARY_STATE_UNCONFIGURED
+
+
+def test_a_simulated_body_follows_the_pins_and_a_stop_stops_it(start: Callable[..., Any], operator: Operator) -> None:
+    node = start(DRIVER, realtime=True, body="simulated", control_hz=50.0)
+    node.wait_for("serving /env_0 in real time at 50 Hz, board:=mock")
+    operator.move(ELBOW, -0.8)
+    operator.until(lambda: operator.stop.get_subscription_count() > 0)
+    operator.stop.publish(Bool(data=True))
+    answer = operator.call(Trigger, "/env_0/reset")
+    assert not answer.success and "emergency stop" in answer.message
+    assert operator.position() < -0.7
+    assert operator.call(SetBool, "/env_0/enable", data=True).success
+    answer = operator.call(Trigger, "/env_0/reset")
+    assert answer.success and int(answer.message) > 0
+    assert operator.position() == pytest.approx(-0.4, abs=0.1)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"board": "serial"}, "board:=serial lives in real time; add realtime:=true"),
+        ({"realtime": True, "namespaces": "[/a, /b]"}, "in real time a driver serves one robot"),
+        ({"realtime": True, "ports": "[middle=/dev/null]"}, "unknown board 'middle'; known: left, right"),
+        ({"body": "simulated"}, "body:=simulated hangs on mock or emulated boards in real time"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(
+    start: Callable[..., Any], parameters: dict[str, Any], message: str
+) -> None:
+    node = start(DRIVER, **parameters)
+    node.wait_for(message)
+    assert node.wait() == 2
