@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from rl_trainer_ros import needs
-from rl_trainer_ros.launch_arguments import SIMULATOR, TRAINER, BringupConfig, Values, resolve_values
+from rl_trainer_ros.launch_arguments import DRIVER, SIMULATOR, TRAINER, BringupConfig, Values, resolve_values
 from rl_trainer_ros.launch_arguments import BringupError as BringupError
 from rl_trainer_ros.launch_arguments import help_text as help_text
 from rl_trainer_ros.process import Process as Process
@@ -189,18 +189,20 @@ def _robots(values: Values) -> list[Process]:
             )
             for i, share in enumerate(shares)
         ]
-    if bringup.robot_source == "mock":
+    if bringup.robot_source in ("mock", "driver"):
         if "cameras" in asked:
             what = f"srl_model:={trainer.srl_model}" if trainer.encoder_folder else f"observation:={trainer.observed}"
             raise BringupError(
-                f"{what} needs a camera, and robot_source:=mock has none; leave it out, or use robot_source:=sim"
+                f"{what} needs a camera, and robot_source:={bringup.robot_source} has none; leave it out, or use "
+                "robot_source:=sim"
             )
         return [
             Process(
-                "robot_driver",
+                DRIVER,
                 "robot_driver_node",
                 "robot_driver_ros.ros.robot_driver_node",
-                parameters=told | {"board": "mock"},
+                parameters=told | {"board": bringup.board},
+                params_file=str(values.driver_params_file) if bringup.robot_source == "driver" else "",
                 max_restarts=bringup.max_restarts,
                 orphan_signal=signal.SIGTERM,
             )

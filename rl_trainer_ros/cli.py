@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rl_trainer_ros import hardware_commands
 from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
+from rl_trainer_ros.hardware_commands import CalibrateOptions, FindPortOptions
 from rl_trainer_ros.train_srl import TrainSrlOptions, record_and_train
 from rl_trainer_ros.words import UsageError, from_words, parse_words, setting_line
 from robot_interface_ros.config import unknown_name
@@ -45,6 +47,8 @@ COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
     "robots": (robots, "serve robots for a trainer on another machine: starts simulators alone", None),
     "evaluate": (evaluate, "measure a trained policy on unseen targets", EvaluateOptions),
     "train_srl": (train_srl, "train an image encoder on images recorded off the simulator", TrainSrlOptions),
+    "find_port": (hardware_commands.find_port, "list serial ports, Arduinos first", FindPortOptions),
+    "calibrate": (hardware_commands.calibrate, "calibrate a physical robot's servos one by one", CalibrateOptions),
 }
 
 

@@ -56,3 +56,25 @@ def train_encoder(
 
     settings = TrainingConfig.load(share_directory() / "config" / "srl" / f"{method}.yaml", seed=seed)
     return train(Dataset(images, ground_truth, names), settings, Path(folder))
+
+
+def calibrate(
+    robot: str,
+    groups: tuple[str, ...],
+    joints: tuple[str, ...],
+    hardware: str,
+    output: str,
+    board: str,
+    ports: tuple[str, ...],
+) -> int:
+    """Calibrate servos with a person at the terminal, and write a hardware file; returns the exit code."""
+    from robot_driver_ros.calibrate_robot import calibrate_robot
+
+    return calibrate_robot(robot, groups, joints, hardware, output, board, ports)
+
+
+def find_port() -> int:
+    """Print the serial ports of this machine; returns the exit code."""
+    from robot_driver_ros.find_port import find_port
+
+    return find_port()

@@ -21,7 +21,8 @@ PARTS = {  # task.contacts:=3 sets one of the settings that stand as YAML in tas
     "observation": "observation_settings",
     "hyperparameters": "hyperparameters",
 }
-TRAINER, SIMULATOR = "trainer", "robot_sim"  # nodes, and their entries in a parameter file
+TRAINER, SIMULATOR, DRIVER = "trainer", "robot_sim", "robot_driver"  # nodes, and their entries in a parameter file
+BOARDS = ("mock", "emulated", "serial")
 
 
 class BringupError(ConfigError):
@@ -34,8 +35,14 @@ class BringupConfig:
 
     robot_source: str = option(
         "sim",
-        "who serves the robots: the simulator, the driver on a mock board, or others",
-        choices=("sim", "mock", "external"),
+        "who serves the robots: the simulator, servos without a body (mock), the driver of a physical robot, or others",
+        choices=("sim", "mock", "driver", "external"),
+    )
+    board: str = option(
+        "mock", "what the driver's servos hang on: Arduinos on serial ports, or what stands in for them", choices=BOARDS
+    )
+    driver_params_file: str = option(
+        "", "ROS parameter file of the driver; empty: this package's config/robot_driver.yaml"
     )
     num_envs: int = option(1, "robots, in the namespaces /env_0, /env_1, ...", minimum=1, maximum=1000)
     sim_processes: int = option(
@@ -87,6 +94,7 @@ class Values:
     told: Mapping[str, Any]
     """The trainer's parameters that overrule the parameter file's."""
     sim_params_file: Path
+    driver_params_file: Path
     served: tuple[str, ...]
     """The namespaces whose robots this machine serves."""
 
@@ -136,11 +144,12 @@ def resolve_values(given: Mapping[str, str]) -> Values:
             trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
         sim_params_file = resolve(bringup.sim_params_file or config / "robot_sim.yaml")
         _check_simulator(bringup, trainer, sim_params_file)
+        driver_params_file = resolve(bringup.driver_params_file or config / "robot_driver.yaml")
+        _check_driver(bringup, trainer, driver_params_file)
     except (ValueError, OSError) as error:
         raise BringupError(str(error)) from None
-    return Values(
-        bringup, trainer, params_file, {name: getattr(trainer, name) for name in told}, sim_params_file, served
-    )
+    told = {name: getattr(trainer, name) for name in told}
+    return Values(bringup, trainer, params_file, told, sim_params_file, driver_params_file, served)
 
 
 def part_of(name: str) -> str:
@@ -195,3 +204,15 @@ def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_
             f"{given[0]} has no effect with {why}, which starts no simulator node; leave it out, "
             "or use transport:=topics robot_source:=sim"
         )
+
+
+def _check_driver(bringup: BringupConfig, trainer: TrainerConfig, driver_params_file: Path) -> None:
+    """Refuse settings for a driver that is not started, and a driver that time would have to stand still for."""
+    if trainer.transport == "topics" and bringup.robot_source == "driver":
+        node_parameters(driver_params_file, DRIVER)
+        if not trainer.realtime:
+            raise ConfigError("robot_source:=driver lives in real time; add realtime:=true, or use robot_source:=mock")
+        return
+    if bringup.driver_params_file or bringup.board != "mock":
+        given = "driver_params_file" if bringup.driver_params_file else "board"
+        raise ConfigError(f"{given} has no effect without robot_source:=driver; leave it out, or add that")

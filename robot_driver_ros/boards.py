@@ -61,7 +61,7 @@ def _opener(port: str) -> Callable[[], SerialLink]:
 
 def _ports(words: Sequence[str], hardware: Hardware) -> dict[str, str]:
     ports = {name: board.port for name, board in hardware.config.boards.items()}
-    for word in words:
+    for word in filter(None, words):  # a parameter file cannot hold an empty list of texts
         name, separator, port = word.partition("=")
         if not separator:
             raise ConfigError(f"ports: cannot read '{word}'; write board=port, such as left=/dev/ttyACM0")

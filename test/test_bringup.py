@@ -70,6 +70,13 @@ def test_robot_source_chooses_who_serves_the_robots(source: str, names: list[str
         assert process.parameters["control_hz"] == 25.0  # one rate for both sides
 
 
+def test_a_physical_robot_has_a_driver_in_real_time_with_a_params_file_of_its_own() -> None:
+    driver = processes(robot_source="driver", board="serial", realtime="true")["robot_driver"]
+    assert (driver.parameters["board"], driver.parameters["realtime"]) == ("serial", True)
+    assert Path(driver.params_file).name == "robot_driver.yaml"
+    assert driver.orphan_signal == signal.SIGTERM  # it takes the torque off
+
+
 def test_training_in_process_starts_the_trainer_alone() -> None:
     assert list(processes(transport="in_process")) == ["trainer"]
 
@@ -156,7 +163,7 @@ def test_discovery_stays_local_unless_asked(
     [
         ({"num_timestep": "5"}, ["num_timestep", "num_timesteps", "robot_source", "log_dir"]),
         ({"srl_model": "vae"}, ["vae", "ground_truth", "autoencoder", "supervised", "random"]),
-        ({"robot_source": "gazebo"}, ["gazebo", "sim", "mock", "external"]),
+        ({"robot_source": "gazebo"}, ["gazebo", "sim", "mock", "driver", "external"]),
         ({"seed": "x"}, ["seed", "'x'", "int"]),
         ({"num_timesteps": "0"}, ["num_timesteps", "0"]),
         ({"num_envs": "0"}, ["num_envs", "1 to"]),
@@ -170,6 +177,9 @@ def test_discovery_stays_local_unless_asked(
         ({"sim_params_file": "/no/such.yaml"}, ["/no/such.yaml"]),
         ({"sim_params_file": str(CONFIG / "trainer.yaml")}, ["config/trainer.yaml", "robot_sim", "ros__parameters"]),
         ({"sim_params_file": "my.yaml", "transport": "in_process"}, ["sim_params_file has no effect", "in_process"]),
+        ({"robot_source": "driver"}, ["robot_source:=driver lives in real time", "realtime:=true"]),
+        ({"board": "serial"}, ["board has no effect without robot_source:=driver"]),
+        ({"robot_source": "driver", "board": "uno", "realtime": "true"}, ["uno", "mock", "emulated", "serial"]),
         ({"physics_hz": "250", "robot_source": "mock"}, ["physics_hz has no effect", "robot_source:=mock"]),
         ({"imperfection": "mild", "robot_source": "mock"}, ["imperfection has no effect", "robot_source:=mock"]),
         ({"params_file": "/no/such.yaml"}, ["/no/such.yaml"]),
@@ -241,7 +251,7 @@ def test_exit_codes_are_those_of_a_shell() -> None:
 def test_help_names_every_argument_and_its_choices() -> None:
     text = help_text()
     assert all(f"  {argument.name}:=" in text for argument in arguments())
-    assert "(sim | mock | external)" in text
+    assert "(sim | mock | driver | external)" in text
 
 
 VALUES: dict[str, Any] = {

@@ -66,7 +66,15 @@ def test_every_executable_is_a_module_with_a_main_and_a_file_for_ros2_run() -> N
         assert os.access(ROOT / "resource" / "lib" / name, os.X_OK)
 
 
-@pytest.mark.parametrize("given", [{}, {"robot_source": "mock"}, {"srl_model": "random", "srl_folder": str(ROOT)}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"robot_source": "mock"},
+        {"robot_source": "driver", "realtime": "true"},
+        {"srl_model": "random", "srl_folder": str(ROOT)},
+    ],
+)
 def test_bring_up_starts_what_is_installed(given: dict[str, str]) -> None:
     executables = setup_constant("EXECUTABLES")
     for process in system(given, {}).processes:
@@ -151,6 +159,16 @@ def test_the_simulators_file_shows_every_parameter_that_bring_up_does_not_set() 
 
     told = {"robot", "groups", "posture", "world", "namespaces", "control_hz", "realtime", "cameras"}
     assert parameters_in("robot_sim.yaml", "robot_sim") == defaults(SimNodeConfig, told)
+
+
+@pytest.mark.ros
+def test_the_drivers_file_shows_every_parameter_that_bring_up_does_not_set() -> None:
+    pytest.importorskip("rclpy")
+    from robot_driver_ros.ros.robot_driver_node import DriverNodeConfig
+
+    told = {"robot", "namespaces", "control_hz", "realtime", "board", "groups", "posture"}
+    shown = parameters_in("robot_driver.yaml", "robot_driver")
+    assert {**shown, "ports": ()} == defaults(DriverNodeConfig, told)  # an empty list has no type in a parameter file
 
 
 def run_python(code: str, *words: str) -> str:

@@ -1,0 +1,158 @@
+"""Calibration with a person who is a script, on mock boards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from boards import MockBench, Time, whole_robot
+
+from robot_driver_ros import find_port
+from robot_driver_ros.calibrate import Calibration, Findings, calibrate, calibrated
+from robot_driver_ros.calibration import HardwareConfig, ServoConfig
+from robot_driver_ros.firmata_board import FirmataBoard
+from robot_driver_ros.hardware import load_hardware, read_hardware
+from robot_driver_ros.hardware_file import hardware_text, write_hardware
+from robot_driver_ros.mock_mega import MockMega
+from robot_interface_ros.config import ConfigError
+
+ELBOW = "r_elbow_flex_joint"
+
+
+class Script:
+    """Answers in order; keeps what was said."""
+
+    def __init__(self, answers: Iterable[str]):
+        self.answers, self.said = list(answers), []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def ask(self, prompt: str) -> str:
+        self.said.append(prompt)
+        return self.answers.pop(0) if self.answers else "quit"
+
+
+class Bench:
+    """Mock boards under a conversation, and what their pins did meanwhile."""
+
+    def __init__(self) -> None:
+        self.hardware, self.time = whole_robot(), Time()
+        self.megas = {name: MockMega(self.time, boot_s=2.0) for name in self.hardware.config.boards}
+        self.powered: set[frozenset[tuple[str, int]]] = set()
+
+    def run(self, joints: list[str], *answers: str) -> tuple[HardwareConfig, Script]:
+        boards = {name: FirmataBoard(name, mega.connect, self.time) for name, mega in self.megas.items()}
+        description, script = self.hardware.description, Script(answers)
+        limits = zip(description.limits.lower.tolist(), description.limits.upper.tolist())
+        calibration = Calibration(
+            self.hardware.config,
+            boards,
+            dict(zip(description.joint_names, limits)),
+            dict(zip(description.joint_names, self.hardware.parked.tolist())),
+            script,
+            sleep=self.sleep,
+        )
+        return calibration.run(joints), script
+
+    def sleep(self, seconds: float) -> None:
+        self.time.pass_(seconds)
+        self.powered.add(frozenset((name, pin) for name, mega in self.megas.items() for pin in mega.pulses()))
+
+
+def test_two_angles_and_two_ends_make_a_calibration() -> None:
+    bench = Bench()
+    # The joint stands at -30 degrees at 900 us and at -75 degrees at 1400 us: 1.0776 servo degrees per degree, backwards.
+    config, _ = bench.run([ELBOW], "", "900", "at -30", "+500", "at -75", "1440", "max", "700", "min", "show", "done")
+    elbow = config.servos[ELBOW]
+    assert (elbow.direction, elbow.gain) == (-1, pytest.approx(500 / 1856 * 180 / 45, abs=1e-3))
+    assert elbow.limits == (pytest.approx(15.13, abs=0.01), pytest.approx(86.90, abs=0.01))
+    assert config.servos["r_wrist_roll_joint"] == bench.hardware.config.servos["r_wrist_roll_joint"]
+    servo_degrees = elbow.zero + elbow.direction * elbow.gain * -30.0
+    assert 544 + 1856 * servo_degrees / 180 == pytest.approx(900, abs=0.5)
+
+
+def test_servos_move_slowly_and_one_at_a_time() -> None:
+    bench = Bench()
+    seen: list[int] = []
+    elbow = bench.hardware.config.servos[ELBOW]
+    slept = bench.sleep
+
+    def sleep(seconds: float) -> None:
+        slept(seconds)
+        seen.extend(us for pin, us in bench.megas["right"].pulses().items() if pin == elbow.pin)
+
+    bench.sleep = sleep  # type: ignore[method-assign]
+    bench.run([ELBOW, "r_wrist_roll_joint"], "", "1000", "done", "", "1000", "done")
+    assert max(abs(b - a) for a, b in zip(seen, seen[1:])) <= 2  # us in 20 ms
+    assert max(len(pins) for pins in bench.powered) == 1
+    for joint in (ELBOW, "r_wrist_roll_joint"):
+        servo = next(s for s in bench.hardware.servos if s.joint == joint)
+        rest = bench.hardware.parked[bench.hardware.description.joint_names.index(joint)]
+        assert bench.megas["right"].seen[servo.config.pin].first == [servo.pulse(rest)]
+    assert not bench.megas["right"].pulses()
+
+
+def test_what_makes_no_sense_is_said_and_asked_again() -> None:
+    config, script = Bench().run(
+        [ELBOW], "", "nonsense", "300", "900", "at -30", "at -75", "done", "+500", "at -75", "done"
+    )
+    said = "\n".join(script.said)
+    assert "300 us is no pulse of a servo" in said and "not yet: two angles of the joint at one pulse" in said
+    assert config.servos[ELBOW].direction == -1
+
+
+def test_skip_and_quit_leave_servos_as_they_were() -> None:
+    bench = Bench()
+    config, _ = bench.run([ELBOW, "r_wrist_roll_joint", "r_thumb_joint"], "skip", "", "at -90", "skip", "", "quit")
+    assert config == bench.hardware.config
+
+
+def test_more_angles_make_a_table() -> None:
+    found = Findings(points={math.radians(q): us for q, us in ((-80, 1300.0), (-50, 1000.0), (-20, 600.0))})
+    config = calibrated(ServoConfig(board="right", pin=8), found)
+    assert [round(math.degrees(q)) for q, _ in config.table] == [-80, -50, -20]
+    with pytest.raises(ConfigError, match="only rise or only fall"):
+        calibrated(ServoConfig(board="right", pin=8), Findings(points={-1.0: 900.0, 0.0: 1000.0, 1.0: 950.0}))
+
+
+def test_what_is_written_reads_back_the_same(tmp_path: Path) -> None:
+    config = load_hardware().config
+    path = tmp_path / "deep" / "mine.yaml"
+    write_hardware(config, path)
+    assert read_hardware(path) == config
+    assert hardware_text(read_hardware(path)) == path.read_text()
+    assert load_hardware("inmoov", str(path)).config == config
+
+
+def test_the_whole_command_writes_a_file(tmp_path: Path) -> None:
+    bench, output = MockBench(), tmp_path / "mine.yaml"
+    names = bench.hardware.description.joint_names
+    script = Script(["skip"])
+    limits = dict.fromkeys(names, (-3.0, 3.0))
+    calibrate(bench.hardware.config, {}, limits, dict.fromkeys(names, 0.0), [ELBOW], output, script)
+    assert read_hardware(output) == bench.hardware.config
+    assert str(output) in script.said[-1]
+
+
+@pytest.mark.bad_input
+def test_a_joint_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"unknown joint 'r_elbow' \(did you mean r_elbow_flex_joint\?\)"):
+        calibrate(
+            whole_robot().config, {}, {ELBOW: (-1.0, 0.0)}, {ELBOW: -0.4}, ["r_elbow"], tmp_path / "x", Script([])
+        )
+
+
+def test_ports_are_shown_with_a_name_that_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device, links = tmp_path / "ttyACM0", tmp_path / "by-id"
+    device.touch()
+    links.mkdir()
+    (links / "usb-Arduino_Mega").symlink_to(device)
+    monkeypatch.setattr(find_port, "BY_ID", links)
+    assert find_port.stable_name(str(device)) == str(links / "usb-Arduino_Mega")
+    port = SimpleNamespace(device=str(device), vid=0x2341, description="Arduino Mega 2560")
+    assert "Arduino: Arduino Mega 2560" in find_port.describe(port, "")
+    assert "no Arduino" in find_port.describe(SimpleNamespace(device="x", vid=None, description="modem"), "")
