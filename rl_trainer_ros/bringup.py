@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import json
 import os
@@ -94,7 +95,9 @@ def system(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ
         ends_system=True,
         orphan_signal=signal.SIGTERM,
     )
-    others = _robots(values) + _encoders(values) if values.trainer.transport == "topics" else []
+    others = []
+    if values.trainer.transport == "topics":
+        others = _clock_for_all(_robots(values), values.trainer.namespaces[0]) + _encoders(values)
     others += viewers(values, environ)
     waits_s = values.trainer.start_timeout_s + values.trainer.answer_timeout_s
     return System((*others, trainer), _environment(values.bringup, environ), waits_s + NOTICING_MARGIN_S)
@@ -208,6 +211,17 @@ def _robots(values: Values) -> list[Process]:
             )
         ]
     return []
+
+
+def _clock_for_all(robots: list[Process], first: str) -> list[Process]:
+    """The same, with the clock of the first robot as `/clock`, where a simulator publishes it."""
+    clock = {f"{first.rstrip('/')}/clock": "/clock"}
+    return [
+        dataclasses.replace(process, remappings={**process.remappings, **clock})
+        if process.executable == "robot_sim_node" and first in process.parameters["namespaces"]
+        else process
+        for process in robots
+    ]
 
 
 def _encoders(values: Values) -> list[Process]:

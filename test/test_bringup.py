@@ -77,6 +77,21 @@ def test_a_physical_robot_has_a_driver_in_real_time_with_a_params_file_of_its_ow
     assert driver.orphan_signal == signal.SIGTERM  # it takes the torque off
 
 
+def test_real_time_is_told_to_robots_and_trainer_alike() -> None:
+    for source in ("sim", "mock"):
+        robot, trainer = processes(robot_source=source, realtime="true").values()
+        assert robot.parameters["realtime"] is True and trainer.parameters["realtime"] is True
+    assert "realtime" not in processes()["robot_sim"].parameters  # as its parameter file says
+    with pytest.raises(BringupError, match="realtime:=true needs transport:=topics"):
+        processes(realtime="true", transport="in_process")
+
+
+def test_the_clock_of_the_first_robot_is_everybodys() -> None:
+    started = processes(num_envs="2", sim_processes="2")
+    assert started["robot_sim_0"].remappings == {"/env_0/clock": "/clock"}
+    assert started["robot_sim_1"].remappings == {}
+
+
 def test_training_in_process_starts_the_trainer_alone() -> None:
     assert list(processes(transport="in_process")) == ["trainer"]
 

@@ -1,0 +1,239 @@
+"""How punctual a simulated robot in real time is, and how soon it holds when whoever commands it is killed.
+
+    .venv/bin/python benchmarks/realtime.py                      # 60 s at 20 Hz, 60 s at 50 Hz, commanded all the time
+    .venv/bin/python benchmarks/realtime.py camera:=external width:=224 height:=224
+    .venv/bin/python benchmarks/realtime.py kill:=true times:=10
+
+Both print a table in Markdown, as docs/real_time.md shows it. Jitter is how much the time between two ticks differs from the
+period, by the stamps that the robot gives its observations at each tick.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState
+
+from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
+from rl_trainer_ros.words import from_words
+from robot_interface_ros.config import option
+from robot_interface_ros.lockstep import period_of
+from robot_interface_ros.newest import Freshness
+from robot_interface_ros.realtime import RealTimeConfig
+from robot_interface_ros.robot import Command, Episode
+from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.waiting import make_waiter
+
+REPO = Path(__file__).resolve().parents[1]
+RATES = {20.0: 240.0, 50.0: 250.0}
+"""Control rate -> physics rate, Hz."""
+LENIENT = Freshness(10.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure, and for how long."""
+
+    seconds: float = option(60.0, "at each rate", minimum=2.0, maximum=86_400.0)
+    kill: bool = option(False, "measure how soon the robot holds when its client is killed instead")
+    times: int = option(10, "clients to kill, at each rate", minimum=1, maximum=1000)
+    camera: str = option("", "also watch a camera, such as external")
+    camera_hz: float = option(0.0, "its pictures a second; 0: one at every tick", minimum=0.0, maximum=1000.0)
+    width: int = option(64, "of its pictures, pixels", minimum=8, maximum=4096)
+    height: int = option(64, "of its pictures, pixels", minimum=8, maximum=4096)
+    drive_hz: float = option(0.0, "internal: be the client that is killed", minimum=0.0, maximum=1000.0)
+
+
+@contextmanager
+def simulator(control_hz: float, options: Options) -> Iterator[None]:
+    """A simulator node in real time."""
+    told = {"realtime": "true", "control_hz": control_hz, "physics_hz": RATES[control_hz]}
+    if options.camera:
+        told |= {"cameras": f"[{options.camera}]", "camera_hz": options.camera_hz}
+        told |= {"image_width": options.width, "image_height": options.height}
+    words = [word for name, value in told.items() for word in ("-p", f"{name}:={value}")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "robot_sim_ros.ros.robot_sim_node", "--ros-args", *words],
+        cwd=REPO,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "serving" in line:
+            break
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+class Listener:
+    """Hears one robot."""
+
+    def __init__(self, runtime: Runtime, camera: str = ""):
+        self.node = Node("listener", context=runtime.context, start_parameter_services=False)
+        self.waiter = make_waiter(self.node)
+        self.stamps: list[int] = []
+        self.targets: list[tuple[int, np.ndarray]] = []
+        self.pictures = 0
+        self.diagnostics: dict[str, str] = {}
+        self.waiter.subscribe(JointState, "/env_0/joint_states", lambda m: self.stamps.append(messages.stamp_ns(m)))
+        self.waiter.subscribe(JointState, "/env_0/joint_target", self._on_target)
+        self.waiter.subscribe(DiagnosticArray, contract.DIAGNOSTICS, self._on_diagnostics)
+        if camera:
+            self.waiter.subscribe(Image, f"/env_0/{contract.image_topic(camera)}", self._on_image)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + 30.0
+        while not condition():
+            if time.monotonic() > end:
+                raise SystemExit("the robot is not heard, or not driven")
+            self.waiter.wait(0.1)
+
+    def sees_motion(self) -> bool:
+        """Whether the targets have moved for a while."""
+        return len(self.targets) > 20 and all(
+            (self.targets[k][1] != self.targets[k - 1][1]).any() for k in range(-10, 0)
+        )
+
+    def listen(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0.0:
+            self.waiter.wait(left)
+
+    def _on_target(self, message: JointState) -> None:
+        self.targets.append((messages.stamp_ns(message), np.array(message.position)))
+
+    def _on_image(self, message: Image) -> None:
+        self.pictures += 1
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == "robot_sim: /env_0":
+                self.diagnostics = {pair.key: pair.value for pair in status.values}
+
+
+def drive(control_hz: float) -> None:
+    """Reset the robot, then command it far away for as long as this process lives."""
+    description = load_robot("inmoov")
+    with Runtime(signals=False) as runtime:
+        robot = RealTimeTopicRobot(runtime, description, period_ns=period_of(control_hz), freshness=LENIENT)
+        robot.reset(Episode())
+        print("driving", flush=True)
+        while True:
+            robot.send(Command(0, robot.joint_names, description.limits.lower))
+            robot.receive()
+
+
+@contextmanager
+def client(control_hz: float) -> Iterator[subprocess.Popen[str]]:
+    """A process that drives the robot; killed at the end if it still lives."""
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__)), f"drive_hz:={control_hz}"],
+        cwd=REPO,
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    if not process.stdout.readline():
+        raise SystemExit(f"the client ended with {process.wait()}")
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(10)
+
+
+def punctuality(control_hz: float, options: Options) -> str:
+    """One row of the table of ticks."""
+    with Runtime(signals=False) as runtime, simulator(control_hz, options), client(control_hz):
+        listener = Listener(runtime, options.camera)
+        listener.until(lambda: bool(listener.diagnostics))
+        listener.stamps.clear()
+        listener.pictures = 0
+        before = dict(listener.diagnostics)
+        listener.listen(options.seconds)
+        jitter = np.abs(np.diff(listener.stamps) * 1e-6 - 1e3 / control_hz)
+        late, out = (int(listener.diagnostics[key]) - int(before[key]) for key in ("late ticks", "ticks left out"))
+    median, p99, worst = np.median(jitter), np.percentile(jitter, 99), jitter.max()
+    pictures = f" {listener.pictures / options.seconds:.1f} |" if options.camera else ""
+    return (
+        f"| {control_hz:g} Hz | {len(jitter) + 1} | {median:.2f} ms | {p99:.2f} ms | {worst:.1f} ms | {late} | {out} |"
+        + pictures
+    )
+
+
+def stopping(control_hz: float, options: Options) -> str:
+    """One row of the table of kills."""
+    begins, stands = [], []
+    for k in range(options.times):
+        print(f"{control_hz:g} Hz: client {k + 1} of {options.times}", file=sys.stderr, flush=True)
+        with Runtime(signals=False) as runtime, simulator(control_hz, options), client(control_hz) as process:
+            listener = Listener(runtime)
+            listener.until(listener.sees_motion)
+            process.send_signal(signal.SIGKILL)
+            killed = time.time_ns()
+            listener.listen(2.0)
+        braking, standing = moments(listener.targets)
+        begins.append((braking - killed) * 1e-6)
+        stands.append((standing - killed) * 1e-6)
+    return (
+        f"| {control_hz:g} Hz | {options.times} | {statistics.median(begins):.0f} ms | {max(begins):.0f} ms | "
+        f"{statistics.median(stands):.0f} ms | {max(stands):.0f} ms |"
+    )
+
+
+def moments(targets: list[tuple[int, np.ndarray]]) -> tuple[int, int]:
+    """Stamps, ns, of the ticks in which the slowest joint, still under way, begins to brake and in which it stands."""
+    lift = load_robot("inmoov").joint_names.index("r_shoulder_lift_joint")
+    stamps = [stamp for stamp, _ in targets]
+    steps = np.abs(np.diff([target[lift] for _, target in targets]))
+    moving = np.flatnonzero(steps > 0.0)
+    full = np.flatnonzero(steps > 0.999 * steps.max())
+    return stamps[full[-1] + 2], stamps[moving[-1] + 2]
+
+
+def main(words: list[str]) -> int:
+    """Entry point."""
+    options: Any = from_words(Options, words, "benchmark")
+    if options.drive_hz:
+        drive(options.drive_hz)
+    os.environ.update({"ROS_DOMAIN_ID": str(101 + os.getpid() % 100), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"})
+    if options.kill:
+        timeout_ms = RealTimeConfig().command_timeout_s * 1e3
+        print(f"The watchdog's timeout is {timeout_ms:.0f} ms; times are counted from the kill.\n")
+        print("| control rate | killed | begins to brake, median | most | stands, median | most |")
+        print("|---|---|---|---|---|---|")
+        rows = (stopping(rate, options) for rate in RATES)
+    else:
+        more = f" images of {options.camera}, {options.width}x{options.height}, /s |" if options.camera else ""
+        print("| control rate | ticks | jitter median | p99 | most | late ticks | ticks left out |" + more)
+        print("|---|---|---|---|---|---|---|" + ("---|" if options.camera else ""))
+        rows = (punctuality(rate, options) for rate in RATES)
+    for row in rows:
+        print(row, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
