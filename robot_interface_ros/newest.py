@@ -93,6 +93,10 @@ class Newest:
         """Return the stamp of a stream's message, ns."""
         return self._parts[stream].stamp
 
+    def arrived_s(self, stream: str) -> float:
+        """Return when a stream's message came, s on the steady clock."""
+        return self._parts[stream].came * 1e-9
+
     def ages_s(self) -> dict[str, float]:
         """Return how old each stream's message is now, s."""
         now = self._clock()

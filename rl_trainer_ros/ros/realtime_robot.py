@@ -20,6 +20,7 @@ from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.step_period import StepPeriod
 from robot_interface_ros.ticker import Ticker
 
 
@@ -49,8 +50,8 @@ class RealTimeTopicRobot(TopicRobot):
         super().__init__(runtime, description, namespace, **settings)
         self._diagnostics = self._node.create_publisher(DiagnosticArray, contract.DIAGNOSTICS, contract.RELIABLE)
         self._report = Ticker(1_000_000_000)
-        self._due = self._observed = self._sent = time.monotonic()
-        self._overruns = 0
+        self._period = StepPeriod(self.period_ns * 1e-9)
+        self._observed = self._sent = time.monotonic()
 
     def send(self, command: Command) -> None:
         """Publish the command, and begin a period; see Robot."""
@@ -59,10 +60,7 @@ class RealTimeTopicRobot(TopicRobot):
         self._rejection = ""
         self._publisher.publish(self._command)
         self._sent = time.monotonic()
-        self._due += self.period_ns * 1e-9
-        if self._due <= self._sent:
-            self._overruns += 1
-            self._due = self._sent + self.period_ns * 1e-9
+        self._period.begin(self._sent, self._arrived)
 
     def _receive(self, deadline: float) -> Observation:
         """Of a reset, wait for every stream; of a command, for the end of its period."""
@@ -72,16 +70,23 @@ class RealTimeTopicRobot(TopicRobot):
                 if left <= 0.0:
                     raise self._no_answer()
                 self._wait(left)
-            self._due = self._observed = self._sent = time.monotonic()
+            self._period.restart(self._arrived)
+            self._observed = self._sent = time.monotonic()
         else:
             while True:
-                left = self._due - time.monotonic()
+                left = self._period.due - time.monotonic()
                 self._wait(max(0.0, left))
                 if left <= 0.0:
                     break
+            self._period.ended(self._arrived)
         observation = self._observation()
         self._newest.forget_once()
         return observation
+
+    @property
+    def _arrived(self) -> float:
+        """When the newest joint states came, s on the steady clock."""
+        return self._newest.arrived_s(contract.JOINT_STATES)
 
     def _wait(self, timeout_s: float) -> None:
         self._waiter.wait(timeout_s)
@@ -99,7 +104,7 @@ class RealTimeTopicRobot(TopicRobot):
             "skew_s": skew,
             "policy_s": self._sent - self._observed,
             "step_s": now - self._observed,
-            "overruns": self._overruns,
+            "overruns": self._period.overruns,
         }
         self._observed = now
         self._joint_target = messages.joint_state_to_arrays(newest.parts[contract.JOINT_TARGET], self.joint_names)[0]
@@ -115,7 +120,7 @@ class RealTimeTopicRobot(TopicRobot):
             "skew (s)": timing["skew_s"],
             "policy (s)": timing["policy_s"],
             "step (s)": timing["step_s"],
-            "overruns": self._overruns,
+            "overruns": timing["overruns"],
         }
         name, said = f"trainer: {self._namespace}", "observations are fresh"
         status = messages.diagnostic_status(DiagnosticStatus.OK, name, self._namespace, said, values)
