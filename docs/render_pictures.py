@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.scripted import ScriptedReach
+from robot_interface_ros.robot import Command, Episode
+from robot_sim_ros.pybullet_robot import make_robot
+from robot_sim_ros.sim_config import SimConfig
 
 FOLDER = Path(__file__).parent / "pictures"
 WIDTH, HEIGHT, SUPERSAMPLING = 320, 360, 3
@@ -52,7 +56,27 @@ def kuka() -> Image.Image:
     return Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures], axis=1))
 
 
+def cameras() -> Image.Image:
+    """What each camera of InMoov sees at one moment, large, and below as a policy gets it: 64x64 pixels."""
+    names, edge, gap = ("external", "left_eye", "right_eye"), 320, 8
+    robot: Any = make_robot(SimConfig(cameras=names, world="two_buttons"))
+    observation = robot.reset(Episode(0))
+    # Round the table, then over it.
+    for posture in ([-1.0, 0.5, 0.0, -1.39, -1.57], [-1.0, -0.8, 0.0, -1.39, -1.57], [-0.25, -0.55, 0.1, -1.25, -2.2]):
+        for _ in range(80):
+            robot.send(Command(observation.stamp, robot.joint_names, np.array(posture)))
+            observation = robot.receive()
+    picture = Image.new("RGB", (3 * edge + 2 * gap, 2 * edge + gap), (200, 204, 210))
+    for column, name in enumerate(names):
+        large = Image.fromarray(robot.plant.render(name, edge * SUPERSAMPLING, edge * SUPERSAMPLING))
+        picture.paste(large.resize((edge, edge), Image.Resampling.LANCZOS), (column * (edge + gap), 0))
+        small = Image.fromarray(observation.images[name]).resize((edge, edge), Image.Resampling.NEAREST)
+        picture.paste(small, (column * (edge + gap), edge + gap))
+    return picture
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     reaching().save(FOLDER / "reaching.png", optimize=True)
+    cameras().save(FOLDER / "cameras.png", optimize=True)
     kuka().save(FOLDER / "kuka.png", optimize=True)
