@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_interface_ros.cameras import robot_cameras, standing_pose
+from robot_interface_ros.cameras import standing_pose
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.safe_robot import SafeRobot
@@ -72,7 +72,7 @@ def test_a_dim_light_darkens_the_picture_and_a_turned_one_shades_it_otherwise(ma
 
 def test_a_camera_that_is_not_where_it_should_be_sees_the_target_elsewhere(make: Callable[[str], SafeRobot]) -> None:
     """Where the drawn shift and turn say, projected by hand: up to 10 of 64 pixels away."""
-    camera = robot_cameras(load_robot("inmoov"))["external"]
+    camera = load_robot("inmoov").cameras["external"]
     (r0, d0, f0, r1, d1, f1, r2, d2, f2), eye = standing_pose(camera)
     proper = np.array([[r0, r1, r2], [-d0, -d1, -d2], [-f0, -f1, -f2]])  # right, up, back
     in_proper = proper @ (np.array(TARGET) - eye)
