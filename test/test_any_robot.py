@@ -84,7 +84,7 @@ def test_a_mimic_of_a_mimic_is_simulated(tmp_path: Path) -> None:
         robot.send(Command(observation.stamp, ("lead",), np.array([0.4])))
         observation = robot.receive()
     index = robot._pybullet_indices()
-    stands = {name: robot._client.getJointState(robot._body, index[name])[0] for name in index}
+    stands = {name: robot._client.getJointState(robot.body.id, index[name])[0] for name in index}
     robot.close()
     assert stands["lead"] == pytest.approx(0.4, abs=0.02)
     assert stands["follow"] == pytest.approx(-0.5 * 0.4 + 0.1, abs=0.02)

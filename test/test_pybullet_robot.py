@@ -91,7 +91,7 @@ def test_links_are_where_the_kinematics_say() -> None:
     inner = PyBulletRobot(description, SimConfig(), start_ns=0)
     robot = SafeRobot(inner, description)
     observation = drive(robot, robot.reset(Episode()), np.array([-0.5, -1.0, 0.3, -1.0, -1.0]), 100)
-    client, body = inner._client, inner._body
+    client, body = inner._client, inner.body.id
     names = [client.getJointInfo(body, i)[12].decode() for i in range(client.getNumJoints(body))]
     hand = client.getLinkState(body, names.index("r_hand"), computeForwardKinematics=True)[4]
     np.testing.assert_allclose(hand, description.model.chain("r_hand").position(observation.position[:5]), atol=1e-6)
@@ -123,7 +123,7 @@ def test_mimic_joints_move_with_what_they_follow() -> None:
     description = describe("inmoov", dataclasses.replace(config), ("right_hand",))
     robot = SafeRobot(PyBulletRobot(description, SimConfig(), start_ns=0), description)
     drive(robot, robot.reset(Episode()), np.full(len(description.joint_names), 0.8), 60)
-    client, body = robot._robot._client, robot._robot._body  # type: ignore[attr-defined]
+    client, body = robot._robot._client, robot._robot.body.id  # type: ignore[attr-defined]
     angle = {
         client.getJointInfo(body, i)[1].decode(): client.getJointState(body, i)[0]
         for i in range(client.getNumJoints(body))

@@ -1,0 +1,56 @@
+"""Position servos that move a body's joints: as strong, stiff and fast as they are said to be."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from robot_interface_ros.robot import Array
+from robot_interface_ros.robot_config import RobotDescription
+from robot_sim_ros.body import Body
+from robot_sim_ros.imperfection.actuation import per_joint
+from robot_sim_ros.imperfection.draw import Drawn
+
+
+class Servos:
+    """One servo for each joint; a mimic joint is moved by the servo of the joint that it follows."""
+
+    def __init__(self, client: Any, body: Body, description: RobotDescription, gain: float, substeps: int):
+        """`gain`: share of a position error that is removed per physics step; `substeps`: physics steps per period."""
+        self._body, self._names, self._gain = body, description.joint_names, gain
+        # With substeps PyBullet takes a motor's force for the whole period's impulse and grants it to every substep; it
+        # reports efforts by the same measure. Twelve stepSimulation calls instead give the same motion, 20 us slower.
+        self._forces, self._speeds = description.limits.effort / substeps, description.limits.velocity
+        self._mimic_forces = [joint.effort / substeps for joint in description.model.mimic_joints]
+        self._set_motor = partial(client.setJointMotorControl2, body.id)  # looked up by reflection: once is enough
+        self._mode = client.POSITION_CONTROL
+        self.vary(Drawn())
+
+    def vary(self, drawn: Drawn) -> None:
+        """Be as strong and as stiff as drawn, from the next command on."""
+        strength = per_joint(drawn.motor_strength_scale, self._names, 1.0)
+        gains = np.minimum(self._gain * per_joint(drawn.position_gain_scale, self._names, 1.0), 1.0).tolist()
+        self._motors = list(zip(self._body.joints, (self._forces * strength).tolist(), gains, self._speeds.tolist()))
+        self._mimics = [
+            (joint, source, multiplier, offset, force * float(strength[source]), gains[source])
+            for (joint, source, multiplier, offset), force in zip(self._body.mimics, self._mimic_forces)
+        ]
+
+    def drive(self, position: Array) -> None:
+        """Give every servo its target, `(n_joints,)` rad."""
+        set_motor, mode = self._set_motor, self._mode
+        for (joint, force, gain, speed), target in zip(self._motors, position.tolist()):
+            set_motor(
+                joint, mode, targetPosition=target, positionGain=gain, velocityGain=1.0, force=force, maxVelocity=speed
+            )
+        for joint, source, multiplier, offset, force, gain in self._mimics:
+            set_motor(
+                joint,
+                mode,
+                targetPosition=float(position[source]) * multiplier + offset,
+                positionGain=gain,
+                velocityGain=1.0,
+                force=force,
+            )
