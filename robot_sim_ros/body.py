@@ -28,15 +28,16 @@ class Body:
         # Of its centre of mass, which is not its frame: putting it at zero would sink the robot into the floor.
         self._base_pose = client.getBasePositionAndOrientation(self.id)
         joints = [client.getJointInfo(self.id, i) for i in range(client.getNumJoints(self.id))]
-        pybullet_index = {info[1].decode(): i for i, info in enumerate(joints)}  # its order is not the URDF's
+        self.index = {info[1].decode(): i for i, info in enumerate(joints)}
+        """PyBullet's index of each joint, mimics too; its order is not the URDF's."""
         own_index = {name: i for i, name in enumerate(description.joint_names)}
-        self.joints = [pybullet_index[name] for name in description.joint_names]
-        """PyBullet's index of each joint."""
+        self.joints = [self.index[name] for name in description.joint_names]
+        """PyBullet's index of each joint of ours."""
         self.mimics: list[tuple[int, int, float, float]] = []
         """Of each mimic joint PyBullet's index, which of our joints it follows, multiplier, offset."""
         for joint in description.model.mimic_joints:
             leader, multiplier, offset = description.model.source(joint)
-            self.mimics.append((pybullet_index[joint.name], own_index[leader], multiplier, offset))
+            self.mimics.append((self.index[joint.name], own_index[leader], multiplier, offset))
         self.links = {-1: description.model.root, **{i: info[12].decode() for i, info in enumerate(joints)}}
         """PyBullet's index -> name of a link; -1 is the base."""
         self._parents = {i: info[16] for i, info in enumerate(joints)}

@@ -83,7 +83,7 @@ def test_a_mimic_of_a_mimic_is_simulated(tmp_path: Path) -> None:
     for _ in range(40):
         robot.send(Command(observation.stamp, ("lead",), np.array([0.4])))
         observation = robot.receive()
-    index = robot._pybullet_indices()
+    index = robot.body.index
     stands = {name: robot._client.getJointState(robot.body.id, index[name])[0] for name in index}
     robot.close()
     assert stands["lead"] == pytest.approx(0.4, abs=0.02)
