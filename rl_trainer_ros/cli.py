@@ -1,4 +1,4 @@
-"""`rl_trainer`: train, evaluate and train_srl, with ROS-style `name:=value` arguments."""
+"""`rl_trainer`: train, evaluate and the like, with ROS-style `name:=value` arguments."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rl_trainer_ros import hardware_commands
+from rl_trainer_ros import hardware_commands, listing
 from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
 from rl_trainer_ros.hardware_commands import CalibrateOptions, FindPortOptions
+from rl_trainer_ros.listing import ListOptions
 from rl_trainer_ros.train_srl import TrainSrlOptions, record_and_train
 from rl_trainer_ros.words import UsageError, from_words, parse_words, setting_line
 from robot_interface_ros.config import unknown_name
@@ -42,6 +43,12 @@ def train_srl(words: list[str]) -> int:
     return record_and_train(from_words(TrainSrlOptions, words, "train_srl"))
 
 
+def list_names(words: list[str]) -> int:
+    """Print what can be chosen."""
+    print(listing.text(from_words(ListOptions, words, "list")))
+    return 0
+
+
 COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
     "train": (train, "train a policy over topics: starts simulator, SRL node and trainer", None),
     "robots": (robots, "serve robots for a trainer on another machine: starts simulators alone", None),
@@ -49,6 +56,11 @@ COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
     "train_srl": (train_srl, "train an image encoder on images recorded off the simulator", TrainSrlOptions),
     "find_port": (hardware_commands.find_port, "list serial ports, Arduinos first", FindPortOptions),
     "calibrate": (hardware_commands.calibrate, "calibrate a physical robot's servos one by one", CalibrateOptions),
+    "list": (
+        list_names,
+        "list tasks, actions, observations, algorithms, robots, worlds and what goes together",
+        ListOptions,
+    ),
 }
 
 
