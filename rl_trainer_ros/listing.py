@@ -57,7 +57,8 @@ def _actions(settings: bool) -> str:
 def _observations(settings: bool) -> str:
     from rl_trainer_ros.observations import OBSERVATIONS, SrlState
 
-    head, encoded = ("observation", "what is seen"), [("srl_state", SrlState.summary)]
+    head: tuple[str, ...] = ("observation", "what is seen")
+    encoded: Rows = [("srl_state", SrlState.summary)]
     return _parts(OBSERVATIONS, head, lambda kind: (kind.summary,), settings, encoded)
 
 

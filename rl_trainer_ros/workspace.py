@@ -62,10 +62,11 @@ class ReachWorkspace:
         """`limit_margin`: rad that targets' postures keep from the joint limits."""
         self._arm = arm
         usual = _usual(arm)
-        travel = np.where(usual, arm.velocity * travel_s, 0.0)
+        travel = arm.velocity * travel_s
         self._low = np.maximum(arm.lower + limit_margin, arm.rest - travel)
         self._high = np.minimum(arm.upper - limit_margin, arm.rest + travel)
         self._low, self._high = np.minimum(self._low, arm.rest), np.maximum(self._high, arm.rest)
+        self._low, self._high, self._usual = self._low[usual], self._high[usual], usual
         model = arm.description.model
         self._distal = _distal_chains(arm, int(usual.sum()))
         moving = tuple(name for name, moves in zip(arm.names, usual) if moves)
@@ -77,7 +78,8 @@ class ReachWorkspace:
     def draw(self, generator: np.random.Generator) -> Array:
         """Return a target, `(3,)` m in the root's frame."""
         for _ in range(10_000):
-            q = generator.uniform(self._low, self._high)
+            q = self._arm.rest.copy()
+            q[self._usual] = generator.uniform(self._low, self._high)
             limb = self._limb(q)
             if limb[:, 2].min() >= self._lowest and self._body.distance(limb) >= self._clearance_m:
                 return self._arm.chain.position(q)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ class PlaneAction(BoxAction):
     |---|---|---|---|
     | 0-1 | the hand's velocity along x, y of the root's frame | `speed_m_s` | backwards .. forwards, right .. left |
 
-    The hand is kept at the arena's height, and is not sent further beyond the arena's edge than 5 % of its half width: that
+    No way is faster than along an axis: a longer vector is shortened to 1. The hand is kept at the arena's height, and is not sent further beyond the arena's edge than 5 % of its half width: that
     far it is outside, which tasks call a bump.
     """
 
@@ -54,7 +55,7 @@ class PlaneAction(BoxAction):
         q = targets[self.arm.indices]
         hand = self.arm.chain.position(q)
         goal = hand.copy()
-        goal[:2] += motion * self._max_step_m
+        goal[:2] += motion * (self._max_step_m / max(1.0, math.hypot(*motion)))
         displacement = np.minimum(np.maximum(goal, self._low), self._high) - hand
         back = float(np.abs(displacement).max())  # the way into the arena may be long
         if back > self._max_step_m:

@@ -84,7 +84,7 @@ class Button(Task):
                 f"robot {arm.description.name} has no table, on which buttons stand; add one to its file, such as "
                 "table: [0.32, -0.3, 0.92]"
             )
-        self._middle = table
+        self._middle = self.middle_of(table)
         self._most_m = settings.max_distance_m or arm.length
         self._contacts = 0
 
@@ -95,6 +95,10 @@ class Button(Task):
             dx, dy = generator.uniform(-self._settings.spread_m, self._settings.spread_m, 2).tolist()
             x, y = x + dx, y + dy
         return x, y, z + TOP_M
+
+    def middle_of(self, table: Target) -> Target:
+        """Return where on the table, whose top's middle is given, the first button stands when none is drawn, m."""
+        return table
 
     def start(self, moment: Moment) -> None:
         """See Task."""

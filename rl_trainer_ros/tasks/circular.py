@@ -20,7 +20,7 @@ class Circular(CurveTask):
     | target | the arena's middle |
     | reward | 10 (1 - e^2) m - 100 b |
     | good step | abs(e) < 0.15, m > 0.15, inside the arena |
-    | success (`is_success`) | 100 good steps in the episode |
+    | success (`is_success`) | 100 good steps in the episode, and once round the middle |
     | terminated | never |
     | truncated | by the clock: 250 steps |
     | `info` | `distance` (m), `is_success`, `good_steps` so far, `bump` |

@@ -7,6 +7,7 @@ hand sweeps. Positions are counted from the arena's middle in units of half_widt
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections import deque
 from dataclasses import dataclass
@@ -128,6 +129,9 @@ def curve_reward(error: float, moved: float | None, bump: bool) -> float:
 class CurveTask(PlaneTask):
     """Go along a curve, the faster the better."""
 
+    _way_round = 0.0
+    _last_angle = 0.0
+
     TOLERANCE = 0.15
     """Error of the curve's equation that a good step may have."""
     SPEED = 0.15
@@ -135,9 +139,21 @@ class CurveTask(PlaneTask):
 
     def judge(self, place: Place, moved: float | None) -> tuple[float, bool]:
         """See PlaneTask."""
-        error = self.error(place.hand)
+        error, angle = self.error(place.hand), math.atan2(*place.hand[::-1])
+        self._way_round += math.remainder(angle - self._last_angle, 2.0 * math.pi)
+        self._last_angle = angle
         good = abs(error) < self.TOLERANCE and moved is not None and moved > self.SPEED and not place.bump
         return curve_reward(error, moved, place.bump), good
+
+    def start(self, moment: Moment) -> None:
+        """See Task."""
+        super().start(moment)
+        self._way_round, self._last_angle = 0.0, math.atan2(*self.place(moment).hand[::-1])
+
+    @property
+    def complete(self) -> bool:
+        """See PlaneTask: once round the middle, either way. To and fro across the curve is not along it."""
+        return abs(self._way_round) >= 2.0 * math.pi
 
     @abstractmethod
     def error(self, hand: Array) -> float:

@@ -1,0 +1,119 @@
+"""What is learned in how many steps: one row of a table per task and action, PPO, in process; prints Markdown.
+
+    .venv/bin/python benchmarks/learning.py                        # every row, seeds 0, 1, 2
+    .venv/bin/python benchmarks/learning.py reach button seeds=0   # some rows, some seeds
+    .venv/bin/python benchmarks/learning.py --list
+
+A row is trained with the shipped settings of PPO and evaluated on unseen episodes; times are wall-clock, one run at a time.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+
+from rl_trainer_ros import model_files
+from rl_trainer_ros.evaluation import Evaluation, evaluate
+from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.training import TrainingRun, in_process_env
+
+EPISODES = 100
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one row trains, and for how many steps."""
+
+    steps: int
+    task: str = "reach"
+    action: str = ""
+    task_settings: str = ""
+    action_repeat: int = 1
+
+    def config(self, seed: int, log_dir: str) -> TrainerConfig:
+        """The run's settings."""
+        return replace(
+            TrainerConfig(),
+            transport="in_process",
+            task=self.task,
+            action=self.action,
+            task_settings=self.task_settings,
+            action_repeat=self.action_repeat,
+            num_timesteps=self.steps,
+            seed=seed,
+            log_dir=log_dir,
+            checkpoint_interval_s=86_400.0,
+        )
+
+
+ROWS = {
+    "reach": Row(150_000),
+    "reach_joint_discrete": Row(300_000, action="joint_discrete"),
+    "reach_end_effector": Row(150_000, action="end_effector"),
+    "reach_end_effector_discrete": Row(150_000, action="end_effector_discrete"),
+    "button": Row(300_000, task="button", task_settings="{reward: shaped}"),
+    "simple": Row(150_000, task="simple"),
+    "circular": Row(300_000, task="circular"),
+    "square": Row(300_000, task="square"),
+    "eight": Row(300_000, task="eight"),
+    "chasing": Row(300_000, task="chasing"),
+    "escape": Row(300_000, task="escape"),
+    "point_to_point": Row(400_000, task="point_to_point"),
+}
+
+
+def measure(row: Row, seed: int) -> tuple[float, Evaluation]:
+    """Train a row once; return the seconds that training took, and what came of it."""
+    with tempfile.TemporaryDirectory() as log_dir:
+        config = row.config(seed, log_dir)
+        result = TrainingRun(config, lambda namespace: in_process_env(config)).run(report=tell)
+        if result.error is not None:
+            raise result.error
+        policy, environment = model_files.load(result.folder / "final"), in_process_env(config)
+        try:
+            return result.training_s, evaluate(lambda observation, _: policy.act(observation), environment, EPISODES)
+        finally:
+            environment.close()
+
+
+def tell(line: str) -> None:
+    """Progress goes where the table does not."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def table_row(name: str, row: Row, results: list[tuple[float, Evaluation]]) -> str:
+    """One line of the table; figures of several seeds stand side by side."""
+    minutes = ", ".join(f"{seconds / 60:.1f}" for seconds, _ in results)
+    success = ", ".join(f"{100 * found.success.mean():.0f}" for _, found in results)
+    returns = ", ".join(f"{found.episode_return.mean():.1f}" for _, found in results)
+    distance = ", ".join(f"{100 * found.distance.mean():.1f}" for _, found in results)
+    settings = f"{row.action or 'default'} {row.task_settings}".strip()
+    return f"| {name} | {settings} | {row.steps:,} | {minutes} | {success} | {returns} | {distance} |"
+
+
+def main(words: list[str]) -> None:
+    """Train the rows that are named, or all."""
+    if "--list" in words:
+        print("\n".join(ROWS))
+        return
+    seeds, steps = SEEDS, None
+    names = [word for word in words if "=" not in word] or list(ROWS)
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key == "seeds" and equals:
+            seeds = tuple(int(seed) for seed in value.split(","))
+        elif key == "steps" and equals:
+            steps = int(value)
+        elif equals or word not in ROWS:
+            sys.exit(f"unknown word '{word}'; known: seeds=0,1, steps=60000, --list and the rows {', '.join(ROWS)}")
+    print(f"| row | action, settings | steps | minutes | success, % of {EPISODES} | return | final distance, cm |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    for name in names:
+        row = ROWS[name] if steps is None else replace(ROWS[name], steps=steps)
+        print(table_row(name, row, [measure(row, seed) for seed in seeds]), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
