@@ -164,7 +164,17 @@ class RobotEnv(gymnasium.Env[Any, Any]):
 
 
 class GoalRobotEnv(RobotEnv):
-    """The same with goals beside the observation: libraries tell it by its `compute_reward`."""
+    """The same with goals beside the observation: libraries tell it by its `compute_reward`.
+
+    Its rewards are of that function, to the last bit: of the last observation, where an action lasts several periods.
+    """
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """See RobotEnv."""
+        observation, reward, terminated, truncated, info = super().step(action)
+        if "interrupted" not in info:
+            reward = float(self.compute_reward(observation["achieved_goal"], observation["desired_goal"], info))
+        return observation, reward, terminated, truncated, info
 
     def compute_reward(self, achieved_goal: NDArray[Any], desired_goal: NDArray[Any], info: Any) -> Any:
         """Return the rewards of goals `(n, 3)` m that were reached and were to be reached, `(n,)`; see Task.goal_reward."""

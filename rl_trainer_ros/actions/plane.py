@@ -32,8 +32,8 @@ class PlaneAction(BoxAction):
     |---|---|---|---|
     | 0-1 | the hand's velocity along x, y of the root's frame | `speed_m_s` | backwards .. forwards, right .. left |
 
-    No way is faster than along an axis: a longer vector is shortened to 1. The hand is kept at the arena's height, and is not sent further beyond the arena's edge than 5 % of its half width: that
-    far it is outside, which tasks call a bump.
+    No way is faster than along an axis: a longer vector is shortened to 1. The hand is kept at the arena's height, and is
+    not sent further beyond the arena's edge than 5 % of its half width: that far it is outside, which tasks call a bump.
     """
 
     Settings = PlaneSettings

@@ -1,0 +1,144 @@
+"""Every registered environment, what can be listed, and what other packages bring."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env as gymnasium_check
+from stable_baselines3.common.env_checker import check_env as stable_baselines3_check
+
+from rl_trainer_ros.launch_arguments import resolve_values
+from rl_trainer_ros.listing import SECTIONS, ListOptions, text
+from rl_trainer_ros.registration import combinations, env_id
+from rl_trainer_ros.tasks import TASKS, Task
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.registry import Registry, subclass_check
+
+pytestmark = pytest.mark.registry
+REPO = Path(__file__).resolve().parents[1]
+IDS = [env_id(robot, task) for robot, task in combinations()]
+
+
+def test_every_task_is_registered_for_every_robot() -> None:
+    assert len(IDS) == 12 * 2 and set(IDS) <= set(gymnasium.registry)
+    assert env_id("inmoov", "two_buttons") == "rl_trainer_ros/InMoovTwoButtons-v0"
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_both_libraries_checks_pass(name: str) -> None:
+    environment = gymnasium.make(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gymnasium_check(environment.unwrapped, skip_render_check=True)
+        stable_baselines3_check(environment)
+    environment.close()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"action": "plane_discrete"},
+        *({"goal_conditioned": True, "reward": reward} for reward in ("sparse", "distance")),
+    ],
+)
+def test_both_checks_pass_with_other_parts(settings: dict[str, object]) -> None:
+    environment = gymnasium.make(IDS[0], **settings).unwrapped
+    stable_baselines3_check(environment)
+    environment.close()
+
+
+@pytest.mark.equality
+@pytest.mark.parametrize("task", list(TASKS.ours))
+def test_the_same_seed_replays_bit_by_bit(task: str) -> None:
+    def rows() -> list[bytes]:
+        environment = gymnasium.make(env_id("inmoov", task), random_start=3, action_noise=0.05)
+        environment.action_space.seed(3)
+        found = [environment.reset(seed=7)[0].tobytes()]
+        for _ in range(60):
+            observation, reward, terminated, truncated, info = environment.step(environment.action_space.sample())
+            found += [observation.tobytes(), np.float64(reward).tobytes(), repr(sorted(info.items())).encode()]
+            if terminated or truncated:
+                found.append(environment.reset()[0].tobytes())
+        environment.close()
+        return found
+
+    assert rows() == rows()
+
+
+def test_the_list_names_everything() -> None:
+    said = text(ListOptions())
+    assert all(f"{section}:" in said for section in SECTIONS)
+    assert all(name in said for name in (*TASKS, "plane_discrete", "raw_pixels", "ppo", "autoencoder", "kuka_iiwa"))
+    assert all(f"{name}\n" in said for name in IDS) and "moving_button" in text(ListOptions(what="worlds"))
+    assert "contacts:=5" in text(ListOptions(what="tasks", settings=True))
+
+
+def test_settings_of_parts_are_launch_arguments(tmp_path: Path) -> None:
+    given = {"task": "button", "task.contacts": "3", "task.reward": "shaped", "action.force_down": "true"}
+    trainer = resolve_values(given).trainer
+    assert (trainer.task_settings, trainer.action_settings) == ("{contacts: 3, reward: shaped}", "{force_down: true}")
+    both = resolve_values({"task_settings": "{contacts: 3, spread_m: 0.0}", "task.spread_m": "1e-2"}).trainer
+    assert both.task_settings == "{contacts: 3, spread_m: 0.01}"
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("trainer:\n  ros__parameters:\n    task: button\n    task_settings: '{contacts: 7}'\n")
+    values = resolve_values({"params_file": str(mine), "task.spread_m": "0.0"})
+    assert values.told["task_settings"] == "{contacts: 7, spread_m: 0.0}"
+    with pytest.raises(ConfigError, match="unknown launch argument 'tsk.contacts'"):
+        resolve_values({"tsk.contacts": "3"})
+
+
+EXAMPLE = """
+import gymnasium, rl_trainer_ros, sys
+from rl_trainer_ros.make_env import make_robot_env
+for name in ("InMoovRaiseHand", "CraneReach", "CraneRaiseHand"):
+    environment = gymnasium.make(f"rl_trainer_ros/{name}-v0")
+    environment.reset(seed=0)
+    for k in range(120):
+        truncated = environment.step(environment.action_space.sample())[3]
+    print(name, truncated)
+print(make_robot_env("raise_hand", "crane", height_m=0.4).reset(seed=0)[1]["distance"])
+"""
+
+
+def test_a_package_of_ones_own_brings_a_task_and_a_robot(tmp_path: Path) -> None:
+    shutil.copytree(REPO / "docs" / "example_package", tmp_path / "source")
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--target", str(tmp_path / "site"), str(tmp_path / "source")], check=True, timeout=100)
+    found = {**os.environ, "PYTHONPATH": f"{REPO}{os.pathsep}{tmp_path / 'site'}"}
+
+    def run(*words: str) -> str:
+        command = [sys.executable, *words]
+        result = subprocess.run(command, cwd=REPO, env=found, capture_output=True, text=True, timeout=100, check=False)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    said = run("-c", EXAMPLE).splitlines()
+    assert said[:3] == ["InMoovRaiseHand True", "CraneReach True", "CraneRaiseHand True"]
+    assert float(said[3]) == pytest.approx(0.4)
+    listed = run("-m", "rl_trainer_ros.cli", "list")
+    assert "rl_trainer_ros/CraneRaiseHand-v0" in listed and "lacks arena, postures.arena" in listed
+
+
+def test_a_package_that_brings_nonsense_is_an_error_where_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def registry(value: str) -> Registry[type[Task]]:
+        made: Registry[type[Task]] = Registry("task", TASKS.ours, "rl_trainer_ros.tasks", subclass_check(Task))
+        made.__dict__["brought"] = {"mine": EntryPoint("mine", value, "rl_trainer_ros.tasks")}
+        return made
+
+    missing = registry("no_such_package:Mine")
+    assert "mine" in missing and "reach" in missing and list(missing)[-1] == "mine" and len(missing) == 13
+    with pytest.raises(
+        ConfigError, match="task 'mine' of entry point rl_trainer_ros.tasks: no_such_package:Mine: No module"
+    ):
+        missing["mine"]
+    with pytest.raises(ConfigError, match="expected a subclass of rl_trainer_ros.tasks.task.Task"):
+        registry("pathlib:Path")["mine"]
