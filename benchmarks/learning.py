@@ -53,7 +53,7 @@ ROWS = {
     "reach_joint_discrete": Row(300_000, action="joint_discrete"),
     "reach_end_effector": Row(150_000, action="end_effector"),
     "reach_end_effector_discrete": Row(150_000, action="end_effector_discrete"),
-    "button": Row(300_000, task="button", task_settings="{reward: shaped}"),
+    "button": Row(300_000, task="button", task_settings="{reward: progress}"),
     "simple": Row(150_000, task="simple"),
     "circular": Row(300_000, task="circular"),
     "square": Row(300_000, task="square"),

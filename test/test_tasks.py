@@ -103,6 +103,8 @@ def test_the_button_is_a_success_after_five_steps_pressed() -> None:
         assert [outcome.terminated for outcome in outcomes] == [False] * 5 + [True]
         assert [outcome.info["contacts"] for outcome in outcomes] == [1, 1, 2, 3, 4, 5]
         assert outcomes[-1].info["is_success"] and not outcomes[-2].info["is_success"]
+    nearer = moment((0, 0, 0.06), (0, 0, 0.1), button_0=0.0, table_contact=0.0)
+    assert make_task("button", reward="progress").step(idle, nearer).reward == pytest.approx(10 * 0.06)
     with pytest.raises(RobotError, match="no signal 'table_contact' .*it has: none"):
         task.step(idle, moment((0, 0, 0), (0, 0, 0)))
 
@@ -195,7 +197,7 @@ def test_settings_and_robots_that_do_not_fit_are_named() -> None:
             {"contact": 3},
             "task button: unknown setting 'contact' .did you mean contacts.*; known: max_episode_steps",
         ),
-        ("button", {"reward": "dense"}, "task button: unknown reward 'dense'; known: sparse, shaped"),
+        ("button", {"reward": "dense"}, "task button: unknown reward 'dense'; known: sparse, shaped, progress"),
         ("reach", {"target_xyz": [0, 0, 1]}, "set target to fixed as well"),
         ("eight", {"legacy": 1}, "legacy is 1; expected bool"),
         ("reach", {"transprot": "topics"}, "unknown setting 'transprot' .did you mean transport"),

@@ -46,9 +46,11 @@ class ButtonSettings(TaskSettings):
     )
     reward: str = option(
         "sparse",
-        "sparse: +1 while pressed, -1 too far or on the table; shaped: minus metres to the button, +50 success, -250 failure",
-        choices=("sparse", "shaped"),
+        "sparse: +1 while pressed, -1 too far or on the table; shaped: minus metres to the button, +50 success, -250 failure; "
+        "progress: sparse and progress_scale per metre gained on the button",
+        choices=("sparse", "shaped", "progress"),
     )
+    progress_scale: float = option(10.0, "reward per metre gained, progress", minimum=0.0, maximum=1e6)
     contacts: int = option(5, "steps with the button pressed that make a success", minimum=1, maximum=1_000_000)
     max_distance_m: float | None = option(
         None, "as far from the button as the hand may be, m; empty: the arm's length", minimum=0.01, maximum=100.0
@@ -63,6 +65,7 @@ class Button(Task):
     | reward `sparse` | -1 where the hand is further away than `max_distance_m` or the robot touches the table |
     | | else +1 while the button is pressed, else 0 |
     | reward `shaped` | 50 at success; -250 too far away or on the table; else minus the distance, m |
+    | reward `progress` | as `sparse`, and `progress_scale` x metres gained on the button in the step |
     | success (`is_success`) | the button was pressed in `contacts` (5) steps of the episode |
     | terminated | at success, or when the robot touches the table |
     | truncated | by the clock: 200 steps (10 s at 20 Hz) |
@@ -118,6 +121,10 @@ class Button(Task):
             self._most_m,
             self._settings.contacts,
         )
+        if self._settings.reward == "progress":
+            # Towards where the target is now: another button's turn, or a button that moves, is no loss.
+            was = float(np.linalg.norm(after.observation.target_position - before.hand))
+            reward += self._settings.progress_scale * (was - distance)
         info = {"distance": distance, "is_success": success, "contacts": self._contacts, "table_contact": table}
         return Outcome(reward, ended, info)
 

@@ -27,6 +27,7 @@ class TwoButtons(Button):
     | target | the top of the button whose turn it is; the first one's is drawn as in button, the other stands beside it |
     | reward `sparse` | -1 too far from it or on the table, as in button; +1 in the step in which it was pressed; else 0 |
     | reward `shaped` | 50 at success; -250 too far away or on the table; else minus the distance to that button, m |
+    | reward `progress` | as `sparse`, and `progress_scale` x metres gained on it in the step |
     | success (`is_success`) | `contacts` (2) presses in the right order: the first button, then the second |
     | terminated | at success, or when the robot touches the table |
     | truncated | by the clock: 300 steps (15 s at 20 Hz) |
