@@ -65,7 +65,11 @@ def _observations(settings: bool) -> str:
 def _algorithms(settings: bool) -> str:
     from rl_trainer_ros.algorithms import ALGORITHMS
 
-    return table([(name,) for name in ALGORITHMS])
+    rows: Rows = [
+        (name, " and ".join(row.actions), "yes" if row.replay else "no", row.description)
+        for name, row in ALGORITHMS.items()
+    ]
+    return table(rows, ("algorithm", "actions", "relabels goals", "what it is"))
 
 
 def _srl_models(settings: bool) -> str:
@@ -101,6 +105,7 @@ def _combinations(settings: bool) -> str:
             rows.append((task, robot, f"lacks {', '.join(lacks)}" if lacks else env_id(robot, task)))
     here = [name for name, kind in _classes(ACTIONS) if kind.needs]
     rules = (
+        "an algorithm goes with the actions that it takes, and with every task and observation",
         "every action goes with every task and robot; " + ", ".join(here) + " need the robot's arena",
         "every observation goes with every task and robot; raw_pixels and srl_state need a camera",
         "frame_stack goes with every observation but goal_conditioned",

@@ -31,7 +31,7 @@ def test_the_shipped_worlds_are_what_they_say() -> None:
     assert load_world("escape").needs == ("arena",)
     assert load_world("two_buttons").find(Button).count == 2
     assert load_world("moving_button").target.motion == Bounce("y", 0.001, 0.12)
-    assert load_world("escape").target.motion == Pursue(0.05, "arena")
+    assert load_world("escape").target.motion == Pursue(0.02, "arena")
 
 
 def test_ones_own_world_is_loaded_by_path(tmp_path: Path) -> None:

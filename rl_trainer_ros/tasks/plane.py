@@ -129,31 +129,41 @@ def curve_reward(error: float, moved: float | None, bump: bool) -> float:
 class CurveTask(PlaneTask):
     """Go along a curve, the faster the better."""
 
-    _way_round = 0.0
-    _last_angle = 0.0
-
     TOLERANCE = 0.15
     """Error of the curve's equation that a good step may have."""
     SPEED = 0.15
     """What the hand must have moved in HISTORY steps for a good step, in the arena's units: a third of what InMoov's can."""
+    INSIDE: tuple[tuple[float, float], ...] = ((0.0, 0.0),)
+    """Places that the curve goes round. To and fro across it is not along it, so a success has been round one of them."""
+    ROUND = 0.95 * 2.0 * math.pi
 
-    def judge(self, place: Place, moved: float | None) -> tuple[float, bool]:
-        """See PlaneTask."""
-        error, angle = self.error(place.hand), math.atan2(*place.hand[::-1])
-        self._way_round += math.remainder(angle - self._last_angle, 2.0 * math.pi)
-        self._last_angle = angle
-        good = abs(error) < self.TOLERANCE and moved is not None and moved > self.SPEED and not place.bump
-        return curve_reward(error, moved, place.bump), good
+    def __init__(self, arm: Arm, period_s: float, settings: PlaneTaskSettings):
+        super().__init__(arm, period_s, settings)
+        self._turned = [0.0] * len(self.INSIDE)
+        self._angles = list(self._turned)
 
     def start(self, moment: Moment) -> None:
         """See Task."""
         super().start(moment)
-        self._way_round, self._last_angle = 0.0, math.atan2(*self.place(moment).hand[::-1])
+        self._turned, self._angles = [0.0] * len(self.INSIDE), self._seen_from_inside(self.place(moment).hand)
+
+    def judge(self, place: Place, moved: float | None) -> tuple[float, bool]:
+        """See PlaneTask."""
+        error, angles = self.error(place.hand), self._seen_from_inside(place.hand)
+        for i, (now, before) in enumerate(zip(angles, self._angles)):
+            self._turned[i] += math.remainder(now - before, 2.0 * math.pi)
+        self._angles = angles
+        good = abs(error) < self.TOLERANCE and moved is not None and moved > self.SPEED and not place.bump
+        return curve_reward(error, moved, place.bump), good
 
     @property
     def complete(self) -> bool:
-        """See PlaneTask: once round the middle, either way. To and fro across the curve is not along it."""
-        return abs(self._way_round) >= 2.0 * math.pi
+        """See PlaneTask."""
+        return any(abs(turned) >= self.ROUND for turned in self._turned)
+
+    def _seen_from_inside(self, hand: Array) -> list[float]:
+        """Direction of the hand from each place inside, rad."""
+        return [math.atan2(hand[1] - y, hand[0] - x) for x, y in self.INSIDE]
 
     @abstractmethod
     def error(self, hand: Array) -> float:
