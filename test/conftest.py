@@ -68,7 +68,8 @@ class NodeProcess:
         )
         self.lines: list[str] = []
         self._queue: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -106,6 +107,9 @@ class NodeProcess:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10.0)
+        self._reader.join(10.0)
+        if self.process.stdout is not None and not self._reader.is_alive():
+            self.process.stdout.close()  # else a later test hears of it, when it is collected
 
 
 @pytest.fixture
