@@ -53,10 +53,11 @@ $(BIN)/python:
 	test -n "$$unready$$bare" || echo "no Python 3.10 or newer among $(PYTHONS): make setup PYTHON=/path/to/python3" >&2; \
 	exit 1
 
-$(STAMP): $(BIN)/python setup.py pyproject.toml constraints.txt
+$(STAMP): $(BIN)/python setup.py pyproject.toml constraints.txt $(wildcard messages/*.sh messages/*/*)
 	$(BIN)/python -m pip install -q --upgrade 'pip>=23' wheel 'setuptools<80'
 	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || exit 0; \
 	  $(BIN)/python -m pip install -q -c constraints.txt numpy && \
 	  $(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation pybullet
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[ros,test,dev]'
+	@messages/build.sh $(VENV) || echo "tf2_msgs was not made: /tf will not be published here (see above); all else works" >&2
 	@touch $@

@@ -28,7 +28,7 @@ from rl_trainer_ros.trainer_config import TrainerConfig
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "rl_trainer_ros"
 FOLDERS = ["robot_interface_ros", "robot_sim_ros", "robot_driver_ros", "srl_ros", "rl_trainer_ros"]
-NO_WHEEL = {"tf2_msgs"}  # and what needs it says so in one line
+NO_WHEEL = {"tf2_msgs"}  # make setup makes it; what needs it says so in one line
 COME_ALONG = {"builtin_interfaces", "rcl_interfaces"}  # wheels that those of rclpy ask for
 
 

@@ -146,8 +146,8 @@ def _tf_message() -> Any:
         from tf2_msgs.msg import TFMessage
     except ImportError:
         raise ConfigError(
-            "tf2_msgs is not installed, and PyPI has no wheel of it; on a ROS 2 machine: apt install "
-            "ros-$ROS_DISTRO-tf2-msgs, else leave frames off"
+            "tf2_msgs is not installed; on a ROS 2 machine: apt install ros-$ROS_DISTRO-tf2-msgs; "
+            "where ROS 2 comes from PyPI: messages/build.sh .venv (it needs g++); else leave frames off"
         ) from None
     return TFMessage
 
