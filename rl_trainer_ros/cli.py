@@ -9,7 +9,7 @@ from typing import Any
 
 from rl_trainer_ros import hardware_commands, listing
 from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
-from rl_trainer_ros.hardware_commands import CalibrateOptions, FindPortOptions
+from rl_trainer_ros.hardware_commands import CalibrateOptions, ContractCheckOptions, FindPortOptions
 from rl_trainer_ros.listing import ListOptions
 from rl_trainer_ros.train_srl import TrainSrlOptions, record_and_train
 from rl_trainer_ros.words import UsageError, from_words, parse_words, setting_line
@@ -56,6 +56,11 @@ COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
     "train_srl": (train_srl, "train an image encoder on images recorded off the simulator", TrainSrlOptions),
     "find_port": (hardware_commands.find_port, "list serial ports, Arduinos first", FindPortOptions),
     "calibrate": (hardware_commands.calibrate, "calibrate a physical robot's servos one by one", CalibrateOptions),
+    "contract_check": (
+        hardware_commands.contract_check,
+        "check a robot against docs/robot_contract.md, point by point",
+        ContractCheckOptions,
+    ),
     "list": (
         list_names,
         "list tasks, actions, observations, algorithms, robots, worlds and what goes together",
@@ -67,7 +72,7 @@ COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
 def help_text(command: str | None = None) -> str:
     """What `--help` prints."""
     if command is None:
-        lines = [f"  {name:<12}{text}" for name, (_, text, _) in COMMANDS.items()]
+        lines = [f"  {name:<16}{text}" for name, (_, text, _) in COMMANDS.items()]
         return (
             "usage: rl_trainer COMMAND [name:=value ...]\n\ncommands:\n"
             + "\n".join(lines)

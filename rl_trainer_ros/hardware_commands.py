@@ -38,3 +38,30 @@ def find_port(words: list[str]) -> int:
     """List serial ports."""
     from_words(FindPortOptions, words, "find_port")
     return doors.find_port()
+
+
+@dataclass(frozen=True)
+class ContractCheckOptions:
+    """Which robot to check."""
+
+    namespace: str = option("/env_0", "the robot's namespace")
+    mode: str = option("auto", "how it is served; auto: looks", choices=("auto", "lockstep", "realtime"))
+    timeout_s: float = option(
+        3.0, "how long anything is awaited (a reset: ten times as long)", minimum=0.1, maximum=600.0
+    )
+    domain_id: int | None = option(None, "ROS domain; empty: as in the environment", minimum=0, maximum=232)
+
+
+def contract_check(words: list[str]) -> int:
+    """Check a robot against the contract; returns 0 where it keeps every rule."""
+    from robot_interface_ros.ros.contract_check import check_contract
+
+    options, kept, broken = from_words(ContractCheckOptions, words, "contract_check"), 0, 0
+    for point in check_contract(options.namespace, options.timeout_s, options.mode, options.domain_id):
+        print(
+            f"  {'ok    ' if point.kept else 'BROKEN'}  {point.rule}"
+            + (f"\n          {point.said}" if point.said else "")
+        )
+        kept, broken = kept + point.kept, broken + (not point.kept)
+    print(f"{options.namespace}: {kept} points kept, {broken} broken")
+    return 1 if broken else 0

@@ -1,0 +1,142 @@
+"""Everything that one robot says, and everything that it can be told: for checks of the robot contract."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from rcl_interfaces.srv import SetParameters
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool, String
+from std_srvs.srv import SetBool, Trigger
+
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.robot_model import RobotModel
+from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.waiting import make_waiter
+
+
+class RuleBroken(RobotError):
+    """The robot does not do what the contract says; one line: what was expected, and what came."""
+
+
+class ContractClient:
+    """Subscribes to all that the contract names, keeps what came, and awaits what is to come."""
+
+    def __init__(self, runtime: Runtime, namespace: str, timeout_s: float):
+        """`timeout_s`: how long anything is awaited (a reset: ten times as long, for the robot may have to move)."""
+        self.namespace, self.timeout_s = namespace, timeout_s
+        self.node = Node("contract_check", context=runtime.context, start_parameter_services=False)
+        self._waiter = make_waiter(self.node)
+        self.states: list[JointState] = []
+        self.targets: list[JointState] = []
+        self.poses: list[PoseStamped] = []
+        self.rejected: list[str] = []
+        self.enabled: list[bool] = []
+        self.descriptions: list[str] = []
+        hear = self._waiter.subscribe
+        hear(JointState, self.name(contract.JOINT_STATES), self.states.append)
+        hear(JointState, self.name(contract.JOINT_TARGET), self.targets.append)
+        hear(PoseStamped, self.name(contract.TARGET_POSE), self.poses.append)
+        hear(String, self.name(contract.COMMAND_REJECTED), lambda message: self.rejected.append(message.data))
+        hear(
+            Bool,
+            self.name(contract.MOTION_ENABLED),
+            lambda message: self.enabled.append(message.data),
+            contract.LATCHED,
+        )
+        hear(
+            String,
+            self.name(contract.ROBOT_DESCRIPTION),
+            lambda message: self.descriptions.append(message.data),
+            contract.LATCHED,
+        )
+        self.commands = self.node.create_publisher(JointState, self.name(contract.JOINT_COMMAND), contract.RELIABLE)
+        self.stop = self.node.create_publisher(Bool, self.name(contract.EMERGENCY_STOP), contract.RELIABLE)
+        self.reset_service = self._waiter.client(Trigger, self.name(contract.RESET))
+        self.enable_service = self._waiter.client(SetBool, self.name(contract.ENABLE))
+        self.parameters = self._waiter.client(SetParameters, self.name(f"{contract.PARAMETER_NODE}/set_parameters"))
+        self.model: RobotModel | None = None
+        self.joints: tuple[str, ...] = ()
+        self.stamp = 0
+        """Of the current observation, in lockstep."""
+        self.period_ns = 0
+
+    def name(self, name: str) -> str:
+        """The absolute name of something of the robot."""
+        return absolute(self.namespace, name)
+
+    def until(self, condition: Callable[[], Any], expected: str, timeout_s: float | None = None) -> Any:
+        """Wait for a condition and return what it found. Raises RuleBroken."""
+        timeout_s = self.timeout_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + timeout_s
+        while not (found := condition()):
+            if time.monotonic() > deadline:
+                raise RuleBroken(f"expected {expected}; nothing came within {timeout_s:g} s")
+            self._waiter.wait(0.02)
+        return found
+
+    def listen(self, seconds: float) -> None:
+        """Hear whatever comes."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0.0:
+            self._waiter.wait(left)
+
+    def call(self, client: Any, request: Any, timeout_s: float | None = None) -> Any:
+        """Call a service and return its answer."""
+        self.until(client.service_is_ready, f"service {client.srv_name}")
+        future = client.call_async(request)
+        self.until(future.done, f"an answer of {client.srv_name}", timeout_s)
+        return future.result()
+
+    def reset(self) -> Trigger.Response:
+        """Call reset; the answer, whatever it is."""
+        return self.call(self.reset_service, Trigger.Request(), 10.0 * self.timeout_s)
+
+    def set_episode(self, seed: int, target: Sequence[float]) -> None:
+        """Set the parameters of the next episode."""
+        values = [
+            Parameter(contract.EPISODE_SEED, value=seed).to_parameter_msg(),
+            Parameter(contract.EPISODE_TARGET, value=list(target)).to_parameter_msg(),
+        ]
+        for result in self.call(self.parameters, SetParameters.Request(parameters=values)).results:
+            if not result.successful:
+                raise RuleBroken(f"expected the parameters of an episode to be taken; refused: {result.reason}")
+
+    def send(self, stamp: int, names: Sequence[str], position: Sequence[float]) -> None:
+        """Publish a command."""
+        writer = messages.JointStateWriter(list(names))
+        self.commands.publish(writer.write(stamp, np.array(position, dtype=np.float64)))
+
+    def forget(self) -> None:
+        """Drop what has come so far."""
+        for heard in (self.states, self.targets, self.poses, self.rejected):
+            heard.clear()
+
+    def state_at(self, stamp: int, what: str) -> JointState:
+        """The joint state with a stamp; RuleBroken names what it was expected after."""
+        return self.until(
+            lambda: next((state for state in self.states if messages.stamp_ns(state) == stamp), None),
+            f"joint_states with stamp {stamp} {what}"
+            + (f" (stamps that came: {_stamps(self.states)})" if self.states else ""),
+        )
+
+    def position(self, state: JointState) -> dict[str, float]:
+        """Joint -> position, rad."""
+        return dict(zip(state.name, state.position))
+
+    def close(self) -> None:
+        """Destroy the node."""
+        self._waiter.close()
+        self.node.destroy_node()
+
+
+def _stamps(states: Sequence[JointState]) -> str:
+    return ", ".join(str(messages.stamp_ns(state)) for state in states[-3:])

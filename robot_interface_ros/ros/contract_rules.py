@@ -1,0 +1,323 @@
+"""The rules of the robot contract, each a function that raises RuleBroken; its docstring is the rule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool
+
+from robot_interface_ros.robot_model import RobotModel, RobotModelError
+from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.contract_client import ContractClient, RuleBroken
+
+TARGET = (0.25, -0.3, 1.1)
+SMALL_STEP_RAD = 0.05
+LISTEN_S = 0.3
+
+Rule = Callable[[ContractClient], None]
+
+
+def _begin(client: ContractClient) -> JointState:
+    """Reset, and return the first state."""
+    client.forget()
+    answer = client.reset()
+    if not answer.success:
+        raise RuleBroken(f"expected reset to succeed; it answered '{answer.message}'")
+    if not answer.message.isdecimal():
+        raise RuleBroken(f"expected reset to answer the new observation's stamp in ns; it answered '{answer.message}'")
+    client.stamp = int(answer.message)
+    return client.state_at(client.stamp, "after the reset that answered it")
+
+
+def endpoints(client: ContractClient) -> None:
+    """It publishes and hears every topic and serves every service of the contract."""
+
+    def missing() -> list[str]:
+        node = client.node
+        published = (
+            contract.JOINT_STATES,
+            contract.TARGET_POSE,
+            contract.COMMAND_REJECTED,
+            contract.MOTION_ENABLED,
+            contract.ROBOT_DESCRIPTION,
+        )
+        names = [f"a publisher of {client.name(n)}" for n in published if not node.count_publishers(client.name(n))]
+        heard = (contract.JOINT_COMMAND, contract.EMERGENCY_STOP)
+        names += [f"a subscription of {client.name(n)}" for n in heard if not node.count_subscribers(client.name(n))]
+        services = (client.reset_service, client.enable_service)
+        return names + [f"service {service.srv_name}" for service in services if not service.service_is_ready()]
+
+    try:
+        client.until(lambda: not missing(), "all endpoints")
+    except RuleBroken:
+        raise RuleBroken(f"expected {', '.join(missing())}; nothing within {client.timeout_s:g} s") from None
+
+
+def types(client: ContractClient) -> None:
+    """Topics have the types of the contract."""
+    expected = {
+        contract.JOINT_STATES: "sensor_msgs/msg/JointState",
+        contract.JOINT_COMMAND: "sensor_msgs/msg/JointState",
+        contract.TARGET_POSE: "geometry_msgs/msg/PoseStamped",
+        contract.COMMAND_REJECTED: "std_msgs/msg/String",
+        contract.MOTION_ENABLED: "std_msgs/msg/Bool",
+        contract.EMERGENCY_STOP: "std_msgs/msg/Bool",
+        contract.ROBOT_DESCRIPTION: "std_msgs/msg/String",
+    }
+    found = dict(client.node.get_topic_names_and_types())
+    for name, kind in expected.items():
+        if found.get(client.name(name)) != [kind]:
+            raise RuleBroken(f"expected {client.name(name)} to be {kind}; it is {found.get(client.name(name))}")
+
+
+def described(client: ContractClient) -> None:
+    """robot_description is latched and holds a URDF."""
+    text = client.until(lambda: client.descriptions, "robot_description, also long after it was published")[-1]
+    try:
+        client.model = RobotModel.from_urdf(text)
+    except RobotModelError as error:
+        raise RuleBroken(f"expected a URDF on robot_description; {error}") from None
+    client.joints = client.model.joint_names
+
+
+def announced(client: ContractClient) -> None:
+    """motion_enabled is latched, and says true at first."""
+    if client.until(lambda: client.enabled, "motion_enabled, also long after it was published")[-1] is not True:
+        raise RuleBroken("expected motion_enabled to be true; is it stopped? Call enable with true, then check again")
+
+
+def resets(client: ContractClient) -> None:
+    """reset answers the stamp of an observation, whose joint_states come."""
+    state = _begin(client)
+    if set(state.name) != set(client.joints):
+        raise RuleBroken(
+            f"expected joint_states of the description's independent joints {', '.join(client.joints)}; "
+            f"it has {', '.join(state.name)}"
+        )
+
+
+FIRST: tuple[Rule, ...] = (endpoints, types, described, announced, resets)
+
+
+def states_are_whole(client: ContractClient) -> None:
+    """joint_states hold finite positions, velocities and efforts within the joints' limits."""
+    state, model = _begin(client), client.model
+    assert model is not None
+    for label in ("position", "velocity", "effort"):
+        values = getattr(state, label)
+        if len(values) != len(state.name):
+            raise RuleBroken(f"expected {len(state.name)} entries of {label}; there are {len(values)}")
+        if not all(math.isfinite(value) for value in values):
+            raise RuleBroken(f"expected finite {label}; it is {list(values)}")
+    for joint, value in client.position(state).items():
+        low, high = model.joints[joint].lower, model.joints[joint].upper
+        if not low - 0.05 <= value <= high + 0.05:
+            raise RuleBroken(f"expected {joint} within {low:g} to {high:g} rad; it is at {value:g}")
+
+
+def poses_are_framed(client: ContractClient) -> None:
+    """target_pose carries the namespace in its frame_id."""
+    _begin(client)
+    pose, model = client.until(lambda: client.poses, "target_pose with the observation")[-1], client.model
+    assert model is not None
+    expected = contract.frame(client.namespace, model.root)
+    if pose.header.frame_id != expected:
+        raise RuleBroken(f"expected frame_id {expected}; it is '{pose.header.frame_id}'")
+
+
+def episodes_are_told(client: ContractClient) -> None:
+    """episode.target, where the robot takes it, is where target_pose is then, exactly."""
+    client.listen(LISTEN_S)
+    if not client.parameters.service_is_ready():
+        return  # a robot without them chooses its targets itself
+    client.set_episode(3, TARGET)
+    _begin(client)
+    pose = client.until(lambda: client.poses, "target_pose with the observation")[0].pose.position
+    if (pose.x, pose.y, pose.z) != TARGET:
+        raise RuleBroken(f"expected the target at {TARGET}; it is at {(pose.x, pose.y, pose.z)}")
+
+
+def bad_commands_are_refused(client: ContractClient) -> None:
+    """NaN, an unknown joint, a joint named twice and a wrong length refuse the whole command, with the reason."""
+    state = _begin(client)
+    before, joint = client.position(state), client.joints[0]
+    bad = {
+        "NaN": ([joint], [math.nan]),
+        "an unknown joint": ([joint, "no_such_joint"], [before[joint], 0.0]),
+        "a joint named twice": ([joint, joint], [before[joint], before[joint]]),
+        "two names with one position": (list(client.joints[:2]) if len(client.joints) > 1 else [joint, joint], [0.0]),
+    }
+    for what, (names, position) in bad.items():
+        client.rejected.clear()
+        client.send(client.stamp, names, position)
+        said = client.until(lambda: client.rejected, f"command_rejected for {what}")[-1]
+        if not said.startswith(f"{client.stamp}: "):
+            raise RuleBroken(f"expected command_rejected to begin with '{client.stamp}: '; it is '{said}'")
+
+
+def stops(client: ContractClient) -> None:
+    """emergency_stop ends motion until enable is called with true, and a reset is refused meanwhile."""
+    _begin(client)
+    client.enabled.clear()
+    try:
+        client.stop.publish(Bool(data=True))
+        client.until(lambda: client.enabled and not client.enabled[-1], "motion_enabled false after emergency_stop")
+        answer = client.reset()
+        if answer.success:
+            raise RuleBroken("expected reset to be refused after emergency_stop; it succeeded")
+        client.stop.publish(Bool(data=False))
+        client.listen(LISTEN_S)
+        if client.reset().success:
+            raise RuleBroken("expected emergency_stop false to do nothing; it ended the stop")
+    finally:
+        client.call(client.enable_service, SetBool.Request(data=True))
+    client.until(lambda: client.enabled[-1:] == [True], "motion_enabled true after enable")
+    _begin(client)
+
+
+def speed_is_limited(client: ContractClient) -> None:
+    """A command far away moves no joint faster than its top speed."""
+    state, model = _begin(client), client.model
+    assert model is not None
+    before = client.position(state)
+    far = {name: model.joints[name].lower for name in client.joints if math.isfinite(model.joints[name].lower)}
+    client.send(client.stamp, list(far), list(far.values()))
+    after = client.state_at(client.stamp + _period(client), "after a command")
+    for joint, value in client.position(after).items():
+        most, moved = 1.5 * model.joints[joint].velocity * _period(client) * 1e-9 + 1e-3, abs(value - before[joint])
+        if moved > most:
+            raise RuleBroken(f"expected {joint} to move at most {most:.4f} rad in a period; it moved {moved:.4f}")
+
+
+def a_command_is_one_period(client: ContractClient) -> None:
+    """A command with the current stamp advances the robot one period, and every stream has the new stamp."""
+    state = _begin(client)
+    client.states.clear()
+    client.poses.clear()
+    client.send(client.stamp, state.name, state.position)
+    after = client.until(lambda: client.states, "joint_states that answer the command")[-1]
+    client.period_ns = messages.stamp_ns(after) - client.stamp
+    if client.period_ns <= 0:
+        raise RuleBroken(f"expected a stamp after {client.stamp}; it is {messages.stamp_ns(after)}")
+    stamp = client.stamp + client.period_ns
+    client.until(
+        lambda: any(messages.stamp_ns(pose) == stamp for pose in client.poses), f"target_pose with stamp {stamp}"
+    )
+    for k in range(1, 4):
+        client.send(client.stamp + k * client.period_ns, state.name, state.position)
+        client.state_at(client.stamp + (k + 1) * client.period_ns, "after a command with the stamp before it")
+
+
+def repetitions_move_nothing(client: ContractClient) -> None:
+    """A command with an older stamp, or with stamp zero, brings the current observation again and moves nothing."""
+    state = _begin(client)
+    client.send(client.stamp, state.name, state.position)
+    current = client.stamp + _period(client)
+    first = client.state_at(current, "after a command")
+    for stamp, what in ((client.stamp, "older"), (0, "zero")):
+        client.forget()
+        client.send(stamp, state.name, [value + SMALL_STEP_RAD for value in state.position])
+        again = client.state_at(current, f"again, after a command with {what} stamp")
+        if list(again.position) != list(first.position):
+            raise RuleBroken(f"expected a command with {what} stamp to move nothing; positions changed")
+    client.send(current, state.name, state.position)
+    client.state_at(current + _period(client), "after all that: only one period has passed")
+
+
+def the_future_is_refused(client: ContractClient) -> None:
+    """A command with a newer stamp is refused."""
+    state = _begin(client)
+    stamp = client.stamp + 1_000_000_000
+    client.send(stamp, state.name, state.position)
+    client.until(lambda: any(said.startswith(f"{stamp}: ") for said in client.rejected), "command_rejected")
+
+
+def a_reset_is_two_periods(client: ContractClient) -> None:
+    """A reset advances two periods, and stamps never go back."""
+    _begin(client)
+    before = client.stamp
+    _begin(client)
+    if client.stamp != before + 2 * _period(client):
+        raise RuleBroken(f"expected stamp {before + 2 * _period(client)} after a reset; it is {client.stamp}")
+
+
+def episodes_are_pure(client: ContractClient) -> None:
+    """The same episode with the same commands gives the same numbers, whatever came before."""
+    runs = []
+    for _ in range(2):
+        if client.parameters.service_is_ready():
+            client.set_episode(5, TARGET)
+        state, seen = _begin(client), []
+        for k in range(5):
+            stamp = client.stamp + k * _period(client)
+            client.send(stamp, state.name, [value - SMALL_STEP_RAD for value in state.position])
+            after = client.state_at(stamp + _period(client), "after a command")
+            seen.append((list(after.position), list(after.velocity)))
+        runs.append(seen)
+    if runs[0] != runs[1]:
+        raise RuleBroken("expected an episode to repeat bit for bit; it differs")
+
+
+def _period(client: ContractClient) -> int:
+    if not client.period_ns:
+        raise RuleBroken("expected a control period; no command was ever answered by a newer stamp")
+    return client.period_ns
+
+
+def it_lives(client: ContractClient) -> None:
+    """joint_states come at a steady rate without commands, with stamps that rise, and joint_target with them."""
+    client.forget()
+    client.until(lambda: len(client.states) >= 10, "ten joint_states without a command")
+    stamps = [messages.stamp_ns(state) for state in client.states]
+    if any(later <= earlier for earlier, later in zip(stamps, stamps[1:])):
+        raise RuleBroken("expected stamps that rise; they do not")
+    client.until(lambda: client.targets, "joint_target: in real time it tells what is executed")
+
+
+def commands_move_and_silence_holds(client: ContractClient) -> None:
+    """Commands move the robot, and when they stop it comes to a stand."""
+    state = _begin(client)
+    joint, model = _movable(client), client.model
+    assert model is not None
+    start = client.position(state)[joint]
+    goal = start - SMALL_STEP_RAD if start - SMALL_STEP_RAD > model.joints[joint].lower else start + SMALL_STEP_RAD
+
+    def moved() -> bool:
+        client.send(0, [joint], [goal])
+        return bool(client.targets) and abs(client.position(client.targets[-1])[joint] - goal) < 0.2 * SMALL_STEP_RAD
+
+    client.until(moved, f"joint_target of {joint} near {goal:.3f} rad, where commands send it")
+    client.listen(2.0)
+    client.targets.clear()
+    client.until(lambda: len(client.targets) >= 5, "joint_target after the commands have stopped")
+    last = [client.position(target)[joint] for target in client.targets]
+    if max(last) - min(last) > 1e-3:
+        raise RuleBroken(
+            f"expected {joint} to hold when commands stop; its target went on by {max(last) - min(last):.4f}"
+        )
+
+
+def _movable(client: ContractClient) -> str:
+    """The joint with the most room around where it stands."""
+    position, model = client.position(client.states[-1]), client.model
+    assert model is not None
+    joints = model.joints
+    return max(
+        client.joints, key=lambda name: min(position[name] - joints[name].lower, joints[name].upper - position[name])
+    )
+
+
+BOTH: tuple[Rule, ...] = (states_are_whole, poses_are_framed, episodes_are_told, bad_commands_are_refused)
+IN_LOCKSTEP: tuple[Rule, ...] = (
+    a_command_is_one_period,
+    repetitions_move_nothing,
+    the_future_is_refused,
+    a_reset_is_two_periods,
+    episodes_are_pure,
+    speed_is_limited,
+)
+IN_REAL_TIME: tuple[Rule, ...] = (it_lives, commands_move_and_silence_holds)
+LAST: tuple[Rule, ...] = (stops,)
