@@ -52,7 +52,7 @@ ROWS = {
     "reach": Row(150_000),
     "reach_joint_discrete": Row(300_000, action="joint_discrete"),
     "reach_end_effector": Row(150_000, action="end_effector"),
-    "reach_end_effector_discrete": Row(150_000, action="end_effector_discrete"),
+    "reach_end_effector_discrete": Row(150_000, action="end_effector_discrete", action_repeat=2),
     "button": Row(300_000, task="button", task_settings="{reward: progress}"),
     "simple": Row(150_000, task="simple"),
     "circular": Row(300_000, task="circular"),
@@ -89,7 +89,8 @@ def table_row(name: str, row: Row, results: list[tuple[float, Evaluation]]) -> s
     success = ", ".join(f"{100 * found.success.mean():.0f}" for _, found in results)
     returns = ", ".join(f"{found.episode_return.mean():.1f}" for _, found in results)
     distance = ", ".join(f"{100 * found.distance.mean():.1f}" for _, found in results)
-    settings = f"{row.action or 'default'} {row.task_settings}".strip()
+    repeats = f"x {row.action_repeat}" if row.action_repeat > 1 else ""
+    settings = " ".join(part for part in (row.action or "default", repeats, row.task_settings) if part)
     return f"| {name} | {settings} | {row.steps:,} | {minutes} | {success} | {returns} | {distance} |"
 
 

@@ -1,4 +1,4 @@
-"""The folder of one training run: `runs/<task>/<srl_model>/<algo>/<time>/`."""
+"""The folder of one training run: `runs/<task>/<state>/<algo>/<time>/`."""
 
 from __future__ import annotations
 

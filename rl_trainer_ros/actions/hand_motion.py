@@ -34,37 +34,34 @@ class HandMotion:
         """
         chain = self._chain
         jacobian = chain.jacobian(q)[:3]
-        free, step = self._free_step(jacobian, q, displacement)
+        inverse, step = self._free_step(jacobian, q, displacement)
         fastest = float(np.max(np.abs(step) / self._max_step))
         share = 1.0 / fastest if fastest > 1.0 else 1.0
-        step = step * share
-        step += self._towards_rest(jacobian * free, q) * free
-        q1 = self._within(q, q + step)
+        way = POSTURE_GAIN * (self._rest - q)
+        q1 = self._within(q, q + share * step + way - inverse @ (jacobian @ way))
         missed = chain.position(q) + share * displacement - chain.position(q1)  # the arm is not linear, and damped
-        return self._within(q, q1 + _damped(jacobian * free, missed) * free)
+        return self._within(q, q1 + inverse @ missed)
 
     def _free_step(self, jacobian: Array, q: Array, displacement: Array) -> tuple[Array, Array]:
-        """Which joints may move, `(n,)` of 1 and 0, and the step that moves the hand."""
-        free = np.ones(len(q))
-        step = _damped(jacobian, displacement)
+        """The damped inverse `(n, 3)` of the joints that may move, 0 for the others, and their step that moves the hand."""
+        inverse = _damped_inverse(jacobian)
+        step = inverse @ displacement
         for _ in range(len(q)):
             stuck = ((q <= self._lower + AT_LIMIT) & (step < 0.0)) | ((q >= self._upper - AT_LIMIT) & (step > 0.0))
             if not stuck.any():
                 break
-            free[np.argmax(np.where(stuck, np.abs(step), 0.0))] = 0.0
-            step = _damped(jacobian * free, displacement) * free
-        return free, step
-
-    def _towards_rest(self, jacobian: Array, q: Array) -> Array:
-        way = POSTURE_GAIN * (self._rest - q)
-        return way - _damped(jacobian, jacobian @ way)
+            jacobian = jacobian.copy()
+            jacobian[:, np.argmax(np.where(stuck, np.abs(step), 0.0))] = 0.0
+            inverse = _damped_inverse(jacobian)
+            step = inverse @ displacement
+        return inverse, step
 
     def _within(self, q: Array, wanted: Array) -> Array:
         step = np.minimum(np.maximum(wanted - q, -self._max_step), self._max_step)
         return np.minimum(np.maximum(q + step, self._lower), self._upper)
 
 
-def _damped(jacobian: Array, displacement: Array) -> Array:
+def _damped_inverse(jacobian: Array) -> Array:
     gram = jacobian @ jacobian.T
     gram[(0, 1, 2), (0, 1, 2)] += DAMPING * DAMPING
-    return np.asarray(jacobian.T @ np.linalg.solve(gram, displacement))
+    return np.asarray(jacobian.T @ np.linalg.inv(gram))
