@@ -31,8 +31,9 @@ lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(STAMP)  ## measure steps per second in process and over topics
+bench: $(STAMP)  ## measure steps per second in process and over topics, of one robot and of many
 	$(BIN)/python benchmarks/transport.py
+	$(BIN)/python benchmarks/many_robots.py
 
 clean:  ## remove .venv and what tools have left (runs stay)
 	rm -rf $(VENV) build install log *.egg-info .mypy_cache .pytest_cache .ruff_cache

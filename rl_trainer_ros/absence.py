@@ -1,7 +1,8 @@
 """Keeps the rows of absent robots out of what is learned from.
 
-`RobotVecEnv` repeats an absent robot's last observation, thousands of times while a simulator restarts. Two things would
-take harm: the running mean and variance of the observations, and the rollouts of an on-policy learner.
+`RobotVecEnv` repeats an absent robot's last observation, thousands of times while a simulator restarts. Three things would
+take harm: the running mean and variance of the observations, the rollouts of an on-policy learner, and the replay buffer
+of an off-policy one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer, RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
@@ -48,18 +49,72 @@ def leave_out_of_statistics(normalised: VecNormalize, present: NDArray[np.bool_]
 def replace_absent(buffer: RolloutBuffer, absent: NDArray[np.bool_]) -> None:
     """Overwrite the rows of absent robots by those of robots that were there at the same step, in turn.
 
-    `absent`: `(n_steps, n_envs)`; at every step one robot at least is there. So a rollout keeps its size, and holds
-    nothing that did not happen; what did counts twice here and there.
+    `absent`: `(n_steps, n_envs)`. So a rollout keeps its size, and holds nothing that did not happen; what did counts twice
+    here and there. A step at which nobody was there is left as it is.
     """
     for step in np.flatnonzero(absent.any(axis=1)):
-        missing, there = np.flatnonzero(absent[step]), np.flatnonzero(~absent[step])
-        if not len(there):
+        source = _substitutes(absent[step], int(step))
+        if source is None:
             continue
-        source = np.resize(np.roll(there, -int(step)), len(missing))  # not the same one each time
         for name in _PER_ROW:
             rows = getattr(buffer, name)
             for values in rows.values() if isinstance(rows, dict) else (rows,):
-                values[step, missing] = values[step, source]
+                values[step] = values[step, source]
+
+
+def _substitutes(absent: NDArray[np.bool_], turn: int) -> NDArray[np.intp] | None:
+    """Whose row each robot gets, `(n_envs,)`: its own, or that of one that is there, another one each turn."""
+    there = np.flatnonzero(~absent)
+    if not len(there):
+        return None
+    source = np.arange(len(absent))
+    source[absent] = np.resize(np.roll(there, -turn), int(absent.sum()))
+    return source
+
+
+def _rows(observation: Any, source: NDArray[np.intp]) -> Any:
+    if isinstance(observation, dict):
+        return {key: rows[source] for key, rows in observation.items()}
+    return observation[source]
+
+
+def _of_the_present(turn: int, step: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """A replay buffer's step with what another robot did in an absent one's place; None when nobody was there."""
+    *arrays, infos = step
+    absent = np.array(["absent" in info for info in infos])
+    source = _substitutes(absent, turn)
+    if source is None or not absent.any():
+        return step if source is not None else None
+    return (*(_rows(rows, source) for rows in arrays), [infos[i] for i in source])
+
+
+class PresentReplayBuffer(ReplayBuffer):
+    """Stores, in an absent robot's place, what another did at that step."""
+
+    def add(self, *step: Any) -> None:
+        """See ReplayBuffer; a step at which nobody was there is not stored."""
+        if (present := _of_the_present(self.pos, step)) is not None:
+            super().add(*present)
+
+
+class PresentDictReplayBuffer(DictReplayBuffer):
+    """The same for dictionaries of observations."""
+
+    def add(self, *step: Any) -> None:
+        """See ReplayBuffer; a step at which nobody was there is not stored."""
+        if (present := _of_the_present(self.pos, step)) is not None:
+            super().add(*present)
+
+
+def leave_out_of_replay(learner: Any) -> None:
+    """Let an off-policy learner store the robots that are there.
+
+    Hindsight replay (HER) keeps its own: there an episode must stay one robot's, and an absent one's are of one step.
+    """
+    kinds: dict[Any, Any] = {ReplayBuffer: PresentReplayBuffer, DictReplayBuffer: PresentDictReplayBuffer}
+    buffer = getattr(learner, "replay_buffer", None)
+    if type(buffer) in kinds:
+        buffer.__class__ = kinds[type(buffer)]  # made by the learner, and pickled with it
 
 
 class AbsentRows(BaseCallback):

@@ -15,7 +15,7 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecNormalize
 
 from rl_trainer_ros import algorithms, doors, model_files, run_folder, vec_envs
-from rl_trainer_ros.absence import AbsentRows
+from rl_trainer_ros.absence import AbsentRows, leave_out_of_replay
 from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
@@ -117,6 +117,7 @@ class TrainingRun:
         algorithm = make_learner(
             self._config.algo, statistics, self._hyperparameters, policy=self._config.policy, seed=seed
         )
+        leave_out_of_replay(algorithm)
         algorithm.set_logger(configure(str(folder), ["csv", "tensorboard"]))
         return algorithm, statistics
 

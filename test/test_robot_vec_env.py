@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 
-from rl_trainer_ros.absence import PresentMeanStd, leave_out_of_statistics, replace_absent
+from rl_trainer_ros.absence import PresentMeanStd, leave_out_of_replay, leave_out_of_statistics, replace_absent
 from rl_trainer_ros.algorithms import constructor_arguments, steps_each
 from rl_trainer_ros.fibers import Fibers, Inbox
 from rl_trainer_ros.robot_vec_env import RobotVecEnv
@@ -262,6 +263,29 @@ def test_absent_rows_of_a_rollout_are_those_of_the_others() -> None:
     replace_absent(buffer, absent)
     assert buffer.advantages.tolist() == [[0, 0, 2], [3, 5, 5], [7, 7, 7]]
     assert buffer.observations[:, :, 0].tolist() == buffer.actions[:, :, 1].tolist() == buffer.advantages.tolist()
+
+
+@pytest.mark.parametrize("space", [BOX, gymnasium.spaces.Dict({"state": BOX})])
+def test_an_absent_robot_is_not_stored_for_replay(space: gymnasium.Space, tmp_path: Path) -> None:  # type: ignore[type-arg]
+    from stable_baselines3 import SAC
+    from stable_baselines3.common.save_util import load_from_pkl, save_to_pkl
+
+    _, _, vec_env = many(3)
+    vec_env.observation_space = space
+    kind = "MlpPolicy" if space is BOX else "MultiInputPolicy"
+    learner = SAC(kind, vec_env, buffer_size=30)
+    leave_out_of_replay(learner)
+    rows = np.arange(6, dtype=np.float32).reshape(3, 2)
+    seen: Any = rows if space is BOX else {"state": rows}
+    for absent in ((1,), (), (0, 1, 2)):
+        infos = [{"absent": "gone"} if i in absent else {} for i in range(3)]
+        learner.replay_buffer.add(seen, seen, rows[:, :1], rows[:, 0], np.zeros(3), infos)
+    save_to_pkl(tmp_path / "replay.pkl", learner.replay_buffer)
+    buffer = load_from_pkl(tmp_path / "replay.pkl")
+    assert buffer.pos == 2  # the step at which nobody was there is none
+    assert buffer.rewards[:2].tolist() == [[0, 0, 4], [0, 2, 4]]
+    stored = buffer.observations if space is BOX else buffer.observations["state"]
+    assert stored[:2, :, 1].tolist() == [[1, 1, 5], [1, 3, 5]]
 
 
 @pytest.mark.parametrize(

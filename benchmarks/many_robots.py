@@ -1,0 +1,177 @@
+"""Many robots: steps per second over topics, in one process and in a process each, and PPO over all of them.
+
+Run it with `.venv/bin/python benchmarks/many_robots.py rounds:=5`. Every figure is the median of several rounds in which the
+ways take turns, so that whatever else the machine does meets all of them. It prints tables in Markdown, as
+docs/performance.md shows them.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import torch
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
+
+from rl_trainer_ros.algorithms import hyperparameters
+from rl_trainer_ros.algorithms.learner import make_learner
+from rl_trainer_ros.bringup import share_out
+from rl_trainer_ros.frame_stack import limited
+from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.robot_vec_env import RobotVecEnv
+from rl_trainer_ros.ros.shared_waiter import SharedWaiter
+from rl_trainer_ros.vec_envs import normalised
+from rl_trainer_ros.words import from_words
+from robot_interface_ros.config import option
+from robot_interface_ros.ros.runtime import Runtime
+
+REPO = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure, and how often."""
+
+    rounds: int = option(5, "rounds; every figure is their median", minimum=1, maximum=1000)
+    steps: int = option(2000, "steps of all robots together per measurement", minimum=100, maximum=1_000_000)
+    ppo_steps: int = option(8192, "steps of PPO per measurement, updates included", minimum=2048, maximum=10_000_000)
+    robots: tuple[int, ...] = option((1, 2, 4, 8), "how many robots")
+    sim_processes: tuple[int, ...] = option((1, 2), "how many simulators share them, over topics")
+
+
+def one() -> gymnasium.Env:  # type: ignore[type-arg]
+    """A robot in this process."""
+    return limited(make_robot_env())
+
+
+@contextmanager
+def simulators(shares: list[tuple[str, ...]], domain: int) -> Iterator[None]:
+    """Simulator nodes that share the robots."""
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    node = [sys.executable, "-m", "robot_sim_ros.ros.robot_sim_node", "--ros-args", "-p"]
+    processes = [
+        subprocess.Popen(
+            [*node, f"namespaces:=[{', '.join(share)}]"], cwd=REPO, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        for share in shares
+    ]
+    try:
+        for process in processes:
+            assert process.stderr is not None
+            next(line for line in process.stderr if "serving" in line)
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait(20)
+
+
+@contextmanager
+def over_topics(robots: int, sim_processes: int, domain: int) -> Iterator[VecEnv]:
+    """Robots behind topics, in a ROS domain of their own."""
+    names = [f"/env_{i}" for i in range(robots)]
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    with simulators(share_out(names, sim_processes), domain), Runtime(domain_id=domain, signals=False) as runtime:
+        shared = SharedWaiter(runtime)
+        make = partial(make_robot_env, transport="topics", runtime=runtime, shared=shared)
+        vec_env = RobotVecEnv([limited(make(namespace=name)) for name in names], shared.fibers, names=names)
+        vec_env.reset()
+        yield vec_env
+        vec_env.close()
+
+
+@contextmanager
+def in_process(kind: Callable[[list[Callable[[], gymnasium.Env]]], VecEnv], robots: int) -> Iterator[VecEnv]:  # type: ignore[type-arg]
+    """Robots simulated by the trainer, in one process or one each."""
+    vec_env = kind([one] * robots)
+    yield vec_env
+    vec_env.close()
+
+
+def step_rate(vec_env: VecEnv, steps: int) -> float:
+    """Steps per second of all robots together, resets included."""
+    n = vec_env.num_envs
+    actions = np.random.default_rng(0).uniform(-1.0, 1.0, (max(1, steps // n), n, 5)).astype(np.float32)
+    vec_env.seed(0)
+    vec_env.reset()
+    begin = time.perf_counter()
+    for action in actions:
+        vec_env.step(action)
+    return len(actions) * n / (time.perf_counter() - begin)
+
+
+def ppo_rate(vec_env: VecEnv, steps: int) -> float:
+    """Steps per second of PPO, updates included."""
+    settings = hyperparameters("ppo")
+    vec_env.seed(0)
+    learner = make_learner("ppo", normalised(vec_env, settings["gamma"]), settings, seed=0)
+    begin = time.perf_counter()
+    learner.learn(steps)
+    return float(learner.num_timesteps / (time.perf_counter() - begin))
+
+
+def measure(options: Options) -> tuple[dict[tuple[str, int], float], dict[tuple[str, int], float]]:
+    """Return medians by way and number of robots: steps per second, and steps per second of PPO."""
+    torch.set_num_threads(1)
+    steps: dict[tuple[str, int], list[float]] = {}
+    ppo: dict[tuple[str, int], list[float]] = {}
+    with ExitStack() as opened:
+        domain = 101 + os.getpid() % 60
+        ways: dict[tuple[str, int], VecEnv] = {}
+        for robots in options.robots:
+            ways["DummyVecEnv", robots] = opened.enter_context(in_process(DummyVecEnv, robots))
+            ways["SubprocVecEnv", robots] = opened.enter_context(in_process(SubprocVecEnv, robots))
+            for sim_processes in [n for n in options.sim_processes if n <= robots]:
+                domain += 1
+                topics = f"topics, {sim_processes} simulator{'s' if sim_processes > 1 else ''}"
+                ways[topics, robots] = opened.enter_context(over_topics(robots, sim_processes, domain))
+        for k in range(options.rounds):
+            print(f"round {k + 1} of {options.rounds}", file=sys.stderr, flush=True)
+            for way, vec_env in ways.items():
+                steps.setdefault(way, []).append(step_rate(vec_env, options.steps))
+            for way, vec_env in ways.items():
+                ppo.setdefault(way, []).append(ppo_rate(vec_env, options.ppo_steps))
+    return tuple({way: statistics.median(rates) for way, rates in found.items()} for found in (steps, ppo))  # type: ignore[return-value]
+
+
+def table(title: str, rates: Mapping[tuple[str, int], float], robots: tuple[int, ...]) -> list[str]:
+    """Return one row per way: steps per second for each number of robots, and the share of SubprocVecEnv's."""
+    ways = dict.fromkeys(way for way, _ in rates)
+    lines = [f"| {title} | {' | '.join(f'{n} robots' if n > 1 else '1 robot' for n in robots)} |"]
+    lines.append("|---" * (len(robots) + 1) + "|")
+    for way in ways:
+        cells = [
+            f"{rates[way, n]:.0f} ({rates[way, n] / rates['SubprocVecEnv', n]:.2f})" if (way, n) in rates else ""
+            for n in robots
+        ]
+        lines.append(f"| {way} | {' | '.join(cells)} |")
+    return lines
+
+
+def main() -> int:
+    """Measure and print."""
+    options = from_words(Options, sys.argv[1:], "benchmark")
+    steps, ppo = measure(options)
+    print("\n".join(table("steps/s (share of SubprocVecEnv)", steps, options.robots)), end="\n\n")
+    print("\n".join(table("steps/s of PPO, updates included", ppo, options.robots)), end="\n\n")
+    topics = max((rate for (way, _), rate in ppo.items() if way.startswith("topics")), default=float("nan"))
+    processes = max(rate for (way, _), rate in ppo.items() if way == "SubprocVecEnv")
+    print(
+        f"PPO at its best number of robots: {topics:.0f} over topics, {processes:.0f} over SubprocVecEnv, "
+        f"{topics / processes:.2f} of it"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
