@@ -107,7 +107,7 @@ class PyBulletRobot:
         position, velocity, effort = np.array(rows).T.copy()
         contact, signals = None, NOTHING
         if self.world.senses:
-            contact, signals, self._target = self.world.contact_and_signals(position)
+            contact, signals, self._target = self.world.sense(position)
         return self._observation(position, velocity, effort * self.config.substeps, contact, signals)
 
     def close(self) -> None:

@@ -14,7 +14,8 @@ from robot_interface_ros.robot import Episode
 from robot_interface_ros.robot_config import load_robot
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig
-from robot_sim_ros.world.config import Bounce, Button, Pursue, load_world, world_from_mapping, world_names
+from robot_sim_ros.world.config import load_world, world_from_mapping, world_names
+from robot_sim_ros.world.kinds import Bounce, Button, Pursue
 from robot_sim_ros.world.layout import check_robot
 
 WORLDS = {"reach", "tomato", "button", "two_buttons", "moving_button", "distractors", "chasing", "escape"}

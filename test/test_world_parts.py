@@ -8,7 +8,8 @@ import pytest
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot_config import Arena, load_robot
 from robot_sim_ros.world.buttons import Panel
-from robot_sim_ros.world.config import Bounce, Button, Distractors, Pursue, Still, Table, load_world
+from robot_sim_ros.world.config import load_world
+from robot_sim_ros.world.kinds import Bounce, Button, Distractors, Pursue, Still, Table
 from robot_sim_ros.world.layout import anchor_of, button_offsets, first_target, generator_of, scattered
 from robot_sim_ros.world.motion import bounced, make_mover, pursued
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from robot_sim_ros.world.config import Button
+from robot_sim_ros.world.kinds import Button
 
 
 class Panel:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_config import RobotDescription, Vector
-from robot_sim_ros.world.config import Button, Distractors, Table, Target, WorldConfig
+from robot_sim_ros.world.config import Target, WorldConfig
+from robot_sim_ros.world.kinds import Button, Distractors, Table
 
 _SPAWN_KEY = int.from_bytes(b"world", "big")  # nobody else who draws from an episode's seed draws the same numbers
 _MOST_DRAWS = 1000
+T = TypeVar("T")
 Pose = tuple[tuple[float, float, float], float]
 """A place and a turn about the vertical, rad."""
 
@@ -19,6 +23,12 @@ Pose = tuple[tuple[float, float, float], float]
 def generator_of(seed: int) -> np.random.Generator:
     """What is random in the world of an episode comes from here, in a fixed order."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPAWN_KEY,)))
+
+
+def given(setting: T | None) -> T:
+    """A setting of the robot that `check_robot` has found."""
+    assert setting is not None
+    return setting
 
 
 def check_robot(world: WorldConfig, description: RobotDescription) -> None:
@@ -35,10 +45,9 @@ def anchor_of(target: Target, description: RobotDescription) -> Array:
     """The anchor with its offset, `(3,)`."""
     config = description.config
     if target.anchor == "table":
-        anchor = np.array(config.table)
+        anchor = np.array(given(config.table))
     elif target.anchor == "arena":
-        assert config.arena is not None
-        anchor = np.array(config.arena.centre)
+        anchor = np.array(given(config.arena).centre)
     else:
         anchor = description.default_target() if target.anchor == "rest" else np.zeros(3)
     return np.asarray(anchor + np.array(target.offset))

@@ -6,7 +6,7 @@ import numpy as np
 
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_config import Arena
-from robot_sim_ros.world.config import Bounce, Motion, Pursue
+from robot_sim_ros.world.kinds import Bounce, Motion, Pursue
 
 ARENA_HALF_WIDTH = 0.85
 """Half the width of the arena in the units of the continual-learning tasks, in which steps are 0.05."""

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from robot_interface_ros.robot_config import Arena, Vector
-from robot_sim_ros.world.config import Button, Distractors, Table, TomatoPlant
+from robot_sim_ros.world.kinds import Button, Distractors, Table, TomatoPlant
 
 Colour = tuple[float, float, float]
 # Far apart in hue and lightness, so that a hand (white, grey), a table and a button are told apart in 64 x 64 pixels.
@@ -114,6 +114,9 @@ def tomato_plant_urdf(plant: TomatoPlant, radius: float) -> str:
         out = 0.045
         place = (beside + out * math.cos(turn), out * math.sin(turn), up)
         solids.append(Solid("box", (0.085, 0.04, 0.004), LEAF, place, (0.2, 0.35, turn)))
+    if plant.stand > 0.0:
+        solids.append(Solid("cylinder", (0.09, 0.015), WOOD, (beside, 0.0, foot - 0.0075)))
+        solids.append(Solid("cylinder", (0.015, plant.stand), LEG, (beside, 0.0, foot - plant.stand / 2)))
     return one_link("tomato_plant", [_ghost(solid) for solid in solids])
 
 

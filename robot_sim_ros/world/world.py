@@ -2,75 +2,54 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-import tempfile
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from robot_interface_ros.robot import NOTHING, Array, Episode
 from robot_interface_ros.robot_config import RobotDescription
-from robot_sim_ros.quiet import quiet_output
 from robot_sim_ros.sim_config import SimConfig
-from robot_sim_ros.world import shapes, touch
+from robot_sim_ros.world import touch
+from robot_sim_ros.world.bodies import Bodies
 from robot_sim_ros.world.buttons import Panel
-from robot_sim_ros.world.config import ArenaFrame, Button, Distractors, Marker, Table, TomatoPlant, load_world
+from robot_sim_ros.world.config import load_world
+from robot_sim_ros.world.kinds import Button, Distractors, Table
 from robot_sim_ros.world.layout import (
     anchor_of,
     button_offsets,
     check_robot,
     first_target,
     generator_of,
+    given,
     scattered,
 )
 from robot_sim_ros.world.motion import make_mover
 
-_UPRIGHT = (0.0, 0.0, 0.0, 1.0)
-_MARKER_COLOUR = (0.9, 0.05, 0.05, 1.0)
-
 
 class World:
-    """Everything around one robot. Bodies are made once, in the order of the world's file; `reset` places them anew."""
+    """Everything around one robot. What follows a reset is a function of the episode and of what the robot does."""
 
     def __init__(self, client: Any, robot: int, description: RobotDescription, config: SimConfig):
         """`robot`: its body in `client`. Raises ConfigError where the world does not exist or does not suit the robot."""
         world = load_world(config.world)
         check_robot(world, description)
-        self._client, self._robot, self._description, self._config, self._world = (
-            client,
-            robot,
-            description,
-            config,
-            world,
-        )
+        self._robot, self._description, self._config, self._world = robot, description, config, world
+        self._points = partial(client.getContactPoints, robot)
+        self._bodies = Bodies(client, world, description.config, config)
+        self.bodies: Mapping[str, int] = self._bodies.index
+        self.targets = self._bodies.targets
+        self._button: Button | None = world.find(Button)
+        self._panel = Panel(self._button) if self._button is not None else None
         self._anchor = anchor_of(world.target, description)
         self._mover = make_mover(world.target.motion, self._anchor, description.config.arena)
+        self._top = self._anchor  # where the target, or the first of several buttons, is
+        self._offsets = [np.zeros(3) for _ in self.targets]
         self.moves = self._mover.moves
         """Whether `advance` must be called before every control period."""
-        self._place_body = partial(client.resetBasePositionAndOrientation)
-        self._points = partial(client.getContactPoints, robot)
-        self.bodies: dict[str, int] = {}
-        """Name -> PyBullet's index: marker, tomato_plant, table, arena, button_0 ..., distractor_0 ..."""
-        self.targets: list[int] = []
-        """Bodies that are where the target is, or a fixed way from it: marker, tomato_plant or buttons."""
-        self._table: Table | None = world.find(Table)
-        self._button: Button | None = world.find(Button)
-        self._distractors: Distractors | None = world.find(Distractors)
-        for entry in world.objects:
-            self._make(entry)
-        if self._button is not None and self._table is not None:
-            for body, link in itertools.product(self.targets, (-1, shapes.PLUNGER_JOINT)):
-                # A button may stand in the table, and its plunger is still to slide.
-                client.setCollisionFilterPair(self.bodies["table"], body, -1, link, 0)
-        self._panel = Panel(self._button) if self._button is not None else None
-        self._offsets = [np.zeros(3) for _ in self.targets]
-        self._top = self._anchor
-        self.senses = bool(self._panel or self._table or config.contact)
-        """Whether `contact_and_signals` has anything to say."""
+        self.senses = bool(self._panel or "table" in self.bodies or config.contact)
+        """Whether `sense` has anything to say."""
         links = {-1: description.model.root}
         links |= {i: client.getJointInfo(robot, i)[12].decode() for i in range(client.getNumJoints(robot))}
         hand = touch.end_effector_links(description.model, description.config.end_effector)
@@ -79,28 +58,24 @@ class World:
         self._chain_indices = description.model.index(self._chain.joint_names)
 
     def park(self) -> None:
-        """Take everything that can be touched out of all contact; the next collision detection forgets the contacts."""
-        for k, body in enumerate(self.bodies.values()):
-            self._place_body(body, (10.0 * (k + 1), 0.0, 100.0), _UPRIGHT)
+        """Take everything out of all contact, so that the next collision detection forgets the contacts that there were."""
+        self._bodies.park()
 
     def reset(self, episode: Episode) -> Array:
         """Place everything as the episode says, at rest; return where the target is, `(3,)` m, read-only."""
-        generator = generator_of(episode.seed)
+        generator, robot = generator_of(episode.seed), self._description.config
         self._top = first_target(self._world.target, self._anchor, episode.target, generator)
         self._mover.start(self._top, generator)
         if self._panel is not None and self._button is not None:
             self._panel.restart()
             self._offsets = button_offsets(self._button, self._top, self._anchor)
-        if "table" in self.bodies:
-            self._place_body(self.bodies["table"], self._description.config.table, _UPRIGHT)
-        if "arena" in self.bodies:
-            arena = self._description.config.arena
-            assert arena is not None
-            self._place_body(self.bodies["arena"], arena.centre, _UPRIGHT)
-        self._place_carriers()
-        if self._panel is not None:
             for body in self.targets:
-                self._client.resetJointState(body, shapes.PLUNGER_JOINT, 0.0, 0.0)
+                self._bodies.release(body)
+        if "table" in self.bodies:
+            self._bodies.place(self.bodies["table"], given(robot.table))
+        if "arena" in self.bodies:
+            self._bodies.place(self.bodies["arena"], given(robot.arena).centre)
+        self._place_targets()
         self._scatter(episode.seed)
         return self._target()
 
@@ -109,22 +84,20 @@ class World:
 
         `position`: the robot's joints as they are, `(n_joints,)` rad.
         """
-        hand = self._hand(position) if self._mover.needs_hand else None
-        self._top = self._mover.step(hand)
-        self._place_carriers()
+        self._top = self._mover.step(self._hand(position) if self._mover.needs_hand else None)
+        self._place_targets()
         return self._target()
 
-    def contact_and_signals(self, position: Array) -> tuple[Array | None, Mapping[str, float], Array]:
+    def sense(self, position: Array) -> tuple[Array | None, Mapping[str, float], Array]:
         """What the end effector feels, `(6,)` or None, the signals by name, and the target (a press may move it on)."""
         points = touch.touching(self._points())
         if self._panel is not None:
             touched = {point[touch.BODY_B] for point in points}
-            depths = [self._client.getJointState(body, shapes.PLUNGER_JOINT)[0] for body in self.targets]
-            self._panel.update(depths, [body in touched for body in self.targets])
+            depths = [self._bodies.depth(button) for button in self.targets]
+            self._panel.update(depths, [button in touched for button in self.targets])
         contact = None
         if self._config.contact:
-            # PyBullet divides a substep's impulse by the whole period.
-            scale = float(self._config.substeps)
+            scale = float(self._config.substeps)  # PyBullet divides a substep's impulse by the whole period
             contact = touch.wrench(points, self._robot, self._hand_links, self._hand(position), scale)
         return contact, self._signals(points), self._target()
 
@@ -140,7 +113,7 @@ class World:
             signals.update({f"button_{k}": float(pressed) for k, pressed in enumerate(self._panel.pressed)})
             signals["presses"] = float(self._panel.presses)
         others = [point[touch.BODY_B] for point in points]
-        if self._table is not None:
+        if "table" in self.bodies:
             signals["table_contact"] = float(self.bodies["table"] in others)
         if self._config.contact:
             own = others.count(self._robot)
@@ -151,70 +124,20 @@ class World:
         return self._chain.position(position[self._chain_indices])
 
     def _target(self) -> Array:
-        target = self._top + self._offsets[self._panel.next] if self._panel is not None else self._top.copy()
-        target.setflags(write=False)
+        target = self._top + self._offsets[self._panel.next if self._panel is not None else 0]
+        target.setflags(write=False)  # observations share it
         return target
 
-    def _place_carriers(self) -> None:
+    def _place_targets(self) -> None:
         for body, offset in zip(self.targets, self._offsets):
-            self._place_body(body, (self._top + offset).tolist(), _UPRIGHT)
+            self._bodies.place(body, (self._top + offset).tolist())
 
     def _scatter(self, seed: int) -> None:
-        if self._distractors is None or self._table is None:
+        distractors: Distractors | None = self._world.find(Distractors)
+        if distractors is None:
             return
-        top = self._description.config.table
-        assert top is not None
+        table, top = self._world.find(Table), given(self._description.config.table)
         buttons = [self._top + offset for offset in self._offsets] if self._button is not None else []
-        poses = scattered(self._distractors, self._table, top, buttons, self._button, seed)
-        for k, (place, turn) in enumerate(poses):
-            body = self.bodies[f"distractor_{k}"]
-            self._place_body(body, place, (0.0, 0.0, math.sin(turn / 2), math.cos(turn / 2)))
-            self._client.resetBaseVelocity(body, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
-
-    def _make(self, entry: object) -> None:
-        """Make the bodies of one object."""
-        client, config = self._client, self._description.config
-        if isinstance(entry, Marker):
-            radius = self._config.target_radius
-            sphere = client.createVisualShape(client.GEOM_SPHERE, radius=radius, rgbaColor=_MARKER_COLOUR)
-            self.bodies["marker"] = client.createMultiBody(baseVisualShapeIndex=sphere)
-            self.targets.append(self.bodies["marker"])
-        elif isinstance(entry, TomatoPlant):
-            self._load("tomato_plant", shapes.tomato_plant_urdf(entry, self._config.target_radius))
-            self.targets.append(self.bodies["tomato_plant"])
-        elif isinstance(entry, Table):
-            assert config.table is not None  # check_robot has seen it
-            self._load("table", shapes.table_urdf(entry, config.table[2]))
-        elif isinstance(entry, ArenaFrame):
-            assert config.arena is not None
-            self._load("arena", shapes.arena_urdf(config.arena))
-        elif isinstance(entry, Distractors):
-            for k in range(entry.count):
-                self._load(f"distractor_{k}", shapes.distractor_urdf(entry, k), fixed=False)
-        elif isinstance(entry, Button):
-            for k in range(entry.count):
-                self._make_button(entry, k)
-
-    def _make_button(self, button: Button, number: int) -> None:
-        client = self._client
-        body = self._load(f"button_{number}", shapes.button_urdf(button, number))
-        self.targets.append(body)
-        # A motor that is too weak for its task pushes with all its force: a spring that is nearly as strong everywhere.
-        # As every motor's, its force is granted to each substep anew.
-        client.setJointMotorControl2(
-            body,
-            shapes.PLUNGER_JOINT,
-            client.POSITION_CONTROL,
-            targetPosition=0.0,
-            positionGain=0.3,
-            velocityGain=1.0,
-            force=button.spring_force / self._config.substeps,
-            maxVelocity=0.5,
-        )
-
-    def _load(self, name: str, urdf: str, fixed: bool = True) -> int:
-        with tempfile.TemporaryDirectory() as folder, quiet_output():
-            path = Path(folder) / f"{name}.urdf"
-            path.write_text(urdf, encoding="utf-8")
-            self.bodies[name] = int(self._client.loadURDF(str(path), useFixedBase=fixed))
-        return self.bodies[name]
+        for k, (place, turn) in enumerate(scattered(distractors, table, top, buttons, self._button, seed)):
+            self._bodies.place(self.bodies[f"distractor_{k}"], place, turn)
+            self._bodies.stop(self.bodies[f"distractor_{k}"])

@@ -1,0 +1,106 @@
+"""The bodies of a world's objects in PyBullet: made once, in the order of the world's file, and placed anew."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from robot_interface_ros.robot_config import RobotConfig
+from robot_sim_ros.quiet import quiet_output
+from robot_sim_ros.sim_config import SimConfig
+from robot_sim_ros.world import shapes
+from robot_sim_ros.world.config import WorldConfig
+from robot_sim_ros.world.kinds import ArenaFrame, Button, Distractors, Marker, Object, Table, TomatoPlant
+from robot_sim_ros.world.layout import given
+
+_MARKER_COLOUR = (0.9, 0.05, 0.05, 1.0)
+
+
+class Bodies:
+    """`index`: name -> PyBullet's index: marker, tomato_plant, table, arena, button_0 ..., distractor_0 ...
+
+    `targets`: those that are where the target is, or a fixed way from it: marker, tomato_plant or buttons.
+    """
+
+    def __init__(self, client: Any, world: WorldConfig, robot: RobotConfig, config: SimConfig):
+        """`robot` has the table and the arena that `world` needs."""
+        self._client, self._robot, self._config = client, robot, config
+        self._place = client.resetBasePositionAndOrientation  # BulletClient looks each function up by reflection
+        self.index: dict[str, int] = {}
+        self.targets: list[int] = []
+        for entry in world.objects:
+            self._make(entry)
+        if "table" in self.index and world.find(Button) is not None:
+            for button, link in itertools.product(self.targets, (-1, shapes.PLUNGER_JOINT)):
+                # A button may stand in the table, and its plunger is still to slide.
+                client.setCollisionFilterPair(self.index["table"], button, -1, link, 0)
+
+    def park(self) -> None:
+        """Put each body where nothing else is."""
+        for k, body in enumerate(self.index.values()):
+            self.place(body, (10.0 * (k + 1), 0.0, 100.0))
+
+    def place(self, body: int, position: Sequence[float], turn: float = 0.0) -> None:
+        """Put a body upright at `position`, m, turned about the vertical, rad; it keeps its speed."""
+        self._place(body, position, (0.0, 0.0, math.sin(turn / 2), math.cos(turn / 2)))
+
+    def stop(self, body: int) -> None:
+        """Take a body's speed."""
+        self._client.resetBaseVelocity(body, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+
+    def release(self, button: int) -> None:
+        """Let a button's plunger be out, at rest."""
+        self._client.resetJointState(button, shapes.PLUNGER_JOINT, 0.0, 0.0)
+
+    def depth(self, button: int) -> float:
+        """How far a button is pressed, m."""
+        return float(self._client.getJointState(button, shapes.PLUNGER_JOINT)[0])
+
+    def _make(self, entry: Object) -> None:
+        client = self._client
+        if isinstance(entry, Marker):
+            radius = self._config.target_radius
+            sphere = client.createVisualShape(client.GEOM_SPHERE, radius=radius, rgbaColor=_MARKER_COLOUR)
+            self.index["marker"] = client.createMultiBody(baseVisualShapeIndex=sphere)
+            self.targets.append(self.index["marker"])
+        elif isinstance(entry, TomatoPlant):
+            urdf = shapes.tomato_plant_urdf(entry, self._config.target_radius)
+            self.targets.append(self._load("tomato_plant", urdf))
+        elif isinstance(entry, Table):
+            _, _, high = given(self._robot.table)
+            self._load("table", shapes.table_urdf(entry, high - (self._robot.floor or 0.0)))
+        elif isinstance(entry, ArenaFrame):
+            self._load("arena", shapes.arena_urdf(given(self._robot.arena)))
+        elif isinstance(entry, Distractors):
+            for k in range(entry.count):
+                self._load(f"distractor_{k}", shapes.distractor_urdf(entry, k), fixed=False)
+        else:
+            for k in range(entry.count):
+                self._make_button(entry, k)
+
+    def _make_button(self, button: Button, number: int) -> None:
+        body = self._load(f"button_{number}", shapes.button_urdf(button, number))
+        self.targets.append(body)
+        # A motor that is too weak for what it is told pushes with all its force: a spring that is as strong everywhere.
+        # As every motor's, its force is granted to each substep anew.
+        self._client.setJointMotorControl2(
+            body,
+            shapes.PLUNGER_JOINT,
+            self._client.POSITION_CONTROL,
+            targetPosition=0.0,
+            positionGain=0.3,
+            velocityGain=1.0,
+            force=button.spring_force / self._config.substeps,
+            maxVelocity=0.5,
+        )
+
+    def _load(self, name: str, urdf: str, fixed: bool = True) -> int:
+        with tempfile.TemporaryDirectory() as folder, quiet_output():
+            path = Path(folder) / f"{name}.urdf"
+            path.write_text(urdf, encoding="utf-8")
+            self.index[name] = int(self._client.loadURDF(str(path), useFixedBase=fixed))
+        return self.index[name]
