@@ -1,0 +1,73 @@
+"""What each world costs: microseconds per simulated step, beside those of `reach` in the same run.
+
+`.venv/bin/python benchmarks/worlds.py rounds:=15`. In every round the worlds take turns, so that whatever else the machine
+does meets all of them; figures are medians. A scripted hand presses the button, or follows the target. It prints a table
+in Markdown, as docs/worlds.md shows it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.scripted_press import ScriptedPress
+from rl_trainer_ros.words import from_words
+from robot_interface_ros.config import option
+from robot_interface_ros.robot import Command, Episode
+from robot_interface_ros.safe_robot import SafeRobot
+from robot_sim_ros.pybullet_robot import make_robot
+from robot_sim_ros.sim_config import SimConfig
+from robot_sim_ros.world.config import world_names
+
+BASE = "reach"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure, and how often."""
+
+    rounds: int = option(15, "rounds; every figure is their median", minimum=1, maximum=1000)
+    steps: int = option(200, "control periods of each world in a round", minimum=10, maximum=100_000)
+
+
+def step_us(robot: SafeRobot, arm: Arm, steps: int, seed: int) -> float:
+    """Microseconds per `send` and `receive`, the scripted hand's own thinking left out."""
+    policy, observation, spent = ScriptedPress(arm, 0.05), robot.reset(Episode(seed)), 0.0
+    for _ in range(steps):
+        action = policy.act(Moment(observation, arm.hand(observation.position)))
+        target = observation.joint_target[arm.indices] + action * arm.velocity * 0.05
+        command = Command(observation.stamp, arm.names, np.asarray(target, dtype=np.float64))
+        start = time.perf_counter()
+        robot.send(command)
+        observation = robot.receive()
+        spent += time.perf_counter() - start
+    return spent / steps * 1e6
+
+
+def main() -> int:
+    """Measure and print."""
+    options = from_words(Options, sys.argv[1:], "benchmark")
+    names = [BASE, *(name for name in world_names() if name != BASE)]
+    settings = {(name, contact): SimConfig(world=name, contact=contact) for name in names for contact in (False, True)}
+    robots = {key: make_robot(config) for key, config in settings.items()}
+    arm = Arm(SimConfig().load_robot())
+    spent: dict[tuple[str, bool], list[float]] = {key: [] for key in robots}
+    for k in range(options.rounds):
+        print(f"round {k + 1} of {options.rounds}", file=sys.stderr, flush=True)
+        for key, robot in robots.items():
+            spent[key].append(step_us(robot, arm, options.steps, seed=k))
+    base = statistics.median(spent[BASE, False])
+    print("| world | us a step | of reach | us with contact | of reach |\n|---|---|---|---|---|")
+    for name in names:
+        plain, felt = statistics.median(spent[name, False]), statistics.median(spent[name, True])
+        print(f"| `{name}` | {plain:.0f} | {plain / base:.2f} | {felt:.0f} | {felt / base:.2f} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
