@@ -49,6 +49,12 @@ def step_us(robot: SafeRobot, arm: Arm, steps: int, seed: int) -> float:
     return spent / steps * 1e6
 
 
+def figures(spent: dict[tuple[str, bool], list[float]], name: str, contact: bool) -> list[tuple[float, str]]:
+    """A world's microseconds and their ratio to the base's of the same round, as medians, with their formats."""
+    own, base = spent[name, contact], spent[BASE, False]
+    return [(statistics.median(own), ".0f"), (statistics.median(a / b for a, b in zip(own, base)), ".2f")]
+
+
 def main() -> int:
     """Measure and print."""
     options = from_words(Options, sys.argv[1:], "benchmark")
@@ -61,11 +67,10 @@ def main() -> int:
         print(f"round {k + 1} of {options.rounds}", file=sys.stderr, flush=True)
         for key, robot in robots.items():
             spent[key].append(step_us(robot, arm, options.steps, seed=k))
-    base = statistics.median(spent[BASE, False])
     print("| world | us a step | of reach | us with contact | of reach |\n|---|---|---|---|---|")
     for name in names:
-        plain, felt = statistics.median(spent[name, False]), statistics.median(spent[name, True])
-        print(f"| `{name}` | {plain:.0f} | {plain / base:.2f} | {felt:.0f} | {felt / base:.2f} |")
+        cells = [f"{figure:{form}}" for contact in (False, True) for figure, form in figures(spent, name, contact)]
+        print(f"| `{name}` | {' | '.join(cells)} |")
     return 0
 
 

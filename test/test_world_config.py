@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot import Episode
@@ -18,6 +19,7 @@ from robot_sim_ros.world.config import load_world, world_from_mapping, world_nam
 from robot_sim_ros.world.kinds import Bounce, Button, Pursue
 from robot_sim_ros.world.layout import check_robot
 
+REPO = Path(__file__).resolve().parents[1]
 WORLDS = {"reach", "tomato", "button", "two_buttons", "moving_button", "distractors", "chasing", "escape"}
 
 
@@ -40,6 +42,14 @@ def test_ones_own_world_is_loaded_by_path(tmp_path: Path) -> None:
     path.write_text("objects: [{kind: tomato_plant, height: 0.5}]\ntarget: {anchor: root, offset: [0.3, -0.4, 1.2]}\n")
     observation = make_robot(SimConfig(world=str(path))).reset(Episode())
     np.testing.assert_array_equal(observation.target_position, [0.3, -0.4, 1.2])
+
+
+def test_the_world_in_the_documentation_is_one() -> None:
+    text = (REPO / "docs" / "worlds.md").read_text(encoding="utf-8")
+    shown = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    found = world(**shown)
+    assert found.find(Button).count == 3 and found.target.motion == Bounce("y", 0.002, 0.05)
+    assert all(f"| `{name}` |" in text for name in WORLDS)
 
 
 @pytest.mark.bad_input
