@@ -79,7 +79,7 @@ def test_a_physical_robot_has_a_driver_in_real_time_with_a_params_file_of_its_ow
 
 def test_real_time_is_told_to_robots_and_trainer_alike() -> None:
     for source in ("sim", "mock"):
-        robot, trainer = processes(robot_source=source, realtime="true").values()
+        robot, *_, trainer = processes(robot_source=source, realtime="true").values()
         assert robot.parameters["realtime"] is True and trainer.parameters["realtime"] is True
     assert "realtime" not in processes()["robot_sim"].parameters  # as its parameter file says
     with pytest.raises(BringupError, match="realtime:=true needs transport:=topics"):

@@ -70,8 +70,8 @@ def test_every_contact_of_the_simulator_is_refused_and_little_else() -> None:
     touching = refused = 0
     for _ in range(2500):
         position = generator.uniform(description.limits.lower, description.limits.upper)
-        simulated._place(position)
-        simulated._client.performCollisionDetection()
+        simulated.body.place(position)
+        simulated.body._client.performCollisionDetection()
         near = the_guard.clearance(position) < 0.0
         if simulated.contacts():
             touching += 1
