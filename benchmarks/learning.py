@@ -1,10 +1,11 @@
-"""What is learned in how many steps: one row of a table per task and action, PPO, in process; prints Markdown.
+"""What is learned in how many steps: one row of a table per task, action and algorithm, in process; prints Markdown.
 
     .venv/bin/python benchmarks/learning.py                        # every row, seeds 0, 1, 2
     .venv/bin/python benchmarks/learning.py reach button seeds=0   # some rows, some seeds
     .venv/bin/python benchmarks/learning.py --list
 
-A row is trained with the shipped settings of PPO and evaluated on unseen episodes; times are wall-clock, one run at a time.
+A row is trained with the shipped settings of its algorithm and evaluated on unseen episodes; times are
+wall-clock, one run at a time.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Row:
     action: str = ""
     task_settings: str = ""
     action_repeat: int = 1
+    algo: str = "ppo"
+    hyperparameters: str = ""
 
     def config(self, seed: int, log_dir: str) -> TrainerConfig:
         """The run's settings."""
@@ -41,6 +44,8 @@ class Row:
             action=self.action,
             task_settings=self.task_settings,
             action_repeat=self.action_repeat,
+            algo=self.algo,
+            hyperparameters=self.hyperparameters,
             num_timesteps=self.steps,
             seed=seed,
             log_dir=log_dir,
@@ -53,6 +58,11 @@ ROWS = {
     "reach_joint_discrete": Row(300_000, action="joint_discrete"),
     "reach_end_effector": Row(150_000, action="end_effector"),
     "reach_end_effector_discrete": Row(150_000, action="end_effector_discrete", action_repeat=2),
+    "reach_sac": Row(30_000, algo="sac"),
+    "reach_tqc": Row(30_000, algo="tqc"),
+    "reach_td3": Row(30_000, algo="td3"),
+    "reach_dqn": Row(150_000, action="joint_discrete", algo="dqn"),
+    "reach_qrdqn": Row(150_000, action="joint_discrete", algo="qrdqn"),
     "button": Row(300_000, task="button", task_settings="{reward: progress}"),
     "simple": Row(150_000, task="simple"),
     "circular": Row(300_000, task="circular"),
@@ -91,7 +101,7 @@ def table_row(name: str, row: Row, results: list[tuple[float, Evaluation]]) -> s
     distance = ", ".join(f"{100 * found.distance.mean():.1f}" for _, found in results)
     repeats = f"x {row.action_repeat}" if row.action_repeat > 1 else ""
     settings = " ".join(part for part in (row.action or "default", repeats, row.task_settings) if part)
-    return f"| {name} | {settings} | {row.steps:,} | {minutes} | {success} | {returns} | {distance} |"
+    return f"| {name} | {row.algo} | {settings} | {row.steps:,} | {minutes} | {success} | {returns} | {distance} |"
 
 
 def main(words: list[str]) -> None:
@@ -99,7 +109,7 @@ def main(words: list[str]) -> None:
     if "--list" in words:
         print("\n".join(ROWS))
         return
-    seeds, steps = SEEDS, None
+    seeds, steps, changed = SEEDS, None, None
     names = [word for word in words if "=" not in word] or list(ROWS)
     for word in words:
         key, equals, value = word.partition("=")
@@ -107,12 +117,17 @@ def main(words: list[str]) -> None:
             seeds = tuple(int(seed) for seed in value.split(","))
         elif key == "steps" and equals:
             steps = int(value)
+        elif key == "hyperparameters" and equals:
+            changed = value
         elif equals or word not in ROWS:
-            sys.exit(f"unknown word '{word}'; known: seeds=0,1, steps=60000, --list and the rows {', '.join(ROWS)}")
-    print(f"| row | action, settings | steps | minutes | success, % of {EPISODES} | return | final distance, cm |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+            sys.exit(f"unknown word '{word}'; known: seeds=, steps=, hyperparameters=, --list and {', '.join(ROWS)}")
+    print(
+        f"| row | algorithm | action, settings | steps | minutes | success, % of {EPISODES} | return | final distance, cm |"
+    )
+    print("|---|---|---|---|---|---|---|---|", flush=True)
     for name in names:
         row = ROWS[name] if steps is None else replace(ROWS[name], steps=steps)
+        row = row if changed is None else replace(row, hyperparameters=changed)
         print(table_row(name, row, [measure(row, seed) for seed in seeds]), flush=True)
 
 
