@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rl_trainer_ros import hardware_commands, listing
+from rl_trainer_ros.curves.command import CurvesOptions, draw_curves
 from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
 from rl_trainer_ros.hardware_commands import CalibrateOptions, ContractCheckOptions, FindPortOptions
 from rl_trainer_ros.listing import ListOptions
@@ -43,6 +44,11 @@ def train_srl(words: list[str]) -> int:
     return record_and_train(from_words(TrainSrlOptions, words, "train_srl"))
 
 
+def curves(words: list[str]) -> int:
+    """Draw learning curves."""
+    return draw_curves(from_words(CurvesOptions, words, "curves"))
+
+
 def list_names(words: list[str]) -> int:
     """Print what can be chosen."""
     print(listing.text(from_words(ListOptions, words, "list")))
@@ -53,6 +59,7 @@ COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
     "train": (train, "train a policy over topics: starts simulator, SRL node and trainer", None),
     "robots": (robots, "serve robots for a trainer on another machine: starts simulators alone", None),
     "evaluate": (evaluate, "measure a trained policy on unseen targets", EvaluateOptions),
+    "curves": (curves, "draw the learning curves of a run, or of several in one picture", CurvesOptions),
     "train_srl": (train_srl, "train an image encoder on images recorded off the simulator", TrainSrlOptions),
     "find_port": (hardware_commands.find_port, "list serial ports, Arduinos first", FindPortOptions),
     "calibrate": (hardware_commands.calibrate, "calibrate a physical robot's servos one by one", CalibrateOptions),

@@ -54,6 +54,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
     import torch  # here and below: `rl_trainer --help` and `rl_trainer train` do not wait for what they do not need
 
     from rl_trainer_ros import model_files, run_folder
+    from rl_trainer_ros.acting import Acting
     from rl_trainer_ros.make_env import make_robot_env
     from rl_trainer_ros.needs import task_class
     from rl_trainer_ros.training import env_settings
@@ -80,7 +81,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
     print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
     environment = make_robot_env(**settings, transport=options.transport, namespace=options.namespace)
     try:
-        result = measure(lambda observation, _: policy.act(observation), environment, options)
+        result = measure(Acting(policy.algorithm, policy.normalisation.apply), environment, options)
     finally:
         environment.close()
     _finish(folder, model, result)
@@ -127,6 +128,7 @@ def measure(act: Callable[[Any, RobotEnv], Any], environment: RobotEnv, options:
 
 def _finish(folder: Path, model: Path, result: Evaluation) -> None:
     from rl_trainer_ros import run_folder
+    from rl_trainer_ros.curves.callback import PICTURE
 
     training_s = None
     if (folder / "result.json").is_file():
@@ -135,7 +137,7 @@ def _finish(folder: Path, model: Path, result: Evaluation) -> None:
     print(result.table())
     for name, path in (("run folder", folder), ("model", model), ("figures", folder / "evaluation.json")):
         print(f"  {name:<28}{path}")
-    print(f"  {'learning curves':<28}tensorboard --logdir {folder}")
+    print(f"  {'learning curves':<28}{folder / PICTURE}, tensorboard --logdir {folder}")
     print(result.line(training_s), flush=True)
 
 

@@ -34,16 +34,30 @@ class Evaluation:
         text = f"reached {reached} of {len(self.success)} unseen targets, mean final distance {distance:.3f} m"
         return text + (f", {training_s:.0f} s of training" if training_s is not None else "")
 
+    def short(self) -> str:
+        """Return the figures in a few words."""
+        return (
+            f"return {self.episode_return.mean():.2f}  success {100 * self.success.mean():.0f} %  final distance "
+            f"{self.distance.mean():.3f} m"
+        )
+
     def table(self) -> str:
-        """Return a few lines: name, value."""
-        n = len(self.success)
-        rate = self.success.mean()
-        low, high = wilson_interval(int(self.success.sum()), n)
+        """Return a few lines: name, value, 95 % interval."""
+        figures = self.to_dict()
+
+        def row(value: str, name: str, digits: int, scale: float = 1.0, more: str = "") -> str:
+            low, high = (scale * end for end in figures[f"{name}_interval"])
+            return f"{value} (95 % interval {low:.{digits}f} to {high:.{digits}f}{more})"
+
+        distance, median = self.distance.mean(), np.median(self.distance)
         rows = [
-            ("episodes", f"{n}"),
-            ("success rate", f"{100 * rate:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})"),
-            ("mean final distance", f"{self.distance.mean():.4f} m (median {np.median(self.distance):.4f})"),
-            ("mean return", f"{self.episode_return.mean():.3f}"),
+            ("episodes", f"{len(self.success)}"),
+            ("success rate", row(f"{100 * self.success.mean():.1f} %", "success_rate", 1, scale=100)),
+            (
+                "mean final distance",
+                row(f"{distance:.4f} m", "mean_final_distance_m", 4, more=f"; median {median:.4f}"),
+            ),
+            ("mean return", row(f"{self.episode_return.mean():.3f}", "mean_return", 3)),
             ("mean steps", f"{self.steps.mean():.1f}"),
         ]
         if self.held is not None:
@@ -51,12 +65,16 @@ class Evaluation:
         return "\n".join(f"  {name:<28}{value}" for name, value in rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures for JSON."""
+        """Return the figures for JSON; intervals are of 95 %."""
+        reached = int(self.success.sum())
         result = {
             "episodes": len(self.success),
             "success_rate": float(self.success.mean()),
+            "success_rate_interval": list(wilson_interval(reached, len(self.success))),
             "mean_final_distance_m": float(self.distance.mean()),
+            "mean_final_distance_m_interval": list(bootstrap_interval(self.distance)),
             "mean_return": float(self.episode_return.mean()),
+            "mean_return_interval": list(bootstrap_interval(self.episode_return)),
             "mean_steps": float(self.steps.mean()),
         }
         return result if self.held is None else {**result, "held_rate": float(self.held.mean())}
@@ -72,14 +90,17 @@ def evaluate(
 ) -> Evaluation:
     """Run `episodes` episodes of `act(observation, environment) -> action`.
 
+    An `act` that remembers, as `acting.Acting`, has a method `begin`, called as an episode begins.
     `hold`: the environment does not end at success; success is then having been within reach at any step, and `held`
     tells whether the hand stayed. `report(done)` is called after each episode. Episodes that are cut from outside are repeated.
     """
     player = limited(environment)
     rows: list[tuple[bool, float, float, int, bool]] = []
     cut = 0
+    begin = getattr(act, "begin", lambda: None)
     while len(rows) < episodes:
         observation, info = player.reset(seed=seed + len(rows))
+        begin()
         total, steps, run, held, success = 0.0, 0, 0, False, False
         ended = False
         while not ended:
@@ -104,3 +125,15 @@ def wilson_interval(successes: int, n: int, z: float = 1.96) -> tuple[float, flo
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = z / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
+def bootstrap_interval(values: Any, resamples: int = 2000, level: float = 0.95) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of a mean (Efron, Ann. Stat. 1979); the same values give the same interval.
+
+    It asks for no distribution: returns of tasks that either succeed or not are far from normal.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    generator = np.random.default_rng(0)
+    means = [generator.choice(values, len(values)).mean() for _ in range(resamples)]
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -142,6 +142,8 @@ def resolve_values(given: Mapping[str, str]) -> Values:
         if bringup.remote_namespaces:
             told["namespaces"] = [*served, *bringup.remote_namespaces]
             trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
+        if trainer.eval_namespace:
+            served = (*served, trainer.eval_namespace)
         sim_params_file = resolve(bringup.sim_params_file or config / "robot_sim.yaml")
         _check_simulator(bringup, trainer, sim_params_file)
         driver_params_file = resolve(bringup.driver_params_file or config / "robot_driver.yaml")

@@ -53,9 +53,9 @@ class ProgressCallback(BaseCallback):
     def _on_step(self) -> bool:
         for info in self.locals["infos"]:
             if "interrupted" in info:
-                self._say(f"episode cut: {info['interrupted']}")
+                self.say(f"episode cut: {info['interrupted']}")
             if "back" in info:
-                self._say(info["back"])
+                self.say(info["back"])
             if "episode" in info:
                 episode = info["episode"]
                 self._episodes.append((episode["r"], info["is_success"], info["distance"]))
@@ -92,9 +92,10 @@ class ProgressCallback(BaseCallback):
                 f"  final distance {distances.mean():.3f} m"
             )
         line += f"  left {int(left_s) // 60}:{int(left_s) % 60:02d}"
-        self._say(line)
+        self.say(line)
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Report a line, above the bar where there is one."""
         if self._bar is not None:
             self._bar.write(line)
         else:

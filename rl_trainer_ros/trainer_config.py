@@ -105,6 +105,13 @@ class TrainerConfig:
     torch_threads: int = option(
         1, "threads of the learner; the same seed repeats bit for bit for the same number", minimum=1, maximum=256
     )
+    eval_every_steps: int = option(
+        0, "steps between two evaluations on targets of their own; 0: none", minimum=0, maximum=10**12
+    )
+    eval_episodes: int = option(20, "episodes of an evaluation during training", minimum=1, maximum=1_000_000)
+    eval_namespace: str = option(
+        "", "robot that evaluations during training run on, over topics; empty: one simulated in the trainer"
+    )
     markers: bool = option(False, "publish targets, trails and rewards as markers for RViz")
     start_timeout_s: float = option(60.0, "wait for a robot to appear and for a reset", minimum=0.1, maximum=3600.0)
     answer_timeout_s: float = option(
@@ -114,6 +121,7 @@ class TrainerConfig:
     def __post_init__(self) -> None:
         period_of(self.control_hz)
         check_namespaces(self.namespaces)
+        self._check_evaluation()
         if self.realtime and self.transport != "topics":
             raise ConfigError("realtime:=true needs transport:=topics; in this process time stands still between steps")
         for name in SETTINGS:
@@ -124,6 +132,14 @@ class TrainerConfig:
                 f"srl_model {self.srl_model} gives the observation {SRL_STATE}, but observation is {self.observation}; leave "
                 "one of the two out"
             )
+
+    def _check_evaluation(self) -> None:
+        if not self.eval_namespace:
+            return
+        check_namespaces((*self.namespaces, self.eval_namespace))  # a robot that learns is in the middle of an episode
+        if not self.eval_every_steps or self.transport != "topics":
+            lacks = "transport:=topics" if self.eval_every_steps else "eval_every_steps:=10000 or the like"
+            raise ConfigError(f"eval_namespace has no effect without {lacks}")
 
     @property
     def state(self) -> str:

@@ -20,6 +20,7 @@ from rl_trainer_ros.algorithms.learner import check_actions, make_learner, obser
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.observers import observers
 from rl_trainer_ros.progress import ProgressCallback
 from rl_trainer_ros.run_folder import TrainingResult
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
@@ -38,6 +39,7 @@ class TrainingRun:
         `fibers`: in which the robots of these environments wait, where several can be waited for at the same time.
         """
         self._config, self._fibers = config, fibers
+        self._make_env = make_env
         overrides = settings_of("hyperparameters", config.hyperparameters)
         algorithms.hyperparameters(config.algo, overrides, preset=config.preset)  # refused before robots are looked for
         self._encoder_id = doors.load_encoder(config.encoder_folder).id if config.encoder_folder else None
@@ -84,10 +86,11 @@ class TrainingRun:
             model_files.save(folder, algorithm, statistics, {**about, "encoder": self._encoder_id}, link)
 
         progress = ProgressCallback(config, should_stop, save, report)
+        watching = observers(config, folder, self._evaluated_env, progress.say)
         ended, error = "finished", None
         begin = time.monotonic()
         try:
-            algorithm.learn(config.num_timesteps, callback=[AbsentRows(), progress, *callbacks])
+            algorithm.learn(config.num_timesteps, callback=[AbsentRows(), progress, *watching, *callbacks])
             if should_stop():
                 ended = "stopped"
         except StopRequested:
@@ -96,6 +99,8 @@ class TrainingRun:
             ended, error = "failed", failure
         training_s = time.monotonic() - begin
         progress.close()
+        for observer in watching:
+            observer.close()
         save("final")
         result = TrainingResult(folder, algorithm.num_timesteps, training_s, ended, error)
         run_folder.write_result(result)
@@ -103,6 +108,12 @@ class TrainingRun:
         steps, model = f"{algorithm.num_timesteps:,} steps", folder / "final"
         report(f"{ended} after {steps} and {training_s:.0f} s; model saved in {model}")
         return result
+
+    def _evaluated_env(self) -> RobotEnv:
+        """The environment of evaluations during the training."""
+        return (
+            self._make_env(self._config.eval_namespace) if self._config.eval_namespace else in_process_env(self._config)
+        )
 
     def _learner(self, folder: Path) -> tuple[Any, VecNormalize]:
         seed = self._config.seed

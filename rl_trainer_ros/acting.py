@@ -1,0 +1,31 @@
+"""A learner's policy, acting for one robot without exploring; what it remembers of an episode ends with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Acting:
+    """`act(observation, environment)` of an evaluation, for policies with and without memory (LSTM)."""
+
+    def __init__(self, algorithm: Any, normalise: Callable[[Any], Any]):
+        """`normalise` turns one observation into what the learner knows."""
+        self._algorithm, self._normalise = algorithm, normalise
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget: an episode begins."""
+        self._memory: Any = None
+        self._first = np.ones(1, dtype=bool)
+
+    def __call__(self, observation: Any, environment: Any = None) -> NDArray[Any]:
+        """Return the deterministic action for one observation, an array or a dictionary of arrays."""
+        action, self._memory = self._algorithm.predict(
+            self._normalise(observation), state=self._memory, episode_start=self._first, deterministic=True
+        )
+        self._first = np.zeros(1, dtype=bool)
+        return np.asarray(action)

@@ -1,0 +1,1 @@
+"""Learning curves: what a run's episodes came to, smoothed and drawn."""

@@ -1,0 +1,29 @@
+"""What watches a run and changes nothing in it: evaluations, and the picture of its learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rl_trainer_ros.curves.callback import CurvesCallback
+from rl_trainer_ros.curves.command import title
+from rl_trainer_ros.environment import RobotEnv
+from rl_trainer_ros.evaluation_callback import EvaluationCallback
+from rl_trainer_ros.trainer_config import TrainerConfig
+
+Observer = CurvesCallback | EvaluationCallback
+
+
+def observers(
+    config: TrainerConfig, run: Path, make_env: Callable[[], RobotEnv], report: Callable[[str], None]
+) -> list[Observer]:
+    """Callbacks of stable-baselines3 that a run's settings ask for. `make_env`: the environment of evaluations."""
+    found: list[Observer] = []
+    if config.eval_every_steps:
+        found.append(
+            EvaluationCallback(
+                run, make_env, config.eval_every_steps, config.eval_episodes, config.num_timesteps, report
+            )
+        )
+    found.append(CurvesCallback(run, config.best_window, title(config, run)))
+    return found

@@ -1,0 +1,144 @@
+"""Evaluation during a training: its figures, its file, and that the training does not notice."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from rl_trainer_ros import model_files
+from rl_trainer_ros.acting import Acting
+from rl_trainer_ros.evaluation import Evaluation, bootstrap_interval, evaluate
+from rl_trainer_ros.evaluation_callback import SEED
+from rl_trainer_ros.evaluation_log import EvaluationLog
+from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.run_folder import TrainingResult
+from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.training import TrainingRun, in_process_env
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.errors import RobotTimeout
+
+
+def run(folder: Path, lines: list[str] | None = None, **settings: Any) -> TrainingResult:
+    config = replace(TrainerConfig(transport="in_process", log_dir=str(folder)), **settings)
+    report = (lambda line: None) if lines is None else lines.append
+    return TrainingRun(config, lambda _: in_process_env(config)).run(report=report)
+
+
+def rows_of(result: TrainingResult) -> list[dict[str, str]]:
+    with open(result.folder / "evaluations.csv", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+PPO = {"num_timesteps": 600, "hyperparameters": "{n_steps: 200, batch_size: 100, n_epochs: 2}"}
+SAC = {"num_timesteps": 300, "algo": "sac", "hyperparameters": "{learning_starts: 100, batch_size: 16}"}
+
+
+@pytest.mark.equality
+@pytest.mark.parametrize("settings", [PPO, SAC])
+def test_a_training_does_not_notice_its_evaluations(settings: dict[str, Any], tmp_path: Path) -> None:
+    lines: list[str] = []
+    watched = run(tmp_path / "watched", lines, **settings, eval_every_steps=100, eval_episodes=2)
+    alone = run(tmp_path / "alone", **settings)
+    assert watched.error is None
+    parameters = [
+        model_files.load(result.folder / "final").algorithm.policy.state_dict() for result in (watched, alone)
+    ]
+    assert all(torch.equal(parameters[0][name], parameters[1][name]) for name in parameters[0])
+    steps = [int(row["steps"]) for row in rows_of(watched)]
+    assert steps == ([200, 400, 600] if "algo" not in settings else [100, 200, 300])
+    assert sum(line.startswith("evaluation at ") for line in lines) == 3
+    assert list((watched.folder / "evaluation").glob("events.out.tfevents.*"))
+    assert (watched.folder / "learning_curve.png").is_file()
+
+
+def test_its_last_row_is_the_final_model_on_its_own_targets(tmp_path: Path) -> None:
+    result = run(tmp_path, **PPO, eval_every_steps=500, eval_episodes=3)
+    policy = model_files.load(result.folder / "final")
+    again = evaluate(Acting(policy.algorithm, policy.normalisation.apply), make_robot_env(), 3, SEED)
+    row = rows_of(result)[-1]
+    assert float(row["mean_return"]) == again.to_dict()["mean_return"]
+    assert [float(row[f"mean_return_{end}"]) for end in ("low", "high")] == again.to_dict()["mean_return_interval"]
+
+
+def test_a_failed_evaluation_costs_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Evaluation:
+        raise RobotTimeout("/eval: no answer")
+
+    monkeypatch.setattr("rl_trainer_ros.evaluation_callback.evaluate", fail)
+    lines: list[str] = []
+    result = run(tmp_path, lines, **PPO, eval_every_steps=500)
+    assert result.ended == "finished"
+    assert "evaluation at 600 steps failed: /eval: no answer" in lines
+
+
+def test_a_run_that_goes_on_drops_later_rows(tmp_path: Path) -> None:
+    figures = Evaluation(np.ones(2, bool), np.ones(2), np.ones(2), np.ones(2, int), None)
+    log = EvaluationLog(tmp_path, 0)
+    for steps in (100, 200, 300):
+        log.add(steps, figures, 0.1)
+    log.close()
+    log = EvaluationLog(tmp_path, 250)
+    log.add(280, figures, 0.1)
+    log.close()
+    with open(tmp_path / "evaluations.csv", newline="") as stream:
+        assert [row["steps"] for row in csv.DictReader(stream)] == ["100", "200", "280"]
+
+
+def test_a_policy_with_memory_keeps_it_within_an_episode() -> None:
+    seen: list[tuple[Any, bool]] = []
+
+    class Learner:
+        def predict(self, observation: Any, state: Any, episode_start: Any, deterministic: bool) -> tuple[Any, Any]:
+            assert deterministic
+            seen.append((state, bool(episode_start[0])))
+            return observation, (state or 0) + 1
+
+    acting = Acting(Learner(), lambda observation: 2 * observation)
+    assert [acting(1.0), acting(2.0)] == [2.0, 4.0]
+    acting.begin()
+    acting(1.0)
+    assert seen == [(None, True), (1, False), (None, True)]
+
+
+def test_bootstrap_interval() -> None:
+    """Of many normal values it is the mean -+ 1.96 standard errors; of one value, or equal ones, that value."""
+    values = np.random.default_rng(3).normal(5.0, 2.0, 1000)
+    error = values.std(ddof=1) / np.sqrt(1000)
+    assert bootstrap_interval(values) == pytest.approx(
+        (values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.02
+    )
+    assert bootstrap_interval(values) == bootstrap_interval(values)
+    assert bootstrap_interval(np.array([3.0])) == (3.0, 3.0)
+
+
+def test_the_table_has_an_interval_for_every_mean() -> None:
+    success = np.array([True] * 8 + [False] * 2)
+    evaluation = Evaluation(success, np.full(10, 0.025), np.full(10, 7.5), np.full(10, 40), None)
+    table = evaluation.table()
+    assert "success rate                80.0 % (95 % interval 49.0 to 94.3)" in table
+    assert "mean final distance         0.0250 m (95 % interval 0.0250 to 0.0250; median 0.0250)" in table
+    assert "mean return                 7.500 (95 % interval 7.500 to 7.500)" in table
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "settings, named",
+    [
+        ({"eval_namespace": "/eval"}, "eval_namespace has no effect without eval_every_steps"),
+        (
+            {"eval_namespace": "/eval", "eval_every_steps": 1, "transport": "in_process"},
+            "eval_namespace has no effect without transport:=topics",
+        ),
+        ({"eval_namespace": "/env_0", "eval_every_steps": 1}, "a namespace is listed twice"),
+        ({"eval_namespace": "eval", "eval_every_steps": 1}, "namespace 'eval' is not absolute"),
+    ],
+)
+def test_a_robot_for_evaluations_that_cannot_be(settings: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        TrainerConfig(**settings)
