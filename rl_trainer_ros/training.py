@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 from rl_trainer_ros import algorithms, doors, model_files, run_folder, vec_envs
 from rl_trainer_ros.absence import AbsentRows, leave_out_of_replay
 from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind
+from rl_trainer_ros.control import SaveOnRequest
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.make_env import make_robot_env
@@ -61,22 +62,29 @@ class TrainingRun:
         should_stop: Callable[[], bool] = lambda: False,
         report: Report = print,
         callbacks: Sequence[BaseCallback] = (),
+        asked_to_save: Callable[[], bool] = lambda: False,
     ) -> TrainingResult:
         """Train until the steps are done, a stop is asked for or something fails for good; a model is saved in each case.
 
-        `callbacks`: stable-baselines3's, called after each step, beside our own.
+        `callbacks`: stable-baselines3's, called after each step, beside our own. `asked_to_save`: whether a checkpoint is to be
+        made before the next rollout; called once for each.
         """
         torch.set_num_threads(self._config.torch_threads)
         folder = run_folder.create(self._config, self._hyperparameters, self._environments[0].arm.description)
         report(f"run folder {folder}")
         try:
-            return self._run(folder, should_stop, report, callbacks)
+            return self._run(folder, should_stop, report, callbacks, asked_to_save)
         finally:
             for environment in self._environments:
                 environment.close()
 
     def _run(
-        self, folder: Path, should_stop: Callable[[], bool], report: Report, callbacks: Sequence[BaseCallback]
+        self,
+        folder: Path,
+        should_stop: Callable[[], bool],
+        report: Report,
+        callbacks: Sequence[BaseCallback],
+        asked_to_save: Callable[[], bool],
     ) -> TrainingResult:
         config = self._config
         algorithm, statistics = self._learner(folder)
@@ -86,11 +94,12 @@ class TrainingRun:
             model_files.save(folder, algorithm, statistics, {**about, "encoder": self._encoder_id}, link)
 
         progress = ProgressCallback(config, should_stop, save, report)
+        on_request = SaveOnRequest(asked_to_save, lambda: save("latest"), progress.say)
         watching = observers(config, folder, self._evaluated_env, progress.say)
         ended, error = "finished", None
         begin = time.monotonic()
         try:
-            algorithm.learn(config.num_timesteps, callback=[AbsentRows(), progress, *watching, *callbacks])
+            algorithm.learn(config.num_timesteps, callback=[AbsentRows(), progress, on_request, *watching, *callbacks])
             if should_stop():
                 ended = "stopped"
         except StopRequested:

@@ -370,7 +370,7 @@ def test_robots_alone_for_a_trainer_elsewhere() -> None:
 
 
 def test_the_robot_of_evaluations_is_served_beside_those_that_learn() -> None:
-    started = bringup.system({"eval_namespace": "/eval", "eval_every_steps": "1000", "num_envs": "2"}, {})
+    started = system({"eval_namespace": "/eval", "eval_every_steps": "1000", "num_envs": "2"}, {})
     served = [name for process in started.processes for name in process.parameters.get("namespaces", ())]
     assert sorted(served) == ["/env_0", "/env_0", "/env_1", "/env_1", "/eval"]  # the trainer's own, and the simulators'
     assert started.trainer.parameters["namespaces"] == ("/env_0", "/env_1")

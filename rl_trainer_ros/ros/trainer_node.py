@@ -12,10 +12,13 @@ import traceback
 
 from rclpy.node import Node
 
+from rl_trainer_ros.control import Control
 from rl_trainer_ros.environment import RobotEnv
+from rl_trainer_ros.figures import FiguresCallback
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.ros.patience import Patience
 from rl_trainer_ros.ros.shared_waiter import SharedWaiter
+from rl_trainer_ros.ros.trainer_services import TrainerServices
 from rl_trainer_ros.ros.watched import watched
 from rl_trainer_ros.trainer_config import TrainerConfig
 from rl_trainer_ros.training import TrainingRun, env_settings, in_process_env
@@ -45,13 +48,20 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
 
     training = TrainingRun(config, make_env, shared.fibers if shared else None)
 
+    def stopped() -> bool:
+        return runtime.stop_requested
+
+    control = Control()
+    figures = FiguresCallback(control, config.best_window, config.num_timesteps, config.realtime, stopped)
+    TrainerServices(node, control, lambda: figures.figures, runtime.request_stop)
+
     def loop() -> int:
         services = ServiceThread(runtime)
         services.add(node)
         services.start()
         try:
             with watched(runtime, config, training.environments) as callbacks:
-                result = training.run(lambda: runtime.stop_requested, report=say, callbacks=callbacks)
+                result = training.run(stopped, say, (*callbacks, figures), control.take_save)
         finally:
             services.close()
         if result.error is None:
