@@ -66,6 +66,7 @@ setup(
         "pybullet>=3.2.5",
         "pyserial>=3.5",
         "pyyaml>=5.4",
+        "safetensors>=0.4,<1",
         "sb3-contrib>=2.3,<3",
         "stable-baselines3>=2.3,<3",
         "tensorboard>=2.9",

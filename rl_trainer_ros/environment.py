@@ -124,6 +124,14 @@ class RobotEnv(gymnasium.Env[Any, Any]):
             raise RuntimeError("call reset() first")
         return self._moment
 
+    def random_state(self) -> dict[str, Any]:
+        """The state of the generator that episodes are drawn from; all else is a function of an episode's seed."""
+        return dict(self.np_random.bit_generator.state)
+
+    def set_random_state(self, state: dict[str, Any]) -> None:
+        """Draw the next episodes as from the moment of `random_state`."""
+        self.np_random.bit_generator.state = state
+
     def close(self) -> None:
         """Close the robot."""
         self.robot.close()

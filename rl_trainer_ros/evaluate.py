@@ -21,7 +21,7 @@ class EvaluateOptions:
     """Arguments of `rl_trainer evaluate`."""
 
     run: str = option("latest", "run folder, or something in it such as its best/; or latest")
-    model: str = option("final", "which of the run's models", choices=("final", "best"))
+    model: str = option("final", "which of the run's models", choices=("final", "best", "latest"))
     episodes: int = option(500, "unseen targets", minimum=1, maximum=1_000_000)
     hold: bool = option(False, "go on after success, and tell whether the hand stays within reach for 5 steps")
     transport: str = option(

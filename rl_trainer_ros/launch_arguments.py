@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from rl_trainer_ros.checkpoints import resume
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
 from rl_trainer_ros.words import default_text, description, setting_line, typed, yaml_value
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
@@ -132,6 +133,10 @@ def resolve_values(given: Mapping[str, str]) -> Values:
         in_file = node_parameters(params_file, TRAINER)
         from_mapping(TrainerConfig, in_file, str(params_file))
         told = _typed_own(TrainerConfig, given)
+        resumed = _resumed(in_file | told)
+        if resumed:
+            in_file = dataclasses.asdict(resumed)
+            told.pop("resume", None)
         told |= with_parts({**in_file, **told}, parts)
         if "namespaces" not in told and ("namespaces" not in in_file or "num_envs" in given):
             told["namespaces"] = [f"/env_{i}" for i in range(bringup.num_envs)]
@@ -144,6 +149,9 @@ def resolve_values(given: Mapping[str, str]) -> Values:
             trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
         if trainer.eval_namespace:
             served = (*served, trainer.eval_namespace)
+        if resumed:  # the parameter file is of no run in particular
+            resume.refuse_changes(resumed, trainer)
+            told = dataclasses.asdict(trainer)
         sim_params_file = resolve(bringup.sim_params_file or config / "robot_sim.yaml")
         _check_simulator(bringup, trainer, sim_params_file)
         driver_params_file = resolve(bringup.driver_params_file or config / "robot_driver.yaml")
@@ -152,6 +160,13 @@ def resolve_values(given: Mapping[str, str]) -> Values:
         raise BringupError(str(error)) from None
     told = {name: getattr(trainer, name) for name in told}
     return Values(bringup, trainer, params_file, told, sim_params_file, driver_params_file, served)
+
+
+def _resumed(settings: Mapping[str, Any]) -> TrainerConfig | None:
+    """The settings of the run that is to go on; None for a new one."""
+    if not settings.get("resume"):
+        return None
+    return resume.settings_of_run(settings["resume"], settings.get("log_dir", TrainerConfig.log_dir))
 
 
 def part_of(name: str) -> str:

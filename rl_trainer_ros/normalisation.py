@@ -48,6 +48,13 @@ class Normalisation:
                 return f"the model observes {shape} but its statistics have {statistics.mean.shape}"
         return ""
 
+    def not_finite(self) -> str:
+        """Return what of it is not a number, or no variance; empty when all is."""
+        for key, statistics in self.of.items():
+            if not (np.isfinite(statistics.mean).all() and (statistics.variance >= 0.0).all()):
+                return f"its statistics{f' of {key}' if key else ''} hold numbers that are not finite"
+        return ""
+
     def _one(self, key: str, value: NDArray[Any]) -> NDArray[Any]:
         if key not in self.of:
             return value
@@ -77,6 +84,17 @@ def from_dict(values: Mapping[str, Any]) -> Normalisation:
     parts = values.get("keys", {_BOX: values})
     of = {key: Statistics(np.array(part["mean"]), np.array(part["variance"])) for key, part in parts.items()}
     return Normalisation(of, float(values["epsilon"]))
+
+
+def restore(vec_normalize: Any, values: Mapping[str, Any]) -> None:
+    """Put the numbers that `to_dict` returned back into a VecNormalize."""
+    returns = vec_normalize.ret_rms
+    returns.mean, returns.var = np.float64(values["return_mean"]), np.float64(values["return_variance"])
+    returns.count = values["return_count"]
+    parts = values.get("keys", {_BOX: values})
+    for key, part in parts.items():
+        rms = vec_normalize.obs_rms if key == _BOX else vec_normalize.obs_rms[key]
+        rms.mean, rms.var, rms.count = np.array(part["mean"]), np.array(part["variance"]), part["count"]
 
 
 def _numbers(rms: Any) -> dict[str, Any]:

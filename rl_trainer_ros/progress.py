@@ -1,11 +1,11 @@
-"""What a person sees of a training run: a bar on a terminal, a line now and then in a log; and which model is best."""
+"""What a person sees of a training run: a bar on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,26 +13,27 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from rl_trainer_ros.trainer_config import TrainerConfig
 
-_MIN_EPISODES = 20  # before the mean return of a window means anything
-
 
 class ProgressCallback(BaseCallback):
-    """Reports progress, stops on request, saves the best model after the rollout in which it was seen, and the latest."""
+    """Reports progress, and stops on request."""
 
     def __init__(
         self,
         config: TrainerConfig,
         should_stop: Callable[[], bool],
-        save: Callable[[str], None],
         report: Callable[[str], None],
+        noted: Sequence[Any] = (),
     ):
+        """`noted`: what `notes` returned when the checkpoint was saved from which training goes on."""
         super().__init__()
         self._total, self._interval_s = config.num_timesteps, config.log_interval_s
-        self._checkpoint_interval_s = config.checkpoint_interval_s
-        self._should_stop, self._save, self._report = should_stop, save, report
-        self._episodes: deque[tuple[float, bool, float]] = deque(maxlen=config.best_window)
-        self._best = -np.inf
+        self._should_stop, self._report = should_stop, report
+        self._episodes: deque[tuple[float, bool, float]] = deque(map(tuple, noted), maxlen=config.best_window)
         self._bar: Any = None
+
+    def notes(self) -> list[tuple[float, bool, float]]:
+        """The last episodes, as JSON."""
+        return [(float(episode[0]), bool(episode[1]), float(episode[2])) for episode in self._episodes]
 
     def close(self) -> None:
         """Leave the terminal in order."""
@@ -41,7 +42,7 @@ class ProgressCallback(BaseCallback):
             self._bar = None
 
     def _on_training_start(self) -> None:
-        self._begin = self._last = self._saved = time.monotonic()
+        self._begin = self._last = time.monotonic()
         self._begin_steps = self._last_steps = self.num_timesteps
         if sys.stdout.isatty():  # a launcher may have taken standard error
             from tqdm import tqdm
@@ -68,15 +69,9 @@ class ProgressCallback(BaseCallback):
     def _on_rollout_end(self) -> None:
         if not self._episodes:
             return
-        returns, successes, distances = np.array(self._episodes, dtype=np.float64).T
+        _, successes, distances = np.array(self._episodes, dtype=np.float64).T
         self.logger.record("task/success_rate", successes.mean())
         self.logger.record("task/final_distance_m", distances.mean())
-        if len(returns) >= min(_MIN_EPISODES, self._episodes.maxlen or 1) and returns.mean() > self._best:
-            self._best = returns.mean()
-            self._save("best")
-        if time.monotonic() - self._saved >= self._checkpoint_interval_s:  # what a kill -9 leaves
-            self._saved = time.monotonic()
-            self._save("latest")
 
     def _report_line(self) -> None:
         now = time.monotonic()

@@ -59,15 +59,27 @@ def create(config: TrainerConfig, hyperparameters: dict[str, Any], robot: RobotD
         except FileExistsError:
             continue
     folder = parent / name
-    settings = {**dataclasses.asdict(config), "namespaces": list(config.namespaces)}
-    write_text(
-        folder / "config.yaml",
-        yaml.safe_dump(
-            {"trainer": settings, "hyperparameters": hyperparameters, "robot": _resolved(robot)}, sort_keys=False
-        ),
-    )
+    write_config(folder, config, hyperparameters, _resolved(robot))
     write_text(folder / "versions.txt", "".join(f"{name} {version}\n" for name, version in versions().items()))
     return folder
+
+
+def write_config(folder: Path, config: TrainerConfig, hyperparameters: dict[str, Any], robot: dict[str, Any]) -> None:
+    """Write `config.yaml`: settings, hyper-parameters, the robot's limits."""
+    settings = {**dataclasses.asdict(config), "namespaces": list(config.namespaces), "resume": ""}
+    values = {"trainer": settings, "hyperparameters": hyperparameters, "robot": robot}
+    write_text(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False))
+
+
+def go_on(folder: Path, config: TrainerConfig) -> None:
+    """Write the settings with which a run goes on into its `config.yaml`."""
+    values = read_yaml(folder / "config.yaml")
+    write_config(folder, config, values["hyperparameters"], values["robot"])
+
+
+def hyperparameters_of(folder: Path) -> dict[str, Any]:
+    """Read a run's hyper-parameters back, as they were resolved when it began."""
+    return read_yaml(folder / "config.yaml")["hyperparameters"]
 
 
 def load_config(folder: Path) -> TrainerConfig:
@@ -96,8 +108,17 @@ def _resolved(robot: RobotDescription) -> dict[str, Any]:
     columns = (limits.lower, limits.upper, limits.velocity, limits.effort, robot.rest, robot.max_acceleration)
     labels = ("lower", "upper", "velocity", "effort", "rest", "max_acceleration")
     joints = {name: dict(zip(labels, map(float, row))) for name, row in zip(robot.joint_names, zip(*columns))}
-    digest = hashlib.sha256(robot.urdf.encode()).hexdigest()
-    return {"name": robot.name, "end_effector": robot.config.end_effector, "urdf_sha256": digest, "joints": joints}
+    return {
+        "name": robot.name,
+        "end_effector": robot.config.end_effector,
+        "urdf_sha256": urdf_digest(robot),
+        "joints": joints,
+    }
+
+
+def urdf_digest(robot: RobotDescription) -> str:
+    """Return what tells a robot's URDF from another."""
+    return hashlib.sha256(robot.urdf.encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -99,9 +99,28 @@ class TrainerConfig:
     log_dir: str = option("runs", "where run folders are made")
     log_interval_s: float = option(10.0, "time between two log lines", minimum=0.1, maximum=3600.0)
     best_window: int = option(100, "episodes whose mean return decides which model is best", minimum=1, maximum=100_000)
-    checkpoint_interval_s: float = option(
-        60.0, "time between two saves of the latest model", minimum=0.0, maximum=86_400.0
+    best_min_episodes: int = option(20, "episodes before a model can be the best", minimum=1, maximum=100_000)
+    checkpoint_every_steps: int = option(
+        10_000, "steps between two checkpoints, each of which ends all episodes; 0: none", minimum=0, maximum=10**12
     )
+    checkpoint_every_episodes: int = option(
+        0, "episodes between two checkpoints, each of which ends all episodes; 0: none", minimum=0, maximum=10**9
+    )
+    checkpoint_interval_s: float = option(
+        0.0,
+        "time between two checkpoints that end no episode; going on from one gives other numbers; 0: none",
+        minimum=0.0,
+        maximum=86_400.0,
+    )
+    keep_checkpoints: int = option(2, "periodic checkpoints that are kept", minimum=1, maximum=1_000_000)
+    resume: str = option(
+        "", "go on with a run in its own folder: latest, or the path of a run or of a checkpoint in it"
+    )
+    load_model: str = option("", "begin with a trained model: latest, or the path of a run or of a checkpoint in it")
+    freeze_normalisation: bool = option(
+        True, "with load_model: keep its statistics of observations and rewards as they are"
+    )
+    load_replay_buffer: bool = option(False, "with load_model: begin with its replay buffer too")
     torch_threads: int = option(
         1, "threads of the learner; the same seed repeats bit for bit for the same number", minimum=1, maximum=256
     )
@@ -126,6 +145,8 @@ class TrainerConfig:
             raise ConfigError("realtime:=true needs transport:=topics; in this process time stands still between steps")
         for name in SETTINGS:
             settings_of(name, getattr(self, name))
+        if self.load_replay_buffer and not self.load_model and not self.resume:
+            raise ConfigError("load_replay_buffer:=true needs load_model:=..., whose replay buffer it loads")
         encoded = self.srl_model != GROUND_TRUTH
         if encoded and self.observation not in ("", SRL_STATE):
             raise ConfigError(

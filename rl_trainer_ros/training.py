@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecNormalize
 
-from rl_trainer_ros import algorithms, doors, model_files, run_folder, vec_envs
+from rl_trainer_ros import algorithms, doors, run_folder, vec_envs
 from rl_trainer_ros.absence import AbsentRows, leave_out_of_replay
 from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind
+from rl_trainer_ros.beginning import beginning
+from rl_trainer_ros.checkpoints import logs
+from rl_trainer_ros.checkpoints.callback import CheckpointCallback
+from rl_trainer_ros.checkpoints.errors import NotSaved
+from rl_trainer_ros.checkpoints.folders import TIMED
+from rl_trainer_ros.checkpoints.saver import Saver
 from rl_trainer_ros.control import SaveOnRequest
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
@@ -39,18 +44,18 @@ class TrainingRun:
 
         `fibers`: in which the robots of these environments wait, where several can be waited for at the same time.
         """
-        self._config, self._fibers = config, fibers
-        self._make_env = make_env
-        overrides = settings_of("hyperparameters", config.hyperparameters)
-        algorithms.hyperparameters(config.algo, overrides, preset=config.preset)  # refused before robots are looked for
+        self._begin = beginning(config)
+        config = self._config = self._begin.config
+        self._fibers, self._make_env = fibers, make_env
+        given = settings_of("hyperparameters", config.hyperparameters)
+        algorithms.hyperparameters(config.algo, given, preset=config.preset)  # refused before robots are looked for
         self._encoder_id = doors.load_encoder(config.encoder_folder).id if config.encoder_folder else None
         here = config.namespaces[:1] if vec_envs.in_processes(config) else config.namespaces
         self._environments = [make_env(namespace) for namespace in here]
-        space = self._environments[0].observation_space
-        check_actions(config.algo, self._environments[0].action_space)
-        self._hyperparameters = algorithms.hyperparameters(
-            config.algo, overrides, kind=observation_kind(space), preset=config.preset
-        )
+        observation, action = self._environments[0].observation_space, self._environments[0].action_space
+        check_actions(config.algo, action)
+        self._begin.check(self._encoder_id, observation, action)
+        self._hyperparameters = self._begin.hyperparameters(observation_kind(observation))
 
     @property
     def environments(self) -> tuple[RobotEnv, ...]:
@@ -70,10 +75,11 @@ class TrainingRun:
         made before the next rollout; called once for each.
         """
         torch.set_num_threads(self._config.torch_threads)
-        folder = run_folder.create(self._config, self._hyperparameters, self._environments[0].arm.description)
-        report(f"run folder {folder}")
         try:
-            return self._run(folder, should_stop, report, callbacks, asked_to_save)
+            robot = self._environments[0].arm.description
+            with self._begin.folder(self._hyperparameters, robot) as folder:
+                report(" ".join(("run folder", str(folder), self._begin.line())).strip())
+                return self._run(folder, should_stop, report, callbacks, asked_to_save)
         finally:
             for environment in self._environments:
                 environment.close()
@@ -86,36 +92,42 @@ class TrainingRun:
         callbacks: Sequence[BaseCallback],
         asked_to_save: Callable[[], bool],
     ) -> TrainingResult:
-        config = self._config
-        algorithm, statistics = self._learner(folder)
-        about = {name: getattr(config, name) for name in ("task", "robot", "srl_model", "algo")}
-
-        def save(link: str) -> None:
-            model_files.save(folder, algorithm, statistics, {**about, "encoder": self._encoder_id}, link)
-
-        progress = ProgressCallback(config, should_stop, save, report)
-        on_request = SaveOnRequest(asked_to_save, lambda: save("latest"), progress.say)
-        watching = observers(config, folder, self._evaluated_env, progress.say)
+        config, before = self._config, self._begin
+        algorithm, statistics = self._learner(folder, report)
+        progress = ProgressCallback(config, should_stop, report, before.notes.get("progress", ()))
+        about, say = self._about(), progress.say
+        saver = Saver(folder, algorithm, statistics, about, config.keep_checkpoints, say, before.training_s)
+        checkpoints = CheckpointCallback(config, saver.save, before.notes.get("checkpoints"))
+        saver.notes = lambda: {"checkpoints": checkpoints.notes(), "progress": progress.notes()}
+        on_request = SaveOnRequest(asked_to_save, lambda: saver.save(TIMED), say)
+        watching = observers(config, folder, self._evaluated_env, say)
         ended, error = "finished", None
-        begin = time.monotonic()
         try:
-            algorithm.learn(config.num_timesteps, callback=[AbsentRows(), progress, on_request, *watching, *callbacks])
+            algorithm.learn(
+                config.num_timesteps - before.num_timesteps,
+                # Checkpoints come last: one may begin new episodes, and what is due at the same step is done by then.
+                callback=[AbsentRows(), progress, on_request, *watching, *callbacks, checkpoints],
+                reset_num_timesteps=before.checkpoint is None,
+            )
             if should_stop():
                 ended = "stopped"
         except StopRequested:
             ended = "stopped"
         except Exception as failure:  # whatever it is, what was learned is not lost
             ended, error = "failed", failure
-        training_s = time.monotonic() - begin
         progress.close()
         for observer in watching:
             observer.close()
-        save("final")
-        result = TrainingResult(folder, algorithm.num_timesteps, training_s, ended, error)
-        run_folder.write_result(result)
+        try:
+            saver.save_end(ended)
+        except NotSaved as failure:
+            ended, error = "failed", error or failure
+        result = TrainingResult(folder, algorithm.num_timesteps, saver.training_s(), ended, error)
+        with suppress(OSError):  # a full disk, of which the saver has told
+            run_folder.write_result(result)
         algorithm.logger.close()
-        steps, model = f"{algorithm.num_timesteps:,} steps", folder / "final"
-        report(f"{ended} after {steps} and {training_s:.0f} s; model saved in {model}")
+        steps, saved = f"{algorithm.num_timesteps:,} steps", saver.newest or "no model"
+        report(f"{ended} after {steps} and {result.training_s:.0f} s; model saved in {saved}")
         return result
 
     def _evaluated_env(self) -> RobotEnv:
@@ -124,22 +136,29 @@ class TrainingRun:
             self._make_env(self._config.eval_namespace) if self._config.eval_namespace else in_process_env(self._config)
         )
 
-    def _learner(self, folder: Path) -> tuple[Any, VecNormalize]:
-        seed = self._config.seed
-        set_random_seed(seed)
-        if vec_envs.in_processes(self._config):
-            make_one, n = partial(in_process_env, self._config), len(self._config.namespaces)
+    def _learner(self, folder: Path, report: Report) -> tuple[Any, VecNormalize]:
+        config, begin = self._config, self._begin
+        set_random_seed(config.seed)
+        if vec_envs.in_processes(config):
+            make_one, n = partial(in_process_env, config), len(config.namespaces)
             vec_env = vec_envs.over_processes(make_one, folder, n)
         else:
-            vec_env = vec_envs.over_robots(self._environments, folder, self._config.namespaces, self._fibers)
-        vec_env.seed(seed)
+            vec_env = vec_envs.over_robots(self._environments, folder, config.namespaces, self._fibers)
+        vec_env.seed(config.seed)
         statistics = vec_envs.normalised(vec_env, self._hyperparameters.get("gamma", 0.99))
-        algorithm = make_learner(
-            self._config.algo, statistics, self._hyperparameters, policy=self._config.policy, seed=seed
-        )
+        algorithm = make_learner(config.algo, statistics, self._hyperparameters, policy=config.policy, seed=config.seed)
         leave_out_of_replay(algorithm)
-        algorithm.set_logger(configure(str(folder), ["csv", "tensorboard"]))
+        begin.bring(algorithm, statistics)
+        algorithm.set_logger(logs.logger(folder, begin.num_timesteps if begin.run else None, report))
         return algorithm, statistics
+
+    def _about(self) -> dict[str, Any]:
+        """What a checkpoint says that it belongs to."""
+        names = ("task", "robot", "srl_model", "algo", "policy", "action", "frame_stack", "action_repeat")
+        about = {name: getattr(self._config, name) for name in names}
+        about["observation"] = self._config.observed
+        about["robot_urdf_sha256"] = run_folder.urdf_digest(self._environments[0].arm.description)
+        return {**about, "encoder": self._encoder_id, "hyperparameters": self._hyperparameters}
 
 
 def env_settings(config: TrainerConfig) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv,
 
 from rl_trainer_ros.absence import leave_out_of_statistics
 from rl_trainer_ros.algorithms.learner import observation_kind
+from rl_trainer_ros.checkpoints import logs
+from rl_trainer_ros.checkpoints.full_disk import TolerantRows
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.frame_stack import limited
@@ -55,9 +57,16 @@ def normalised(vec_env: VecEnv, gamma: float) -> VecNormalize:
 
 
 def monitored(environment: RobotEnv, folder: Path) -> Monitor:
-    """The environment with its clock and, in `folder`, its monitor file."""
+    """The environment with its clock and, in `folder`, its monitor file, which goes on where there is one."""
     folder.mkdir(exist_ok=True)
-    return Monitor(limited(environment), str(folder / "monitor.csv"), info_keywords=("is_success", "distance"))
+    path = folder / logs.MONITOR
+    began = logs.first_moment(path)
+    keywords = ("is_success", "distance")
+    monitor = Monitor(limited(environment), str(path), info_keywords=keywords, override_existing=began is None)
+    if began is not None:
+        monitor.t_start = began
+    monitor.results_writer = TolerantRows(monitor.results_writer, print)  # type: ignore[assignment]
+    return monitor
 
 
 def _make_monitored(make_one: MakeOne, folder: Path) -> Monitor:

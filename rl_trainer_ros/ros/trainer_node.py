@@ -12,6 +12,8 @@ import traceback
 
 from rclpy.node import Node
 
+from rl_trainer_ros.checkpoints import resume
+from rl_trainer_ros.checkpoints.errors import ModelError
 from rl_trainer_ros.control import Control
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.figures import FiguresCallback
@@ -22,8 +24,9 @@ from rl_trainer_ros.ros.trainer_services import TrainerServices
 from rl_trainer_ros.ros.watched import watched
 from rl_trainer_ros.trainer_config import TrainerConfig
 from rl_trainer_ros.training import TrainingRun, env_settings, in_process_env
+from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
-from robot_interface_ros.ros.program import Loop, ServiceThread, run_program
+from robot_interface_ros.ros.program import BAD_SETTINGS, Loop, ServiceThread, run_program
 from robot_interface_ros.ros.runtime import Runtime
 
 FAILED = 3
@@ -31,6 +34,7 @@ FAILED = 3
 
 def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
     """Check everything and make the environments; the loop trains."""
+    config = resume.resolved(config)
     patience = Patience(start_timeout_s=config.start_timeout_s, answer_timeout_s=config.answer_timeout_s)
     shared = SharedWaiter(runtime) if config.transport == "topics" else None
 
@@ -62,6 +66,9 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
         try:
             with watched(runtime, config, training.environments) as callbacks:
                 result = training.run(stopped, say, (*callbacks, figures), control.take_save)
+        except (ConfigError, ModelError, OSError) as error:  # before it began
+            print(f"trainer: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+            return BAD_SETTINGS
         finally:
             services.close()
         if result.error is None:
