@@ -100,7 +100,13 @@ def beginning(config: TrainerConfig) -> Beginning:
         run, checkpoint = resume.run_of(config), resume.start(config)
     if config.load_model and not checkpoint:
         model = fine_tuning.source(config.load_model, config.log_dir)
-        config = dataclasses.replace(config, load_model=str(model.folder))
+        if config.preset and not run:
+            raise ConfigError(
+                "preset has no effect with load_model, whose hyper-parameters are the model's; give single ones: "
+                "hyperparameters.NAME:=VALUE"
+            )
+        policy = config.policy or model.about.get("policy", "")
+        config = dataclasses.replace(config, load_model=str(model.folder), policy=policy)
         if model.about["algo"] != config.algo:
             raise ConfigError(
                 f"{model.folder} is a model of algo {model.about['algo']}, not {config.algo}; use algo:={model.about['algo']}"

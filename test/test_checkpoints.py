@@ -52,6 +52,7 @@ def settings(folder: Path, algo: str = "ppo", **more: Any) -> TrainerConfig:
         num_timesteps=400,
         checkpoint_every_steps=100,
         best_min_episodes=1,
+        best_window=5,
     )
     return replace(base, **more)
 
@@ -306,6 +307,7 @@ def test_a_model_that_does_not_fit_is_refused(trained: Path, tmp_path: Path) -> 
         ({"algo": "sac", "hyperparameters": ""}, r"is a model of algo ppo, not sac; use algo:=ppo"),
         ({"observation": "joints"}, r"has another observation space: Box\(16,\) .* there, Box\(10,\) .* here"),
         ({"action": "joint_discrete"}, r"has another action space"),
+        ({"preset": "pixels"}, r"unknown preset"),
         ({"load_replay_buffer": True}, r"a PPO has no replay buffer"),
     ):
         with pytest.raises((ModelError, ConfigError), match=said):
@@ -340,7 +342,7 @@ def test_a_save_that_fails_midway_leaves_the_last_one(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(Path, "write_bytes", full)
     lines: list[str] = []
-    config = settings(tmp_path, num_timesteps=320, best_min_episodes=1000)
+    config = settings(tmp_path, num_timesteps=320, best_window=1000)
     training = TrainingRun(config, lambda _: in_process_env(config))
     result = training.run(report=lines.append)
     run = result.folder
@@ -352,7 +354,7 @@ def test_a_save_that_fails_midway_leaves_the_last_one(tmp_path: Path, monkeypatc
     assert "the last checkpoint is" in str(result.error) and "\n" not in str(result.error)
     assert next(count) == 2 and not list((run / "checkpoints").glob(".*"))
     monkeypatch.undo()
-    whole = train(settings(tmp_path / "whole", num_timesteps=320, best_min_episodes=1000)).folder
+    whole = train(settings(tmp_path / "whole", num_timesteps=320, best_window=1000)).folder
     assert_same(train(replace(config, resume=str(run))).folder, whole)  # what was not saved changed nothing
 
 
