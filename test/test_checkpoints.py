@@ -307,7 +307,7 @@ def test_a_model_that_does_not_fit_is_refused(trained: Path, tmp_path: Path) -> 
         ({"algo": "sac", "hyperparameters": ""}, r"is a model of algo ppo, not sac; use algo:=ppo"),
         ({"observation": "joints"}, r"has another observation space: Box\(16,\) .* there, Box\(10,\) .* here"),
         ({"action": "joint_discrete"}, r"has another action space"),
-        ({"preset": "pixels"}, r"unknown preset"),
+        ({"preset": "pixels"}, r"preset has no effect with load_model"),
         ({"load_replay_buffer": True}, r"a PPO has no replay buffer"),
     ):
         with pytest.raises((ModelError, ConfigError), match=said):
