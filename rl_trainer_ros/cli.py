@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rl_trainer_ros import hardware_commands, listing
+from rl_trainer_ros import completion, examples, hardware_commands, listing
+from rl_trainer_ros.completion import CompletionOptions
 from rl_trainer_ros.curves.command import CurvesOptions, draw_curves
 from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
 from rl_trainer_ros.hardware_commands import CalibrateOptions, ContractCheckOptions, FindPortOptions
@@ -55,6 +56,18 @@ def list_names(words: list[str]) -> int:
     return 0
 
 
+def complete(words: list[str]) -> int:
+    """Print the script by which a shell completes our command lines."""
+    from rl_trainer_ros.launch_arguments import BringupConfig
+    from rl_trainer_ros.trainer_config import TrainerConfig
+
+    options = from_words(CompletionOptions, words, "completion")
+    launch = (TrainerConfig, BringupConfig)
+    classes = {name: launch if settings is None else (settings,) for name, (_, _, settings) in COMMANDS.items()}
+    print(completion.script(options.shell, classes))
+    return 0
+
+
 COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
     "train": (train, "train a policy over topics: starts simulator, SRL node and trainer", None),
     "robots": (robots, "serve robots for a trainer on another machine: starts simulators alone", None),
@@ -73,6 +86,7 @@ COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
         "list tasks, actions, observations, algorithms, robots, worlds and what goes together",
         ListOptions,
     ),
+    "completion": (complete, "print a script for the shell's tab key", CompletionOptions),
 }
 
 
@@ -83,6 +97,7 @@ def help_text(command: str | None = None) -> str:
         return (
             "usage: rl_trainer COMMAND [name:=value ...]\n\ncommands:\n"
             + "\n".join(lines)
+            + examples.lines()
             + "\n\n`rl_trainer COMMAND --help` lists a command's settings."
         )
     _, text, options = COMMANDS[command]
@@ -92,7 +107,8 @@ def help_text(command: str | None = None) -> str:
         settings = bringup.help_text()
     else:
         settings = "\n".join(setting_line(field) for field in dataclasses.fields(options))
-    return f"usage: rl_trainer {command} [name:=value ...]\n\n{text}\n\nsettings and their defaults:\n{settings}"
+    settings = f"\n\nsettings and their defaults:\n{settings}" if settings else ""
+    return f"usage: rl_trainer {command} [name:=value ...]\n\n{text}{examples.lines(command)}{settings}"
 
 
 def run(words: list[str]) -> int:

@@ -1,0 +1,71 @@
+"""The shell's tab key, asked in a real shell; and the examples of the help, which must be read as they are shown."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+from rl_trainer_ros import cli
+from rl_trainer_ros.examples import EXAMPLES
+from rl_trainer_ros.launch_arguments import resolve_values
+from rl_trainer_ros.words import from_words, parse_words
+
+
+@pytest.fixture(scope="module")
+def script() -> str:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert cli.run(["completion"]) == 0
+    return said.getvalue()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize(
+    "line, offered",
+    [
+        ("rl_trainer ev", ["evaluate"]),
+        ("rl_trainer train see", ["seed:="]),
+        ("rl_trainer train algo:=trp", ["trpo"]),  # what stands before the colon or the equals sign stays
+        ("rl_trainer train transport:=", ["in_process", "topics"]),
+        ("rl_trainer train seed:=1 realti", ["realtime:="]),
+        ("rl_trainer train realtime:=f", ["false"]),
+        ("rl_trainer evaluate mode", ["model:="]),
+        ("rl_trainer evaluate run:=docs/architect", ["docs/architecture.md"]),
+        ("rl_trainer completion --h", ["--help"]),
+        ("rl_trainer evaluate sede", []),
+    ],
+)
+def test_tab_in_bash(script: str, line: str, offered: list[str]) -> None:
+    """The words are split as bash does, at colons and equals signs too."""
+    words = [word for part in line.split(" ") for word in (part.replace(":=", " := ").split(" ") if part else [""])]
+    ask = (
+        f"{script}\nCOMP_LINE={shlex.quote(line)}; COMP_POINT={len(line)}\n"
+        f"COMP_WORDS=({' '.join(map(shlex.quote, words))}); COMP_CWORD={len(words) - 1}\n"
+        '_rl_trainer 2>/dev/null; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    said = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, timeout=20)
+    assert sorted(filter(None, said.stdout.splitlines())) == offered
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_are_read_as_they_are_shown(name: str) -> None:
+    for line in EXAMPLES[name]:
+        program, *words = shlex.split(line, comments=True)
+        if program != "rl_trainer":
+            continue
+        command, *settings = words
+        options = cli.COMMANDS[command][2]
+        if options is None:
+            resolve_values(parse_words(settings))
+        else:
+            from_words(options, settings, command)
+        assert not name or command == name
+
+
+def test_every_command_shows_an_example_or_needs_none() -> None:
+    assert set(cli.COMMANDS) - set(EXAMPLES) <= {"find_port", "contract_check"}
