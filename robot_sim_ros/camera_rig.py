@@ -29,7 +29,8 @@ class CameraRig:
         """`client`: the BulletClient that will hold the world. Raises ConfigError for a camera that the robot lacks."""
         self._description, self._config = description, config
         self._poses = {name: _pose_at(description, self._find(name)) for name in config.cameras}
-        self.renderer = choose_renderer(config.renderer) if config.cameras else "tiny"
+        largest = max((width * height for width, height in map(config.image_size, config.cameras)), default=0)
+        self.renderer = choose_renderer(config.renderer, largest) if config.cameras else "tiny"
         if self.renderer == "egl":
             load_egl(client)
         self._moving = Renderer(client, self.renderer)

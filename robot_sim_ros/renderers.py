@@ -15,6 +15,8 @@ from robot_interface_ros.config import ConfigError
 from robot_sim_ros.quiet import quiet_output, silence_printf
 
 RENDERERS = ("tiny", "egl", "auto")
+EGL_PAYS_FROM = 300 * 300
+"""Pixels of an image from which a graphics card draws it sooner than TinyRenderer (docs/cameras.md)."""
 _PROBE_TIMEOUT_S = 60.0
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast")
 _SYMBOL = "_eglRendererPlugin"
@@ -29,14 +31,14 @@ pybullet.getCameraImage(8, 8, view, projection, renderer=pybullet.ER_BULLET_HARD
 """
 
 
-def choose_renderer(asked: str) -> str:
-    """Return "tiny" or "egl" for one of RENDERERS.
+def choose_renderer(asked: str, pixels: int = EGL_PAYS_FROM) -> str:
+    """Return "tiny" or "egl" for one of RENDERERS; `pixels`: of the largest image.
 
-    "auto" is egl where there is a graphics card that the plugin draws on, and says so in one line where it is not. "egl"
-    raises ConfigError where the plugin does not work.
+    "auto" is egl where there is a graphics card that the plugin draws on, and says so in one line where it is not; it is
+    tiny for images that a card does not draw sooner. "egl" raises ConfigError where the plugin does not work.
     """
-    if asked == "tiny":
-        return asked
+    if asked == "tiny" or (asked == "auto" and pixels < EGL_PAYS_FROM):
+        return "tiny"
     problem = egl_problem()
     if asked == "auto" and problem is None:
         problem = _no_card()

@@ -254,6 +254,7 @@ def test_without_a_graphics_card_auto_falls_back_in_one_line(
     assert choose_renderer("auto") == "tiny" and choose_renderer("egl") == "egl"
     monkeypatch.setattr(renderers, "_probe", lambda: (None, "NVIDIA H100"))
     assert choose_renderer("auto") == "egl"
+    assert choose_renderer("auto", 64 * 64) == "tiny" and choose_renderer("egl", 64 * 64) == "egl"
     renderers.egl_problem.cache_clear()
 
 
