@@ -38,7 +38,7 @@ class SimConfig:
     camera_depth: bool = option(False, "cameras also measure depth")
     renderer: str = option(
         "tiny",
-        "who draws camera images: tiny on the processor, egl on a graphics card, auto: egl for large images where there is a card",
+        "who draws images: tiny on the processor, egl on a graphics card, auto: egl for large images where there is a card",
         choices=("tiny", "egl", "auto"),
     )
     camera_hz: float = option(
