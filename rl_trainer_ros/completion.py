@@ -35,7 +35,7 @@ _rl_trainer() {
     [ -n "$prefix" ] && COMPREPLY=("${COMPREPLY[@]#"$prefix"}")
     case "$cur" in *:=*) ;; *) type compopt > /dev/null 2>&1 && compopt -o nospace ;; esac
 }
-complete -F _rl_trainer rl_trainer
+complete %(space)s-F _rl_trainer rl_trainer
 """
 _ZSH = "autoload -U +X compinit && compinit -u\nautoload -U +X bashcompinit && bashcompinit\n"
 
@@ -62,7 +62,8 @@ def script(shell: str, commands: Mapping[str, Iterable[Any] | None]) -> str:
     ]
     paths = "|".join(f"{name}:=*" for name in sorted(known) if name in _FILES or name.endswith("_file"))
     lines.append(f'        {paths}) words="$(compgen -f -P "${{cur%%:=*}}:=" -- "${{cur#*:=}}")" ;;')
-    filled = {"commands": shlex.quote(" ".join([*commands, "--help"])), "cases": "\n".join(cases)}
+    space = "-o nospace " if shell == "zsh" else ""  # bash is told word by word
+    filled = {"space": space, "commands": shlex.quote(" ".join([*commands, "--help"])), "cases": "\n".join(cases)}
     return (_ZSH if shell == "zsh" else "") + _SCRIPT % (filled | {"values": "\n".join(lines)})
 
 

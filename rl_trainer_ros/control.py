@@ -60,7 +60,8 @@ class Control:
 class SaveOnRequest(BaseCallback):
     """Makes the checkpoints that were asked for, between two rollouts, where a learner holds nothing half done."""
 
-    def __init__(self, asked: Callable[[], bool], save: Callable[[], object], report: Callable[[str], None]):
+    def __init__(self, asked: Callable[[], bool], save: Callable[[], bool], report: Callable[[str], None]):
+        """`save` tells whether it could; where it could not, it has said so itself."""
         super().__init__()
         self._asked, self._save, self._report = asked, save, report
 
@@ -68,6 +69,5 @@ class SaveOnRequest(BaseCallback):
         return True
 
     def _on_rollout_start(self) -> None:
-        if self._asked():
-            self._save()
+        if self._asked() and self._save():
             self._report(f"checkpoint saved at {self.model.num_timesteps:,} steps, as asked")
