@@ -37,8 +37,9 @@ class Eight(CurveTask):
     | success (`is_success`) | 100 good steps in the episode, and once round the middle of one of the two loops |
     | everything else | as in circular |
 
-    The reward does not ask for both loops: round one of them on and on pays as well. The lemniscate's two ends lie 0.016
-    beyond the arena's edge (2.6 mm for InMoov), so the best path rounds them off.
+    The formula hardly asks for an eight: all along x, and anywhere near the crossing, its error is small, so going to and fro
+    or in a small circle there pays within a few percent as much. That is what PPO finds; it counts as no success. Nor does it
+    ask for both loops. The lemniscate's two ends lie 0.016 beyond the arena's edge (2.6 mm for InMoov).
     """
 
     Settings = EightSettings
