@@ -109,7 +109,7 @@ print(make_robot_env("raise_hand", "crane", height_m=0.4).reset(seed=0)[1]["dist
 """
 
 
-def test_a_package_of_ones_own_brings_a_task_and_a_robot(tmp_path: Path) -> None:
+def test_a_package_of_ones_own_brings_a_task_a_robot_and_an_algorithm(tmp_path: Path) -> None:
     shutil.copytree(REPO / "docs" / "example_package", tmp_path / "source")
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--target", str(tmp_path / "site"), str(tmp_path / "source")], check=True, timeout=100)
@@ -125,6 +125,9 @@ def test_a_package_of_ones_own_brings_a_task_and_a_robot(tmp_path: Path) -> None
     assert said[:3] == ["InMoovRaiseHand True", "CraneReach True", "CraneRaiseHand True"]
     assert float(said[3]) == pytest.approx(0.4)
     listed = run("-m", "rl_trainer_ros.cli", "list")
+    assert "keeps the best of what it tries" in listed
+    words = ["algo:=hill_climbing", "hyperparameters.n_delta:=2", "num_timesteps:=600", f"log_dir:={tmp_path}"]
+    assert "finished" in run("-m", "rl_trainer_ros.cli", "train", "transport:=in_process", *words)
     assert "rl_trainer_ros/CraneRaiseHand-v0" in listed and "lacks arena, postures.arena" in listed
 
 

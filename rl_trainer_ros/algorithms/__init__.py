@@ -1,12 +1,14 @@
-"""Learning algorithms: a new one is a row in `registry.ALGORITHMS` and a file of settings in `config/algorithms/`."""
+"""Learning algorithms: a new one is a row in `registry.ALGORITHMS` and a file of settings in `config/algorithms/`, or another
+package's entry point."""
 
 from rl_trainer_ros.algorithms.hyperparameters import constructor_arguments, hyperparameters, steps_each
-from rl_trainer_ros.algorithms.registry import ALGORITHMS, algorithm, algorithm_class
+from rl_trainer_ros.algorithms.registry import ALGORITHMS, Algorithm, algorithm, algorithm_class
 from rl_trainer_ros.algorithms.schedules import SCHEDULES
 
 __all__ = [
     "ALGORITHMS",
     "SCHEDULES",
+    "Algorithm",
     "algorithm",
     "algorithm_class",
     "constructor_arguments",

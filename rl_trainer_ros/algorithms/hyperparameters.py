@@ -43,8 +43,8 @@ def hyperparameters(
     name: str, overrides: Mapping[str, Any] | None = None, *, kind: str = "vector", preset: str = ""
 ) -> dict[str, Any]:
     """Return the settings of an algorithm for a kind of observation (one of KINDS). Raises ConfigError, one line."""
-    path = share_directory() / "config" / "algorithms" / f"{name}.yaml"
     row = algorithm(name)
+    path = Path(row.settings or share_directory() / "config" / "algorithms" / f"{name}.yaml")
     sections = read_yaml(path) if path.is_file() else {DEFAULT: {}}
     if DEFAULT not in sections:
         raise ConfigError(f"{path}: no section '{DEFAULT}'")

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from robot_interface_ros.config import ConfigError, unknown_name
+from robot_interface_ros.registry import Registry
 
 CONTINUOUS, DISCRETE = "continuous", "discrete"
 BOTH = (CONTINUOUS, DISCRETE)
@@ -33,6 +34,8 @@ class Algorithm:
     replay: bool = False
     """Whether it learns from a replay buffer, and so can relabel goals (HER)."""
     description: str = ""
+    settings: str = ""
+    """Path of its file of settings; empty: `config/algorithms/<name>.yaml` of this package."""
 
     def load_class(self) -> Any:
         """Import and return the class."""
@@ -40,9 +43,15 @@ class Algorithm:
         return getattr(import_module(module), name)
 
 
+def _check(row: Any) -> None:
+    if not isinstance(row, Algorithm):
+        raise TypeError(f"is {row!r}; expected a {__name__}.Algorithm")
+
+
 _SB3, _CONTRIB, _OURS = "stable_baselines3", "sb3_contrib", "rl_trainer_ros.algorithms"
 
-ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType(
+ALGORITHMS: Registry[Algorithm] = Registry(
+    "algo",
     {
         "ppo": Algorithm(f"{_SB3}:PPO", BOTH, description="proximal policy optimisation; the default"),
         "a2c": Algorithm(f"{_SB3}:A2C", BOTH, description="advantage actor-critic"),
@@ -71,7 +80,9 @@ ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType(
             MappingProxyType({"random": "RandomPolicy"}),
             description="random actions: what any result is to be compared with",
         ),
-    }
+    },
+    "rl_trainer_ros.algorithms",
+    _check,
 )
 
 REPLACED: Mapping[str, str] = MappingProxyType(

@@ -1,5 +1,14 @@
-"""An example of a package that brings a task and a robot to rl_trainer_ros."""
+"""An example of a package that brings a task, a robot and an algorithm to rl_trainer_ros."""
 
 from pathlib import Path
 
+from rl_trainer_ros.algorithms import Algorithm
+
 CRANE = str(Path(__file__).parent / "robots" / "crane.yaml")
+HILL_CLIMBING = Algorithm(
+    "rl_trainer_example.hill_climbing:HillClimbing",
+    actions=("continuous", "discrete"),
+    policies={"mlp": "MlpPolicy", "linear": "LinearPolicy"},
+    description="keeps the best of what it tries",
+    settings=str(Path(__file__).parent / "hill_climbing.yaml"),
+)

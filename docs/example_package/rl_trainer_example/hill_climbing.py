@@ -1,0 +1,24 @@
+"""Hill climbing: try changes of the policy, keep the best of them if it is better than what there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from rl_trainer_ros.algorithms.population import AugmentedRandomSearch
+
+
+class HillClimbing(AugmentedRandomSearch):
+    """Its candidates are tried on all robots at a time by the class that it comes from."""
+
+    def _do_one_update(self, callback: Any, async_eval: Any) -> None:
+        width = self.delta_std_schedule(self._current_progress_remaining)
+        changes = width * torch.randn(self.pop_size, self.n_params)
+        changes[0] = 0.0  # what there is, tried again: returns differ from episode to episode
+        candidates = self.weights + changes
+        with torch.no_grad():
+            returns = self.evaluate_candidates(candidates, callback, async_eval)
+        self.weights = candidates[int(returns.argmax())]
+        self.policy.load_from_vector(self.weights)
+        self._n_updates += 1
