@@ -61,6 +61,7 @@ class Button(Task):
     """
     | what | when or how much |
     |---|---|
+    | begins | in the posture `table`, the hand above the table |
     | target | the button's top; `random`: drawn each episode within `spread_m` of the table's middle; `fixed`: in the middle |
     | reward `sparse` | -1 where the hand is further away than `max_distance_m` or the robot touches the table |
     | | else +1 while the button is pressed, else 0 |
@@ -75,7 +76,8 @@ class Button(Task):
     Settings: ClassVar[type[ButtonSettings]] = ButtonSettings
     summary = "press a button on a table"
     world = "button"
-    needs = ("table",)
+    needs = ("table", "postures.table")
+    posture = "table"
     signals = ("button_0", "table_contact")
 
     def __init__(self, arm: Arm, period_s: float, settings: ButtonSettings):
