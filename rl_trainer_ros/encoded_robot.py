@@ -15,6 +15,11 @@ class EncodedRobot:
         self._robot, self._encoder, self._camera = robot, encoder, camera
         self.joint_names, self.period_ns = robot.joint_names, robot.period_ns
 
+    @property
+    def plant(self) -> Robot:
+        """The robot without its encoder."""
+        return self._robot
+
     def reset(self, episode: Episode) -> Observation:
         """See Robot."""
         return self._encoded(self._robot.reset(episode))

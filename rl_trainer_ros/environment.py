@@ -14,6 +14,7 @@ from rl_trainer_ros.actions import Action
 from rl_trainer_ros.arm import Arm, Moment
 from rl_trainer_ros.episode_options import EpisodeOptions
 from rl_trainer_ros.observations import ObservationSpace
+from rl_trainer_ros.rendering import RGB_ARRAY, Picture, Show
 from rl_trainer_ros.tasks import Outcome, Task
 from robot_interface_ros.errors import RobotInterrupted
 from robot_interface_ros.robot import Command, Episode, Observation, Robot
@@ -29,9 +30,10 @@ class RobotEnv(gymnasium.Env[Any, Any]):
     environment's own generator, so `reset(seed=...)` repeats them on every robot. `info["elapsed_ns"]` is the observation's
     stamp counted from the episode's first, integer nanoseconds. Where something was drawn for the episode (an imperfect
     simulation), `info["drawn"]` of the reset tells what. In real time `info["timing"]` tells how old the observation is.
+    `render_mode` is rgb_array where the environment was made with something that shows the robot.
     """
 
-    metadata = {"render_modes": []}
+    metadata = {"render_modes": [RGB_ARRAY], "render_fps": 20}
 
     def __init__(
         self,
@@ -41,13 +43,18 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         action: Action,
         observation: ObservationSpace,
         options: EpisodeOptions | None = None,
+        show: Show | None = None,
     ):
+        """`show`: returns a picture of the robot, for `render`."""
         self.robot, self.arm, self.task = robot, arm, task
         self.options = options or EpisodeOptions()
         self._action, self._observation = action, observation
         self.action_space = action.space
         self.observation_space = observation.space
+        self._show, self.render_mode = show, RGB_ARRAY if show else None
+        self.metadata = self.metadata | {"render_fps": round(1e9 / (robot.period_ns * self.options.action_repeat), 3)}
         self._moment: Moment | None = None
+        self._cut_at: Moment | None = None
         self._first_stamp = 0
         self._noise = np.random.default_rng(0)
         self._random_space = copy.deepcopy(action.space)  # seeding the public one would take it from the user
@@ -103,7 +110,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
 
     def _cut(self, last: Moment, reason: str) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """End an episode that was cut from outside with what was seen last."""
-        self._moment = None
+        self._moment, self._cut_at = None, last
         info = {
             "interrupted": reason,
             "distance": last.distance,
@@ -111,6 +118,15 @@ class RobotEnv(gymnasium.Env[Any, Any]):
             "elapsed_ns": last.observation.stamp - self._first_stamp,
         }
         return self._observation.encode(last), 0.0, False, True, info
+
+    def render(self) -> Picture | None:
+        """Return a picture of the robot, `(height, width, 3)` uint8 rgb, of what was observed last; None without `show`."""
+        if self._show is None:
+            return None
+        moment = self._moment or self._cut_at
+        if moment is None:
+            raise RuntimeError("call reset() before render()")
+        return self._show(moment.observation)
 
     @property
     def observed(self) -> bool:

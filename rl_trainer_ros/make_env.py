@@ -18,6 +18,7 @@ from rl_trainer_ros.environment import GoalRobotEnv, RobotEnv
 from rl_trainer_ros.episode_options import EpisodeOptions
 from rl_trainer_ros.frame_stack import stacked
 from rl_trainer_ros.observations import OBSERVATIONS, Goals, ObservationSpace, SrlState
+from rl_trainer_ros.rendering import SIZE, check_render_mode, view_of
 from rl_trainer_ros.tasks import Task
 from rl_trainer_ros.trainer_config import CAMERA, SRL_STATE, observed
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
@@ -54,6 +55,8 @@ def make_robot_env(
     shared: Any = None,
     realtime: bool = False,
     freshness: Settings | None = None,
+    render_mode: str | None = None,
+    render_size: int = SIZE,
     task_settings: Settings | None = None,
     **more_task_settings: Any,
 ) -> RobotEnv:
@@ -70,8 +73,10 @@ def make_robot_env(
     makes its own.
     `realtime`: over topics, the robot lives at its own rate; `freshness`: what may pass for an observation then, as the
     fields of `robot_interface_ros.newest.Freshness`.
+    `render_mode`: rgb_array, for `render()` to return pictures of `render_size` x `render_size` pixels; see rendering.py.
     `task_settings`: settings of the task; what else is given by keyword counts among them.
     """
+    check_render_mode(render_mode)
     options = from_mapping(
         EpisodeOptions,
         {
@@ -118,7 +123,12 @@ def make_robot_env(
     else:
         raise ConfigError(unknown_name("transport", transport, TRANSPORTS))
     environment = GoalRobotEnv if goal_conditioned else RobotEnv
-    return environment(the_robot, arm, the_task, the_action, the_observation, options)
+    try:
+        show = view_of(the_robot, the_observation.cameras, render_size) if render_mode else None
+    except ConfigError:
+        the_robot.close()
+        raise
+    return environment(the_robot, arm, the_task, the_action, the_observation, options, show)
 
 
 def make_env(**settings: Any) -> gymnasium.Env[Any, Any]:

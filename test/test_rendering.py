@@ -1,0 +1,100 @@
+"""Pictures of an environment: what they show, that drawing changes nothing, and where there is none to be had."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.wrappers import RenderCollection
+
+import rl_trainer_ros  # noqa: F401  registers the ids
+from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.rendering import view_of
+from robot_interface_ros.config import ConfigError
+
+ID = "rl_trainer_ros/InMoovReach-v0"
+
+
+@pytest.mark.filterwarnings("error")
+def test_gymnasiums_check_passes_with_pictures() -> None:
+    environment = gymnasium.make(ID, render_mode="rgb_array", render_size=32)
+    check_env(environment.unwrapped)
+    environment.close()
+
+
+def test_a_picture_shows_the_target_and_the_arm_that_moves() -> None:
+    environment = make_robot_env(render_mode="rgb_array", render_size=96)
+    pictures = []
+    for target in ((0.3, -0.4, 1.2), (0.3, -0.4, 1.5)):
+        environment.reset(seed=1, options={"target": target})
+        pictures.append(environment.render())
+    low, high = (_middle_of_red(picture) for picture in pictures)
+    assert pictures[0].shape == (96, 96, 3) and pictures[0].dtype == np.uint8
+    assert high < low - 10  # rows from above
+    for _ in range(20):
+        environment.step(np.array([0.0, -1.0, 0.0, 0.0, 0.0], dtype=np.float32))
+    assert (environment.render() != pictures[1]).any(axis=2).sum() > 50
+    environment.close()
+
+
+@pytest.mark.equality
+def test_drawing_changes_nothing() -> None:
+    def states(**settings: object) -> list[np.ndarray]:
+        environment = make_robot_env(**settings)
+        seen = [environment.reset(seed=3)[0]]
+        for _ in range(15):
+            environment.render()
+            seen.append(environment.step(np.full(5, 0.7, dtype=np.float32))[0])
+        environment.close()
+        return seen
+
+    np.testing.assert_array_equal(states(), states(render_mode="rgb_array", render_size=32))
+
+
+def test_wrappers_collect_pictures_at_the_rate_of_the_actions(random_encoder: str) -> None:
+    """Through frames that are stacked, an encoder and an imperfect body; frames per second are those of the actions."""
+    environment = RenderCollection(
+        gymnasium.make(
+            ID,
+            render_mode="rgb_array",
+            render_size=32,
+            srl_folder=random_encoder,
+            simulation={"imperfection": "mild"},
+            frame_stack=2,
+            action_repeat=2,
+        )
+    )
+    environment.reset(seed=0)
+    environment.step(environment.action_space.sample())
+    assert [picture.shape for picture in environment.render()] == [(32, 32, 3)] * 2
+    assert environment.metadata["render_fps"] == 10.0
+    environment.close()
+
+
+def test_over_topics_a_picture_is_the_camera_that_is_observed() -> None:
+    robot, image = SimpleNamespace(), np.zeros((4, 4, 3), np.uint8)
+    show = view_of(robot, ("left_eye", "external"))  # type: ignore[arg-type]
+    assert show(SimpleNamespace(images={"external": image})) is image  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="render_mode rgb_array needs transport:=in_process, or over topics"):
+        view_of(robot, ("left_eye",))  # type: ignore[arg-type]
+
+
+@pytest.mark.bad_input
+def test_what_cannot_be_rendered_is_one_line() -> None:
+    with pytest.raises(ConfigError, match="unknown render_mode 'human'; known: rgb_array"):
+        gymnasium.make(ID, render_mode="human")
+    with pytest.raises(ConfigError, match="render_size is 4; allowed: 8 to 2048"):
+        make_robot_env(render_mode="rgb_array", render_size=4)
+    environment = make_robot_env()
+    assert environment.render() is None
+    with pytest.raises(RuntimeError, match="call reset"):
+        make_robot_env(render_mode="rgb_array").render()
+
+
+def _middle_of_red(picture: np.ndarray) -> float:
+    """Row of the middle of what is red."""
+    red, green, _ = np.moveaxis(picture.astype(int), 2, 0)
+    return float(np.nonzero(red - green > 100)[0].mean())
