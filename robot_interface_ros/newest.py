@@ -50,8 +50,11 @@ class Newest:
         """None: real time knows no restart by its stamps."""
 
     def expect_any(self) -> None:
-        """An episode's first stamp is not known yet: keep what comes until `expect` names it."""
-        self._not_before, self._once, self._also = 0, {}, ()
+        """An episode's first stamp is not known yet: keep what comes until `expect` names it.
+
+        What is there is dropped: after a robot's clock was set back everything would seem older than that.
+        """
+        self._parts, self._not_before, self._once, self._also = {}, 0, {}, ()
 
     def expect(self, stamp: int, also: tuple[str, ...] = ()) -> None:
         """Count nothing that is older; the streams `also` are awaited once, with exactly this stamp."""

@@ -91,3 +91,13 @@ def test_what_comes_once_is_awaited_with_its_own_stamp(newest: Newest, clocks: C
     assert newest.missing == ["a", "b", "episode"]
     newest.offer("episode", 7, "this one's")
     assert newest.missing == ["a", "b"]
+
+
+def test_an_episode_begins_after_the_robots_clock_was_set_back(newest: Newest, clocks: Clocks) -> None:
+    for stream in "ab":
+        newest.offer(stream, clocks.wall(), "before")
+    clocks.apart -= 5_000 * MS
+    newest.expect_any()
+    for stream in "ab":
+        newest.offer(stream, clocks.wall(), "after")
+    assert newest.parts == {"a": "after", "b": "after"}
