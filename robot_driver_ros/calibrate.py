@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -12,6 +13,7 @@ from typing import Protocol
 from robot_driver_ros.calibration import LEAST_PULSE_US, MOST_PULSE_US, HardwareConfig, Servo, ServoConfig
 from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.hardware_file import write_hardware
+from robot_driver_ros.links import LinkLost
 from robot_driver_ros.servo_driver import FIRST_PULSES_S
 from robot_interface_ros.config import ConfigError, unknown_name
 
@@ -111,23 +113,27 @@ class Calibration:
         self._terminal, self._sleep = terminal, sleep
 
     def run(self, joints: Sequence[str]) -> HardwareConfig:
-        """Go through `joints`; returns the file with everything that was kept. Raises LinkLost."""
+        """Go through `joints`; returns the file with everything that was kept.
+
+        Raises LinkLost; `config` holds what was kept until then.
+        """
         say = self._terminal.say
         say("Support the robot's limbs, keep clear of them, and keep a hand on the servos' power switch.")
         say("Servos are powered one at a time; the others are limp. For each:")
         say(HELP)
-        servos = dict(self.config.servos)
         try:
             for joint in joints:
-                servos[joint] = self._one(joint, servos[joint])
+                servo = self._one(joint, self.config.servos[joint])
+                self.config = dataclasses.replace(self.config, servos={**self.config.servos, joint: servo})
         except Stop:
             say("stopped")
         finally:
             for board in self._boards.values():
-                if board.state is BoardState.READY:
-                    board.detach(board.attached)
+                with contextlib.suppress(LinkLost):
+                    if board.state is BoardState.READY:
+                        board.detach(board.attached)
                 board.close()
-        return dataclasses.replace(self.config, servos=servos)
+        return self.config
 
     def _one(self, joint: str, config: ServoConfig) -> ServoConfig:
         servo = Servo(joint, config, *self._limits[joint])
@@ -210,15 +216,22 @@ def calibrate(
     joints: Sequence[str],
     output: Path,
     terminal: Terminal | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Calibrate `joints` (none: all that the robot moves) and write `output`. Raises ConfigError and LinkLost."""
     for joint in joints:
         if joint not in limits:
             raise ConfigError(unknown_name("joint", joint, limits))
     terminal = terminal or Console()
-    result = Calibration(config, boards, limits, rest, terminal).run(joints or tuple(limits))
-    write_hardware(result, output)
-    terminal.say(f"written to {output}; give it to the driver as hardware:={output}")
+    calibration = Calibration(config, boards, limits, rest, terminal, sleep)
+    ended = False
+    try:
+        calibration.run(joints or tuple(limits))
+        ended = True
+    finally:  # a lost board or Ctrl-C costs the servo that was at hand, not the hour before
+        if ended or calibration.config != config:
+            write_hardware(calibration.config, output)
+            terminal.say(f"written to {output}; give it to the driver as hardware:={output}")
 
 
 def _number(word: str) -> float | None:

@@ -16,6 +16,7 @@ from robot_driver_ros.calibration import HardwareConfig, ServoConfig
 from robot_driver_ros.firmata_board import FirmataBoard
 from robot_driver_ros.hardware import load_hardware, read_hardware
 from robot_driver_ros.hardware_file import hardware_text, write_hardware
+from robot_driver_ros.links import LinkLost
 from robot_driver_ros.mock_mega import MockMega
 from robot_interface_ros.config import ConfigError
 
@@ -136,6 +137,36 @@ def test_the_whole_command_writes_a_file(tmp_path: Path) -> None:
     calibrate(bench.hardware.config, {}, limits, dict.fromkeys(names, 0.0), [ELBOW], output, script)
     assert read_hardware(output) == bench.hardware.config
     assert str(output) in script.said[-1]
+
+
+def test_a_board_that_is_lost_costs_only_the_servo_at_hand(tmp_path: Path) -> None:
+    bench, output = Bench(), tmp_path / "mine.yaml"
+    boards = {name: FirmataBoard(name, mega.connect, bench.time) for name, mega in bench.megas.items()}
+
+    class Clumsy(Script):
+        def ask(self, prompt: str) -> str:
+            if not self.answers:
+                bench.megas["right"].unplug()
+                return "1000"
+            return super().ask(prompt)
+
+    names = bench.hardware.description.joint_names
+    limits = dict.fromkeys(names, (-3.0, 3.0))
+    script = Clumsy(["", "900", "at -30", "done", ""])
+    with pytest.raises(LinkLost, match="unplugged"):
+        calibrate(
+            bench.hardware.config,
+            boards,
+            limits,
+            dict(zip(names, bench.hardware.parked.tolist())),
+            [ELBOW, "r_wrist_roll_joint"],
+            output,
+            script,
+            bench.sleep,
+        )
+    written = read_hardware(output)
+    assert written.servos[ELBOW].zero != bench.hardware.config.servos[ELBOW].zero
+    assert written.servos["r_wrist_roll_joint"] == bench.hardware.config.servos["r_wrist_roll_joint"]
 
 
 @pytest.mark.bad_input
