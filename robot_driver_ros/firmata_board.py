@@ -23,6 +23,7 @@ from robot_driver_ros.links import Link, LinkLost
 
 ASK_EVERY_S = 1.0
 GREETING_TIMEOUT_S = 8.0  # boot loader and blinking take about 2 s
+LATE_GREETINGS_S = 3.0  # answers to what was asked while the board started; a greeting after that means a restart
 SAMPLING_MS = 20
 
 
@@ -60,7 +61,7 @@ class FirmataBoard:
         self._parser = Parser()
         self._attached: dict[int, Pulse] = {}
         self._detached: list[int] = []  # the one that was detached last is the last
-        self._asked_at = self._opened_at = 0.0
+        self._asked_at = self._opened_at = self._ready_at = 0.0
 
     @property
     def attached(self) -> frozenset[int]:
@@ -156,7 +157,12 @@ class FirmataBoard:
         if isinstance(message, Firmware):
             self.firmware = f"{message.name} {message.major}.{message.minor}".strip()
             if self.state is BoardState.GREETING:
-                self.state = BoardState.READY
+                self.state, self._ready_at = BoardState.READY, self._clock()
+            elif self._clock() - self._ready_at > LATE_GREETINGS_S:
+                raise LinkLost(
+                    f"board {self.name} has started anew by itself, and its servos went limp; does its supply sag? "
+                    "Servos need one of their own"
+                )
         elif isinstance(message, Analog):
             self.analog[message.channel] = message.value
         elif isinstance(message, Text):

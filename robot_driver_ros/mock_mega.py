@@ -41,7 +41,7 @@ class Seen:
 
 
 class MockMega:
-    """The board; `connect` opens its port. `unplug` and `plug` do what a hand does."""
+    """The board; `connect` opens its port. `unplug` and `plug` do what a hand does, `sag` what a weak supply does."""
 
     def __init__(self, clock: Callable[[], float], boot_s: float = 0.0, version: tuple[int, int] = (2, 3)):
         """`version`: of StandardFirmata; from 2.4 on, pins share the slots of the Servo library."""
@@ -72,6 +72,11 @@ class MockMega:
     def plug(self) -> None:
         """Plug the board in again."""
         self._plugged = True
+
+    def sag(self) -> None:
+        """Start anew while the port stays open."""
+        self.run()
+        self._reset()
 
     def pulses(self) -> dict[int, int]:
         """The pulses on all pins that have any now, microseconds."""

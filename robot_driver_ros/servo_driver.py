@@ -126,9 +126,13 @@ class ServoDriver:
 
     def relax(self) -> None:
         """End all pulses; the next `drive` begins with those that were sent last. Raises LinkLost."""
-        for board in self.boards.values():
+        for name, board in self.boards.items():
             if board.state is BoardState.READY:
-                board.detach(board.attached)
+                try:
+                    board.detach(board.attached)
+                except LinkLost as error:
+                    self._forget(name, error)
+                    raise
 
     def close(self) -> None:
         """Relax and close the boards; safe to call twice."""

@@ -64,8 +64,10 @@ class ServoRobot:
     def relax(self) -> None:
         """Take the torque off; called at every period as long as nothing is to move."""
         self.driver.poll()
-        self.driver.relax()
-        self._pass_period()
+        try:
+            self.driver.relax()
+        finally:
+            self._pass_period()
 
     def close(self) -> None:
         """Relax and let go of the boards."""

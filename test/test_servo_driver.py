@@ -207,6 +207,37 @@ def test_disabling_takes_the_torque_off() -> None:
     assert bench.driver.powered == ()
 
 
+def test_a_board_that_is_lost_while_it_goes_limp_begins_again_with_its_last_pulses() -> None:
+    bench = ready_bench()
+    bench.drive(*[bench.hardware.description.limits.upper] * 50)
+    told = bench.driver.angles
+    bench.megas["right"].unplug()
+    with pytest.raises(LinkLost, match="unplugged"):
+        bench.driver.relax()
+    bench.megas["right"].plug()
+    bench.time.pass_(1.5)
+    bench.wait_until_ready()
+    bench.drive(*[told] * 5)
+    for servo, angle in zip(bench.hardware.servos, told):
+        if servo.config.board == "right":
+            assert bench.seen(servo.joint).first[-1] == servo.pulse(angle)
+
+
+def test_a_board_that_starts_anew_by_itself_is_noticed_and_begins_where_it_was() -> None:
+    bench = ready_bench()
+    bench.drive(*[bench.hardware.description.limits.upper] * 200)
+    told = bench.driver.angles
+    bench.megas["left"].sag()
+    with pytest.raises(LinkLost, match="board left has started anew by itself"):
+        bench.drive(*[told] * 150)  # 3 s, of which the board takes 2 to start
+    bench.time.pass_(1.5)
+    bench.wait_until_ready()
+    bench.drive(*[told] * 5)
+    for servo, angle in zip(bench.hardware.servos, told):
+        if servo.config.board == "left":
+            assert bench.seen(servo.joint).first[-1] == servo.pulse(angle)
+
+
 def test_a_posture_that_is_not_allowed_stops_the_targets_and_winds_nothing_up() -> None:
     bench = ready_bench()
     lift = bench.hardware.description.joint_names.index("r_shoulder_lift_joint")
