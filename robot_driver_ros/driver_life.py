@@ -16,6 +16,7 @@ from robot_interface_ros.robot import Array, Episode, Observation
 from robot_interface_ros.safe_robot import SafeRobot
 
 CONNECT_TIMEOUT_S = 12.0  # more than a board has for its greeting
+BRAKING_TIMEOUT_S = 1.0  # until a robot that was stopped stands; a board that is lost is not waited for
 
 Ended = Callable[[str], None]
 """Is told how a transition ended: empty for well, else why not."""
@@ -59,9 +60,10 @@ class DriverLife:
         self._begin(self._connecting, ended)
 
     def activate(self, ended: Ended) -> None:
-        """Allow motion, from where the robot is."""
+        """Allow motion, from where the robot is; after an emergency stop only `enable` does."""
         self._driver.active = True
-        self._robot.enable(True)
+        if not self._safe.emergency_stopped:
+            self._robot.enable(True)
         self.state = LifeState.ACTIVE
         ended("")
 
@@ -115,6 +117,14 @@ class DriverLife:
     def _going_to_rest(self) -> str | None:
         if self._reset is None and self._robot.state is State.RESETTING:
             return None
+        self._robot.enable(False)
+        self._deadline = self._clock() + BRAKING_TIMEOUT_S
+        self._step = self._going_limp
+        return None
+
+    def _going_limp(self) -> str | None:
+        if not self._robot.relaxed and self._clock() < self._deadline:
+            return None
         self._disable()
         self._safe.rest = self._rest
         self.state = LifeState.INACTIVE
@@ -124,6 +134,5 @@ class DriverLife:
         self._reset = result
 
     def _disable(self) -> None:
-        if self._robot.motion_enabled:
-            self._robot.enable(False)
+        self._robot.enable(False)  # after an emergency stop too: that holds, this takes the torque off
         self._driver.active = False

@@ -84,9 +84,13 @@ class TargetLimiter:
         self._advance(np.minimum(np.maximum(way, -most), most))
         return not self.moving and bool((self.target == np.clip(goal, self._lower, self._upper)).all())
 
+    def forget(self) -> None:
+        """Forget what was commanded: joints that the next command does not name come to a stand."""
+        self._commanded = self.target
+
     def brake(self) -> Array:
         """Forget what was commanded; return the next target on the shortest way to a stand, `(n_joints,)` rad."""
-        self._commanded = self.target
+        self.forget()
         return self._advance(np.zeros_like(self.target))
 
     @property

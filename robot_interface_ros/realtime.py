@@ -229,6 +229,7 @@ class RealTimeRobot:
 
     def _stop(self, why: str) -> None:
         was, self.state = self.state, State.STOPPED
+        self._robot.forget()
         self.holds_by_watchdog = False
         if was is not State.STOPPED:
             self._asked_to_relax = False
@@ -238,6 +239,7 @@ class RealTimeRobot:
             self._tell(CommandRejected(f"the reset was cut short ({why}); call the enable service with true to go on"))
 
     def _hold(self) -> None:
+        self._robot.forget()
         self.holds_by_watchdog = False
         self.state, self._holds_since, self._asked_to_relax = State.HOLDING, self._clock(), False
 

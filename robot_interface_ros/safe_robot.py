@@ -12,6 +12,8 @@ from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.robot import Array, Command, Episode, Observation, Robot
 from robot_interface_ros.robot_config import RobotDescription
 
+_EMERGENCY_STOP = "emergency stop"
+
 Allows = Callable[[Array, Array], bool]
 """Whether joint targets may go from one posture to the next, both `(n_joints,)` rad."""
 
@@ -46,13 +48,18 @@ class SafeRobot:
         """Whether commands move the robot."""
         return self._why_stopped is None
 
+    @property
+    def emergency_stopped(self) -> bool:
+        """Whether there was an emergency stop that nobody has ended."""
+        return self._why_stopped == _EMERGENCY_STOP
+
     def emergency_stop(self) -> None:
         """Refuse every command and reset until `enable(True)`."""
-        self._why_stopped = "emergency stop"
+        self._why_stopped = _EMERGENCY_STOP
 
     def enable(self, enabled: bool) -> None:
         """Allow motion (the only thing that ends an emergency stop) or stop it."""
-        self._why_stopped = None if enabled else "disabled"
+        self._why_stopped = None if enabled else self._why_stopped or "disabled"
 
     def reset(self, episode: Episode) -> Observation:
         """Reset the robot; targets restart at the rest pose."""
@@ -92,6 +99,10 @@ class SafeRobot:
         """Check the whole command and keep it for `track`; raises CommandRejected and changes nothing."""
         self.check_enabled()
         self._limiter.accept(command)
+
+    def forget(self) -> None:
+        """Forget what was accepted: the next command may name few joints, and the others are to stay."""
+        self._limiter.forget()
 
     def track(self) -> None:
         """Move the targets one period towards what was accepted last."""

@@ -124,6 +124,19 @@ def test_what_was_commanded_before_a_hold_is_forgotten() -> None:
     np.testing.assert_allclose(bench.path[-1][0], held[0] - 0.01)
 
 
+def test_a_command_for_one_joint_right_after_a_stop_moves_that_one_alone() -> None:
+    bench = Bench()
+    bench.track(0.5)
+    bench.robot.emergency_stop()
+    bench.robot.enable(True)
+    for _ in range(20):  # the first of them before any tick
+        bench.robot.command(Command(0, INMOOV.joint_names[:1], REST[:1]))
+        bench.tick()
+    steps = np.diff(bench.path, axis=0)
+    assert steps[-20:, 0].any() and not steps[-5:, 1:].any()
+    bench.check_limits()
+
+
 def test_of_several_commands_between_two_ticks_the_newest_counts() -> None:
     bench = Bench()
     bench.command(FAR)

@@ -56,6 +56,8 @@ def test_an_emergency_stop_holds_until_enable() -> None:
         with pytest.raises(CommandRejected, match=r"motion is stopped \(emergency stop\); call the enable service"):
             attempt()
     assert not robot.motion_enabled
+    robot.enable(False)
+    assert robot.emergency_stopped  # whoever disables a robot that was stopped ends no stop
     robot.enable(True)
     robot.send(Command(observation.stamp, robot.joint_names, observation.position))
     assert robot.receive().stamp == observation.stamp + PERIOD
