@@ -34,7 +34,11 @@ class Operator:
         self.node = Node("operator", context=runtime.context, start_parameter_services=False)
         self.waiter = make_waiter(self.node)
         self.states: list[JointState] = []
+        self.enabled: list[bool] = []
         self.waiter.subscribe(JointState, "/env_0/joint_states", self.states.append)
+        self.waiter.subscribe(
+            Bool, "/env_0/motion_enabled", lambda message: self.enabled.append(message.data), contract.LATCHED
+        )
         self.commands = self.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
         self.stop = self.node.create_publisher(Bool, "/env_0/emergency_stop", contract.RELIABLE)
 
@@ -84,9 +88,12 @@ def test_a_driver_is_led_through_its_life(start: Callable[..., Any], operator: O
     rest = dict(zip(load_hardware().description.joint_names, load_hardware().description.rest))[ELBOW]
     assert operator.position() == pytest.approx(rest, abs=0.002)
     assert not operator.call(Trigger, "/env_0/reset").success  # inactive: nothing may power it
+    operator.until(lambda: operator.enabled == [False])
     assert operator.change(Transition.TRANSITION_ACTIVATE)
+    operator.until(lambda: operator.enabled == [False, True])
     operator.move(ELBOW, -0.9)
     assert operator.change(Transition.TRANSITION_DEACTIVATE)
+    operator.until(lambda: operator.enabled == [False, True, False])
     assert operator.position() == pytest.approx(rest, abs=0.002)
     operator.call(SetBool, "/env_0/enable", data=True)
     assert not operator.call(Trigger, "/env_0/reset").success

@@ -132,6 +132,7 @@ def _prepare(runtime: Runtime, node: Node, config: DriverNodeConfig) -> Loop:
 
     def turn() -> None:
         transitions.turn()
+        server.announce()  # a transition allows motion, or ends it
         if life.state is LifeState.UNCONFIGURED:
             stepping.waiter.wait(0.02)
         else:

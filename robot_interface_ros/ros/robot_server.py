@@ -89,7 +89,8 @@ class RobotServer:
         self._enabled = publisher(Bool, contract.MOTION_ENABLED, contract.LATCHED)
         self._description = publisher(String, contract.ROBOT_DESCRIPTION, contract.LATCHED)
         self._description.publish(String(data=description.urdf))
-        self._enabled.publish(Bool(data=True))
+        self._announced = robot.motion_enabled
+        self._enabled.publish(Bool(data=self._announced))
 
         waiter.subscribe(Bool, absolute(namespace, contract.EMERGENCY_STOP), self._on_emergency_stop)  # first in turn
         waiter.subscribe(JointState, absolute(namespace, contract.JOINT_COMMAND), self._on_command, raw=True)
@@ -119,6 +120,14 @@ class RobotServer:
         if self._clock is not None:
             self._time.clock = messages.to_time(stamp)
             self._clock.publish(self._time)
+
+    def announce(self) -> None:
+        """Publish whether commands move the robot, where that has changed."""
+        enabled = self._safe.motion_enabled
+        if enabled != self._announced:
+            self._announced = enabled
+            self._enabled.publish(Bool(data=enabled))
+            self._log.info(f"{self._namespace}: motion {'enabled' if enabled else 'stopped'}")
 
     def _begin(self, robot: Any) -> Observation:
         """Return the first observation."""
@@ -164,7 +173,7 @@ class RobotServer:
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._safe.enable(request.data)
-        self._announce()
+        self.announce()
         response.success = True
         response.message = "motion enabled" if request.data else "motion disabled"
         return response
@@ -172,11 +181,7 @@ class RobotServer:
     def _on_emergency_stop(self, message: Bool) -> None:
         if message.data:  # false does nothing: only `enable` ends a stop
             self._safe.emergency_stop()
-            self._announce()
-
-    def _announce(self) -> None:
-        self._enabled.publish(Bool(data=self._safe.motion_enabled))
-        self._log.info(f"{self._namespace}: motion {'enabled' if self._safe.motion_enabled else 'stopped'}")
+            self.announce()
 
 
 def _check_episode(parameters: list[Parameter]) -> SetParametersResult:
