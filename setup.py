@@ -52,6 +52,7 @@ setup(
         (f"lib/{NAME}", [f"resource/lib/{executable}" for executable in EXECUTABLES]),
         *shared("launch"),
         *shared("config"),
+        *shared("firmware"),
         *shared("urdf"),
     ],
     entry_points={"console_scripts": [f"{name} = {target}" for name, target in EXECUTABLES.items()]},

@@ -15,6 +15,7 @@ from robot_interface_ros.config import ConfigError, unknown_name
 
 BOARDS = ("mock", "emulated", "serial")
 MOCK_BOOT_S = 0.2
+OWN_SKETCH = "inmoov_servos"  # what firmware/inmoov_servos calls itself
 
 
 @dataclass(frozen=True)
@@ -38,20 +39,24 @@ def make_boards(kind: str, hardware: Hardware, ports: Sequence[str] = ()) -> Boa
     """
     used = [name for name in hardware.config.boards if any(s.config.board == name for s in hardware.servos)]
     given = _ports(ports, hardware)
+    sketches = {name: OWN_SKETCH if hardware.config.boards[name].firmware == "watchdog" else "" for name in used}
     if kind == "mock":
         mocks = {name: MockMega(time.monotonic, MOCK_BOOT_S) for name in used}
         boards = {name: FirmataBoard(name, mock.connect, time.monotonic) for name, mock in mocks.items()}
         return Boards(boards, {name: mock.pulses for name, mock in mocks.items()})
     if kind == "emulated":
+        from robot_driver_ros.emulator import build
         from robot_driver_ros.emulator.emulated_mega import EmulatedMega
 
-        megas = {name: EmulatedMega() for name in used}
-        boards = {name: FirmataBoard(name, mega.connect, time.monotonic) for name, mega in megas.items()}
+        megas = {name: EmulatedMega(firmware=build.own_firmware() if sketches[name] else None) for name in used}
+        boards = {
+            name: FirmataBoard(name, mega.connect, time.monotonic, sketches[name]) for name, mega in megas.items()
+        }
         return Boards(
             boards, {name: mega.pulses for name, mega in megas.items()}, [mega.close for mega in megas.values()]
         )
     if kind == "serial":
-        return Boards({name: FirmataBoard(name, _opener(given[name]), time.monotonic) for name in used})
+        return Boards({name: FirmataBoard(name, _opener(given[name]), time.monotonic, sketches[name]) for name in used})
     raise ConfigError(unknown_name("board", kind, BOARDS))
 
 

@@ -16,6 +16,8 @@ from robot_interface_ros.config import ConfigError, option, unknown_name
 LEAST_PULSE_US, MOST_PULSE_US = 544, 2496
 """What Arduino's Servo library takes for a pulse: less is read as degrees, and more does not fit its limits."""
 
+MOST_WATCHDOG_S = 16.0  # two 7-bit bytes of milliseconds
+
 Point = tuple[float, float]
 
 
@@ -79,6 +81,17 @@ class BoardConfig:
     """One Arduino."""
 
     port: str = option("", "serial port, such as /dev/serial/by-id/...; `rl_trainer find_port` lists them")
+    firmware: str = option(
+        "stock", "stock: StandardFirmata; watchdog: firmware/inmoov_servos", choices=("stock", "watchdog")
+    )
+    watchdog_s: tuple[float, float] = option(
+        (0.5, 3.0),
+        "with firmware: watchdog, silence of the host until servos hold, and until they go limp; 0: for ever",
+    )
+
+    def __post_init__(self) -> None:
+        if not all(0.0 <= seconds <= MOST_WATCHDOG_S for seconds in self.watchdog_s):
+            raise ConfigError(f"watchdog_s is {list(self.watchdog_s)}; allowed: 0 to {MOST_WATCHDOG_S:g} s each")
 
 
 @dataclass(frozen=True)

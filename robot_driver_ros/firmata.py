@@ -19,6 +19,7 @@ SYSTEM_RESET = 0xFF
 START_SYSEX = 0xF0
 END_SYSEX = 0xF7
 
+WATCHDOG = 0x01  # not Firmata's: our own sketch, firmware/inmoov_servos, understands it; others ignore it
 EXTENDED_ANALOG = 0x6F
 SERVO_CONFIG = 0x70
 STRING_DATA = 0x71
@@ -97,6 +98,11 @@ def report_analog(channel: int, enabled: bool) -> bytes:
 def sampling_interval(interval_ms: int) -> bytes:
     """How often analog inputs are reported."""
     return _sysex(SAMPLING_INTERVAL, *_two(interval_ms))
+
+
+def watchdog(hold_ms: int, relax_ms: int) -> bytes:
+    """How long the host may be silent until servos hold, and until they go limp; 0: for ever. Of our own sketch alone."""
+    return _sysex(WATCHDOG, *_two(hold_ms), *_two(relax_ms))
 
 
 def ask_version() -> bytes:

@@ -47,9 +47,9 @@ class Pulse:
 class FirmataBoard:
     """One board. Call `poll` at every control tick; whatever raises LinkLost leaves it closed."""
 
-    def __init__(self, name: str, open_link: Callable[[], Link], clock: Callable[[], float]):
-        """`open_link` opens the connection, which may reset the board; `clock` counts seconds."""
-        self.name = name
+    def __init__(self, name: str, open_link: Callable[[], Link], clock: Callable[[], float], sketch: str = ""):
+        """`open_link` opens the connection, which may reset the board; `clock` counts seconds; `sketch` is what must answer."""
+        self.name, self._sketch = name, sketch
         self.state = BoardState.CLOSED
         self.firmware = ""
         self.analog: dict[int, int] = {}
@@ -95,6 +95,10 @@ class FirmataBoard:
         messages = [firmata.report_analog(channel, True) for channel in channels]
         if messages:
             self._send(firmata.sampling_interval(SAMPLING_MS) + b"".join(messages))
+
+    def set_watchdog(self, hold_s: float, relax_s: float) -> None:
+        """How long we may be silent until servos hold, and until they go limp; 0: for ever. StandardFirmata ignores it."""
+        self._send(firmata.watchdog(round(hold_s * 1e3), round(relax_s * 1e3)))
 
     def attach(self, pulses: Mapping[int, Pulse]) -> None:
         """Start pulses on pins, each with its own from the first on. Pins that are attached already are only written."""
@@ -155,6 +159,11 @@ class FirmataBoard:
 
     def _hear(self, message: firmata.Message) -> None:
         if isinstance(message, Firmware):
+            if self._sketch not in message.name:
+                raise LinkLost(
+                    f"board {self.name} runs {message.name}, not {self._sketch} as the hardware file says; "
+                    "flash that (docs/inmoov_hardware.md), or set firmware: stock"
+                )
             self.firmware = f"{message.name} {message.major}.{message.minor}".strip()
             if self.state is BoardState.GREETING:
                 self.state, self._ready_at = BoardState.READY, self._clock()

@@ -36,6 +36,7 @@ class ServoDriver:
     ):
         """`boards` by their names in the hardware file; `clock` counts seconds."""
         self.servos, self.boards = hardware.servos, dict(boards)
+        self._configs = hardware.config.boards
         self.active = True
         """Whether `drive` is allowed."""
         self._clock = clock
@@ -83,6 +84,8 @@ class ServoDriver:
                 if board.poll() is BoardState.READY:
                     self._lost.pop(name, None)
                     if name not in self._watching:
+                        if self._configs[name].firmware == "watchdog":
+                            board.set_watchdog(*self._configs[name].watchdog_s)
                         board.watch(s.config.feedback.channel for s in self._on(name) if s.config.feedback)
                         self._watching.add(name)
             except LinkLost as error:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,3 +147,20 @@ def random_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("encoder")
     save_random_encoder(folder)
     return str(folder)
+
+
+@pytest.fixture
+def scope() -> Iterator[Callable[..., Any]]:
+    """Plug in emulated boards and watch their pins; see scopes.py."""
+    from scopes import Scope
+
+    made: list[Scope] = []
+
+    def make(**settings: Any) -> Scope:
+        made.append(Scope(**settings))
+        return made[-1]
+
+    yield make
+    for entry in made:
+        entry.board.close()
+        entry.mega.close()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from boards import PERIOD_S, whole_robot
+from scopes import WAIT_S, Scope
 
 from robot_driver_ros.calibration import Servo
 from robot_driver_ros.emulator import build
@@ -29,59 +29,7 @@ pytestmark = [
     pytest.mark.firmware,
     pytest.mark.skipif(not build.is_ready() and not os.environ.get("CI"), reason="no emulated board; make emulator"),
 ]
-WAIT_S = 60.0
 LATE_US = 60.0  # so much may the interrupts of two other timers and of the serial line hold up the end of a pulse
-
-
-class Scope:
-    """An emulated board and everything its pins have done since it was plugged in."""
-
-    def __init__(self, speed: float = 1.0):
-        self._changed = threading.Condition()
-        self.pulses: dict[int, list[float]] = {}
-        self.mega = EmulatedMega(boot_ms=0, on_pulse=self._on_pulse, speed=speed)
-        self.board = FirmataBoard("board", self.mega.connect, time.monotonic)
-
-    def greet(self) -> None:
-        self.board.open()
-        deadline = time.monotonic() + WAIT_S
-        while self.board.poll() is not BoardState.READY:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        self.forget()  # the sketch blinks its version on pin 13
-
-    def forget(self) -> None:
-        with self._changed:
-            self.pulses.clear()
-
-    def until(self, condition: Callable[[dict[int, list[float]]], bool]) -> dict[int, list[float]]:
-        with self._changed:
-            assert self._changed.wait_for(lambda: condition(self.pulses), WAIT_S), "the board fell silent"
-            return {pin: list(widths) for pin, widths in self.pulses.items()}
-
-    def next(self, pins: list[int], count: int = 4) -> dict[int, list[float]]:
-        """The next `count` pulses of each pin; what was on its way when this was called may be the first two."""
-        self.forget()
-        return self.until(lambda pulses: all(len(pulses.get(pin, ())) >= count for pin in pins))
-
-    def _on_pulse(self, pin: int, width: float, start: int) -> None:
-        with self._changed:
-            self.pulses.setdefault(pin, []).append(width)
-            self._changed.notify_all()
-
-
-@pytest.fixture
-def scope() -> Iterator[Callable[..., Scope]]:
-    made: list[Scope] = []
-
-    def make(**settings: Any) -> Scope:
-        made.append(Scope(**settings))
-        return made[-1]
-
-    yield make
-    for entry in made:
-        entry.board.close()
-        entry.mega.close()
 
 
 def test_the_board_says_what_it_is_and_takes_as_long_as_a_real_one_to_start() -> None:

@@ -1,4 +1,4 @@
-"""Makes the emulated Mega ready: Debian's simavr, our C program, and the stock firmware from the npm registry.
+"""Makes the emulated Mega ready: Debian's simavr, our C program, the stock firmware from the npm registry, our own firmware.
 
 Run it with `make emulator` or `python -m robot_driver_ros.emulator.build`. Everything lies in one folder outside the
 package (`folder()`); nothing is done twice. Packages are installed where that needs no password.
@@ -18,9 +18,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from robot_driver_ros.emulator import sketch
+from robot_driver_ros.emulator.debian import BuildError, install
+
 SOURCE = Path(__file__).with_name("mega.c")
-HEADERS = (Path("/usr/include/simavr/sim_avr.h"), Path("/usr/include/libelf.h"))
-DEBIAN = ("gcc", "libc6-dev", "libsimavr-dev", "libelf-dev")
 COMPILE = ("-O2", "-Wall", "-Wextra", "-I/usr/include/simavr", "-I/usr/include/simavr/avr")
 LIBRARIES = ("-lsimavr", "-lelf", "-lutil")
 
@@ -28,10 +29,6 @@ LIBRARIES = ("-lsimavr", "-lelf", "-lutil")
 PACKAGE, MEMBER = "avrgirl-arduino@5.0.1", "package/junk/hex/mega/StandardFirmata.cpp.hex"
 TARBALL = "https://registry.npmjs.org/avrgirl-arduino/-/avrgirl-arduino-5.0.1.tgz"
 FIRMWARE_SHA256 = "44139612e9aa601f4e92c40cf7e72e3716871e43b2024323776d8b781d165e68"
-
-
-class BuildError(RuntimeError):
-    """The emulator cannot be made here; one line that says what is missing."""
 
 
 def folder() -> Path:
@@ -50,35 +47,27 @@ def firmware() -> Path:
     return folder() / "StandardFirmata.hex"
 
 
+def own_firmware() -> Path:
+    """Our own sketch, of its sources as they are now."""
+    return sketch.hex_file(folder())
+
+
 def is_ready() -> bool:
     """Whether program and firmware are there."""
-    return program().is_file() and firmware().is_file()
+    return program().is_file() and firmware().is_file() and own_firmware().is_file()
 
 
 def build() -> None:
     """Make what is missing. Raises BuildError."""
     folder().mkdir(parents=True, exist_ok=True)
     if not program().is_file():
-        _install()
+        install()
         _compile()
+    if not own_firmware().is_file():
+        install()
+        sketch.compile_sketch(folder())
     if not firmware().is_file():
         _fetch()
-
-
-def _install() -> None:
-    if shutil.which("gcc") and all(header.is_file() for header in HEADERS):
-        return
-    words = f"apt-get install -y {' '.join(DEBIAN)}"
-    if not shutil.which("apt-get"):
-        raise BuildError("the emulated board needs gcc, libelf and simavr 1.6 with their headers; install them")
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", *DEBIAN]):
-        try:
-            subprocess.run([*sudo, *arguments], check=True, env=environment, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-            raise BuildError(f"cannot install simavr ({said[-1] if said else error}); run: sudo {words}") from None
 
 
 def _compile() -> None:

@@ -1,0 +1,54 @@
+"""Watches the pins of an emulated board."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from robot_driver_ros.emulator.emulated_mega import EmulatedMega
+from robot_driver_ros.firmata_board import BoardState, FirmataBoard
+
+WAIT_S = 60.0
+
+
+class Scope:
+    """An emulated board and everything its pins have done since it was plugged in."""
+
+    def __init__(self, speed: float = 1.0, firmware: Path | None = None):
+        self._changed = threading.Condition()
+        self.pulses: dict[int, list[float]] = {}
+        self.starts: dict[int, list[int]] = {}
+        """When those pulses began, microseconds of the board's time."""
+        self.mega = EmulatedMega(boot_ms=0, firmware=firmware, on_pulse=self._on_pulse, speed=speed)
+        self.board = FirmataBoard("board", self.mega.connect, time.monotonic)
+
+    def greet(self) -> None:
+        self.board.open()
+        deadline = time.monotonic() + WAIT_S
+        while self.board.poll() is not BoardState.READY:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        self.forget()  # the sketch blinks its version on pin 13
+
+    def forget(self) -> None:
+        with self._changed:
+            self.pulses.clear()
+            self.starts.clear()
+
+    def until(self, condition: Callable[[dict[int, list[float]]], bool]) -> dict[int, list[float]]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: condition(self.pulses), WAIT_S), "the board fell silent"
+            return {pin: list(widths) for pin, widths in self.pulses.items()}
+
+    def next(self, pins: list[int], count: int = 4) -> dict[int, list[float]]:
+        """The next `count` pulses of each pin; what was on its way when this was called may be the first two."""
+        self.forget()
+        return self.until(lambda pulses: all(len(pulses.get(pin, ())) >= count for pin in pins))
+
+    def _on_pulse(self, pin: int, width: float, start: int) -> None:
+        with self._changed:
+            self.pulses.setdefault(pin, []).append(width)
+            self.starts.setdefault(pin, []).append(start)
+            self._changed.notify_all()
