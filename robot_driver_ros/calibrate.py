@@ -144,6 +144,8 @@ class Calibration:
             return config
         board = self._boards[config.board]
         self._connect(board)
+        if self.config.boards[config.board].firmware == "watchdog":
+            board.set_watchdog(0.0, 0.0)  # people fall silent
         wide = Pulse(round(pulse), LEAST_PULSE_US, MOST_PULSE_US)
         board.attach({config.pin: wide})
         self._sleep(FIRST_PULSES_S)

@@ -47,6 +47,13 @@ class Scope:
         self.forget()
         return self.until(lambda pulses: all(len(pulses.get(pin, ())) >= count for pin in pins))
 
+    def until_silent(self) -> dict[int, list[float]]:
+        """What came until no pin has pulsed for a second."""
+        with self._changed:
+            while self._changed.wait(1.0):
+                pass
+            return {pin: list(widths) for pin, widths in self.pulses.items()}
+
     def _on_pulse(self, pin: int, width: float, start: int) -> None:
         with self._changed:
             self.pulses.setdefault(pin, []).append(width)

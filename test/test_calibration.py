@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from robot_driver_ros.calibration import FeedbackConfig, Servo, ServoConfig
+from robot_driver_ros.calibration import BoardConfig, FeedbackConfig, Servo, ServoConfig
 from robot_driver_ros.hardware import Hardware, fit, hardware_file, load_hardware, read_hardware
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot_config import load_robot
@@ -134,3 +134,9 @@ def test_a_joint_that_does_not_exist_or_has_no_servo_is_named(tmp_path: Path) ->
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(ConfigError, match="joint r_elbow_flex_joint moves but has no servo"):
         load_hardware("inmoov", str(path))
+
+
+@pytest.mark.bad_input
+def test_a_watchdog_has_times_that_its_message_can_carry() -> None:
+    with pytest.raises(ConfigError, match=r"watchdog_s is \[0.5, 20.0\]; allowed: 0 to 16 s each"):
+        BoardConfig(firmware="watchdog", watchdog_s=(0.5, 20.0))

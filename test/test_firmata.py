@@ -21,6 +21,7 @@ from robot_driver_ros.firmata import Analog, Firmware, Message, Parser, Text, Ve
         (firmata.set_pin_mode(7, firmata.OUTPUT), "f4 07 01"),
         (firmata.report_analog(3, True), "c3 01"),
         (firmata.sampling_interval(20), "f0 7a 14 00 f7"),
+        (firmata.watchdog(500, 3000), "f0 01 74 03 38 17 f7"),
         (firmata.ask_version(), "f9"),
         (firmata.ask_firmware(), "f0 79 f7"),
     ],

@@ -14,7 +14,8 @@ from scopes import WAIT_S, Scope
 
 from robot_driver_ros import firmata
 from robot_driver_ros.emulator import build
-from robot_driver_ros.firmata_board import Pulse
+from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
+from robot_driver_ros.links import LinkLost
 
 pytestmark = [
     pytest.mark.firmware,
@@ -173,6 +174,16 @@ def test_who_comes_back_after_silence_moves_servos_slowly_at_first(text: str, be
     board.board.write({WRIST: 1000})  # at its own speed again
     keep_talking(board, lambda: reached(board, WRIST, 1000))
     assert np.abs(np.diff(board.pulses[WRIST])).max() == pytest.approx(500, abs=2 * EXACT_US)
+
+
+def test_a_board_with_another_sketch_is_refused(scope: Callable[..., Scope]) -> None:
+    mega = scope().mega
+    board = FirmataBoard("left", mega.connect, time.monotonic, sketch="inmoov_servos")
+    board.open()
+    with pytest.raises(LinkLost, match=r"board left runs StandardFirmata.ino, not inmoov_servos as the hardware file"):
+        while board.poll():
+            time.sleep(0.01)
+    assert board.state is BoardState.CLOSED
 
 
 def reached(board: Scope, pin: int, us: int) -> bool:

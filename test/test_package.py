@@ -129,7 +129,7 @@ def test_a_wheel_puts_everything_where_ros2_looks(tmp_path: Path) -> None:
     data = {name.partition(".data/data/")[2]: mode for name, mode in modes.items() if ".data/data/" in name}
     assert f"share/ament_index/resource_index/packages/{NAME}" in data
     assert f"share/{NAME}/package.xml" in data
-    for folder in ("launch", "config", "urdf"):
+    for folder in ("launch", "config", "urdf", "firmware"):
         files = [file for file in (ROOT / folder).rglob("*") if file.is_file() and file.suffix != ".pyc"]
         assert files
         assert {f"share/{NAME}/{file.relative_to(ROOT)}" for file in files} <= set(data)

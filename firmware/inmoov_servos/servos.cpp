@@ -113,9 +113,11 @@ static Servo *find(uint8_t pin) {
 }
 
 void servos_begin() {
-  TCCR1A = 0;
-  TCCR1B = _BV(CS11);  // 16 MHz / 8
   TIMSK1 = 0;
+  TCCR1B = 0;  // Arduino's core has it running
+  TCCR1A = 0;
+  TCNT1 = 0;
+  TCCR1B = _BV(CS11);  // 16 MHz / 8
   window_begin = TCNT1;
   prepare();
   TIFR1 = _BV(OCF1A);
