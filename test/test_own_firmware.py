@@ -29,20 +29,30 @@ WRIST, JAW = 7, 26
 
 @pytest.fixture
 def bench(scope: Callable[..., Scope]) -> Callable[..., Scope]:
-    """A board with our sketch that has answered."""
+    """A board with our sketch that has answered, and whose watchdog sleeps: a busy machine may be silent for long."""
 
-    def make(speed: float = 6.0) -> Scope:
+    def make(speed: float = 6.0, watchdog: bool = False) -> Scope:
         made = scope(speed=speed, firmware=build.own_firmware())
         made.greet()
+        if not watchdog:
+            made.board.set_watchdog(0.0, 0.0)
         return made
 
     return make
 
 
 def start(bench: Scope, pulses: dict[int, int]) -> None:
-    """Attach servos and wait for their pulses."""
+    """Attach servos and wait for their pulses, and for whatever the board had to say before."""
     bench.board.attach({pin: Pulse(us, 600, 2400) for pin, us in pulses.items()})
-    bench.until(lambda seen: set(seen) == set(pulses))
+    bench.until(lambda seen: all(len(seen.get(pin, ())) > 3 for pin in pulses))
+    bench.board.poll()
+    bench.board.texts.clear()
+
+
+def send(bench: Scope, *messages: bytes) -> None:
+    """Send all at once."""
+    assert bench.board._link is not None
+    bench.board._link.write(b"".join(messages))
 
 
 def silence_until(bench: Scope, text: str) -> None:
@@ -139,40 +149,38 @@ def test_a_pulse_that_has_begun_is_finished(bench: Callable[..., Scope]) -> None
 def test_a_silent_host_leaves_servos_held_and_then_limp(
     times: tuple[int, int] | None, bench: Callable[..., Scope]
 ) -> None:
-    board = bench()
-    if times:
-        board.board.set_watchdog(times[0] * 1e-3, times[1] * 1e-3)
-    hold_ms, relax_ms = times or (500, 3000)
+    board = bench() if times else bench(1.0, watchdog=True)
     start(board, {WRIST: 1000, JAW: 1300})
-    board.board.write({WRIST: 1400, JAW: 1500})  # the last that it hears
-    silence_until(board, "host silent: holding")
+    own_times = [firmata.watchdog(*times)] if times else []
+    send(board, *own_times, firmata.write_pin(WRIST, 1400), firmata.write_pin(JAW, 1500))  # the last that it hears
     silence_until(board, "host silent: limp")
+    assert board.board.texts == ["host silent: holding", "host silent: limp"]
     for pin, us in ((WRIST, 1400), (JAW, 1500)):
         new = [start for start, width in zip(board.starts[pin], board.pulses[pin]) if abs(width - us) < EXACT_US]
-        assert (new[-1] - new[0]) * 1e-3 == pytest.approx(relax_ms, abs=2e-3 * ROUND_US)
+        relax_us = 1000 * (times or (500, 3000))[1]
+        assert new[-1] - new[0] == pytest.approx(relax_us, abs=2 * ROUND_US)
         assert all(gap == pytest.approx(ROUND_US, abs=50) for gap in gaps(board.starts[pin]))  # held without a break
-    texts = [text for text in board.board.texts if "silent" in text]
-    assert texts == ["host silent: holding", "host silent: limp"] and hold_ms < relax_ms
     board.forget()
-    start(board, {9: 1200})  # a word to one servo brings no other back
+    send(board, firmata.servo_config(9, 600, 2400), firmata.write_pin(9, 1200))  # a word to one brings no other back
     assert set(board.next([9], 5)) == {9}
 
 
 @pytest.mark.parametrize("text", ["host silent: holding", "host silent: limp"])
 def test_who_comes_back_after_silence_moves_servos_slowly_at_first(text: str, bench: Callable[..., Scope]) -> None:
-    board = bench()
+    board, asleep = bench(), firmata.watchdog(0, 0)
     start(board, {WRIST: 1000, JAW: 1300})
+    board.board.set_watchdog(0.2, 0.7 if text.endswith("limp") else 0.0)
     silence_until(board, text)
     board.forget()
-    board.board.write({WRIST: 1500, JAW: 1100})
-    keep_talking(board, lambda: reached(board, WRIST, 1500) and reached(board, JAW, 1100))
+    send(board, asleep, firmata.write_pin(WRIST, 1500), firmata.write_pin(JAW, 1100))
+    board.until(lambda seen: reached(seen, WRIST, 1500) and reached(seen, JAW, 1100))
     for pin, us in ((WRIST, 1000), (JAW, 1300)):
         assert board.pulses[pin][0] == pytest.approx(us, abs=GENTLE_US + EXACT_US)
         assert np.abs(np.diff(board.pulses[pin])).max() < GENTLE_US + EXACT_US
     board.forget()
     board.until(lambda seen: WRIST in seen)
     board.board.write({WRIST: 1000})  # at its own speed again
-    keep_talking(board, lambda: reached(board, WRIST, 1000))
+    board.until(lambda seen: reached(seen, WRIST, 1000))
     assert np.abs(np.diff(board.pulses[WRIST])).max() == pytest.approx(500, abs=2 * EXACT_US)
 
 
@@ -180,23 +188,17 @@ def test_a_board_with_another_sketch_is_refused(scope: Callable[..., Scope]) -> 
     mega = scope().mega
     board = FirmataBoard("left", mega.connect, time.monotonic, sketch="inmoov_servos")
     board.open()
-    with pytest.raises(LinkLost, match=r"board left runs StandardFirmata.ino, not inmoov_servos as the hardware file"):
-        while board.poll():
-            time.sleep(0.01)
+    message = r"board left runs StandardFirmata.ino, not inmoov_servos as the hardware file"
+    with pytest.raises(LinkLost, match=message):
+        poll_until_ready(board)
     assert board.state is BoardState.CLOSED
 
 
-def reached(board: Scope, pin: int, us: int) -> bool:
-    widths = board.pulses.get(pin, ())
+def poll_until_ready(board: FirmataBoard) -> None:
+    while board.poll() is not BoardState.READY:
+        time.sleep(0.01)
+
+
+def reached(seen: dict[int, list[float]], pin: int, us: int) -> bool:
+    widths = seen.get(pin, ())
     return len(widths) > 2 and abs(widths[-1] - us) < EXACT_US
-
-
-def keep_talking(board: Scope, until: Callable[[], bool]) -> None:
-    """Send something each time a pulse comes, so that the board does not think us dead."""
-
-    def talk(_: object) -> bool:
-        board.board.poll()
-        board.board.watch([0])
-        return until()
-
-    board.until(talk)
