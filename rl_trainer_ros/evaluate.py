@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rl_trainer_ros.environment import RobotEnv
     from rl_trainer_ros.evaluation import Evaluation
 
+_FILMED = 3
+"""Episodes in a film."""
+
 
 @dataclass(frozen=True)
 class EvaluateOptions:
@@ -42,6 +45,7 @@ class EvaluateOptions:
         "what is imperfect, in process: a name in config/imperfections/ or the path of a .yaml file; none: nothing; "
         "empty: as in training",
     )
+    video: str = option("", "film of the first three episodes, in process: a file to write, such as reach.gif")
     log_dir: str = option("runs", "where latest is looked for")
 
 
@@ -55,8 +59,10 @@ def evaluate_run(options: EvaluateOptions) -> int:
 
     from rl_trainer_ros import model_files, run_folder
     from rl_trainer_ros.acting import Acting
+    from rl_trainer_ros.film import Film
     from rl_trainer_ros.make_env import make_robot_env
     from rl_trainer_ros.needs import task_class
+    from rl_trainer_ros.rendering import RGB_ARRAY
     from rl_trainer_ros.training import env_settings
 
     folder = run_folder.find(options.run, options.log_dir)
@@ -68,6 +74,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
         raise EvaluateError(str(error)) from None
     config = run_folder.load_config(folder)
     torch.set_num_threads(config.torch_threads)
+    _check_video(options)
     settings: dict[str, Any] = env_settings(config) | {"realtime": options.realtime}
     if settings["srl_folder"]:
         _check_encoder(settings["srl_folder"], policy.about["encoder"])
@@ -79,11 +86,15 @@ def evaluate_run(options: EvaluateOptions) -> int:
         settings["task_settings"] = {**settings["task_settings"], "end_at_success": False}
     settings["simulation"] = dict(settings["simulation"] or {}) | _simulation(options)
     print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
-    environment = make_robot_env(**settings, transport=options.transport, namespace=options.namespace)
+    settings |= {"transport": options.transport, "namespace": options.namespace}
+    environment = make_robot_env(**settings, render_mode=RGB_ARRAY if options.video else None)
+    film = Film(environment, _FILMED if options.video else 0)
     try:
-        result = measure(Acting(policy.algorithm, policy.normalisation.apply), environment, options)
+        result = measure(Acting(policy.algorithm, policy.normalisation.apply), environment, options, film.watch)
     finally:
         environment.close()
+    if options.video:
+        _save_film(film.gif(), Path(options.video))
     _finish(folder, model, result)
     return 0
 
@@ -98,6 +109,30 @@ def _simulation(options: EvaluateOptions) -> dict[str, Any]:
     return given
 
 
+def _check_video(options: EvaluateOptions) -> None:
+    """A file that cannot be written is told before the episodes, not after."""
+    if not options.video:
+        return
+    if options.transport != "in_process":
+        raise EvaluateError("video needs transport:=in_process, where the robot can be drawn; leave it out")
+    path = Path(options.video)
+    if path.suffix.lower() != ".gif":
+        raise EvaluateError(f"video is {options.video}; give the name of a .gif file")
+    if not path.absolute().parent.is_dir():
+        raise EvaluateError(f"video is {options.video}, and there is no folder {path.absolute().parent}; make it first")
+
+
+def _save_film(gif: bytes, path: Path) -> None:
+    from rl_trainer_ros import film
+
+    try:
+        film.write(path, gif)
+    except OSError as error:  # the figures are worth more
+        print(f"the film cannot be written: {error}", file=sys.stderr, flush=True)
+    else:
+        print(f"film of the first episodes: {path}", flush=True)
+
+
 def _check_encoder(folder: str, trained_with: str) -> None:
     """A policy means nothing on the states of another encoder, and training one anew replaces the old in its folder."""
     from rl_trainer_ros.doors import load_encoder
@@ -110,7 +145,12 @@ def _check_encoder(folder: str, trained_with: str) -> None:
         )
 
 
-def measure(act: Callable[[Any, RobotEnv], Any], environment: RobotEnv, options: EvaluateOptions) -> Evaluation:
+def measure(
+    act: Callable[[Any, RobotEnv], Any],
+    environment: RobotEnv,
+    options: EvaluateOptions,
+    watch: Callable[[int, int], None] = lambda episode, steps: None,
+) -> Evaluation:
     """Evaluate `act(observation, environment) -> action` as `options` say; EvaluateError when too many episodes are cut."""
     from rl_trainer_ros.evaluation import evaluate
 
@@ -121,6 +161,7 @@ def measure(act: Callable[[Any, RobotEnv], Any], environment: RobotEnv, options:
             options.episodes,
             hold=options.hold,
             report=lambda done: _progress(done, options.episodes),
+            watch=watch,
         )
     except RuntimeError as error:
         raise EvaluateError(" ".join(str(error).split())) from error

@@ -14,6 +14,7 @@ from rl_trainer_ros.acting import Acting
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.evaluation import UNSEEN_SEED, Evaluation, evaluate
 from rl_trainer_ros.evaluation_log import EvaluationLog
+from rl_trainer_ros.film import Film
 from robot_interface_ros.errors import RobotError
 
 SEED = 2 * UNSEEN_SEED
@@ -31,11 +32,16 @@ class EvaluationCallback(BaseCallback):
         episodes: int,
         total_steps: int,
         report: Callable[[str], None],
+        video: bool = False,
     ):
-        """`make_env` is called when the training starts. `total_steps`: after which the training ends."""
+        """`make_env` is called when the training starts. `total_steps`: after which the training ends.
+
+        `video`: film the first episode of each; the environment must render.
+        """
         super().__init__()
         self._run, self._make_env, self._report = run, make_env, report
         self._every, self._episodes, self._total = every_steps, episodes, total_steps
+        self._video = video
         self._environment: RobotEnv | None = None
         self._log: EvaluationLog | None = None
         self.last: Evaluation | None = None
@@ -68,14 +74,17 @@ class EvaluationCallback(BaseCallback):
         self._evaluated = self.model.num_timesteps
         begin = time.monotonic()
         acting = Acting(self.model, self._normalise)
+        film = Film(self._environment, int(self._video))
         try:
-            self.last = evaluate(acting, self._environment, self._episodes, SEED)
+            self.last = evaluate(acting, self._environment, self._episodes, SEED, watch=film.watch)
         except (RobotError, RuntimeError) as error:  # training goes on without
             self._report(f"evaluation at {self._evaluated:,} steps failed: {' '.join(str(error).split())}")
             return
         seconds = time.monotonic() - begin
         try:
             self._log.add(self._evaluated, self.last, seconds)
+            if self._video:
+                self._log.add_film(self._evaluated, film.gif())
         except OSError as error:
             self._report(f"an evaluation cannot be written ({error}); training goes on")
         self._report(f"evaluation at {self._evaluated:,} steps: {self.last.short()}")

@@ -7,12 +7,15 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rl_trainer_ros import film
 from rl_trainer_ros.run_folder import write_text
 
 if TYPE_CHECKING:
     from rl_trainer_ros.evaluation import Evaluation
 
 EVALUATIONS = "evaluations.csv"
+VIDEOS = "videos"
+_FILM_TAG = "task/first_episode"
 _TAGS = {  # those of the training, so that TensorBoard draws both into one chart
     "success_rate": "task/success_rate",
     "mean_final_distance_m": "task/final_distance_m",
@@ -25,12 +28,15 @@ class EvaluationLog:
     """Rows are kept and the file is written whole each time, so that a kill leaves none that is cut."""
 
     def __init__(self, run: Path, steps: int):
-        """`steps`: after which the training goes on; rows beyond are dropped, 0 in a new run."""
+        """`steps`: after which the training goes on; rows and films beyond are dropped, 0 in a new run."""
         self._run = run
         self._rows: list[dict[str, Any]] = []
         if (run / EVALUATIONS).is_file():
             with open(run / EVALUATIONS, encoding="utf-8", newline="") as stream:
                 self._rows = [row for row in csv.DictReader(stream) if int(row["steps"]) <= steps]
+        for file in (run / VIDEOS).glob("*.gif"):
+            if file.stem.isdecimal() and int(file.stem) > steps:
+                file.unlink()
         self._steps, self._writer = steps, None  # type: int, Any
 
     def add(self, steps: int, evaluation: Evaluation, seconds: float) -> None:
@@ -45,6 +51,16 @@ class EvaluationLog:
         for name, tag in _TAGS.items():
             self.writer.add_scalar(tag, figures[name], steps)
         self.writer.add_scalar("time/evaluation_s", seconds, steps)
+        self.writer.flush()
+
+    def add_film(self, steps: int, gif: bytes) -> None:
+        """Add the film of an episode, as a file and to TensorBoard's images, which play a GIF."""
+        film.write(self._run / VIDEOS / f"{steps}.gif", gif)
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        width, height = (int.from_bytes(gif[i : i + 2], "little") for i in (6, 8))
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=gif)
+        self.writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=_FILM_TAG, image=image)]), steps)
         self.writer.flush()
 
     @property

@@ -22,7 +22,13 @@ def observers(
     if config.eval_every_steps:
         found.append(
             EvaluationCallback(
-                run, make_env, config.eval_every_steps, config.eval_episodes, config.num_timesteps, report
+                run,
+                make_env,
+                config.eval_every_steps,
+                config.eval_episodes,
+                config.num_timesteps,
+                report,
+                config.eval_video,
             )
         )
     found.append(CurvesCallback(run, config.best_window, title(config, run)))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from robot_interface_ros.config import ConfigError, check_range
 from robot_interface_ros.robot import Observation, Robot
+from robot_interface_ros.robot_config import RobotDescription
 
 RGB_ARRAY = "rgb_array"
 VIEW = "external"
@@ -31,15 +32,21 @@ def view_of(robot: Robot, cameras: tuple[str, ...], size: int = SIZE) -> Show:
     check_range("render_size", size, 8, 2048)
     drawing = _drawing(robot)
     if drawing is not None:
-        if VIEW not in drawing.description.cameras:
-            name = drawing.description.name
-            raise ConfigError(f"render_mode {RGB_ARRAY} needs a camera {VIEW}, and robot {name} has none in its file")
+        check_camera(drawing.description)
         return lambda observation: _smaller(drawing.render(VIEW, _FINER * size, _FINER * size))
     if VIEW in cameras:
         return lambda observation: observation.images[VIEW]
     raise ConfigError(
         f"render_mode {RGB_ARRAY} needs transport:=in_process, or over topics observation:=raw_pixels with the camera {VIEW}"
     )
+
+
+def check_camera(robot: RobotDescription) -> None:
+    """Raise ConfigError for a robot that lacks the camera that pictures are taken by."""
+    if VIEW not in robot.cameras:
+        raise ConfigError(
+            f"pictures of an environment need a camera {VIEW}, and robot {robot.name} has none in its file"
+        )
 
 
 def check_render_mode(mode: str | None) -> None:

@@ -131,6 +131,9 @@ class TrainerConfig:
     eval_namespace: str = option(
         "", "robot that evaluations during training run on, over topics; empty: one simulated in the trainer"
     )
+    eval_video: bool = option(
+        False, "film the first episode of each evaluation during training: videos/<steps>.gif, and in TensorBoard"
+    )
     markers: bool = option(False, "publish targets, trails and rewards as markers for RViz")
     start_timeout_s: float = option(60.0, "wait for a robot to appear and for a reset", minimum=0.1, maximum=3600.0)
     answer_timeout_s: float = option(
@@ -155,6 +158,13 @@ class TrainerConfig:
             )
 
     def _check_evaluation(self) -> None:
+        if self.eval_video and not self.eval_every_steps:
+            raise ConfigError("eval_video:=true has no effect without eval_every_steps:=10000 or the like")
+        if self.eval_video and self.eval_namespace:
+            raise ConfigError(
+                "eval_video:=true films a robot that is simulated in the trainer, and eval_namespace asks for another; leave "
+                "one of the two out"
+            )
         if not self.eval_namespace:
             return
         check_namespaces((*self.namespaces, self.eval_namespace))  # a robot that learns is in the middle of an episode

@@ -28,6 +28,7 @@ from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.observers import observers
 from rl_trainer_ros.progress import ProgressCallback
+from rl_trainer_ros.rendering import RGB_ARRAY, check_camera
 from rl_trainer_ros.run_folder import TrainingResult
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
 from robot_interface_ros.errors import StopRequested
@@ -52,6 +53,8 @@ class TrainingRun:
         self._encoder_id = doors.load_encoder(config.encoder_folder).id if config.encoder_folder else None
         here = config.namespaces[:1] if vec_envs.in_processes(config) else config.namespaces
         self._environments = [make_env(namespace) for namespace in here]
+        if config.eval_video:
+            check_camera(self._environments[0].arm.description)
         observation, action = self._environments[0].observation_space, self._environments[0].action_space
         check_actions(config.algo, action)
         self._begin.check(self._encoder_id, observation, action)
@@ -132,9 +135,10 @@ class TrainingRun:
 
     def _evaluated_env(self) -> RobotEnv:
         """The environment of evaluations during the training."""
-        return (
-            self._make_env(self._config.eval_namespace) if self._config.eval_namespace else in_process_env(self._config)
-        )
+        config = self._config
+        if config.eval_namespace:
+            return self._make_env(config.eval_namespace)
+        return in_process_env(config, RGB_ARRAY if config.eval_video else None)
 
     def _learner(self, folder: Path, report: Report) -> tuple[Any, VecNormalize]:
         config, begin = self._config, self._begin
@@ -185,6 +189,6 @@ def env_settings(config: TrainerConfig) -> dict[str, Any]:
     }
 
 
-def in_process_env(config: TrainerConfig) -> RobotEnv:
+def in_process_env(config: TrainerConfig, render_mode: str | None = None) -> RobotEnv:
     """Return the run's environment over a simulated robot in this process."""
-    return make_robot_env(**env_settings(config))
+    return make_robot_env(**env_settings(config), render_mode=render_mode)

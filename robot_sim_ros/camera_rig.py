@@ -36,6 +36,7 @@ class CameraRig:
         self._moving = Renderer(client, self.renderer)
         self.still_life: StillLife | None = None
         self._cameras: dict[str, Camera] = {}
+        self._pictured: tuple[tuple[str, int, int], Camera, PoseAt] | None = None  # what took the last picture
         self.look: Look = AS_DESCRIBED
 
     def part(self, urdf: str) -> str:
@@ -68,13 +69,17 @@ class CameraRig:
 
     def picture(self, name: str, width: int, height: int, position: Array) -> Rgb:
         """One picture outside of the configured streams."""
-        config = self._find(name)
-        still = Renderer(self.still_life.client, "tiny") if self.still_life is not None else None
-        camera = Camera(name, config, (width, height), self._moving, still)
-        return camera.draw(_pose_at(self._description, config)[1](position), self.look)[0]
+        if self._pictured is None or self._pictured[0] != (name, width, height):
+            config = self._find(name)
+            still = Renderer(self.still_life.client, "tiny") if self.still_life is not None else None
+            camera = Camera(name, config, (width, height), self._moving, still)
+            self._pictured = (name, width, height), camera, _pose_at(self._description, config)[1]
+        _, camera, pose_at = self._pictured
+        return camera.draw(pose_at(position), self.look)[0]
 
     def forget(self) -> None:
         """Draw what never moves again: its colours have changed."""
+        self._pictured = None
         for camera in self._cameras.values():
             camera.forget()
 

@@ -13,6 +13,7 @@ import torch
 
 from rl_trainer_ros import model_files
 from rl_trainer_ros.acting import Acting
+from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
 from rl_trainer_ros.evaluation import Evaluation, bootstrap_interval, evaluate
 from rl_trainer_ros.evaluation_callback import SEED
 from rl_trainer_ros.evaluation_log import EvaluationLog
@@ -40,10 +41,12 @@ SAC = {"num_timesteps": 300, "algo": "sac", "hyperparameters": "{learning_starts
 
 
 @pytest.mark.equality
-@pytest.mark.parametrize("settings", [PPO, SAC])
+@pytest.mark.parametrize("settings", [PPO, SAC | {"task_settings": "{max_episode_steps: 8}"}])
 def test_a_training_does_not_notice_its_evaluations(settings: dict[str, Any], tmp_path: Path) -> None:
+    """Short episodes where they are filmed, since drawing takes its time."""
     lines: list[str] = []
-    watched = run(tmp_path / "watched", lines, **settings, eval_every_steps=100, eval_episodes=2)
+    more = {"eval_video": "algo" in settings}
+    watched = run(tmp_path / "watched", lines, **settings, eval_every_steps=100, eval_episodes=2, **more)
     alone = run(tmp_path / "alone", **settings)
     assert watched.error is None
     parameters = [
@@ -55,19 +58,25 @@ def test_a_training_does_not_notice_its_evaluations(settings: dict[str, Any], tm
     assert sum(line.startswith("evaluation at ") for line in lines) == 3
     assert list((watched.folder / "evaluation").glob("events.out.tfevents.*"))
     assert (watched.folder / "learning_curve.png").is_file()
+    filmed = {int(file.stem) for file in (watched.folder / "videos").glob("*.gif")}
+    assert filmed == (set(steps) if more["eval_video"] else set())
 
 
 def test_its_last_row_is_the_final_model_on_its_own_targets(tmp_path: Path) -> None:
-    result = run(tmp_path, **PPO, eval_every_steps=500, eval_episodes=3)
+    short = {"task_settings": "{max_episode_steps: 8}"}
+    result = run(tmp_path, **PPO, **short, eval_every_steps=500, eval_episodes=3)
     policy = model_files.load(result.folder / "final")
-    again = evaluate(Acting(policy.algorithm, policy.normalisation.apply), make_robot_env(), 3, SEED)
+    again = evaluate(Acting(policy.algorithm, policy.normalisation.apply), make_robot_env(max_episode_steps=8), 3, SEED)
+    film = tmp_path / "film.gif"
+    evaluate_run(EvaluateOptions(run=str(result.folder), episodes=3, video=str(film)))
+    assert film.read_bytes()[:6] == b"GIF89a"
     row = rows_of(result)[-1]
     assert float(row["mean_return"]) == again.to_dict()["mean_return"]
     assert [float(row[f"mean_return_{end}"]) for end in ("low", "high")] == again.to_dict()["mean_return_interval"]
 
 
 def test_a_failed_evaluation_costs_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> Evaluation:
+    def fail(*_: Any, **__: Any) -> Evaluation:
         raise RobotTimeout("/eval: no answer")
 
     monkeypatch.setattr("rl_trainer_ros.evaluation_callback.evaluate", fail)
@@ -136,9 +145,30 @@ def test_the_table_has_an_interval_for_every_mean() -> None:
             "eval_namespace has no effect without transport:=topics",
         ),
         ({"eval_namespace": "/env_0", "eval_every_steps": 1}, "a namespace is listed twice"),
+        ({"eval_video": True}, "eval_video:=true has no effect without eval_every_steps"),
+        (
+            {"eval_video": True, "eval_every_steps": 1, "eval_namespace": "/eval"},
+            "eval_video:=true films a robot that is simulated in the trainer",
+        ),
         ({"eval_namespace": "eval", "eval_every_steps": 1}, "namespace 'eval' is not absolute"),
     ],
 )
 def test_a_robot_for_evaluations_that_cannot_be(settings: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         TrainerConfig(**settings)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "settings, named",
+    [
+        ({"video": "a.mp4"}, "video is a.mp4; give the name of a .gif file"),
+        ({"video": "/no/such/a.gif"}, "there is no folder /no/such; make it first"),
+        ({"video": "a.gif", "transport": "topics"}, "video needs transport:=in_process"),
+    ],
+)
+def test_a_film_that_cannot_be(settings: dict[str, Any], named: str, tmp_path: Path) -> None:
+    """It is told before the episodes, which may take long."""
+    result = run(tmp_path, **PPO | {"num_timesteps": 200})
+    with pytest.raises(EvaluateError, match=named):
+        evaluate_run(EvaluateOptions(run=str(result.folder), **settings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from types import SimpleNamespace
 
 import gymnasium
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import RenderCollection
+from PIL import Image, ImageSequence
 
 import rl_trainer_ros  # noqa: F401  registers the ids
+from rl_trainer_ros.film import Film, gif
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.rendering import view_of
 from robot_interface_ros.config import ConfigError
@@ -98,3 +101,28 @@ def _middle_of_red(picture: np.ndarray) -> float:
     """Row of the middle of what is red."""
     red, green, _ = np.moveaxis(picture.astype(int), 2, 0)
     return float(np.nonzero(red - green > 100)[0].mean())
+
+
+def test_a_gif_plays_in_the_robots_own_time() -> None:
+    """Of two episodes at 20 Hz: 50 ms a picture and 1 s each end; beyond 50 Hz, pictures are left out, but never the last."""
+    shades = [np.full((6, 8, 3), 20 * i, np.uint8) for i in range(8)]
+    assert _played(gif([shades[:3], shades[3:5]], 20.0)) == [(0, 50), (20, 50), (40, 1000), (60, 50), (80, 1000)]
+    assert _played(gif([shades], 100.0)) == [(0, 20), (40, 20), (80, 20), (120, 20), (140, 1000)]
+
+
+def test_a_film_leaves_out_what_was_cut() -> None:
+    shades = iter(range(0, 200, 20))
+    camera = SimpleNamespace(render=lambda: np.full((6, 8, 3), next(shades), np.uint8), metadata={"render_fps": 20.0})
+    film = Film(camera, 2)
+    for episode, steps in ((0, 0), (0, 1), (1, 0), (1, 0), (1, 1), (2, 0)):  # the second was repeated
+        film.watch(episode, steps)
+    assert [shade for shade, _ in _played(film.gif())] == [0, 20, 60, 80]
+
+
+def _played(content: bytes) -> list[tuple[int, int]]:
+    """Shade and duration (ms) of each picture of a GIF."""
+    image = Image.open(io.BytesIO(content))
+    assert image.size == (8, 6)
+    return [
+        (frame.convert("RGB").getpixel((0, 0))[0], frame.info["duration"]) for frame in ImageSequence.Iterator(image)
+    ]

@@ -19,7 +19,7 @@ from robot_interface_ros.config import ConfigError
 FREE = (
     *("resume", "num_timesteps", "log_interval_s", "markers", "transport", "namespaces", "srl_folder"),
     *("checkpoint_interval_s", "keep_checkpoints", "start_timeout_s", "answer_timeout_s"),
-    *("eval_every_steps", "eval_episodes", "eval_namespace"),
+    *("eval_every_steps", "eval_episodes", "eval_namespace", "eval_video"),
 )
 """Settings that may differ from the run's: none of them changes what is learned, but for the length of the training."""
 
