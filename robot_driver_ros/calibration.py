@@ -29,6 +29,7 @@ class FeedbackConfig:
     table: tuple[Point, ...] = option((), "(converter value 0..1023, joint rad) pairs, at least two, values rising")
 
     def __post_init__(self) -> None:
+        _check_finite("feedback table", self.table)
         values = [value for value, _ in self.table]
         if len(values) < 2 or any(b <= a for a, b in zip(values, values[1:])):
             raise ConfigError(f"feedback table has values {values}; expected at least two, each above the one before")
@@ -178,7 +179,13 @@ def check_wiring(config: HardwareConfig) -> None:
                 raise ConfigError(f"{other} and {joint} are both on {pin} of board {servo.board}; give each its own")
 
 
+def _check_finite(name: str, table: Sequence[Point]) -> None:
+    if not all(math.isfinite(number) for point in table for number in point):
+        raise ConfigError(f"{name} is {[list(point) for point in table]}; expected finite numbers")
+
+
 def _check_table(table: Sequence[Point]) -> None:
+    _check_finite("table", table)
     joints, servos = [joint for joint, _ in table], [servo for _, servo in table]
     if len(table) == 1:
         raise ConfigError("table has one pair; expected at least two, or none")

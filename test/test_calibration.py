@@ -107,6 +107,8 @@ ELBOW = "r_elbow_flex_joint"
         ({"rest": -1.5}, "rest of r_elbow_flex_joint is -1.500 rad"),
         ({"direction": 1}, "the joint's own -1.396 to -0.262: nothing is left; check zero and direction"),
         ({"direction": 0}, "direction is 0; allowed: 1 and -1"),
+        ({"table": [[-1.0, 90.0], [math.nan, 60.0]]}, "table is .*nan.*; expected finite numbers"),
+        ({"feedback": {"table": [[0, -1.0], [1023, math.nan]]}}, "feedback table is .*nan.*; expected finite numbers"),
         ({"pulse_us": [400, 2400]}, r"limits \[0.0, 90.0\] degrees are pulses of 400 to 1400 us; allowed: 544 to 2496"),
         ({"pulse_us": [1500, 1500]}, "0 and 180 degrees need different pulses"),
         ({"table": [[-1.0, 10.0]]}, "servo of r_elbow_flex_joint: table has one pair"),
