@@ -137,9 +137,9 @@ def after_death(process: Process, returncode: int, restarts: int) -> tuple[Next,
         return Next.RESTART, f"{died}; started again ({restarts + 1} of {most})"
     if process.optional:
         return Next.STAY_DOWN, f"{died}; training goes on without it"
+    why = f"max_restarts:={most} is used up" if most else "it is not started again"
     return Next.STAY_DOWN, (
-        f"{died} and stays down: max_restarts:={most} is used up; the {TRAINER} goes on with other robots, or ends with its "
-        "own error"
+        f"{died} and stays down: {why}; the {TRAINER} goes on with other robots, or ends with its own error"
     )
 
 
@@ -206,7 +206,8 @@ def _robots(values: Values) -> list[Process]:
                 "robot_driver_ros.ros.robot_driver_node",
                 parameters=told | {"board": bringup.board},
                 params_file=str(values.driver_params_file) if bringup.robot_source == "driver" else "",
-                max_restarts=bringup.max_restarts,
+                # A new driver knows neither where the limbs are nor of an emergency stop: a person is to look first.
+                max_restarts=0 if bringup.board == "serial" else bringup.max_restarts,
                 orphan_signal=signal.SIGTERM,
             )
         ]

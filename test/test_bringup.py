@@ -75,6 +75,8 @@ def test_a_physical_robot_has_a_driver_in_real_time_with_a_params_file_of_its_ow
     assert (driver.parameters["board"], driver.parameters["realtime"]) == ("serial", True)
     assert Path(driver.params_file).name == "robot_driver.yaml"
     assert driver.orphan_signal == signal.SIGTERM  # it takes the torque off
+    assert driver.max_restarts == 0  # nothing powers a physical robot again unseen
+    assert processes(robot_source="driver", board="emulated", realtime="true")["robot_driver"].max_restarts > 0
 
 
 def test_real_time_is_told_to_robots_and_trainer_alike() -> None:
