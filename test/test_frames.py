@@ -180,7 +180,7 @@ def test_over_topics_two_robots_have_their_frames(
     from std_msgs.msg import String
 
     from robot_interface_ros.ros import contract, messages
-    from robot_interface_ros.ros.frames_node import DESCRIPTION, TF_QOS
+    from robot_interface_ros.ros.frames_node import TF_QOS
     from robot_interface_ros.ros.runtime import Runtime
     from robot_interface_ros.ros.waiting import make_waiter
 
@@ -197,7 +197,7 @@ def test_over_topics_two_robots_have_their_frames(
         def on_moving(message: Any) -> None:
             moving.update({transform.child_frame_id: transform for transform in message.transforms})
 
-        waiter.subscribe(tf2_msgs.TFMessage, "/tf_static", on_static, qos=DESCRIPTION)
+        waiter.subscribe(tf2_msgs.TFMessage, "/tf_static", on_static, qos=contract.LATCHED)
         waiter.subscribe(tf2_msgs.TFMessage, "/tf", on_moving, qos=TF_QOS)
         writer = messages.JointStateWriter(robot.joint_names)
         states = {}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
@@ -32,12 +32,6 @@ from robot_interface_ros.ros.waiting import Waiter, make_waiter
 TF_QOS = QoSProfile(depth=100, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
 # The newest alone, and without holding up a simulator that publishes thousands a second.
 NEWEST = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
-DESCRIPTION = QoSProfile(
-    depth=1,
-    history=HistoryPolicy.KEEP_LAST,
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-)
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,9 @@ class RobotFrames:
         self._log = node.get_logger()
         self._text = ""
         self._state: JointState | None = None
-        waiter.subscribe(String, absolute(namespace, contract.ROBOT_DESCRIPTION), self._on_description, qos=DESCRIPTION)
+        waiter.subscribe(
+            String, absolute(namespace, contract.ROBOT_DESCRIPTION), self._on_description, contract.LATCHED
+        )
         waiter.subscribe(JointState, absolute(namespace, contract.JOINT_STATES), self._on_state, qos=NEWEST)
 
     def take(self) -> list[Any]:
@@ -108,7 +104,7 @@ def prepare(runtime: Runtime, node: Node, config: FramesConfig) -> Loop:
     waiter = make_waiter(own)
     robots = [RobotFrames(own, waiter, namespace) for namespace in config.namespaces]
     moving = own.create_publisher(tf_message, "/tf", TF_QOS)
-    static = own.create_publisher(tf_message, "/tf_static", DESCRIPTION)
+    static = own.create_publisher(tf_message, "/tf_static", contract.LATCHED)
     stop = threading.Event()
     runtime.on_stop(stop.set)
 
