@@ -25,12 +25,21 @@ _log = logging.getLogger(__name__)
 Vector = tuple[float, float, float]
 
 
+HALF_WIDTH_IN_UNITS = 0.85
+"""Half the width of an arena in the units of the continual-learning tasks, in which steps are 0.05."""
+
+
 @dataclass(frozen=True)
 class Arena:
     """A horizontal square that the end effector can sweep: where tasks in a plane take place."""
 
     centre: Vector = option((0.0, 0.0, 0.0), "m, root frame")
     half_width: float = option(0.1, "half an edge of the square, m", minimum=0.01, maximum=10.0)
+
+    @property
+    def unit_m(self) -> float:
+        """One of the tasks' units, m."""
+        return self.half_width / HALF_WIDTH_IN_UNITS
 
 
 @dataclass(frozen=True)

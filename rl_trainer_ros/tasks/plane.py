@@ -19,8 +19,9 @@ from rl_trainer_ros.arm import Arm, Moment
 from rl_trainer_ros.tasks.task import Outcome, Target, Task, TaskSettings
 from robot_interface_ros.config import option
 from robot_interface_ros.robot import Array
+from robot_interface_ros.robot_config import HALF_WIDTH_IN_UNITS
 
-HALF_WIDTH = 0.85
+HALF_WIDTH = HALF_WIDTH_IN_UNITS
 RADIUS = 0.6125
 SCALE = 10.0
 """lambda of the original."""
@@ -65,7 +66,7 @@ class PlaneTask(Task):
     def __init__(self, arm: Arm, period_s: float, settings: PlaneTaskSettings):
         super().__init__(arm, period_s, settings)
         arena = arm.arena
-        self._centre, self._unit_m = np.array(arena.centre), arena.half_width / HALF_WIDTH
+        self._centre, self._unit_m = np.array(arena.centre), arena.unit_m
         self._good_steps = settings.good_steps
         self._good = 0
         self._history: deque[Array] = deque(maxlen=HISTORY + 1)

@@ -8,13 +8,10 @@ from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_config import Arena
 from robot_sim_ros.world.kinds import Bounce, Motion, Pursue
 
-ARENA_HALF_WIDTH = 0.85
-"""Half the width of the arena in the units of the continual-learning tasks, in which steps are 0.05."""
-
 
 def arena_scale(arena: Arena | None, unit: str) -> float:
-    """Metres in a unit: 1 for metres, the robot's arena over 0.85 for the units of its tasks."""
-    return arena.half_width / ARENA_HALF_WIDTH if unit == "arena" and arena is not None else 1.0
+    """Metres in a unit: 1 for metres, a unit of the tasks in the robot's arena."""
+    return arena.unit_m if unit == "arena" and arena is not None else 1.0
 
 
 def bounced(place: float, way: float, step: float, half_range: float) -> tuple[float, float]:
