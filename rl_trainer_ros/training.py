@@ -119,12 +119,12 @@ class TrainingRun:
         except Exception as failure:  # whatever it is, what was learned is not lost
             ended, error = "failed", failure
         progress.close()
-        for observer in watching:
-            observer.close()
-        try:
+        try:  # first of all: what draws and closes may take long, or fail
             saver.save_end(ended)
         except NotSaved as failure:
             ended, error = "failed", error or failure
+        for observer in watching:
+            observer.close()
         result = TrainingResult(folder, algorithm.num_timesteps, saver.training_s(), ended, error)
         with suppress(OSError):  # a full disk, of which the saver has told
             run_folder.write_result(result)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from stable_baselines3.common.callbacks import BaseCallback
 from support import save_random_encoder
 
 from rl_trainer_ros import model_files, run_folder
@@ -117,6 +118,20 @@ def test_any_failure_saves_what_was_learned(tmp_path: Path) -> None:
     result = TrainingRun(config, lambda _: environment).run(report=lambda line: None)
     assert result.ended == "failed" and isinstance(result.error, ZeroDivisionError)
     assert model_files.load(result.folder / "final").about["num_timesteps"] == 0
+
+
+def test_the_model_is_saved_before_what_watches_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fragile(BaseCallback):
+        def _on_step(self) -> bool:
+            return True
+
+        def close(self) -> None:
+            raise RuntimeError("no picture")
+
+    monkeypatch.setattr("rl_trainer_ros.training.observers", lambda *_: [Fragile()])
+    with pytest.raises(RuntimeError, match="no picture"):
+        run(tmp_path, num_timesteps=64, hyperparameters="{n_steps: 64, batch_size: 32}")
+    assert model_files.load(run_folder.find("latest", str(tmp_path)) / "final").about["ended"] == "finished"
 
 
 @pytest.mark.bad_input
