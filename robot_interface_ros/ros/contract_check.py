@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.ros.contract_client import ContractClient
-from robot_interface_ros.ros.contract_rules import BOTH, FIRST, IN_LOCKSTEP, IN_REAL_TIME, LAST, LISTEN_S, Rule
+from robot_interface_ros.ros.contract_rules import BOTH, FIRST, LAST, LISTEN_S, Rule
+from robot_interface_ros.ros.contract_rules_lockstep import IN_LOCKSTEP
+from robot_interface_ros.ros.contract_rules_realtime import IN_REAL_TIME
 from robot_interface_ros.ros.runtime import Runtime
 
 LOCKSTEP, REAL_TIME = "lockstep", "realtime"

@@ -1,4 +1,4 @@
-"""The rules of the robot contract, each a function that raises RuleBroken; its docstring is the rule."""
+"""The rules of the robot contract that every robot keeps, each a function that raises RuleBroken; its docstring is the rule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool
 
 from robot_interface_ros.robot_model import RobotModel, RobotModelError
-from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros import contract
 from robot_interface_ros.ros.contract_client import ContractClient, RuleBroken
 
 TARGET = (0.25, -0.3, 1.1)
@@ -20,8 +20,8 @@ LISTEN_S = 0.3
 Rule = Callable[[ContractClient], None]
 
 
-def _begin(client: ContractClient) -> JointState:
-    """Reset, and return the first state."""
+def begin(client: ContractClient) -> JointState:
+    """Reset, and return the first state. Raises RuleBroken."""
     client.forget()
     answer = client.reset()
     if not answer.success:
@@ -91,7 +91,7 @@ def announced(client: ContractClient) -> None:
 
 def resets(client: ContractClient) -> None:
     """reset answers the stamp of an observation, whose joint_states come."""
-    state = _begin(client)
+    state = begin(client)
     if set(state.name) != set(client.joints):
         raise RuleBroken(
             f"expected joint_states of the description's independent joints {', '.join(client.joints)}; "
@@ -104,7 +104,7 @@ FIRST: tuple[Rule, ...] = (endpoints, types, described, announced, resets)
 
 def states_are_whole(client: ContractClient) -> None:
     """joint_states hold finite positions, velocities and efforts within the joints' limits."""
-    state, model = _begin(client), client.model
+    state, model = begin(client), client.model
     assert model is not None
     for label in ("position", "velocity", "effort"):
         values = getattr(state, label)
@@ -120,7 +120,7 @@ def states_are_whole(client: ContractClient) -> None:
 
 def poses_are_framed(client: ContractClient) -> None:
     """target_pose carries the namespace in its frame_id."""
-    _begin(client)
+    begin(client)
     pose, model = client.until(lambda: client.poses, "target_pose with the observation")[-1], client.model
     assert model is not None
     expected = contract.frame(client.namespace, model.root)
@@ -134,7 +134,7 @@ def episodes_are_told(client: ContractClient) -> None:
     if not client.parameters.service_is_ready():
         return  # a robot without them chooses its targets itself
     client.set_episode(3, TARGET)
-    _begin(client)
+    begin(client)
     pose = client.until(lambda: client.poses, "target_pose with the observation")[0].pose.position
     if (pose.x, pose.y, pose.z) != TARGET:
         raise RuleBroken(f"expected the target at {TARGET}; it is at {(pose.x, pose.y, pose.z)}")
@@ -142,7 +142,7 @@ def episodes_are_told(client: ContractClient) -> None:
 
 def bad_commands_are_refused(client: ContractClient) -> None:
     """NaN, an unknown joint, a joint named twice and a wrong length refuse the whole command, with the reason."""
-    state = _begin(client)
+    state = begin(client)
     before, joint = client.position(state), client.joints[0]
     bad = {
         "NaN": ([joint], [math.nan]),
@@ -160,7 +160,7 @@ def bad_commands_are_refused(client: ContractClient) -> None:
 
 def stops(client: ContractClient) -> None:
     """emergency_stop ends motion until enable is called with true, and a reset is refused meanwhile."""
-    _begin(client)
+    begin(client)
     client.enabled.clear()
     try:
         client.stop.publish(Bool(data=True))
@@ -175,149 +175,8 @@ def stops(client: ContractClient) -> None:
     finally:
         client.call(client.enable_service, SetBool.Request(data=True))
     client.until(lambda: client.enabled[-1:] == [True], "motion_enabled true after enable")
-    _begin(client)
-
-
-def speed_is_limited(client: ContractClient) -> None:
-    """A command far away moves no joint faster than its top speed."""
-    state, model = _begin(client), client.model
-    assert model is not None
-    before = client.position(state)
-    far = {name: model.joints[name].lower for name in client.joints if math.isfinite(model.joints[name].lower)}
-    client.send(client.stamp, list(far), list(far.values()))
-    after = client.state_at(client.stamp + _period(client), "after a command")
-    for joint, value in client.position(after).items():
-        most, moved = 1.5 * model.joints[joint].velocity * _period(client) * 1e-9 + 1e-3, abs(value - before[joint])
-        if moved > most:
-            raise RuleBroken(f"expected {joint} to move at most {most:.4f} rad in a period; it moved {moved:.4f}")
-
-
-def a_command_is_one_period(client: ContractClient) -> None:
-    """A command with the current stamp advances the robot one period, and every stream has the new stamp."""
-    state = _begin(client)
-    client.states.clear()
-    client.poses.clear()
-    client.send(client.stamp, state.name, state.position)
-    after = client.until(lambda: client.states, "joint_states that answer the command")[-1]
-    client.period_ns = messages.stamp_ns(after) - client.stamp
-    if client.period_ns <= 0:
-        raise RuleBroken(f"expected a stamp after {client.stamp}; it is {messages.stamp_ns(after)}")
-    stamp = client.stamp + client.period_ns
-    client.until(
-        lambda: any(messages.stamp_ns(pose) == stamp for pose in client.poses), f"target_pose with stamp {stamp}"
-    )
-    for k in range(1, 4):
-        client.send(client.stamp + k * client.period_ns, state.name, state.position)
-        client.state_at(client.stamp + (k + 1) * client.period_ns, "after a command with the stamp before it")
-
-
-def repetitions_move_nothing(client: ContractClient) -> None:
-    """A command with an older stamp, or with stamp zero, brings the current observation again and moves nothing."""
-    state = _begin(client)
-    client.send(client.stamp, state.name, state.position)
-    current = client.stamp + _period(client)
-    first = client.state_at(current, "after a command")
-    for stamp, what in ((client.stamp, "older"), (0, "zero")):
-        client.forget()
-        client.send(stamp, state.name, [value + SMALL_STEP_RAD for value in state.position])
-        again = client.state_at(current, f"again, after a command with {what} stamp")
-        if list(again.position) != list(first.position):
-            raise RuleBroken(f"expected a command with {what} stamp to move nothing; positions changed")
-    client.send(current, state.name, state.position)
-    client.state_at(current + _period(client), "after all that: only one period has passed")
-
-
-def the_future_is_refused(client: ContractClient) -> None:
-    """A command with a newer stamp is refused."""
-    state = _begin(client)
-    stamp = client.stamp + 1_000_000_000
-    client.send(stamp, state.name, state.position)
-    client.until(lambda: any(said.startswith(f"{stamp}: ") for said in client.rejected), "command_rejected")
-
-
-def a_reset_is_two_periods(client: ContractClient) -> None:
-    """A reset advances two periods, and stamps never go back."""
-    _begin(client)
-    before = client.stamp
-    _begin(client)
-    if client.stamp != before + 2 * _period(client):
-        raise RuleBroken(f"expected stamp {before + 2 * _period(client)} after a reset; it is {client.stamp}")
-
-
-def episodes_are_pure(client: ContractClient) -> None:
-    """The same episode with the same commands gives the same numbers, whatever came before."""
-    runs = []
-    for _ in range(2):
-        if client.parameters.service_is_ready():
-            client.set_episode(5, TARGET)
-        state, seen = _begin(client), []
-        for k in range(5):
-            stamp = client.stamp + k * _period(client)
-            client.send(stamp, state.name, [value - SMALL_STEP_RAD for value in state.position])
-            after = client.state_at(stamp + _period(client), "after a command")
-            seen.append((list(after.position), list(after.velocity)))
-        runs.append(seen)
-    if runs[0] != runs[1]:
-        raise RuleBroken("expected an episode to repeat bit for bit; it differs")
-
-
-def _period(client: ContractClient) -> int:
-    if not client.period_ns:
-        raise RuleBroken("expected a control period; no command was ever answered by a newer stamp")
-    return client.period_ns
-
-
-def it_lives(client: ContractClient) -> None:
-    """joint_states come at a steady rate without commands, with stamps that rise, and joint_target with them."""
-    client.forget()
-    client.until(lambda: len(client.states) >= 10, "ten joint_states without a command")
-    stamps = [messages.stamp_ns(state) for state in client.states]
-    if any(later <= earlier for earlier, later in zip(stamps, stamps[1:])):
-        raise RuleBroken("expected stamps that rise; they do not")
-    client.until(lambda: client.targets, "joint_target: in real time it tells what is executed")
-
-
-def commands_move_and_silence_holds(client: ContractClient) -> None:
-    """Commands move the robot, and when they stop it comes to a stand."""
-    state = _begin(client)
-    joint, model = _movable(client), client.model
-    assert model is not None
-    start = client.position(state)[joint]
-    goal = start - SMALL_STEP_RAD if start - SMALL_STEP_RAD > model.joints[joint].lower else start + SMALL_STEP_RAD
-
-    def moved() -> bool:
-        client.send(0, [joint], [goal])
-        return bool(client.targets) and abs(client.position(client.targets[-1])[joint] - goal) < 0.2 * SMALL_STEP_RAD
-
-    client.until(moved, f"joint_target of {joint} near {goal:.3f} rad, where commands send it")
-    client.listen(2.0)
-    client.targets.clear()
-    client.until(lambda: len(client.targets) >= 5, "joint_target after the commands have stopped")
-    last = [client.position(target)[joint] for target in client.targets]
-    if max(last) - min(last) > 1e-3:
-        raise RuleBroken(
-            f"expected {joint} to hold when commands stop; its target went on by {max(last) - min(last):.4f}"
-        )
-
-
-def _movable(client: ContractClient) -> str:
-    """The joint with the most room around where it stands."""
-    position, model = client.position(client.states[-1]), client.model
-    assert model is not None
-    joints = model.joints
-    return max(
-        client.joints, key=lambda name: min(position[name] - joints[name].lower, joints[name].upper - position[name])
-    )
+    begin(client)
 
 
 BOTH: tuple[Rule, ...] = (states_are_whole, poses_are_framed, episodes_are_told, bad_commands_are_refused)
-IN_LOCKSTEP: tuple[Rule, ...] = (
-    a_command_is_one_period,
-    repetitions_move_nothing,
-    the_future_is_refused,
-    a_reset_is_two_periods,
-    episodes_are_pure,
-    speed_is_limited,
-)
-IN_REAL_TIME: tuple[Rule, ...] = (it_lives, commands_move_and_silence_holds)
 LAST: tuple[Rule, ...] = (stops,)
