@@ -19,7 +19,7 @@ from rl_trainer_ros.launch_arguments import DRIVER, SIMULATOR, TRAINER, BringupC
 from rl_trainer_ros.launch_arguments import BringupError as BringupError
 from rl_trainer_ros.launch_arguments import help_text as help_text
 from rl_trainer_ros.process import Process as Process
-from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH, settings_of
+from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH, TrainerConfig, settings_of
 from rl_trainer_ros.viewing import viewers
 
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
@@ -101,6 +101,11 @@ def system(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ
     others += viewers(values, environ)
     waits_s = values.trainer.start_timeout_s + values.trainer.answer_timeout_s
     return System((*others, trainer), _environment(values.bringup, environ), waits_s + NOTICING_MARGIN_S)
+
+
+def trainer_config(arguments: Mapping[str, str]) -> TrainerConfig:
+    """The trainer's settings as launch arguments make them. Raises BringupError."""
+    return resolve_values({name: text for name, text in arguments.items() if text != ""}).trainer
 
 
 def robots(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> System:
@@ -193,6 +198,12 @@ def _robots(values: Values) -> list[Process]:
             for i, share in enumerate(shares)
         ]
     if bringup.robot_source in ("mock", "driver"):
+        signals = needs.task_class(trainer.task).signals
+        if signals:
+            raise BringupError(
+                f"task:={trainer.task} needs {', '.join(signals)}, which robot_source:={bringup.robot_source} does not sense; "
+                "use robot_source:=sim, or external with a robot that does"
+            )
         if "cameras" in asked:
             what = f"srl_model:={trainer.srl_model}" if trainer.encoder_folder else f"observation:={trainer.observed}"
             raise BringupError(

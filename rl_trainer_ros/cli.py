@@ -23,9 +23,12 @@ INTERRUPTED = 130  # a shell's code for what Ctrl-C ended
 
 def train(words: list[str]) -> int:
     """Start simulator, SRL node and trainer; ends with the trainer's exit code."""
-    from rl_trainer_ros import bringup, supervisor
+    from rl_trainer_ros import bringup, early_checks, supervisor
 
-    return supervisor.run(bringup.system(parse_words(words)))
+    arguments = parse_words(words)
+    system = bringup.system(arguments)
+    early_checks.check(bringup.trainer_config(arguments))
+    return supervisor.run(system)
 
 
 def robots(words: list[str]) -> int:

@@ -19,7 +19,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "rl_trainer train realtime:=true algo:=sac preset:=few_steps",
     ),
     "robots": (
-        "rl_trainer robots num_envs:=4 remote:=true               # and on the other machine: train remote:=true",
+        "rl_trainer robots namespaces:='[/far_0]' remote:=true    # the trainer's: remote_namespaces:='[/far_0]' remote:=true",
     ),
     "evaluate": (
         "rl_trainer evaluate run:=latest hold:=true",
@@ -30,7 +30,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "rl_trainer curves run:=runs/a,runs/b file:=ppo_and_sac.svg window:=50",
     ),
     "train_srl": ("rl_trainer train_srl srl_model:=autoencoder",),
-    "calibrate": ("rl_trainer calibrate joints:='[r_elbow_joint]'",),
+    "calibrate": ("rl_trainer calibrate joints:='[r_elbow_flex_joint]'",),
     "list": ("rl_trainer list what:=algorithms",),
     "completion": (
         'eval "$(rl_trainer completion)"                         # for this shell',

@@ -213,6 +213,11 @@ def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_
         return
     ours = ("sim_params_file", "physics_hz", "sim_processes")
     given = [name for name in ours if getattr(bringup, name) not in ("", None, 0)]
+    if trainer.transport != "topics" and bringup.robot_source != "sim":
+        raise ConfigError(
+            f"robot_source:={bringup.robot_source} has no effect with transport:=in_process, which simulates in the trainer; "
+            "leave one of the two out"
+        )
     if trainer.transport == "topics" and trainer.imperfection:
         given.append("imperfection")
     if given:

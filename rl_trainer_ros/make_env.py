@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -88,18 +88,22 @@ def make_robot_env(
         },
         "environment",
     )
-    kind = needs.task_class(task)
-    description = load_robot(robot, needs.groups(joint_group), _posture(kind, robot))
-    arm = Arm(description, all_joints=bool(joint_group))
-    period_ns = period_of(control_hz)
-    the_task = _task(task, kind, arm, period_ns * 1e-9, {**(task_settings or {}), **more_task_settings})
-    the_action = _action(action or kind.action, arm, period_ns * 1e-9, action_settings or {})
     encoder = doors.load_encoder(srl_folder) if srl_folder else None
     observation = observed(observation, encoder is not None, goal_conditioned)
-    the_observation = _observation(observation, arm, observation_settings or {}, encoder)
-    if goal_conditioned:
-        the_observation = Goals(the_observation, observation)
-        the_task.goal_reward(np.zeros((1, 3)), np.zeros((1, 3)))  # an error now rather than in the middle of training
+    description, arm, the_task, the_action, the_observation = parts(
+        task,
+        robot,
+        action,
+        observation,
+        joint_group,
+        {**(task_settings or {}), **_own(task, more_task_settings)},
+        action_settings or {},
+        observation_settings or {},
+        goal_conditioned,
+        control_hz,
+        encoder,
+    )
+    period_ns = period_of(control_hz)
     the_robot: Robot
     if transport == "in_process":
         asked = needs.simulation_settings(task, observation, observation_settings or {}, joint_group)
@@ -131,6 +135,43 @@ def make_robot_env(
     return environment(the_robot, arm, the_task, the_action, the_observation, options, show)
 
 
+class Parts(NamedTuple):
+    """What an environment is made of, but for the robot itself and the way to it."""
+
+    description: RobotDescription
+    arm: Arm
+    task: Task
+    action: Action
+    observation: ObservationSpace
+
+
+def parts(
+    task: str,
+    robot: str,
+    action: str,
+    observation: str,
+    joint_group: str,
+    task_settings: Settings,
+    action_settings: Settings,
+    observation_settings: Settings,
+    goal_conditioned: bool,
+    control_hz: float,
+    encoder: doors.Encoder | None,
+) -> Parts:
+    """Return the parts of an environment; arguments are those of `make_robot_env`. Raises ConfigError, one line."""
+    kind = needs.task_class(task)
+    description = load_robot(robot, needs.groups(joint_group), _posture(kind, robot))
+    arm = Arm(description, all_joints=bool(joint_group))
+    period_s = period_of(control_hz) * 1e-9
+    the_task = kind(arm, period_s, from_mapping(kind.Settings, task_settings, f"task {task}"))
+    the_action = _action(action or kind.action, arm, period_s, action_settings)
+    the_observation = _observation(observation, arm, observation_settings, encoder)
+    if goal_conditioned:
+        the_observation = Goals(the_observation, observation)
+        the_task.goal_reward(np.zeros((1, 3)), np.zeros((1, 3)))  # an error now rather than in the middle of training
+    return Parts(description, arm, the_task, the_action, the_observation)
+
+
 def make_env(**settings: Any) -> gymnasium.Env[Any, Any]:
     """Return what `gymnasium.make` puts its time limit around; the settings are those of `make_robot_env`."""
     return stacked(make_robot_env(**settings), settings.get("frame_stack", 1))
@@ -147,13 +188,14 @@ def _posture(kind: type[Task], robot: str) -> str:
     return kind.posture
 
 
-def _task(name: str, kind: type[Task], arm: Arm, period_s: float, settings: Settings) -> Task:
-    known = [field.name for field in dataclasses.fields(kind.Settings)]
+def _own(task: str, settings: Settings) -> Settings:
+    """The same settings, given by keyword. Raises ConfigError for what is neither the task's nor the environment's."""
+    known = [field.name for field in dataclasses.fields(needs.task_class(task).Settings)]
     for setting in settings:
         if setting not in known:
             ours = list(inspect.signature(make_robot_env).parameters)[:-1]
-            raise ConfigError(f"task {name}: {unknown_name('setting', setting, [*known, *ours])}")
-    return kind(arm, period_s, from_mapping(kind.Settings, settings, f"task {name}"))
+            raise ConfigError(f"task {task}: {unknown_name('setting', setting, [*known, *ours])}")
+    return settings
 
 
 def _action(name: str, arm: Arm, period_s: float, settings: Settings) -> Action:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from rl_trainer_ros.trainer_config import TrainerConfig
 
@@ -44,6 +45,9 @@ class ProgressCallback(BaseCallback):
     def _on_training_start(self) -> None:
         self._begin = self._last = time.monotonic()
         self._begin_steps = self._last_steps = self.num_timesteps
+        if isinstance(self.model, OnPolicyAlgorithm):  # learns from whole rollouts, and ends after one
+            rollout = self.model.n_steps * self.training_env.num_envs
+            self._total += (self._begin_steps - self._total) % rollout
         if sys.stdout.isatty():  # a launcher may have taken standard error
             from tqdm import tqdm
 

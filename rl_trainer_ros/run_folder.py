@@ -99,7 +99,7 @@ def find(run: str, log_dir: str = "runs") -> Path:
     for folder in (path, *path.absolute().parents):
         if (folder / "config.yaml").is_file() and (folder / "versions.txt").is_file():
             return folder
-    raise ConfigError(f"{run} is no run folder: it has no config.yaml; use run:=latest or a folder below {log_dir}/")
+    raise ConfigError(f"{run} is no run folder: it has no config.yaml; give latest, or a folder below {log_dir}/")
 
 
 def _resolved(robot: RobotDescription) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class _Supervisor:
             self.attend(trainer)
             self.stopping = self.stopping or 0
             self.stop([child for child in self.children.values() if not child.ended])
-            if trainer.popen.returncode:
+            if trainer.popen.returncode and not self.failure:
                 say(f"{trainer.process.name} {exit_text(trainer.popen.returncode)}")
             return self.failure or exit_code(trainer.popen.returncode) or (GIVEN_UP if self.given_up else 0)
         finally:
@@ -119,7 +119,8 @@ class _Supervisor:
             if self.stopping is not None and not asked:
                 asked = True
                 name = signal.Signals(self.stopping).name
-                say(f"{name}: {trainer.process.name} saves and leaves, {patience_s:g} s at most")
+                if not self.failure:  # which has been told; the trainer may not even have begun
+                    say(f"{name}: {trainer.process.name} saves and leaves, {patience_s:g} s at most")
                 trainer.send(signal.SIGTERM if self.stopping == signal.SIGHUP else self.stopping)
                 deadline, left = time.monotonic() + patience_s, [signal.SIGTERM, signal.SIGKILL]
             elif deadline == math.inf and self.system.beyond_hope(self.down()):

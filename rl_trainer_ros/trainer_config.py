@@ -94,7 +94,12 @@ class TrainerConfig:
         "what is imperfect about simulated robots: a name in config/imperfections/, such as mild, or the path of a .yaml file; "
         "none: nothing; empty: over topics as in sim_params_file, else nothing",
     )
-    num_timesteps: int = option(150_000, "environment steps to train for", minimum=1, maximum=10**12)
+    num_timesteps: int = option(
+        150_000,
+        "environment steps to train for; PPO and its like end with a whole rollout, so a little later",
+        minimum=1,
+        maximum=10**12,
+    )
     seed: int = option(0, "seed of everything random", minimum=0, maximum=2**31 - 1)
     log_dir: str = option("runs", "where run folders are made")
     log_interval_s: float = option(10.0, "time between two log lines", minimum=0.1, maximum=3600.0)

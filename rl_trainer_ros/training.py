@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -15,11 +16,11 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from rl_trainer_ros import algorithms, doors, run_folder, vec_envs
 from rl_trainer_ros.absence import AbsentRows, leave_out_of_replay
-from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind
+from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind, policy_name
 from rl_trainer_ros.beginning import beginning
 from rl_trainer_ros.checkpoints import logs
 from rl_trainer_ros.checkpoints.callback import CheckpointCallback
-from rl_trainer_ros.checkpoints.errors import NotSaved
+from rl_trainer_ros.checkpoints.errors import ModelError, NotSaved
 from rl_trainer_ros.checkpoints.folders import TIMED
 from rl_trainer_ros.checkpoints.saver import Saver
 from rl_trainer_ros.control import SaveOnRequest
@@ -31,6 +32,7 @@ from rl_trainer_ros.progress import ProgressCallback
 from rl_trainer_ros.rendering import RGB_ARRAY, check_camera
 from rl_trainer_ros.run_folder import TrainingResult
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
+from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import StopRequested
 
 MakeEnv = Callable[[str], RobotEnv]
@@ -57,6 +59,7 @@ class TrainingRun:
             check_camera(self._environments[0].arm.description)
         observation, action = self._environments[0].observation_space, self._environments[0].action_space
         check_actions(config.algo, action)
+        policy_name(config.algo, observation, config.policy)
         self._begin.check(self._encoder_id, observation, action)
         self._hyperparameters = self._begin.hyperparameters(observation_kind(observation))
 
@@ -81,7 +84,6 @@ class TrainingRun:
         try:
             robot = self._environments[0].arm.description
             with self._begin.folder(self._hyperparameters, robot) as folder:
-                report(" ".join(("run folder", str(folder), self._begin.line())).strip())
                 return self._run(folder, should_stop, report, callbacks, asked_to_save)
         finally:
             for environment in self._environments:
@@ -96,7 +98,13 @@ class TrainingRun:
         asked_to_save: Callable[[], bool],
     ) -> TrainingResult:
         config, before = self._config, self._begin
-        algorithm, statistics = self._learner(folder, report)
+        try:
+            algorithm, statistics = self._learner(folder, report)
+        except (ConfigError, ModelError):
+            if before.run is None:
+                shutil.rmtree(folder, ignore_errors=True)  # `latest` is a run that has begun
+            raise
+        report(" ".join(("run folder", str(folder), before.line())).strip())
         progress = ProgressCallback(config, should_stop, report, before.notes.get("progress", ()))
         about, say = self._about(), progress.say
         saver = Saver(folder, algorithm, statistics, about, config.keep_checkpoints, say, before.training_s)

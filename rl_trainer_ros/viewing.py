@@ -20,6 +20,8 @@ def viewers(values: Values, environ: Mapping[str, str]) -> list[Process]:
         if values.bringup.rviz or values.bringup.frames == "true":
             raise BringupError("rviz and frames need robots behind topics; leave transport:=in_process out")
         return []
+    if values.bringup.rviz_config and not values.bringup.rviz:
+        raise BringupError("rviz_config has no effect without rviz:=true; leave it out, or add that")
     rviz = _rviz(values, environ) if values.bringup.rviz else []
     return [*(_frames(values, environ) if wants_frames(values, environ) else []), *rviz]
 

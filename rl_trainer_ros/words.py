@@ -68,7 +68,7 @@ def yaml_value(text: str) -> Any:
 
 def setting_line(field: dataclasses.Field[Any]) -> str:
     """One line of help: name, default, meaning and, where they are few, the allowed values."""
-    return f"  {f'{field.name}:={default_text(field)}':<28}{description(field)}"
+    return f"  {f'{field.name}:={default_text(field)}':<27} {description(field)}"
 
 
 def description(field: dataclasses.Field[Any]) -> str:

@@ -162,6 +162,9 @@ def test_the_settings_that_the_package_ships_are_the_algorithms_own(name: str) -
         ("td3", {"action_noise": "pink"}, "known: none, normal, ou"),
         ("ppo", {"action_noise": "normal"}, "unknown hyperparameter 'action_noise'"),
         ("ppo", {"her": True}, "unknown hyperparameter 'her'"),
+        ("ppo", {"gamma": "high"}, "gamma is 'high'; expected a number, from 0 to 1"),
+        ("sac", {"gamma": 2}, "gamma is 2; expected a number, from 0 to 1"),
+        ("ppo", {"batch_size": 0.5}, "batch_size is 0.5; expected a whole number, 1 or more"),
     ],
 )
 def test_bad_hyperparameters(name: str, settings: dict[str, Any], said: str) -> None:
@@ -200,4 +203,6 @@ def test_what_does_not_fit_is_refused_before_anything_starts() -> None:
     pixels = spaces.Box(0, 255, (3, 64, 64), np.uint8)
     with pytest.raises(ConfigError, match="crossq has no policy for pixels observations; those that do: ppo"):
         policy_name("crossq", pixels)
+    with pytest.raises(ConfigError, match="policy cnn takes no vector observations; leave it out"):
+        policy_name("ppo", line().observation_space, "cnn")
     assert (policy_name("ppo", pixels), policy_name("recurrent_ppo", pixels)) == ("CnnPolicy", "CnnLstmPolicy")

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rl_trainer_ros import early_checks
+from rl_trainer_ros.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.description import share_directory
 from robot_interface_ros.robot_config import load_robot
@@ -83,6 +85,44 @@ def test_the_command_line_names_what_is_known(tmp_path: Path) -> None:
         (["train_srl", "srl_model:=vae"], "unknown srl_model 'vae'"),
     ):
         assert message in refused("rl_trainer_ros.cli", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["task.contacts:=3"], "task reach: unknown setting 'contacts'; known: max_episode_steps, target, "),
+        (["action:=joints"], "unknown action 'joints' (did you mean joint_position?); known: joint_velocity, "),
+        (["observation:=pixels"], "unknown observation 'pixels' (did you mean raw_pixels?)"),
+        (["algo:=dqn"], "algo dqn takes no continuous actions; those that do: ppo, "),
+        (["algo:=ppp"], "unknown algo 'ppp' (did you mean ppo?)"),
+        (["robot:=inmov"], "unknown robot 'inmov' (did you mean inmoov?)"),
+        (["joint_group:=leg"], "unknown group 'leg'"),
+        (["goal_conditioned:=true"], "reward shaped is no function of goal and hand alone"),
+        (["goal_conditioned:=true", "task.reward:=sparse", "frame_stack:=2"], "frame_stack does not go with goal"),
+        (
+            ["robot_source:=mock", "task:=button"],
+            "task:=button needs button_0, table_contact, which robot_source:=mock",
+        ),
+        (
+            ["robot_source:=mock", "transport:=in_process"],
+            "robot_source:=mock has no effect with transport:=in_process",
+        ),
+        (["rviz_config:=mine.rviz"], "rviz_config has no effect without rviz:=true"),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_before_anything_starts(words: list[str], message: str) -> None:
+    """One line: no simulator has been started whose lines would stand before it."""
+    assert message in refused("rl_trainer_ros.cli", "train", *words)
+
+
+def test_what_can_be_is_not_refused_early(tmp_path: Path) -> None:
+    for changes in (
+        {"task": "eight", "algo": "dqn", "action": "plane_discrete"},
+        {"robot": "kuka_iiwa", "observation": "raw_pixels", "frame_stack": 2},
+        {"srl_model": "autoencoder", "log_dir": str(tmp_path)},
+        {"goal_conditioned": True, "task_settings": "{reward: sparse}", "algo": "sac"},
+    ):
+        early_checks.check(TrainerConfig(**changes))
 
 
 def test_help_explains_every_command_and_setting() -> None:

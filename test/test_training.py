@@ -139,6 +139,23 @@ def test_what_is_no_run_is_refused_in_one_line(tmp_path: Path) -> None:
     assert "has no config.yaml" in refused_run(tmp_path)
 
 
+@pytest.mark.bad_input
+def test_settings_that_the_learner_refuses_leave_no_run_behind(tmp_path: Path) -> None:
+    """Else it would be the latest one, which evaluate and resume look for."""
+    with pytest.raises(ConfigError, match="algo ppo refuses its settings"):
+        run(tmp_path, hyperparameters="{batch_size: 1}")
+    assert not list(tmp_path.rglob("config.yaml"))
+
+
+def test_progress_counts_to_the_end_of_the_last_rollout(tmp_path: Path) -> None:
+    said: list[str] = []
+    config = TrainerConfig(transport="in_process", log_dir=str(tmp_path), num_timesteps=300, log_interval_s=0.1)
+    config = replace(config, hyperparameters="{n_steps: 256, n_epochs: 1}")
+    result = TrainingRun(config, lambda _: in_process_env(config)).run(report=said.append)
+    assert result.num_timesteps == 512
+    assert any("of 512 steps" in line for line in said)
+
+
 def refused_run(folder: Path) -> str:
     with pytest.raises(ConfigError) as error:
         run_folder.find(str(folder))

@@ -30,6 +30,14 @@ OWN = {
     "her": "relabel goals in the replay buffer (hindsight experience replay); needs a goal-conditioned observation",
     "n_sampled_goal": "goals that HER makes up for each real one",
 }
+RANGES = {
+    **dict.fromkeys(("gamma", "gae_lambda", "tau", "exploration_fraction"), (0.0, 1.0)),
+    **dict.fromkeys(("exploration_initial_eps", "exploration_final_eps"), (0.0, 1.0)),
+    **dict.fromkeys(("vf_coef", "max_grad_norm", "action_noise_std", "learning_starts"), (0.0, math.inf)),
+    **dict.fromkeys(("n_steps", "batch_size", "n_epochs", "buffer_size", "n_sampled_goal"), (1, math.inf)),
+}
+"""What the learners themselves do not check: beyond it they fail in the middle, or learn numbers that are not finite."""
+WHOLE = ("n_steps", "batch_size", "n_epochs", "buffer_size", "n_sampled_goal", "learning_starts")
 ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
 ACTION_NOISES = ("none", "normal", "ou")
 _OF_THE_RUN = {
@@ -130,7 +138,18 @@ def _checked(settings: Any, known: list[str], where: str | Path) -> dict[str, An
             raise ConfigError(f"{where}: {unknown_name(name, value, choices[name])}")
         if name == "learning_rate" and not (isinstance(value, (int, float)) and 0.0 < value < 10.0):
             raise ConfigError(f"{where}: learning_rate is {value!r}; expected a number above 0 (write 1.0e-3)")
+        if name in RANGES:
+            _check_number(name, value, where)
     return dict(settings)
+
+
+def _check_number(name: str, value: Any, where: str | Path) -> None:
+    """Raise ConfigError unless the value is a number within RANGES."""
+    low, high = RANGES[name]
+    kind, text = (int, "a whole number") if name in WHOLE else ((int, float), "a number")
+    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+        span = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
+        raise ConfigError(f"{where}: {name} is {value!r}; expected {text}, {span}")
 
 
 def _activation(name: str) -> Any:

@@ -10,8 +10,11 @@ from gymnasium import spaces
 from stable_baselines3.common.preprocessing import is_image_space
 
 from rl_trainer_ros.algorithms.hyperparameters import constructor_arguments
-from rl_trainer_ros.algorithms.registry import ALGORITHMS, CONTINUOUS, DISCRETE, Algorithm, algorithm
+from rl_trainer_ros.algorithms.registry import ALGORITHMS, CONTINUOUS, DISCRETE, Algorithm, algorithm, check_kind
 from robot_interface_ros.config import ConfigError, unknown_name
+
+_UNSEEN = {"cnn": ("vector", "goal"), "multi_input": ("vector", "pixels"), "mlp": ("goal",), "linear": ("goal",)}
+"""Kinds of observation that a policy network cannot take."""
 
 
 def make_learner(
@@ -46,10 +49,7 @@ def make_learner(
 
 def check_actions(name: str, space: spaces.Space[Any]) -> None:
     """Raise ConfigError, naming the algorithms that do, unless the algorithm takes actions of this space."""
-    kind = action_kind(space)
-    if kind not in algorithm(name).actions:
-        fitting = [other for other, row in ALGORITHMS.items() if kind in row.actions]
-        raise ConfigError(f"algo {name} takes no {kind} actions; those that do: {', '.join(fitting)}")
+    check_kind(name, action_kind(space))
 
 
 def action_kind(space: spaces.Space[Any]) -> str:
@@ -69,6 +69,9 @@ def policy_name(name: str, space: spaces.Space[Any], policy: str = "") -> str:
     row: Algorithm = algorithm(name)
     if policy and policy not in row.policies:
         raise ConfigError(f"algo {name}: {unknown_name('policy', policy, row.policies)}")
+    kind, asked = observation_kind(space), policy.removeprefix("recurrent_")
+    if kind in _UNSEEN.get(asked, ()):
+        raise ConfigError(f"policy {policy} takes no {kind} observations; leave it out, and the one that fits is taken")
     if policy or (len(row.policies) == 1 and "random" in row.policies):
         return row.policies[policy or "random"]
     wanted = {"vector": ("mlp", "recurrent"), "pixels": ("cnn", "recurrent_cnn")}.get(

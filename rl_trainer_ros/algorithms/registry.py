@@ -112,3 +112,12 @@ def algorithm(name: str) -> Algorithm:
 def algorithm_class(name: str) -> Any:
     """Return the class of an algorithm by name; ConfigError as `algorithm`."""
     return algorithm(name).load_class()
+
+
+def check_kind(name: str, kind: str) -> None:
+    """Raise ConfigError, naming the algorithms that do, unless the algorithm takes actions of this kind."""
+    if kind not in algorithm(name).actions:
+        fitting = [other for other, row in ALGORITHMS.items() if kind in row.actions]
+        raise ConfigError(
+            f"algo {name} takes no {kind} actions; those that do: {', '.join(fitting)}; or choose another action"
+        )
