@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rl_trainer_ros.curves.callback import CurvesCallback
 from rl_trainer_ros.curves.command import title
 from rl_trainer_ros.environment import RobotEnv
+from rl_trainer_ros.evaluation import Evaluation
 from rl_trainer_ros.evaluation_callback import EvaluationCallback
 from rl_trainer_ros.trainer_config import TrainerConfig
 
@@ -33,3 +34,8 @@ def observers(
         )
     found.append(CurvesCallback(run, config.best_window, title(config, run)))
     return found
+
+
+def last_evaluation(found: Sequence[Observer]) -> Evaluation | None:
+    """The last evaluation during the training; None before there is one."""
+    return next((observer.last for observer in found if isinstance(observer, EvaluationCallback)), None)

@@ -11,6 +11,7 @@ from robot_interface_ros.config import ConfigError, check_namespaces, option
 from robot_interface_ros.lockstep import period_of
 
 GROUND_TRUTH = "ground_truth"
+TRAINING, EVALUATION = "training", "evaluation"  # what decides which model is best
 CAMERA = "external"  # the one whose images are encoded
 RAW_PIXELS, SRL_STATE, JOINTS = "raw_pixels", "srl_state", "joints"
 SRL_MODELS = (GROUND_TRUTH, "autoencoder", "supervised", "random")
@@ -103,6 +104,11 @@ class TrainerConfig:
     seed: int = option(0, "seed of everything random", minimum=0, maximum=2**31 - 1)
     log_dir: str = option("runs", "where run folders are made")
     log_interval_s: float = option(10.0, "time between two log lines", minimum=0.1, maximum=3600.0)
+    best_by: str = option(
+        TRAINING,
+        "mean return that decides which model is best: of training's last episodes, or of an evaluation during training",
+        choices=(TRAINING, EVALUATION),
+    )
     best_window: int = option(100, "episodes whose mean return decides which model is best", minimum=1, maximum=100_000)
     best_min_episodes: int = option(20, "episodes before a model can be the best", minimum=1, maximum=100_000)
     checkpoint_every_steps: int = option(
@@ -163,6 +169,8 @@ class TrainerConfig:
             )
 
     def _check_evaluation(self) -> None:
+        if self.best_by == EVALUATION and not self.eval_every_steps:
+            raise ConfigError("best_by:=evaluation needs evaluations: eval_every_steps:=10000 or the like")
         if self.eval_video and not self.eval_every_steps:
             raise ConfigError("eval_video:=true has no effect without eval_every_steps:=10000 or the like")
         if self.eval_video and self.eval_namespace:

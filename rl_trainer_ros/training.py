@@ -27,7 +27,7 @@ from rl_trainer_ros.control import SaveOnRequest
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.observers import observers
+from rl_trainer_ros.observers import last_evaluation, observers
 from rl_trainer_ros.progress import ProgressCallback
 from rl_trainer_ros.rendering import RGB_ARRAY, check_camera
 from rl_trainer_ros.run_folder import TrainingResult
@@ -108,10 +108,12 @@ class TrainingRun:
         progress = ProgressCallback(config, should_stop, report, before.notes.get("progress", ()))
         about, say = self._about(), progress.say
         saver = Saver(folder, algorithm, statistics, about, config.keep_checkpoints, say, before.training_s)
-        checkpoints = CheckpointCallback(config, saver.save, before.notes.get("checkpoints"))
+        watching = observers(config, folder, self._evaluated_env, say)
+        checkpoints = CheckpointCallback(
+            config, saver.save, before.notes.get("checkpoints"), lambda: last_evaluation(watching)
+        )
         saver.notes = lambda: {"checkpoints": checkpoints.notes(), "progress": progress.notes()}
         on_request = SaveOnRequest(asked_to_save, lambda: saver.save(TIMED), say)
-        watching = observers(config, folder, self._evaluated_env, say)
         ended, error = "finished", None
         try:
             algorithm.learn(

@@ -18,7 +18,7 @@ from rl_trainer_ros.evaluation import Evaluation, bootstrap_interval, evaluate
 from rl_trainer_ros.evaluation_callback import SEED
 from rl_trainer_ros.evaluation_log import EvaluationLog
 from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.run_folder import TrainingResult
+from rl_trainer_ros.run_folder import TrainingResult, load_config
 from rl_trainer_ros.trainer_config import TrainerConfig
 from rl_trainer_ros.training import TrainingRun, in_process_env
 from robot_interface_ros.config import ConfigError
@@ -135,10 +135,44 @@ def test_the_table_has_an_interval_for_every_mean() -> None:
     assert "mean return                 7.500 (95 % interval 7.500 to 7.500)" in table
 
 
+@pytest.mark.parametrize("algo", ["ppo", "sac"])
+def test_best_goes_by_the_evaluation(algo: str, tmp_path: Path) -> None:
+    """What lies in best/ is the very model that the best row is of; after it was cut a run goes on comparing."""
+    hyperparameters = "{n_steps: 100, batch_size: 50}" if algo == "ppo" else SAC["hyperparameters"]
+    settings: dict[str, Any] = {
+        "task_settings": "{max_episode_steps: 20}",
+        "algo": algo,
+        "hyperparameters": hyperparameters,
+        "checkpoint_every_steps": 100,
+        "eval_every_steps": 100,
+        "eval_episodes": 2,
+        "best_by": "evaluation",
+    }
+    result = run(tmp_path, **settings, num_timesteps=200)
+    assert result.error is None
+    best_by_the_rows(result)
+    again = run(tmp_path, **settings, num_timesteps=300, resume=str(result.folder))
+    assert again.error is None
+    assert len(rows_of(again)) == 3
+    best_by_the_rows(again)
+
+
+def best_by_the_rows(result: TrainingResult) -> None:
+    rows = rows_of(result)
+    best = max(rows, key=lambda row: float(row["mean_return"]))
+    model = model_files.load(result.folder / "best")
+    assert model.about["num_timesteps"] == int(best["steps"])
+    environment = in_process_env(load_config(result.folder))
+    found = evaluate(Acting(model.algorithm, model.normalisation.apply), environment, 2, SEED)
+    environment.close()
+    assert found.to_dict()["mean_return"] == float(best["mean_return"])
+
+
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     "settings, named",
     [
+        ({"best_by": "evaluation"}, "best_by:=evaluation needs evaluations: eval_every_steps"),
         ({"eval_namespace": "/eval"}, "eval_namespace has no effect without eval_every_steps"),
         (
             {"eval_namespace": "/eval", "eval_every_steps": 1, "transport": "in_process"},

@@ -12,7 +12,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from rl_trainer_ros.checkpoints import episodes
 from rl_trainer_ros.checkpoints.folders import BEST, EXACT, TIMED
-from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.evaluation import Evaluation
+from rl_trainer_ros.trainer_config import EVALUATION, TRAINING, TrainerConfig
 
 Save = Callable[[str], bool]
 """Saves a checkpoint of a kind; False where that failed, and was said."""
@@ -27,14 +28,24 @@ class CheckpointCallback(BaseCallback):
     absent they end nothing. Those by the clock and of the best model never do: when they come depends on the machine.
     """
 
-    def __init__(self, config: TrainerConfig, save: Save, noted: dict[str, Any] | None = None):
-        """`noted`: what `notes` returned when the checkpoint was saved from which training goes on."""
+    def __init__(
+        self,
+        config: TrainerConfig,
+        save: Save,
+        noted: dict[str, Any] | None = None,
+        evaluated: Callable[[], Evaluation | None] = lambda: None,
+    ):
+        """`noted`: what `notes` returned when the checkpoint was saved from which training goes on.
+
+        `evaluated`: the last evaluation of this training, which is of the model as it is when a new one appears.
+        """
         super().__init__()
         self._config, self._save = config, save
         noted = noted or {}
         self._returns: deque[float] = deque(noted.get("returns", ()), maxlen=config.best_window)
         self._best: float | None = noted.get("best")
         self._episodes: int = noted.get("episodes", 0)
+        self._evaluated, self._judged = evaluated, None  # type: Callable[[], Evaluation | None], Evaluation | None
         self._unseen = 0
         self._failed_at = -np.inf
 
@@ -47,6 +58,7 @@ class CheckpointCallback(BaseCallback):
         self._saved_at = time.monotonic()
 
     def _on_rollout_start(self) -> None:
+        self._judge()
         now, before, self._last = self._now(), self._last, self._now()
         config = self._config
         every = (config.checkpoint_every_steps, config.checkpoint_every_episodes)
@@ -74,7 +86,20 @@ class CheckpointCallback(BaseCallback):
                 self._unseen += 1
         return True
 
+    def _on_training_end(self) -> None:
+        self._judge()
+
+    def _judge(self) -> None:
+        """Save the model if it was evaluated just now, and better than any before."""
+        last = self._evaluated()
+        if self._config.best_by != EVALUATION or last is None or last is self._judged:
+            return
+        self._judged = last
+        self._compare(float(last.episode_return.mean()))
+
     def _on_rollout_end(self) -> None:
+        if self._config.best_by != TRAINING:
+            return
         enough = min(self._config.best_min_episodes, self._config.best_window)
         news = max(
             1, self._config.best_window // 10
@@ -82,7 +107,10 @@ class CheckpointCallback(BaseCallback):
         if self._unseen < news or len(self._returns) < enough or time.monotonic() - self._failed_at < _AGAIN_AFTER_S:
             return
         self._unseen = 0
-        mean = float(np.mean(self._returns))
+        self._compare(float(np.mean(self._returns)))
+
+    def _compare(self, mean: float) -> None:
+        """Save the model if `mean` is the best mean return so far."""
         if self._best is None or mean > self._best:
             before, self._best = self._best, mean
             if not self._save(BEST):
