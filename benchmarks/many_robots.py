@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import gymnasium
 import numpy as np
 import torch
+from simulators import simulators
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from rl_trainer_ros.algorithms import hyperparameters
@@ -34,8 +33,6 @@ from rl_trainer_ros.vec_envs import normalised
 from rl_trainer_ros.words import from_words
 from robot_interface_ros.config import option
 from robot_interface_ros.ros.runtime import Runtime
-
-REPO = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -55,33 +52,12 @@ def one() -> gymnasium.Env:  # type: ignore[type-arg]
 
 
 @contextmanager
-def simulators(shares: list[tuple[str, ...]], domain: int) -> Iterator[None]:
-    """Simulator nodes that share the robots."""
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    node = [sys.executable, "-m", "robot_sim_ros.ros.robot_sim_node", "--ros-args", "-p"]
-    processes = [
-        subprocess.Popen(
-            [*node, f"namespaces:=[{', '.join(share)}]"], cwd=REPO, env=environment, stderr=subprocess.PIPE, text=True
-        )
-        for share in shares
-    ]
-    try:
-        for process in processes:
-            assert process.stderr is not None
-            next(line for line in process.stderr if "serving" in line)
-        yield
-    finally:
-        for process in processes:
-            process.terminate()
-            process.wait(20)
-
-
-@contextmanager
 def over_topics(robots: int, sim_processes: int, domain: int) -> Iterator[VecEnv]:
     """Robots behind topics, in a ROS domain of their own."""
     names = [f"/env_{i}" for i in range(robots)]
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    with simulators(share_out(names, sim_processes), domain), Runtime(domain_id=domain, signals=False) as runtime:
+    shares = [{"namespaces": f"[{', '.join(share)}]"} for share in share_out(names, sim_processes)]
+    with simulators(shares, {"ROS_DOMAIN_ID": str(domain)}), Runtime(domain_id=domain, signals=False) as runtime:
         shared = SharedWaiter(runtime)
         make = partial(make_robot_env, transport="topics", runtime=runtime, shared=shared)
         vec_env = RobotVecEnv([limited(make(namespace=name)) for name in names], shared.fibers, names=names)

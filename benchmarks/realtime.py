@@ -26,6 +26,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
+from simulators import REPO, simulators
 
 from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
 from rl_trainer_ros.words import from_words
@@ -39,7 +40,6 @@ from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import make_waiter
 
-REPO = Path(__file__).resolve().parents[1]
 RATES = {20.0: 240.0, 50.0: 250.0}
 """Control rate -> physics rate, Hz."""
 LENIENT = Freshness(10.0, 10.0)
@@ -59,30 +59,13 @@ class Options:
     drive_hz: float = option(0.0, "internal: be the client that is killed", minimum=0.0, maximum=1000.0)
 
 
-@contextmanager
-def simulator(control_hz: float, options: Options) -> Iterator[None]:
-    """A simulator node in real time."""
-    told = {"realtime": "true", "control_hz": control_hz, "physics_hz": RATES[control_hz]}
+def told(control_hz: float, options: Options) -> dict[str, object]:
+    """Parameters of a simulator in real time."""
+    parameters: dict[str, object] = {"realtime": "true", "control_hz": control_hz, "physics_hz": RATES[control_hz]}
     if options.camera:
-        told |= {"cameras": f"[{options.camera}]", "camera_hz": options.camera_hz}
-        told |= {"image_width": options.width, "image_height": options.height}
-    words = [word for name, value in told.items() for word in ("-p", f"{name}:={value}")]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "robot_sim_ros.ros.robot_sim_node", "--ros-args", *words],
-        cwd=REPO,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "serving" in line:
-            break
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
+        parameters |= {"cameras": f"[{options.camera}]", "camera_hz": options.camera_hz}
+        parameters |= {"image_width": options.width, "image_height": options.height}
+    return parameters
 
 
 class Listener:
@@ -166,7 +149,7 @@ def client(control_hz: float) -> Iterator[subprocess.Popen[str]]:
 
 def punctuality(control_hz: float, options: Options) -> str:
     """One row of the table of ticks."""
-    with Runtime(signals=False) as runtime, simulator(control_hz, options), client(control_hz):
+    with Runtime(signals=False) as runtime, simulators([told(control_hz, options)]), client(control_hz):
         listener = Listener(runtime, options.camera)
         listener.until(lambda: bool(listener.diagnostics))
         listener.stamps.clear()
@@ -188,7 +171,7 @@ def stopping(control_hz: float, options: Options) -> str:
     begins, stands = [], []
     for k in range(options.times):
         print(f"{control_hz:g} Hz: client {k + 1} of {options.times}", file=sys.stderr, flush=True)
-        with Runtime(signals=False) as runtime, simulator(control_hz, options), client(control_hz) as process:
+        with Runtime(signals=False) as runtime, simulators([told(control_hz, options)]), client(control_hz) as process:
             listener = Listener(runtime)
             listener.until(listener.sees_motion)
             process.send_signal(signal.SIGKILL)

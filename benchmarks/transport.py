@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
+from simulators import simulators
 
 from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.make_env import make_robot_env
@@ -30,7 +29,6 @@ from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
 from robot_sim_ros.pybullet_robot import make_robot
 
-REPO = Path(__file__).resolve().parents[1]
 WAYS = {"direct": "wait set made once, direct takes", "executor": "SingleThreadedExecutor.spin_once"}
 
 
@@ -43,39 +41,14 @@ class Options:
     ppo_steps: int = option(8192, "environment steps of PPO per measurement", minimum=4096, maximum=10_000_000)
 
 
-@contextmanager
-def simulator(way: str, domain: int) -> Iterator[None]:
-    """A simulator node that waits in one of WAYS."""
-    environment = {
-        **os.environ,
-        "RL_TRAINER_WAITER": way,
-        "ROS_DOMAIN_ID": str(domain),
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "robot_sim_ros.ros.robot_sim_node"],
-        cwd=REPO,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "serving" in line:
-            break
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
+def surroundings(way: str, domain: int) -> dict[str, str]:
+    """Environment variables of a process that waits in one of WAYS."""
+    return {"RL_TRAINER_WAITER": way, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
 
 
 def topic_env(way: str, domain: int) -> RobotEnv:
     """An environment over topics whose client waits in one of WAYS."""
-    os.environ.update(
-        {"RL_TRAINER_WAITER": way, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    )
+    os.environ.update(surroundings(way, domain))
     return make_robot_env(transport="topics")
 
 
@@ -149,9 +122,9 @@ def measure(options: Options) -> tuple[dict[str, float], dict[str, float], dict[
     steps: dict[str, list[float]] = {}
     rates: dict[str, list[float]] = {}
     parts: list[dict[str, float]] = []
-    with ExitStack() as simulators:
+    with ExitStack() as nodes:
         for (robot, _), domain in domains.items():
-            simulators.enter_context(simulator(robot, domain))
+            nodes.enter_context(simulators([{}], surroundings(robot, domain)))
         environments = {f"{robot} / {client}": topic_env(client, domain) for (robot, client), domain in domains.items()}
         environments["in process"] = make_robot_env()
         for k in range(options.rounds):

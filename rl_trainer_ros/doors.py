@@ -58,19 +58,14 @@ def train_encoder(
     return train(Dataset(images, ground_truth, names), settings, Path(folder))
 
 
-def calibrate(
-    robot: str,
-    groups: tuple[str, ...],
-    joints: tuple[str, ...],
-    hardware: str,
-    output: str,
-    board: str,
-    ports: tuple[str, ...],
-) -> int:
-    """Calibrate servos with a person at the terminal, and write a hardware file; returns the exit code."""
+def calibrate(**settings: Any) -> int:
+    """Calibrate servos with a person at the terminal, and write a hardware file; returns the exit code.
+
+    `settings` are those of `rl_trainer calibrate`.
+    """
     from robot_driver_ros.calibrate_robot import calibrate_robot
 
-    return calibrate_robot(robot, groups, joints, hardware, output, board, ports)
+    return calibrate_robot(**settings)
 
 
 def find_port() -> int:

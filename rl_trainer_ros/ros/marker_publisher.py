@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point
-from rclpy.node import Node
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker as MarkerMessage
 from visualization_msgs.msg import MarkerArray
@@ -31,13 +30,7 @@ class MarkerPublisher:
 
     def __init__(self, runtime: Runtime, namespaces: Sequence[str], roots: Sequence[str]):
         """`roots`: each robot's root link."""
-        self._node = Node(
-            "trainer_markers",
-            context=runtime.context,
-            start_parameter_services=False,
-            enable_rosout=False,
-            use_global_arguments=False,
-        )
+        self._node = runtime.topic_node("trainer_markers")
         self._frames = [frame(namespace, root) for namespace, root in zip(namespaces, roots)]
         self._markers, self._workspaces = (
             [self._node.create_publisher(MarkerArray, absolute(namespace, name), qos) for namespace in namespaces]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from rl_trainer_ros.fibers import Fibers, Inbox
@@ -21,13 +20,7 @@ class SharedWaiter:
     """
 
     def __init__(self, runtime: Runtime):
-        self.node = Node(
-            "trainer_robots",
-            context=runtime.context,
-            start_parameter_services=False,
-            enable_rosout=False,
-            use_global_arguments=False,
-        )
+        self.node = runtime.topic_node("trainer_robots")
         self.waiter = make_waiter(self.node)
         self.fibers = Fibers(self.waiter.wait)
         self._parts: list[RobotWaiter] = []

@@ -29,7 +29,6 @@ from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot
 from robot_interface_ros.robot_config import RobotDescription, load_robot
-from robot_interface_ros.ros.contract import PARAMETER_NODE
 from robot_interface_ros.ros.program import Loop, Stepping, run_program
 from robot_interface_ros.ros.realtime_server import RealTimeLoop, RealTimeServer
 from robot_interface_ros.ros.runtime import Runtime
@@ -119,10 +118,7 @@ def _prepare(runtime: Runtime, node: Node, config: DriverNodeConfig) -> Loop:
     assert isinstance(node, ManagedNode)
     driven_robot, namespace = DrivenRobot(config), config.namespaces[0]
     stepping = Stepping(runtime, node)
-    episode = Node(
-        PARAMETER_NODE, namespace=namespace, context=runtime.context, use_global_arguments=False, enable_rosout=False
-    )
-    stepping.services.add(episode)
+    episode = stepping.episode_node(namespace)
     life, robot = driven_robot.life, driven_robot.robot
     server = RealTimeServer(stepping.node, stepping.waiter, episode, namespace, robot, driven_robot.description)
     transitions = Transitions(life, stepping.waiter.wake)

@@ -94,13 +94,7 @@ class RobotFrames:
 def prepare(runtime: Runtime, node: Node, config: FramesConfig) -> Loop:
     """Subscribe to every robot; the loop publishes what is new, `rate_hz` times a second at most."""
     tf_message = _tf_message()
-    own = Node(
-        "frames_reader",
-        context=runtime.context,
-        start_parameter_services=False,
-        enable_rosout=False,
-        use_global_arguments=False,
-    )
+    own = runtime.topic_node("frames_reader")
     waiter = make_waiter(own)
     robots = [RobotFrames(own, waiter, namespace) for namespace in config.namespaces]
     moving = own.create_publisher(tf_message, "/tf", TF_QOS)

@@ -14,6 +14,7 @@ from rclpy.utilities import remove_ros_args
 
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
+from robot_interface_ros.ros.contract import PARAMETER_NODE
 from robot_interface_ros.ros.parameters import from_parameters
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import make_waiter
@@ -57,17 +58,23 @@ class Stepping:
 
     def __init__(self, runtime: Runtime, node: Node):
         self._runtime = runtime
-        self.node = Node(
-            f"{node.get_name()}_topics",
-            context=runtime.context,
-            start_parameter_services=False,
-            enable_rosout=False,
-            use_global_arguments=False,
-        )
+        self.node = runtime.topic_node(f"{node.get_name()}_topics")
         self.waiter = make_waiter(self.node)
         runtime.on_stop(self.waiter.wake)
         self.services = ServiceThread(runtime)
         self.services.add(node)
+
+    def episode_node(self, namespace: str) -> Node:
+        """Return the node that holds a robot's episode parameters; the thread of services answers for it."""
+        node = Node(
+            PARAMETER_NODE,
+            namespace=namespace,
+            context=self._runtime.context,
+            use_global_arguments=False,
+            enable_rosout=False,
+        )
+        self.services.add(node)
+        return node
 
     def run(self, turn: Callable[[], None] | None = None) -> None:
         """Answer until a stop is requested; `turn` waits once, for no longer than about a second, and may do more."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import rclpy
 from rclpy.exceptions import InvalidHandle
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 Wake = Callable[[], None]
@@ -46,6 +47,16 @@ class Runtime:
         self._sockets: tuple[socket.socket, socket.socket] | None = None
         if signals and threading.current_thread() is threading.main_thread():
             self._install_handlers()
+
+    def topic_node(self, name: str) -> Node:
+        """Return a node for topics and services of absolute names alone: without parameters, log or remappings of its own."""
+        return Node(
+            name,
+            context=self.context,
+            start_parameter_services=False,
+            enable_rosout=False,
+            use_global_arguments=False,
+        )
 
     def request_stop(self) -> None:
         """Ask every loop to end; from any thread."""

@@ -12,7 +12,7 @@ from robot_interface_ros.config import check_namespaces
 from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot
 from robot_interface_ros.robot import Episode
 from robot_interface_ros.robot_config import RobotDescription
-from robot_interface_ros.ros.contract import CLOCK, PARAMETER_NODE, RELIABLE, absolute
+from robot_interface_ros.ros.contract import CLOCK, RELIABLE, absolute
 from robot_interface_ros.ros.program import Loop, Stepping, run_program
 from robot_interface_ros.ros.realtime_server import RealTimeLoop, RealTimeServer
 from robot_interface_ros.ros.robot_server import RobotServer
@@ -70,14 +70,7 @@ def prepare_serving(
     for namespace in config.namespaces:
         robot, description = make_robot(config)
         robots.append(robot)
-        episode = Node(
-            PARAMETER_NODE,
-            namespace=namespace,
-            context=runtime.context,
-            use_global_arguments=False,
-            enable_rosout=False,
-        )
-        stepping.services.add(episode)
+        episode = stepping.episode_node(namespace)
         where = stepping.node, stepping.waiter, episode, namespace
         # On the node that takes remappings: the first robot's clock may become everybody's.
         clock = node.create_publisher(Clock, absolute(namespace, CLOCK), RELIABLE) if has_clock else None
