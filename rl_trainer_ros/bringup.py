@@ -15,12 +15,13 @@ from typing import Any
 import yaml
 
 from rl_trainer_ros import needs
-from rl_trainer_ros.launch_arguments import DRIVER, SIMULATOR, TRAINER, BringupConfig, Values, resolve_values
+from rl_trainer_ros.launch_arguments import BOARDS, DRIVER, SIMULATOR, TRAINER, BringupConfig, Values, resolve_values
 from rl_trainer_ros.launch_arguments import BringupError as BringupError
 from rl_trainer_ros.launch_arguments import help_text as help_text
 from rl_trainer_ros.process import Process as Process
 from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH, TrainerConfig, settings_of
 from rl_trainer_ros.viewing import viewers
+from robot_interface_ros.description import resolve
 
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
 NOTICING_MARGIN_S = 30.0  # beyond a trainer's own waits: the update and the episode that it is in
@@ -197,7 +198,7 @@ def _robots(values: Values) -> list[Process]:
             )
             for i, share in enumerate(shares)
         ]
-    if bringup.robot_source in ("mock", "driver"):
+    if bringup.robot_source in BOARDS:
         signals = needs.task_class(trainer.task).signals
         if signals:
             raise BringupError(
@@ -215,14 +216,20 @@ def _robots(values: Values) -> list[Process]:
                 DRIVER,
                 "robot_driver_node",
                 "robot_driver_ros.ros.robot_driver_node",
-                parameters=told | {"board": bringup.board},
-                params_file=str(values.driver_params_file) if bringup.robot_source == "driver" else "",
-                # A new driver knows neither where the limbs are nor of an emergency stop: a person is to look first.
-                max_restarts=0 if bringup.board == "serial" else bringup.max_restarts,
+                parameters=told | _servos(bringup),
+                params_file=str(values.driver_params_file),
+                max_restarts=bringup.max_restarts,
                 orphan_signal=signal.SIGTERM,
             )
         ]
     return []
+
+
+def _servos(bringup: BringupConfig) -> dict[str, Any]:
+    """What the driver is told of its boards; where nothing is given, its parameter file says it."""
+    told = {"board": BOARDS[bringup.robot_source], "ports": bringup.ports, "body": bringup.body}
+    told |= {"hardware": str(resolve(bringup.hardware).absolute())} if bringup.hardware else {}
+    return {name: value for name, value in told.items() if value}
 
 
 def _clock_for_all(robots: list[Process], first: str) -> list[Process]:

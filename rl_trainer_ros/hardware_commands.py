@@ -17,9 +17,9 @@ class CalibrateOptions:
     robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
     groups: tuple[str, ...] = option((), "groups of joints to calibrate, or [all]; empty: as the robot's file says")
     joints: tuple[str, ...] = option((), "joints to calibrate; empty: all of the groups")
-    hardware: str = option("", "file to begin with; empty: this package's config/hardware/<robot>.yaml")
+    hardware: str = option("", "file to begin with; empty: <robot>_hardware.yaml beside the robot's file")
     output: str = option("my_hardware.yaml", "file to write")
-    board: str = option("serial", "what the servos hang on", choices=BOARDS)
+    board: str = option("serial", "what the servos hang on", choices=BOARDS.values())
     ports: tuple[str, ...] = option((), "board=port where it is another than the file's: [left=/dev/ttyACM0]")
 
 

@@ -23,7 +23,10 @@ PARTS = {  # task.contacts:=3 sets one of the settings that stand as YAML in tas
     "hyperparameters": "hyperparameters",
 }
 TRAINER, SIMULATOR, DRIVER = "trainer", "robot_sim", "robot_driver"  # nodes, and their entries in a parameter file
-BOARDS = ("mock", "emulated", "serial")
+BOARDS = {"mock": "mock", "emulated": "emulated", "driver": "serial"}
+"""robot_source -> what the driver's servos hang on."""
+PHYSICAL = ("emulated", "driver")
+"""Sources for which time does not stand still."""
 
 
 class BringupError(ConfigError):
@@ -36,11 +39,20 @@ class BringupConfig:
 
     robot_source: str = option(
         "sim",
-        "who serves the robots: the simulator, servos without a body (mock), the driver of a physical robot, or others",
-        choices=("sim", "mock", "driver", "external"),
+        "who serves the robots: the simulator; the driver, whose servos hang on Arduinos (driver), on emulated ones or on none "
+        "(mock); or others",
+        choices=("sim", *BOARDS, "external"),
     )
-    board: str = option(
-        "mock", "what the driver's servos hang on: Arduinos on serial ports, or what stands in for them", choices=BOARDS
+    hardware: str = option(
+        "", "the driver's file of boards and servos (rl_trainer calibrate writes it); empty: as in driver_params_file"
+    )
+    ports: tuple[str, ...] = option(
+        (), "the driver's ports where they are others than that file's: [left=/dev/ttyACM0, right=/dev/ttyACM1]"
+    )
+    body: str = option(
+        "",
+        "what the pins of mock and emulated boards move; empty: as in driver_params_file",
+        choices=("none", "simulated"),
     )
     driver_params_file: str = option(
         "", "ROS parameter file of the driver; empty: this package's config/robot_driver.yaml"
@@ -133,6 +145,7 @@ def resolve_values(given: Mapping[str, str]) -> Values:
         in_file = node_parameters(params_file, TRAINER)
         from_mapping(TrainerConfig, in_file, str(params_file))
         told = _typed_own(TrainerConfig, given)
+        told |= _real_time(bringup.robot_source, in_file | told, told)
         resumed = _resumed(in_file | told)
         if resumed:
             in_file = dataclasses.asdict(resumed)
@@ -228,13 +241,30 @@ def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_
         )
 
 
+def _real_time(robot_source: str, settings: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, bool]:
+    """Whoever asks for a physical robot asks for real time."""
+    if robot_source not in PHYSICAL or settings.get("transport", "topics") != "topics":
+        return {}
+    if told.get("realtime") is False:
+        raise ConfigError(
+            f"robot_source:={robot_source} lives in real time; leave realtime:=false out, or use robot_source:=mock"
+        )
+    return {"realtime": True}
+
+
 def _check_driver(bringup: BringupConfig, trainer: TrainerConfig, driver_params_file: Path) -> None:
-    """Refuse settings for a driver that is not started, and a driver that time would have to stand still for."""
-    if trainer.transport == "topics" and bringup.robot_source == "driver":
+    """Refuse settings for a driver that is not started, and for servos where a robot has none."""
+    driven = trainer.transport == "topics" and bringup.robot_source in BOARDS
+    if driven:
         node_parameters(driver_params_file, DRIVER)
-        if not trainer.realtime:
-            raise ConfigError("robot_source:=driver lives in real time; add realtime:=true, or use robot_source:=mock")
-        return
-    if bringup.driver_params_file or bringup.board != "mock":
-        given = "driver_params_file" if bringup.driver_params_file else "board"
-        raise ConfigError(f"{given} has no effect without robot_source:=driver; leave it out, or add that")
+    given = [name for name in ("driver_params_file", "hardware", "ports", "body") if getattr(bringup, name)]
+    if given and not driven:
+        raise ConfigError(
+            f"{given[0]} has no effect without robot_source:=driver, emulated or mock; leave it out, or add that"
+        )
+    if given[-1:] not in ([], ["driver_params_file"]) and not trainer.realtime:
+        raise ConfigError(
+            f"{given[-1]} has no effect in lockstep, where robot_source:=mock has no servos; add realtime:=true"
+        )
+    if bringup.body and bringup.robot_source == "driver":
+        raise ConfigError("body has no effect with robot_source:=driver, which has a real one; leave it out")

@@ -12,7 +12,7 @@ import yaml
 
 from robot_driver_ros.calibration import HardwareConfig
 
-_HEAD = "# Boards and servos of this robot; what the settings mean: config/hardware/inmoov.yaml and docs/inmoov_hardware.md.\n"
+_HEAD = "# Boards and servos; what the settings mean: docs/inmoov_hardware.md and config/robots/inmoov_hardware.yaml.\n"
 
 
 def hardware_text(config: HardwareConfig) -> str:

@@ -24,6 +24,8 @@ from robot_interface_ros.urdf_repair import repair
 _log = logging.getLogger(__name__)
 Vector = tuple[float, float, float]
 
+HARDWARE_SUFFIX = "_hardware.yaml"
+"""What the file of a robot's boards and servos ends with, beside the robot's own."""
 
 HALF_WIDTH_IN_UNITS = 0.85
 """Half the width of an arena in the units of the continual-learning tasks, in which steps are 0.05."""
@@ -104,7 +106,8 @@ BROUGHT: Registry[str] = Registry("robot", {}, "rl_trainer_ros.robots", _check_p
 
 def robot_names() -> list[str]:
     """Names of the robots that the package ships."""
-    return sorted(path.stem for path in (description.share_directory() / "config" / "robots").glob("*.yaml"))
+    files = (description.share_directory() / "config" / "robots").glob("*.yaml")
+    return sorted(file.stem for file in files if not file.name.endswith(HARDWARE_SUFFIX))
 
 
 def robot_file(robot: str) -> Path:

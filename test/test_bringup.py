@@ -71,12 +71,22 @@ def test_robot_source_chooses_who_serves_the_robots(source: str, names: list[str
 
 
 def test_a_physical_robot_has_a_driver_in_real_time_with_a_params_file_of_its_own() -> None:
-    driver = processes(robot_source="driver", board="serial", realtime="true")["robot_driver"]
+    started = processes(robot_source="driver")
+    driver = started["robot_driver"]
     assert (driver.parameters["board"], driver.parameters["realtime"]) == ("serial", True)
+    assert started["trainer"].parameters["realtime"] is True
     assert Path(driver.params_file).name == "robot_driver.yaml"
     assert driver.orphan_signal == signal.SIGTERM  # it takes the torque off
-    assert driver.max_restarts == 0  # nothing powers a physical robot again unseen
-    assert processes(robot_source="driver", board="emulated", realtime="true")["robot_driver"].max_restarts > 0
+    assert not {"hardware", "ports", "body"} & set(driver.parameters)  # as its parameter file says
+    assert processes(robot_source="emulated")["robot_driver"].parameters["board"] == "emulated"
+    assert processes(robot_source="mock", realtime="true")["robot_driver"].parameters["board"] == "mock"
+
+
+def test_what_the_servos_of_a_physical_robot_are_is_a_launch_argument() -> None:
+    driver = processes(robot_source="driver", hardware="mine.yaml", ports="[left=/dev/a, right=/dev/b]")["robot_driver"]
+    assert driver.parameters["hardware"] == str(Path("mine.yaml").absolute())
+    assert driver.parameters["ports"] == ("left=/dev/a", "right=/dev/b")
+    assert processes(robot_source="emulated", body="simulated")["robot_driver"].parameters["body"] == "simulated"
 
 
 def test_real_time_is_told_to_robots_and_trainer_alike() -> None:
@@ -180,7 +190,7 @@ def test_discovery_stays_local_unless_asked(
     [
         ({"num_timestep": "5"}, ["num_timestep", "num_timesteps", "robot_source", "log_dir"]),
         ({"srl_model": "vae"}, ["vae", "ground_truth", "autoencoder", "supervised", "random"]),
-        ({"robot_source": "gazebo"}, ["gazebo", "sim", "mock", "driver", "external"]),
+        ({"robot_source": "gazebo"}, ["gazebo", "sim", "mock", "emulated", "driver", "external"]),
         ({"seed": "x"}, ["seed", "'x'", "int"]),
         ({"num_timesteps": "0"}, ["num_timesteps", "0"]),
         ({"num_envs": "0"}, ["num_envs", "1 to"]),
@@ -194,9 +204,15 @@ def test_discovery_stays_local_unless_asked(
         ({"sim_params_file": "/no/such.yaml"}, ["/no/such.yaml"]),
         ({"sim_params_file": str(CONFIG / "trainer.yaml")}, ["config/trainer.yaml", "robot_sim", "ros__parameters"]),
         ({"sim_params_file": "my.yaml", "transport": "in_process"}, ["sim_params_file has no effect", "in_process"]),
-        ({"robot_source": "driver"}, ["robot_source:=driver lives in real time", "realtime:=true"]),
-        ({"board": "serial"}, ["board has no effect without robot_source:=driver"]),
-        ({"robot_source": "driver", "board": "uno", "realtime": "true"}, ["uno", "mock", "emulated", "serial"]),
+        (
+            {"robot_source": "driver", "realtime": "false"},
+            ["robot_source:=driver lives in real time", "leave realtime"],
+        ),
+        ({"robot_source": "driver", "transport": "in_process"}, ["robot_source:=driver has no effect", "in_process"]),
+        ({"hardware": "mine.yaml"}, ["hardware has no effect without robot_source:=driver"]),
+        ({"robot_source": "mock", "ports": "[left=/dev/a]"}, ["ports has no effect in lockstep", "realtime:=true"]),
+        ({"robot_source": "driver", "body": "simulated"}, ["body has no effect with robot_source:=driver"]),
+        ({"robot_source": "emulated", "body": "stone"}, ["stone", "none, simulated"]),
         ({"physics_hz": "250", "robot_source": "mock"}, ["physics_hz has no effect", "robot_source:=mock"]),
         ({"imperfection": "mild", "robot_source": "mock"}, ["imperfection has no effect", "robot_source:=mock"]),
         ({"params_file": "/no/such.yaml"}, ["/no/such.yaml"]),
@@ -268,7 +284,7 @@ def test_exit_codes_are_those_of_a_shell() -> None:
 def test_help_names_every_argument_and_its_choices() -> None:
     text = help_text()
     assert all(f"  {argument.name}:=" in text for argument in arguments())
-    assert "(sim | mock | driver | external)" in text
+    assert "(sim | mock | emulated | driver | external)" in text
 
 
 VALUES: dict[str, Any] = {
