@@ -20,10 +20,11 @@ OWN_SKETCH = "inmoov_servos"  # what firmware/inmoov_servos calls itself
 
 @dataclass(frozen=True)
 class Boards:
-    """Boards by name; of those that are not real also the pulses on their pins. `close` ends what was started for them."""
+    """Boards by name; of real ones also their ports, of others the pulses on their pins. `close` ends what was started."""
 
     boards: Mapping[str, FirmataBoard]
     pulses: Mapping[str, Pulses] = field(default_factory=dict)
+    ports: Mapping[str, str] = field(default_factory=dict)
     ends: Sequence[Callable[[], None]] = ()
 
     def close(self) -> None:
@@ -52,11 +53,14 @@ def make_boards(kind: str, hardware: Hardware, ports: Sequence[str] = ()) -> Boa
         boards = {
             name: FirmataBoard(name, mega.connect, time.monotonic, sketches[name]) for name, mega in megas.items()
         }
-        return Boards(
-            boards, {name: mega.pulses for name, mega in megas.items()}, [mega.close for mega in megas.values()]
-        )
+        pulses = {name: mega.pulses for name, mega in megas.items()}
+        return Boards(boards, pulses, ends=[mega.close for mega in megas.values()])
     if kind == "serial":
-        return Boards({name: FirmataBoard(name, _opener(given[name]), time.monotonic, sketches[name]) for name in used})
+        found = {name: given[name] for name in used}
+        boards = {
+            name: FirmataBoard(name, _opener(port), time.monotonic, sketches[name]) for name, port in found.items()
+        }
+        return Boards(boards, ports=found)
     raise ConfigError(unknown_name("board", kind, BOARDS))
 
 

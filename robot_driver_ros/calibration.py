@@ -17,6 +17,7 @@ LEAST_PULSE_US, MOST_PULSE_US = 544, 2496
 """What Arduino's Servo library takes for a pulse: less is read as degrees, and more does not fit its limits."""
 
 MOST_WATCHDOG_S = 16.0  # two 7-bit bytes of milliseconds
+BEYOND_TABLE = 0.1  # how far beyond the ends of its table a potentiometer may read, as a share of the table
 
 Point = tuple[float, float]
 
@@ -33,6 +34,12 @@ class FeedbackConfig:
         values = [value for value, _ in self.table]
         if len(values) < 2 or any(b <= a for a, b in zip(values, values[1:])):
             raise ConfigError(f"feedback table has values {values}; expected at least two, each above the one before")
+
+    def is_likely(self, value: float) -> bool:
+        """Whether a converter value is one of this potentiometer's, and not of a wire that is off or short-circuited."""
+        first, last = self.table[0][0], self.table[-1][0]
+        slack = BEYOND_TABLE * (last - first)
+        return first - slack <= value <= last + slack
 
     def angle(self, value: float) -> float:
         """The joint's angle, rad, at a converter value; beyond the table its last piece goes on."""
@@ -97,7 +104,7 @@ class BoardConfig:
 
 @dataclass(frozen=True)
 class HardwareConfig:
-    """One file in `config/hardware/`: the boards and servos of a physical robot."""
+    """A `<robot>_hardware.yaml`: the boards and servos of a physical robot."""
 
     boards: Mapping[str, BoardConfig] = option({}, "board name -> its port")
     servos: Mapping[str, ServoConfig] = option({}, "joint -> its servo")

@@ -43,8 +43,12 @@ class DriverLife:
         safe: SafeRobot,
         parked: Array,
         clock: Callable[[], float] = time.monotonic,
+        stays_disabled: bool = False,
     ):
-        """`safe`: what `robot` lives around; `parked`: `(n_joints,)` rad, where to leave the joints."""
+        """`safe`: what `robot` lives around; `parked`: `(n_joints,)` rad, where to leave the joints.
+
+        `stays_disabled`: whether an operator took the torque off before; the first `activate` leaves it so.
+        """
         self.state = LifeState.UNCONFIGURED
         self._safe, self._parked, self._rest = safe, parked, safe.rest
         self._driver, self._robot, self._clock = driver, robot, clock
@@ -52,6 +56,7 @@ class DriverLife:
         self._ended: Ended | None = None
         self._deadline = 0.0
         self._reset: Observation | RobotError | None = None
+        self._stays_disabled = stays_disabled
         self._disable()
 
     def configure(self, ended: Ended) -> None:
@@ -62,8 +67,9 @@ class DriverLife:
     def activate(self, ended: Ended) -> None:
         """Allow motion, from where the robot is; after an emergency stop only `enable` does."""
         self._driver.active = True
-        if not self._safe.emergency_stopped:
+        if not self._safe.emergency_stopped and not self._stays_disabled:
             self._robot.enable(True)
+        self._stays_disabled = False
         self.state = LifeState.ACTIVE
         ended("")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,9 @@ import numpy as np
 
 from robot_driver_ros.calibration import HardwareConfig, Servo, ServoConfig, check_wiring
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml, unknown_name
-from robot_interface_ros.description import resolve, share_directory
+from robot_interface_ros.description import resolve
 from robot_interface_ros.robot import Array
-from robot_interface_ros.robot_config import RobotDescription, load_robot
+from robot_interface_ros.robot_config import HARDWARE_SUFFIX, RobotDescription, load_robot, robot_file
 from robot_interface_ros.robot_model import JointLimits
 
 T = TypeVar("T")
@@ -31,9 +31,16 @@ class Hardware:
     parked: Array
     """`(n_joints,)` rad, where the robot stands when power comes: the rest pose, whatever pose episodes begin in."""
 
+    def at(self, pulses: Sequence[int | None]) -> Array:
+        """Where the joints stand, `(n_joints,)` rad, whose servos were last sent `pulses`, us; None: parked."""
+        angles = [
+            angle if us is None else servo.angle(us) for servo, us, angle in zip(self.servos, pulses, self.parked)
+        ]
+        return np.clip(angles, self.description.limits.lower, self.description.limits.upper)
+
 
 def load_hardware(robot: str = "inmoov", path: str = "", groups: tuple[str, ...] = (), posture: str = "") -> Hardware:
-    """Load a robot (see `load_robot`) and its hardware file; empty: this package's `config/hardware/<robot>.yaml`.
+    """Load a robot (see `load_robot`) and its hardware file; empty: `<robot>_hardware.yaml` beside the robot's own.
 
     Raises ConfigError, one line, for whatever does not fit together.
     """
@@ -47,12 +54,8 @@ def load_hardware(robot: str = "inmoov", path: str = "", groups: tuple[str, ...]
 
 def hardware_file(robot: str, path: str = "") -> Path:
     """Where the hardware of a robot is described."""
-    if path:
-        return resolve(path)
-    own = Path(robot)
-    if own.suffix in (".yaml", ".yml"):
-        return own.with_name(f"{own.stem}_hardware.yaml")
-    return share_directory() / "config" / "hardware" / f"{robot}.yaml"
+    own = robot_file(robot)
+    return resolve(path) if path else own.with_name(f"{own.stem}{HARDWARE_SUFFIX}")
 
 
 def read_hardware(file: str | Path) -> HardwareConfig:

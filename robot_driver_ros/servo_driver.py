@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from robot_driver_ros.calibration import Servo
+from robot_driver_ros.calibration import FeedbackConfig, Servo
 from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.hardware import Hardware
 from robot_driver_ros.links import LinkLost
@@ -33,16 +33,23 @@ class ServoDriver:
         boards: Mapping[str, FirmataBoard],
         period_s: float,
         clock: Callable[[], float] = time.monotonic,
+        begins_at: Array | None = None,
     ):
-        """`boards` by their names in the hardware file; `clock` counts seconds."""
+        """`boards` by their names in the hardware file; `clock` counts seconds.
+
+        `begins_at`: where the joints stand, `(n_joints,)` rad, as far as anybody knows; None: at rest.
+        """
         self.servos, self.boards = hardware.servos, dict(boards)
         self._configs = hardware.config.boards
+        self._measured = [(servo, servo.config.feedback) for servo in self.servos if servo.config.feedback is not None]
         self.active = True
         """Whether `drive` is allowed."""
         self._clock = clock
         self._max_step = hardware.description.limits.velocity * period_s
-        self._sent = hardware.parked  # rad; the pulses are the same in whole microseconds
-        self._pulses = [servo.pulse(angle) for servo, angle in zip(self.servos, self._sent)]
+        self._sent = np.array(hardware.parked if begins_at is None else begins_at)  # rad
+        self._pulses = [
+            servo.pulse(angle) for servo, angle in zip(self.servos, self._sent)
+        ]  # the same, whole microseconds
         self._idle_timeout_s = [
             hardware.config.idle_timeout_s if servo.config.idle_timeout_s is None else servo.config.idle_timeout_s
             for servo in self.servos
@@ -57,7 +64,13 @@ class ServoDriver:
     @property
     def angles(self) -> Array:
         """Where the joints are, `(n_joints,)` rad: measured where a servo has a potentiometer, else as commanded."""
-        return np.array([self._measured(servo, us) for servo, us in zip(self.servos, self._pulses)])
+        felt = [self._felt(servo) for servo in self.servos]
+        return np.array([servo.angle(us) if q is None else q for servo, us, q in zip(self.servos, self._pulses, felt)])
+
+    @property
+    def pulses(self) -> tuple[int, ...]:
+        """What each servo was sent last, microseconds."""
+        return tuple(self._pulses)
 
     @property
     def powered(self) -> tuple[str, ...]:
@@ -69,12 +82,15 @@ class ServoDriver:
         """Why the robot cannot be driven now, empty where it can; tells of the boards, one line."""
         problems = [self._lost.get(name, "") for name in self.boards]
         for name, board in self.boards.items():
-            if board.state is not BoardState.READY and name not in self._lost:
+            if board.state is BoardState.READY:
+                measured = [(servo, how) for servo, how in self._measured if servo.config.board == name]
+                problems += [_doubts(servo, how, board.analog) for servo, how in measured]
+            elif name not in self._lost:
                 problems.append(f"board {name} has not answered yet; opening the port resets it, which takes 2 s")
         return "; ".join(filter(None, problems))
 
     def poll(self) -> bool:
-        """Hear the boards and open again those that are lost, once a second; returns whether all are ready."""
+        """Hear the boards and open again those that are lost, once a second; returns whether there is no `problem`."""
         now = self._clock()
         for name, board in self.boards.items():
             try:
@@ -86,11 +102,11 @@ class ServoDriver:
                     if name not in self._watching:
                         if self._configs[name].firmware == "watchdog":
                             board.set_watchdog(*self._configs[name].watchdog_s)
-                        board.watch(s.config.feedback.channel for s in self._on(name) if s.config.feedback)
+                        board.watch(how.channel for servo, how in self._measured if servo.config.board == name)
                         self._watching.add(name)
             except LinkLost as error:
                 self._forget(name, error)
-        return all(board.state is BoardState.READY for board in self.boards.values())
+        return not self.problem
 
     def drive(self, target: Array) -> None:
         """Send every servo one period on the way to `target`, `(n_joints,)` rad.
@@ -105,12 +121,13 @@ class ServoDriver:
         if not ready:
             raise LinkLost(self.problem)
         unprimed = [name for name in self.boards if name not in self._primed]
+        self._find_limp_joints(target)
         angles = np.clip(target, self._sent - self._max_step, self._sent + self._max_step)
         now = self._clock()
         if unprimed:
             self._still_until = now + FIRST_PULSES_S
         if now < self._still_until:
-            angles = self._sent
+            angles = self._sent.copy()
         pulses = [servo.pulse(angle) for servo, angle in zip(self.servos, angles)]
         for i, (us, before) in enumerate(zip(pulses, self._pulses)):
             if us != before:
@@ -176,16 +193,35 @@ class ServoDriver:
     def _pulse(self, i: int) -> Pulse:
         return Pulse(self._pulses[i], self.servos[i].min_us, self.servos[i].max_us)
 
-    def _measured(self, servo: Servo, us: int) -> float:
+    def _felt(self, servo: Servo) -> float | None:
+        """Where a potentiometer says that a joint is, rad; None: there is none, or it has said nothing yet."""
         feedback = servo.config.feedback
         value = None if feedback is None else self.boards[servo.config.board].analog.get(feedback.channel)
-        return servo.angle(us) if value is None or feedback is None else feedback.angle(value)
+        return None if value is None or feedback is None else feedback.angle(value)
 
-    def _on(self, board: str) -> list[Servo]:
-        return [servo for servo in self.servos if servo.config.board == board]
+    def _find_limp_joints(self, target: Array) -> None:
+        """Begin where a limp joint really is, not where it was sent once, if its potentiometer tells and it is to move."""
+        for i, servo in enumerate(self.servos):
+            config, felt = servo.config, self._felt(servo)
+            if felt is None or config.pin in self.boards[config.board].attached:
+                continue
+            if config.board not in self._primed or servo.pulse(target[i]) != self._pulses[i]:
+                self._sent[i] = min(max(felt, servo.lower), servo.upper)
+                self._pulses[i] = servo.pulse(felt)
 
     def _forget(self, name: str, error: Exception) -> None:
         self._lost[name] = str(error)
         self._primed.discard(name)
         self._watching.discard(name)
         self._retry_at[name] = self._clock() + REOPEN_EVERY_S
+
+
+def _doubts(servo: Servo, feedback: FeedbackConfig, analog: Mapping[int, int]) -> str:
+    """What is wrong with a servo's potentiometer, empty for nothing."""
+    where, value = f"the potentiometer of {servo.joint} (A{feedback.channel})", analog.get(feedback.channel)
+    if value is None:
+        return f"{where} has reported nothing yet"
+    if not feedback.is_likely(value):
+        values = [entry for entry, _ in feedback.table]
+        return f"{where} reads {value}, far from its table's {values[0]:g} to {values[-1]:g}; is a wire off?"
+    return ""

@@ -71,7 +71,7 @@ def test_every_executable_is_a_module_with_a_main_and_a_file_for_ros2_run() -> N
     [
         {},
         {"robot_source": "mock"},
-        {"robot_source": "driver", "realtime": "true"},
+        {"robot_source": "driver"},
         {"srl_model": "random", "srl_folder": str(ROOT)},
     ],
 )
@@ -163,8 +163,7 @@ def test_the_simulators_file_shows_every_parameter_that_bring_up_does_not_set() 
 
 @pytest.mark.ros
 def test_the_drivers_file_shows_every_parameter_that_bring_up_does_not_set() -> None:
-    pytest.importorskip("rclpy")
-    from robot_driver_ros.ros.robot_driver_node import DriverNodeConfig
+    from robot_driver_ros.driver_config import DriverNodeConfig
 
     told = {"robot", "namespaces", "control_hz", "realtime", "board", "groups", "posture"}
     shown = parameters_in("robot_driver.yaml", "robot_driver")

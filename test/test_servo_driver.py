@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -9,13 +10,16 @@ import numpy as np
 import pytest
 from boards import PERIOD_S, MockBench, Time
 
+from robot_driver_ros.calibration import FeedbackConfig
 from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
+from robot_driver_ros.hardware import fit, hardware_file, read_hardware
 from robot_driver_ros.links import LinkLost
 from robot_driver_ros.mock_mega import MockMega
 from robot_driver_ros.servo_robot import ServoRobot
 from robot_interface_ros.errors import CommandRejected, RobotError
 from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot, State
 from robot_interface_ros.robot import Command, Episode
+from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.safe_robot import SafeRobot
 
 PERIOD_NS = round(PERIOD_S * 1e9)
@@ -256,27 +260,100 @@ def test_a_posture_that_is_not_allowed_stops_the_targets_and_winds_nothing_up() 
     assert robot.receive().joint_target[lift] > -0.29  # at once
 
 
-def test_potentiometers_say_where_a_joint_really_is() -> None:
-    from robot_driver_ros.calibration import ServoConfig
-    from robot_driver_ros.hardware import fit, hardware_file, read_hardware
-    from robot_interface_ros.config import from_mapping
-    from robot_interface_ros.robot_config import load_robot
+ELBOW = "r_elbow_flex_joint"
 
+
+def measured_bench() -> MockBench:
+    """The right arm, whose elbow has a potentiometer on A4: converter values 100 to 900 are -1.4 to -0.2 rad."""
     config = read_hardware(hardware_file("inmoov"))
-    elbow = config.servos["r_elbow_flex_joint"]
-    measured = from_mapping(
-        ServoConfig,
-        {**vars(elbow), "feedback": {"channel": 4, "table": [[100, -1.4], [900, -0.2]]}},
-        "test",
-    )
-    object.__setattr__(config, "servos", {**config.servos, "r_elbow_flex_joint": measured})
+    feedback = FeedbackConfig(channel=4, table=((100.0, -1.4), (900.0, -0.2)))
+    elbow = dataclasses.replace(config.servos[ELBOW], feedback=feedback)
+    config = dataclasses.replace(config, servos={**config.servos, ELBOW: elbow})
     bench = MockBench(hardware=fit(config, load_robot("inmoov"), "test"))
-    bench.megas["right"].analog[4] = 500
+    bench.megas["right"].analog[4] = 500  # -0.8 rad
+    return bench
+
+
+def elbow_of(bench: MockBench) -> Any:
+    return next(servo for servo in bench.hardware.servos if servo.joint == ELBOW)
+
+
+def test_potentiometers_say_where_a_joint_really_is() -> None:
+    bench = measured_bench()
     bench.wait_until_ready()
     bench.drive(*[bench.hardware.description.rest] * 3)
-    index = bench.hardware.description.joint_names.index("r_elbow_flex_joint")
+    index = bench.hardware.description.joint_names.index(ELBOW)
     assert bench.driver.angles[index] == pytest.approx(-0.8)
     assert bench.driver.angles[0] == pytest.approx(bench.hardware.description.rest[0], abs=0.002)
+
+
+def test_a_limp_joint_with_a_potentiometer_begins_where_it_is() -> None:
+    """At first, after it hung limp while somebody moved it, and after an unplug; the others where they were sent last."""
+    bench = measured_bench()
+    bench.wait_until_ready()
+    elbow, rest = elbow_of(bench), bench.hardware.description.rest
+    index = bench.hardware.description.joint_names.index(ELBOW)
+    bench.drive(*[rest] * 5)
+    assert bench.seen(ELBOW).first == [elbow.pulse(-0.8)]
+    assert bench.driver.pulses[index] != elbow.pulse(-0.8)  # and from there on its way to rest
+    bench.driver.relax()
+    bench.megas["right"].analog[4] = 300  # -1.1
+    bench.time.pass_()
+    bench.driver.poll()
+    step = bench.hardware.description.limits.velocity[index] * PERIOD_S
+    bench.drive(*[rest] * 3)
+    assert elbow.angle(bench.seen(ELBOW).first[-1]) == pytest.approx(-1.1, abs=step + 0.002)
+    bench.megas["right"].unplug()
+    with pytest.raises(LinkLost):
+        bench.driver.drive(rest)
+    bench.megas["right"].analog[4] = 700  # -0.5
+    bench.megas["right"].plug()
+    bench.time.pass_(1.5)
+    bench.wait_until_ready()
+    bench.drive(*[rest] * 4)
+    assert bench.seen(ELBOW).first[-1] == elbow.pulse(-0.5)
+    assert len(bench.seen("r_wrist_roll_joint").first) == 3
+    assert bench.seen("r_wrist_roll_joint").least == bench.seen("r_wrist_roll_joint").most
+
+
+def test_an_idle_joint_with_a_potentiometer_stays_idle() -> None:
+    bench = measured_bench()
+    bench.wait_until_ready()
+    index = bench.hardware.description.joint_names.index(ELBOW)
+    target = bench.hardware.description.rest.copy()
+    target[index] = -0.8
+    bench.drive(*[target] * 200)
+    assert bench.driver.powered == ()
+    for value in (480, 520, 500, 510):  # it sags, and the converter is noisy
+        bench.megas["right"].analog[4] = value
+        bench.drive(*[target] * 10)
+    assert bench.driver.powered == ()
+
+
+@pytest.mark.parametrize("value", [0, 15, 985, 1023])
+def test_a_potentiometer_whose_wire_is_off_moves_nothing(value: int) -> None:
+    bench = measured_bench()
+    bench.wait_until_ready()
+    bench.drive(*[bench.hardware.description.rest] * 50)
+    before = bench.driver.pulses
+    bench.megas["right"].analog[4] = value
+    message = rf"the potentiometer of {ELBOW} \(A4\) reads {value}, far from its table's 100 to 900; is a wire off"
+    with pytest.raises(RobotError, match=message):
+        bench.driver.drive(bench.hardware.description.limits.upper)
+    assert bench.driver.pulses == before
+    bench.megas["right"].analog[4] = 500
+    bench.drive(bench.hardware.description.limits.upper)
+    assert bench.driver.pulses != before
+
+
+def test_a_driver_waits_for_what_its_potentiometers_say() -> None:
+    bench = measured_bench()
+    bench.time.pass_(2.0)
+    said = []
+    while not bench.driver.poll():
+        said.append(bench.driver.problem)
+        bench.time.pass_()
+    assert said[-1] == f"the potentiometer of {ELBOW} (A4) has reported nothing yet"
 
 
 def test_a_port_without_a_sketch_is_named() -> None:

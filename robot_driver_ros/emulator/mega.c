@@ -212,7 +212,7 @@ int main(int count, char **words)
             is_open = 0;
         }
         int booted = board_us >= booted_at;
-        if (is_open && to_avr_done == to_avr_length) {
+        if ((port.revents & POLLIN) && to_avr_done == to_avr_length) { /* what was sent before a hang-up comes, too */
             ssize_t got = read(master, to_avr, sizeof to_avr);
             to_avr_done = 0;
             to_avr_length = got > 0 && booted ? (size_t)got : 0; /* the boot loader swallows what comes early */

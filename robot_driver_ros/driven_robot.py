@@ -1,0 +1,73 @@
+"""A robot of servos with everything around it: boards, limits, guard, real time, life, and what a driver before it has left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from robot_driver_ros import doors
+from robot_driver_ros.boards import make_boards
+from robot_driver_ros.collision_guard import CollisionGuard
+from robot_driver_ros.driver_config import DriverNodeConfig
+from robot_driver_ros.driver_life import DriverLife, LifeState
+from robot_driver_ros.hardware import load_hardware
+from robot_driver_ros.memory import Left, Memory, place
+from robot_driver_ros.servo_driver import ServoDriver
+from robot_driver_ros.servo_robot import ServoRobot
+from robot_interface_ros.lockstep import period_of
+from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot
+from robot_interface_ros.safe_robot import SafeRobot
+
+
+class DrivenRobot:
+    """What a driver node serves; `turn` is to be called with each of its own."""
+
+    def __init__(self, config: DriverNodeConfig):
+        hardware = load_hardware(config.robot, config.hardware, config.groups, config.posture)
+        self.description, period_ns = hardware.description, period_of(config.control_hz)
+        self._boards = make_boards(config.board, hardware, config.ports)
+        ports = self._boards.ports
+        self._memory = Memory(ports.values()) if ports and config.remember else None
+        self._places = [place(ports.get(s.config.board, ""), s.config.pin) for s in hardware.servos]
+        left = self._memory.recall() if self._memory else None
+        self.found = f"{left.line} ({self._memory.path})" if left and self._memory else ""
+        """One line about what a driver before this one has left; empty where there was none."""
+        self._left = left or Left({})
+        pulses = [self._left.pulses.get(pin) for pin in self._places]
+        self._driver = ServoDriver(hardware, self._boards.boards, period_ns * 1e-9, begins_at=hardware.at(pulses))
+        body = None
+        if config.body == "simulated":
+            body = doors.simulated_body(config.robot, config.groups, config.posture, config.control_hz)
+        plant = ServoRobot(hardware, self._driver, period_ns, body, self._boards.pulses)
+        guard = CollisionGuard(self.description, hardware.config.may_touch)
+        self._safe = SafeRobot(plant, self.description, guard.allows)
+        self.robot = RealTimeRobot(
+            self._safe,
+            RealTimeConfig(
+                command_timeout_s=config.command_timeout_s,
+                relax_after_s=config.relax_after_s or None,
+                reset_timeout_s=config.reset_timeout_s,
+            ),
+        )
+        disabled = self._left.disabled
+        self.life = DriverLife(self._driver, self.robot, self._safe, hardware.parked, stays_disabled=disabled)
+        if self._left.emergency_stopped:
+            self.robot.emergency_stop()
+
+    def turn(self) -> None:
+        """Write down for the next driver what this one has come to."""
+        if self._memory is None:
+            return
+        if self.life.state is LifeState.ACTIVE:  # until then it is disabled anyway, whatever was before
+            emergency, enabled = self._safe.emergency_stopped, self._safe.motion_enabled
+            self._left = replace(self._left, emergency_stopped=emergency, disabled=not (emergency or enabled))
+        elif self._safe.emergency_stopped:
+            self._left = replace(self._left, emergency_stopped=True)
+        pulses = {**self._left.pulses, **dict(zip(self._places, self._driver.pulses))}
+        self._memory.keep(replace(self._left, pulses=pulses))
+
+    def close(self) -> None:
+        """No power, boards closed, emulated ones ended."""
+        self.life.close()
+        self._boards.close()
+        if self._memory is not None:
+            self._memory.close()

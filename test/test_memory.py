@@ -1,0 +1,141 @@
+"""What a driver that was killed leaves for the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from robot_driver_ros import memory
+from robot_driver_ros.driven_robot import DrivenRobot
+from robot_driver_ros.driver_config import DriverNodeConfig
+from robot_driver_ros.hardware import load_hardware
+from robot_driver_ros.memory import Left, Memory, place
+from robot_interface_ros.config import ConfigError
+
+PORTS = ("/dev/ttyACM0", "/dev/serial/by-id/usb-Arduino_Mega-if00")
+LEFT = Left({place(PORTS[0], 8): 1203, place(PORTS[1], 26): 640}, emergency_stopped=True)
+
+
+def test_what_was_kept_is_recalled_whatever_the_order_of_ports(tmp_path: Path) -> None:
+    first = Memory(PORTS, tmp_path)
+    assert first.recall() is None
+    first.keep(Left({place(PORTS[0], 8): 1000}))
+    first.keep(LEFT)
+    assert Memory(reversed(PORTS), tmp_path).recall() == LEFT
+    assert Memory(PORTS[:1], tmp_path).recall() is None  # another robot
+    first.close()
+    first.close()
+
+
+def test_it_outlives_a_kill(tmp_path: Path) -> None:
+    code = (
+        "import os, signal; from pathlib import Path; from robot_driver_ros.memory import Left, Memory;"
+        f"memory = Memory(['/dev/a'], Path({str(tmp_path)!r})); memory.keep(Left({{'x': 1}}, disabled=True));"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[1])
+    assert done.returncode == -signal.SIGKILL
+    assert Memory(["/dev/a"], tmp_path).recall() == Left({"x": 1}, disabled=True)
+
+
+def test_it_does_not_outlive_a_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Memory(PORTS, tmp_path).keep(LEFT)
+    (tmp_path / "boot_id").write_text("another boot\n")
+    monkeypatch.setattr(memory, "BOOT_ID", tmp_path / "boot_id")
+    assert Memory(PORTS, tmp_path).recall() is None
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"boot": 1}', '{"boot": "x", "pulses": {"a": "b"}}', "\0" * 100])
+def test_a_file_that_is_not_ours_counts_as_none(tmp_path: Path, text: str) -> None:
+    made = Memory(PORTS, tmp_path)
+    made.path.write_text(text)
+    assert made.recall() is None
+    made.keep(LEFT)
+    assert made.recall() == LEFT
+
+
+@pytest.mark.bad_input
+def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"cannot write down the servos' pulses in .*file/deep/driver_dev_ttyACM0"):
+        Memory(PORTS[:1], tmp_path / "file" / "deep")
+
+
+def test_it_lies_where_the_user_keeps_such_things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert Memory(PORTS[:1]).path == tmp_path / "rl_trainer_ros" / "driver_dev_ttyACM0.json"
+
+
+def driven(port: str, **settings: object) -> DrivenRobot:
+    return DrivenRobot(DriverNodeConfig(board="serial", realtime=True, ports=(f"right={port}",), **settings))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_a_driver_begins_where_the_one_before_left_the_servos(state: Path) -> None:
+    hardware, port = load_hardware(), "/dev/nowhere"
+    told = {servo.config.pin: servo.pulse(servo.lower + 0.3 * (servo.upper - servo.lower)) for servo in hardware.servos}
+    Memory([port]).keep(Left({place(port, pin): us for pin, us in told.items()} | {place(port, 60): 700}))
+    robot = driven(port)
+    assert "beginning where a driver before this one left the servos" in robot.found and "stopped" not in robot.found
+    assert dict(zip(told, robot._driver.pulses)) == told
+    robot.turn()
+    robot.close()
+    kept = Memory([port]).recall()
+    assert kept is not None and kept.pulses[place(port, 60)] == 700  # a servo that this driver does not drive
+    forgetful = driven(port, remember=False)
+    assert forgetful.found == ""
+    assert forgetful._driver.angles == pytest.approx(hardware.parked, abs=0.002)
+    forgetful.close()
+
+
+@pytest.mark.parametrize("how", ["emergency_stopped", "disabled"])
+def test_a_stop_outlives_the_driver(state: Path, how: str) -> None:
+    port = "/dev/nowhere"
+    Memory([port]).keep(Left({}, **{how: True}))  # type: ignore[arg-type]
+    for _ in range(2):  # and the next one too
+        robot = driven(port)
+        assert "stopped as it was" in robot.found
+        robot.turn()
+        robot.life.activate(lambda why: None)
+        assert not robot.robot.motion_enabled
+        robot.turn()
+        robot.close()
+    kept = Memory([port]).recall()
+    assert kept is not None and getattr(kept, how)
+    robot = driven(port)
+    robot.life.activate(lambda why: None)
+    robot.robot.enable(True)
+    assert robot.robot.motion_enabled
+    robot.turn()
+    robot.close()
+    kept = Memory([port]).recall()
+    assert kept is not None and not kept.emergency_stopped and not kept.disabled
+
+
+def test_pulses_outside_a_servos_limits_are_not_begun_with(state: Path) -> None:
+    hardware, port = load_hardware(), "/dev/nowhere"
+    Memory([port]).keep(Left({place(port, servo.config.pin): 2400 for servo in hardware.servos}))
+    robot = driven(port)
+    for servo, us in zip(hardware.servos, robot._driver.pulses):
+        assert servo.min_us <= us <= servo.max_us
+    robot.close()
+
+
+def test_what_is_written_is_one_record(tmp_path: Path) -> None:
+    made = Memory(PORTS, tmp_path)
+    for count in (60, 3):
+        made.keep(Left({place(PORTS[1], pin): 1500 for pin in range(count)}))
+    assert os.stat(made.path).st_size == memory.RECORD
+    recalled = made.recall()
+    assert recalled is not None and len(recalled.pulses) == 3
