@@ -114,8 +114,9 @@ class NodeProcess:
 
 
 @pytest.fixture
-def start(domain: int) -> Iterator[Callable[..., NodeProcess]]:
+def start(domain: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., NodeProcess]]:
     """Start node processes in the test's domain; all are ended with the test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # a driver's memory is this test's alone
     started: list[NodeProcess] = []
 
     def start_node(module: str, *words: str, **parameters: object) -> NodeProcess:
@@ -164,3 +165,12 @@ def scope() -> Iterator[Callable[..., Any]]:
     for entry in made:
         entry.board.close()
         entry.mega.close()
+
+
+@pytest.fixture
+def operator(domain: int) -> Iterator[Any]:
+    """A person beside the robot /env_0; see operators.py."""
+    from operators import an_operator
+
+    with an_operator() as made:
+        yield made

@@ -7,10 +7,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
+from robot_driver_ros.calibration import Servo
 from robot_driver_ros.emulator.emulated_mega import EmulatedMega
 from robot_driver_ros.firmata_board import BoardState, FirmataBoard
+from robot_driver_ros.hardware import Hardware
 
 WAIT_S = 60.0
+LATE_US = (
+    60.0  # so much may the stock sketch's interrupts, of two other timers and the serial line, hold up a pulse's end
+)
 
 
 class Scope:
@@ -59,3 +66,13 @@ class Scope:
             self.pulses.setdefault(pin, []).append(width)
             self.starts.setdefault(pin, []).append(start)
             self._changed.notify_all()
+
+
+def biggest_step(widths: list[float]) -> float:
+    return float(np.abs(np.diff(widths)).max(initial=0.0))
+
+
+def way_of(servo: Servo, hardware: Hardware, seconds: float) -> float:
+    """Microseconds that a servo goes in so much time at its top speed."""
+    speed = hardware.description.limits.velocity[hardware.description.joint_names.index(servo.joint)]
+    return float(speed * seconds / abs(servo.angle(1001) - servo.angle(1000)))

@@ -6,12 +6,11 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 from boards import PERIOD_S, whole_robot
-from scopes import WAIT_S, Scope
+from scopes import LATE_US, WAIT_S, Scope, biggest_step, way_of
 
 from robot_driver_ros.calibration import Servo
 from robot_driver_ros.emulator import build
@@ -29,7 +28,6 @@ pytestmark = [
     pytest.mark.firmware,
     pytest.mark.skipif(not build.is_ready() and not os.environ.get("CI"), reason="no emulated board; make emulator"),
 ]
-LATE_US = 60.0  # so much may the interrupts of two other timers and of the serial line hold up the end of a pulse
 
 
 def test_the_board_says_what_it_is_and_takes_as_long_as_a_real_one_to_start() -> None:
@@ -173,7 +171,8 @@ def test_a_robot_survives_the_loss_of_a_board_without_a_jump(scope: Callable[...
             if servo.config.board == name and servo.config.pin != 13:  # where the sketch blinks
                 widths = entry.pulses[servo.config.pin]
                 assert servo.min_us - 1.0 <= min(widths) <= max(widths) <= servo.max_us + LATE_US
-                assert biggest_step(widths) <= step_of(servo, hardware) + LATE_US
+                # Three periods, for a tick may come late and a pulse early.
+                assert biggest_step(widths) <= way_of(servo, hardware, 3 * PERIOD_S) + LATE_US
 
 
 def tick_until_it_fails(robot: RealTimeRobot) -> None:
@@ -183,13 +182,3 @@ def tick_until_it_fails(robot: RealTimeRobot) -> None:
 
 def elbow_angle(driver: ServoDriver, elbow: Servo) -> float:
     return float(driver.angles[[servo.joint for servo in driver.servos].index(elbow.joint)])
-
-
-def biggest_step(widths: list[float]) -> float:
-    return float(np.abs(np.diff(widths)).max(initial=0.0))
-
-
-def step_of(servo: Servo, hardware: Any) -> float:
-    """Most microseconds between two pulses: three periods at top speed, for a tick may come late and a pulse early."""
-    speed = hardware.description.limits.velocity[hardware.description.joint_names.index(servo.joint)]
-    return float(3 * speed * PERIOD_S / abs(servo.angle(1001) - servo.angle(1000)))

@@ -6,49 +6,17 @@ import json
 import os
 import re
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pytest.importorskip("rclpy")
+from runs import child, only_run, wait_for_steps
+
 from rl_trainer_ros import model_files
 
 pytestmark = [pytest.mark.faults, pytest.mark.ros]
-
-
-def child(supervisor: Any, module: str, timeout_s: float = 30.0) -> int:
-    """Return the process id of the supervisor's child that runs `module`."""
-    pid, deadline = supervisor.process.pid, time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        for entry in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            try:
-                words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
-            except FileNotFoundError:
-                continue
-            if module.encode() in words:
-                return int(entry)
-        time.sleep(0.02)  # /proc wakes nobody
-    raise AssertionError(f"no child runs {module}")
-
-
-def steps_of(line: str) -> int:
-    match = re.match(r"\s*([\d,]+) of", line)
-    return int(match.group(1).replace(",", "")) if match else -1
-
-
-def wait_for_steps(run: Any, more_than: int) -> int:
-    """Wait for a progress line beyond `more_than` steps and return its count."""
-    while (steps := steps_of(run.wait_for(" steps "))) <= more_than:
-        pass
-    return steps
-
-
-def only_run(folder: Path) -> Path:
-    (config,) = folder.glob("*/*/*/*/config.yaml")
-    return config.parent
 
 
 def test_a_killed_simulator_is_restarted_and_its_episode_named(start: Callable, tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""A person beside a robot, over topics: commands, services, the states of a managed node, and what is heard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+
+from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.waiting import make_waiter
+
+ELBOW = "r_elbow_flex_joint"
+
+
+@contextmanager
+def an_operator() -> Iterator[Operator]:
+    """Who comes after a driver was killed hears nothing of that one any more."""
+    with Runtime(signals=False) as runtime:
+        yield Operator(runtime)
+
+
+class Operator:
+    """Commands, services and what is heard of one robot."""
+
+    def __init__(self, runtime: Runtime):
+        self.node = Node("operator", context=runtime.context, start_parameter_services=False)
+        self.waiter = make_waiter(self.node)
+        self.states: list[JointState] = []
+        self.enabled: list[bool] = []
+        self.waiter.subscribe(JointState, "/env_0/joint_states", self.states.append)
+        self.waiter.subscribe(
+            Bool, "/env_0/motion_enabled", lambda message: self.enabled.append(message.data), contract.LATCHED
+        )
+        self.commands = self.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
+        self.stop = self.node.create_publisher(Bool, "/env_0/emergency_stop", contract.RELIABLE)
+
+    def until(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+        deadline = time.monotonic() + timeout_s
+        while not (found := condition()):
+            assert time.monotonic() < deadline, "what was awaited did not come"
+            self.waiter.wait(0.02)
+        return found
+
+    def call(self, kind: type, name: str, **request: Any) -> Any:
+        client = self.waiter.client(kind, name)
+        self.until(client.service_is_ready)
+        future = client.call_async(kind.Request(**request))
+        self.until(future.done)
+        return future.result()
+
+    def change(self, transition: int) -> bool:
+        return self.call(ChangeState, "/robot_driver/change_state", transition=Transition(id=transition)).success
+
+    def life(self) -> int:
+        return self.call(GetState, "/robot_driver/get_state").current_state.id
+
+    def position(self, joint: str = ELBOW) -> float:
+        """The joint's position in a message that comes from now on."""
+        self.states.clear()
+        self.until(lambda: self.states)
+        state = self.states[-1]
+        return state.position[list(state.name).index(joint)]
+
+    def move(self, joint: str, angle: float) -> None:
+        """Command until it is there."""
+        message = messages.JointStateWriter([joint]).write(0, np.array([angle]))
+        self.until(lambda: (self.commands.publish(message), abs(self.position(joint) - angle) < 0.01)[1])
