@@ -11,7 +11,13 @@ from rl_trainer_ros import completion, examples, hardware_commands, listing
 from rl_trainer_ros.completion import CompletionOptions
 from rl_trainer_ros.curves.command import CurvesOptions, draw_curves
 from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
-from rl_trainer_ros.hardware_commands import CalibrateOptions, ContractCheckOptions, FindPortOptions
+from rl_trainer_ros.hardware_commands import (
+    CalibrateOptions,
+    ContractCheckOptions,
+    EnableOptions,
+    FindPortOptions,
+    StopOptions,
+)
 from rl_trainer_ros.listing import ListOptions
 from rl_trainer_ros.train_srl import TrainSrlOptions, record_and_train
 from rl_trainer_ros.words import UsageError, from_words, parse_words, setting_line
@@ -79,6 +85,8 @@ COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
     "train_srl": (train_srl, "train an image encoder on images recorded off the simulator", TrainSrlOptions),
     "find_port": (hardware_commands.find_port, "list serial ports, Arduinos first", FindPortOptions),
     "calibrate": (hardware_commands.calibrate, "calibrate a physical robot's servos one by one", CalibrateOptions),
+    "stop": (hardware_commands.stop, "emergency stop of a robot, until enable", StopOptions),
+    "enable": (hardware_commands.enable, "let a stopped robot move again, or take its torque off", EnableOptions),
     "contract_check": (
         hardware_commands.contract_check,
         "check a robot against docs/robot_contract.md, point by point",

@@ -1,4 +1,4 @@
-"""The command line's ways to a physical robot: its ports, its calibration."""
+"""The command line's ways to a physical robot: its ports, its calibration, its motion, the contract."""
 
 from __future__ import annotations
 
@@ -38,6 +38,44 @@ def find_port(words: list[str]) -> int:
     """List serial ports."""
     from_words(FindPortOptions, words, "find_port")
     return doors.find_port()
+
+
+@dataclass(frozen=True)
+class StopOptions:
+    """Which robot to stop."""
+
+    namespace: str = option("/env_0", "the robot's namespace")
+    timeout_s: float = option(5.0, "how long it is looked for", minimum=0.1, maximum=600.0)
+    domain_id: int | None = option(None, "ROS domain; empty: as in the environment", minimum=0, maximum=232)
+
+
+@dataclass(frozen=True)
+class EnableOptions(StopOptions):
+    """Which robot to let move, or not."""
+
+    motion: bool = option(
+        True, "true: it may move, which ends an emergency stop; false: it may not, and its torque goes off"
+    )
+
+
+def stop(words: list[str]) -> int:
+    """Stop a robot until `enable`."""
+    from robot_interface_ros.ros import operator
+
+    options = from_words(StopOptions, words, "stop")
+    operator.stop(options.namespace, options.timeout_s, options.domain_id)
+    print(f"{options.namespace} is stopped; rl_trainer enable namespace:={options.namespace} lets it move again")
+    return 0
+
+
+def enable(words: list[str]) -> int:
+    """Let a robot move, or take its torque off."""
+    from robot_interface_ros.ros import operator
+
+    options = from_words(EnableOptions, words, "enable")
+    operator.enable(options.namespace, options.motion, options.timeout_s, options.domain_id)
+    print(f"{options.namespace} {'may move' if options.motion else 'is limp where it can be, and refuses commands'}")
+    return 0
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Operator:
         state = self.states[-1]
         return state.position[list(state.name).index(joint)]
 
-    def move(self, joint: str, angle: float) -> None:
+    def move(self, joint: str, angle: float, timeout_s: float = 30.0) -> None:
         """Command until it is there."""
         message = messages.JointStateWriter([joint]).write(0, np.array([angle]))
-        self.until(lambda: (self.commands.publish(message), abs(self.position(joint) - angle) < 0.01)[1])
+        self.until(lambda: (self.commands.publish(message), abs(self.position(joint) - angle) < 0.01)[1], timeout_s)

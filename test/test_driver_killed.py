@@ -175,7 +175,9 @@ def test_a_training_outlives_an_unplugged_board_and_the_robot_a_killed_trainer(
     check_smooth(board.pulses)
 
 
-def test_servos_go_limp_where_bring_up_ends_with_its_trainer(start: Callable, scope: Callable, tmp_path: Path) -> None:
+def test_bring_up_starts_a_killed_driver_again_and_ends_limp_with_its_trainer(
+    start: Callable, scope: Callable, tmp_path: Path
+) -> None:
     board: Scope = scope()
     arm = arm_on(board, tmp_path)
     run = start(
@@ -183,7 +185,11 @@ def test_servos_go_limp_where_bring_up_ends_with_its_trainer(start: Callable, sc
         *("train", "robot_source:=driver", f"hardware:={arm['hardware']}", f"log_dir:={tmp_path}"),
         *("log_interval_s:=0.2", "frames:=false"),
     )
-    wait_for_steps(run, 10)
+    steps = wait_for_steps(run, 10)
+    os.kill(child(run, DRIVER), signal.SIGKILL)
+    run.wait_for("robot_driver was killed by SIGKILL; started again (1 of 3)")
+    run.wait_for("beginning where a driver before this one left the servos")
+    wait_for_steps(run, steps + 10)
     os.kill(child(run, TRAINER), signal.SIGKILL)
     assert run.wait() == 128 + signal.SIGKILL
     widths = board.until_silent()
