@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
+import broken_robots as broken
 from rclpy.node import Node
 
 from robot_driver_ros.mock_robot import MockRobot
-from robot_interface_ros.errors import CommandRejected
-from robot_interface_ros.lockstep import LockstepRobot
-from robot_interface_ros.robot import Command, Episode, Observation
+from robot_interface_ros.realtime import RealTimeRobot
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.ros.contract import PARAMETER_NODE, RELIABLE
-from robot_interface_ros.ros.contract_check import Point, check_contract
-from robot_interface_ros.ros.messages import PoseWriter
+from robot_interface_ros.ros import contract_rules as rules
+from robot_interface_ros.ros import contract_rules_lockstep as lockstep
+from robot_interface_ros.ros import contract_rules_realtime as realtime
+from robot_interface_ros.ros.contract_check import LOCKSTEP, REAL_TIME, Point, check_contract, text_of
 from robot_interface_ros.ros.program import Stepping
+from robot_interface_ros.ros.realtime_server import RealTimeLoop, RealTimeServer
 from robot_interface_ros.ros.robot_server import RobotServer
 from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.wire import SerialWriter
 from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.ticker import Ticker
 
 pytestmark = [pytest.mark.ros, pytest.mark.contract]
 PERIOD = 50_000_000
+ALL_RULES = (*rules.FIRST, *rules.BOTH, *lockstep.IN_LOCKSTEP, *realtime.IN_REAL_TIME, *rules.LAST)
 
 
 @pytest.mark.parametrize(
     "module, parameters, mode, points",
     [
-        ("robot_sim_ros.ros.robot_sim_node", {}, "lockstep", 17),
-        ("robot_sim_ros.ros.robot_sim_node", {"realtime": True}, "realtime", 13),
-        ("robot_driver_ros.ros.robot_driver_node", {}, "lockstep", 17),
-        ("robot_driver_ros.ros.robot_driver_node", {"realtime": True}, "realtime", 13),
+        ("robot_sim_ros.ros.robot_sim_node", {}, LOCKSTEP, 18),
+        ("robot_sim_ros.ros.robot_sim_node", {"realtime": True}, REAL_TIME, 18),
+        ("robot_driver_ros.ros.robot_driver_node", {}, LOCKSTEP, 18),
+        ("robot_driver_ros.ros.robot_driver_node", {"realtime": True}, REAL_TIME, 18),
     ],
 )
 def test_our_own_nodes_keep_every_rule(
@@ -49,97 +49,6 @@ def test_our_own_nodes_keep_every_rule(
     assert len(found) == points and Point(f"mode: {mode}", True) in found
 
 
-class Hasty(SafeRobot):
-    """Knows no limits."""
-
-    def send(self, command: Command) -> None:
-        self.accept(command)
-        full = dict(zip(self.joint_names, self.plant.receive().position)) | dict(zip(command.names, command.position))
-        self.plant.send(Command(command.stamp, self.joint_names, np.array(list(full.values()))))
-
-
-class Deaf(SafeRobot):
-    """Hears no emergency stop."""
-
-    def emergency_stop(self) -> None:
-        pass
-
-
-class Gullible(SafeRobot):
-    """Takes every command."""
-
-    def accept(self, command: Command) -> None:
-        try:
-            super().accept(command)
-        except CommandRejected:
-            return
-
-
-class Forgetful(MockRobot):
-    """Chooses targets itself, whatever it was told."""
-
-    def reset(self, episode: Episode) -> Observation:
-        return super().reset(Episode(episode.seed))
-
-
-class OnePeriod(MockRobot):
-    """A reset advances one period."""
-
-    def reset(self, episode: Episode) -> Observation:
-        self._stamp -= self.period_ns
-        return super().reset(episode)
-
-
-class Impure(MockRobot):
-    """An episode remembers the one before."""
-
-    count = 0
-
-    def send(self, command: Command) -> None:
-        self.count += 1
-        super().send(dataclasses.replace(command, position=command.position + 1e-9 * self.count))
-
-
-class Eager(LockstepRobot):
-    """Executes whatever comes, whenever it comes."""
-
-    def command(self, command: Command) -> Observation:
-        return super().command(dataclasses.replace(command, stamp=self.observation.stamp))
-
-
-class Unframed(RobotServer):
-    """Its frames carry no namespace."""
-
-    def __init__(self, *arguments: Any, **settings: Any):
-        super().__init__(*arguments, **settings)
-        self._pose_writer = SerialWriter(PoseWriter("base_link"), 3)
-
-
-class Silent(RobotServer):
-    """Refuses commands without a word."""
-
-    def _reject(self, stamp: int, reason: str) -> None:
-        pass
-
-
-class Unannounced(RobotServer):
-    """Says motion_enabled to nobody who comes later."""
-
-    def __init__(self, node: Node, *arguments: Any, **settings: Any):
-        make = node.create_publisher
-        node.create_publisher = lambda kind, name, qos: make(kind, name, RELIABLE if "enabled" in name else qos)
-        super().__init__(node, *arguments, **settings)
-
-
-class Misnamed(RobotServer):
-    """Publishes target_pose under another name."""
-
-    def __init__(self, node: Node, *arguments: Any, **settings: Any):
-        make = node.create_publisher
-        node.create_publisher = lambda kind, name, qos: make(kind, name.replace("target_pose", "goal"), qos)
-        super().__init__(node, *arguments, **settings)
-
-
 @pytest.fixture
 def serve(domain: int) -> Iterator[Callable[..., None]]:
     """Serve one robot of these classes in a thread."""
@@ -147,17 +56,27 @@ def serve(domain: int) -> Iterator[Callable[..., None]]:
     threads: list[threading.Thread] = []
 
     def serve_robot(
-        plant: type = MockRobot, safe: type = SafeRobot, server: type = RobotServer, lockstep: type | None = None
+        mode: str,
+        plant: type = MockRobot,
+        safe: type = SafeRobot,
+        server: type | None = None,
+        inner: type | None = None,
+        groups: tuple[str, ...] = (),
     ) -> None:
-        description = load_robot("inmoov")
+        """`inner`: what takes the place of LockstepRobot or RealTimeRobot."""
+        description = load_robot("inmoov", groups)
         stepping = Stepping(runtime, Node("broken", context=runtime.context))
-        episode = Node(PARAMETER_NODE, namespace="/env_0", context=runtime.context)
-        stepping.services.add(episode)
-        robot = safe(plant(description, PERIOD), description)
-        made = server(stepping.node, stepping.waiter, episode, "/env_0", robot, description)
-        if lockstep is not None:
-            made._lockstep = lockstep(robot)
-        threads.append(threading.Thread(target=stepping.run))
+        where = stepping.node, stepping.waiter, stepping.episode_node("/env_0"), "/env_0"
+        robot, turn = safe(plant(description, PERIOD), description), None
+        if mode == REAL_TIME:
+            living = (inner or RealTimeRobot)(robot)
+            made = (server or RealTimeServer)(*where, living, description)
+            turn = RealTimeLoop(stepping.node, stepping.waiter, [made], Ticker(PERIOD)).turn
+        else:
+            made = (server or RobotServer)(*where, robot, description)
+            if inner is not None:
+                made._lockstep = inner(robot)
+        threads.append(threading.Thread(target=stepping.run, args=(turn,)))
         threads[-1].start()
 
     yield serve_robot
@@ -167,35 +86,86 @@ def serve(domain: int) -> Iterator[Callable[..., None]]:
     runtime.close()
 
 
+BREACHES = [
+    (rules.endpoints, {"server": broken.Misnamed}, "a publisher of /env_0/target_pose"),
+    (rules.types, {"server": broken.Mistyped}, "expected /env_0/command_rejected to be std_msgs/msg/String; it is"),
+    (rules.described, {"server": broken.Undescribed}, "expected a URDF on robot_description; the robot description"),
+    (rules.announced, {"server": broken.Unannounced}, "also long after it was published"),
+    (
+        rules.resets,
+        {"server": broken.Curt},
+        "expected reset to answer the new observation's stamp in ns; it answered 'at",
+    ),
+    (rules.states_are_whole, {"plant": broken.Numb}, "expected finite effort; it is [nan"),
+    (rules.poses_are_framed, {"server": broken.Unframed}, "expected frame_id env_0/base_link; it is 'base_link'"),
+    (rules.episodes_are_told, {"plant": broken.Forgetful}, "expected the target at"),
+    (rules.bad_commands_are_refused, {"safe": broken.Gullible}, "expected command_rejected for NaN"),
+    (rules.bad_commands_are_refused, {"server": broken.Silent}, "expected command_rejected for NaN"),
+    (rules.bad_commands_are_refused, {"safe": broken.Obliging}, "expected command_rejected for a fixed joint"),
+    (
+        rules.bad_commands_are_refused,
+        {"safe": broken.Obliging, "groups": ("right_hand",)},
+        "expected command_rejected for a mimic joint",
+    ),
+    (lockstep.a_command_is_one_period, {"plant": broken.Limping}, "after a command with the stamp before it"),
+    (lockstep.repetitions_move_nothing, {"inner": broken.Eager}, "again, after a command with older stamp"),
+    (lockstep.the_future_is_refused, {"inner": broken.Eager}, "expected command_rejected"),
+    (lockstep.refused_commands_move_nothing, {"inner": broken.Defiant}, "again, since a bad command was refused"),
+    (
+        lockstep.refused_commands_move_nothing,
+        {"safe": broken.Unbridled},
+        "expected command_rejected for a command after emergency_stop",
+    ),
+    (lockstep.a_reset_is_two_periods, {"plant": broken.OnePeriod}, "after a reset; it is"),
+    (lockstep.episodes_are_pure, {"plant": broken.Impure}, "it differs"),
+    (lockstep.speed_is_limited, {"safe": broken.Hasty}, "to move at most"),
+    (realtime.it_lives, {"inner": broken.BackAndForth}, "expected stamps that rise; they do not"),
+    (realtime.it_lives, {"inner": broken.Uptime}, "behind the clock of this machine"),
+    (realtime.it_lives, {"server": broken.Secretive}, "expected joint_target: in real time it tells"),
+    (realtime.commands_move, {"safe": broken.Idle}, "rad, where commands send it; nothing came within"),
+    (realtime.silence_holds, {"inner": broken.Tireless}, "to hold when commands stop; its target went on by"),
+    (realtime.speed_is_limited, {"safe": broken.Hasty}, "rad/s; its joint_target moved"),
+    (
+        realtime.refused_commands_move_nothing,
+        {"safe": broken.Restless},
+        "expected a command after emergency_stop to move nothing; joint_target of",
+    ),
+    (realtime.a_reset_arrives, {"inner": broken.Premature}, "expected reset to answer at rest; joint_target of"),
+    (realtime.a_reset_arrives, {"inner": broken.Absent}, "expected commands to be refused while a reset is on its way"),
+    (
+        realtime.a_stop_cuts_a_reset_short,
+        {"server": broken.Busy},
+        "expected emergency_stop to cut a reset short; it went on for",
+    ),
+    (
+        realtime.a_stop_cuts_a_reset_short,
+        {"safe": broken.Homesick},
+        "to hold where emergency_stop caught it; its target went on",
+    ),
+    (rules.stops, {"safe": broken.Deaf}, "expected motion_enabled false after emergency_stop"),
+]
+
+
 @pytest.mark.parametrize(
-    "broken, rule, said",
-    [
-        ({"safe": Hasty}, "A command far away moves no joint faster", "to move at most"),
-        ({"safe": Deaf}, "emergency_stop ends motion", "expected motion_enabled false after emergency_stop"),
-        ({"safe": Gullible}, "NaN, an unknown joint", "expected command_rejected for NaN"),
-        ({"plant": Forgetful}, "episode.target, where", "expected the target at"),
-        ({"plant": OnePeriod}, "A reset advances two periods", "after a reset; it is"),
-        ({"plant": Impure}, "The same episode with the same commands", "it differs"),
-        ({"lockstep": Eager}, "A command with an older stamp", "again, after a command with older stamp"),
-        ({"lockstep": Eager}, "A command with a newer stamp is refused", "expected command_rejected"),
-        (
-            {"server": Unframed},
-            "target_pose carries the namespace",
-            "expected frame_id env_0/base_link; it is 'base_link'",
-        ),
-        ({"server": Silent}, "NaN, an unknown joint", "expected command_rejected for NaN"),
-        ({"server": Unannounced}, "motion_enabled is latched", "also long after it was published"),
-        ({"server": Misnamed}, "It publishes and hears every topic", "a publisher of /env_0/target_pose"),
-    ],
+    "rule, robot, said",
+    BREACHES,
+    ids=[f"{rule.__name__}-{next(iter(robot.values())).__name__}" for rule, robot, _ in BREACHES],
 )
 def test_a_node_that_breaks_a_rule_is_told_which(
-    broken: dict[str, type], rule: str, said: str, serve: Callable[..., None], domain: int
+    rule: rules.Rule, robot: dict[str, Any], said: str, serve: Callable[..., None], domain: int
 ) -> None:
-    serve(**broken)
-    points = list(check_contract(timeout_s=1.0, domain_id=domain))
-    found = [point for point in points if point.rule.startswith(rule)]
+    mode = REAL_TIME if rule in realtime.IN_REAL_TIME else LOCKSTEP
+    serve(mode, **robot)
+    points = list(check_contract("/env_0", 1.0, mode, domain, rules=(lockstep.a_command_is_one_period, rule)))
+    assert points[0].kept == (rule is not rules.endpoints)
+    found = [point for point in points if point.rule == text_of(rule)]
     assert len(found) == 1 and not found[0].kept, points
     assert said in found[0].said and "\n" not in found[0].said
+
+
+def test_every_rule_has_a_node_that_breaks_it() -> None:
+    assert {rule for rule, _, _ in BREACHES} == set(ALL_RULES)
+    assert len({text_of(rule) for rule in ALL_RULES}) == len(ALL_RULES)
 
 
 def test_nobody_there_is_said(domain: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
-from std_srvs.srv import SetBool
+from std_srvs.srv import SetBool, Trigger
 
 from robot_interface_ros.robot_model import RobotModel, RobotModelError
 from robot_interface_ros.ros import contract
@@ -16,6 +17,7 @@ from robot_interface_ros.ros.contract_client import ContractClient, RuleBroken
 TARGET = (0.25, -0.3, 1.1)
 SMALL_STEP_RAD = 0.05
 LISTEN_S = 0.3
+NO_SUCH_JOINT = "no_such_joint"
 
 Rule = Callable[[ContractClient], None]
 
@@ -23,13 +25,37 @@ Rule = Callable[[ContractClient], None]
 def begin(client: ContractClient) -> JointState:
     """Reset, and return the first state. Raises RuleBroken."""
     client.forget()
-    answer = client.reset()
+    client.stamp = answered_stamp(client.reset())
+    return client.state_at(client.stamp, "after the reset that answered it")
+
+
+def answered_stamp(answer: Trigger.Response) -> int:
+    """Return the stamp that a reset has answered. Raises RuleBroken."""
     if not answer.success:
         raise RuleBroken(f"expected reset to succeed; it answered '{answer.message}'")
     if not answer.message.isdecimal():
         raise RuleBroken(f"expected reset to answer the new observation's stamp in ns; it answered '{answer.message}'")
-    client.stamp = int(answer.message)
-    return client.state_at(client.stamp, "after the reset that answered it")
+    return int(answer.message)
+
+
+def refused(client: ContractClient, what: str) -> None:
+    """Wait until a command with the current stamp is refused. Raises RuleBroken."""
+    said = client.until(lambda: client.rejected, f"command_rejected for {what}")[-1]
+    if not said.startswith(f"{client.stamp}: "):
+        raise RuleBroken(f"expected command_rejected to begin with '{client.stamp}: '; it is '{said}'")
+
+
+@contextlib.contextmanager
+def stopped(client: ContractClient) -> Iterator[None]:
+    """Stop the robot, and let it go on in the end, whatever happens. Raises RuleBroken."""
+    client.enabled.clear()
+    try:
+        client.stop.publish(Bool(data=True))
+        client.until(lambda: client.enabled and not client.enabled[-1], "motion_enabled false after emergency_stop")
+        yield
+    finally:
+        client.call(client.enable_service, SetBool.Request(data=True))
+    client.until(lambda: client.enabled[-1:] == [True], "motion_enabled true after enable")
 
 
 def endpoints(client: ContractClient) -> None:
@@ -61,6 +87,7 @@ def types(client: ContractClient) -> None:
     expected = {
         contract.JOINT_STATES: "sensor_msgs/msg/JointState",
         contract.JOINT_COMMAND: "sensor_msgs/msg/JointState",
+        contract.JOINT_TARGET: "sensor_msgs/msg/JointState",
         contract.TARGET_POSE: "geometry_msgs/msg/PoseStamped",
         contract.COMMAND_REJECTED: "std_msgs/msg/String",
         contract.MOTION_ENABLED: "std_msgs/msg/Bool",
@@ -141,40 +168,36 @@ def episodes_are_told(client: ContractClient) -> None:
 
 
 def bad_commands_are_refused(client: ContractClient) -> None:
-    """NaN, an unknown joint, a joint named twice and a wrong length refuse the whole command, with the reason."""
-    state = begin(client)
+    """NaN, an unknown, mimic or fixed joint, a joint named twice and a wrong length refuse the command, with the reason."""
+    state, model = begin(client), client.model
+    assert model is not None
     before, joint = client.position(state), client.joints[0]
     bad = {
         "NaN": ([joint], [math.nan]),
-        "an unknown joint": ([joint, "no_such_joint"], [before[joint], 0.0]),
+        "an unknown joint": ([joint, NO_SUCH_JOINT], [before[joint], 0.0]),
         "a joint named twice": ([joint, joint], [before[joint], before[joint]]),
         "two names with one position": (list(client.joints[:2]) if len(client.joints) > 1 else [joint, joint], [0.0]),
     }
+    fixed = [entry for entry in model.joints.values() if entry.type == "fixed"]
+    for what, joints in (("a mimic joint", model.mimic_joints), ("a fixed joint", fixed)):
+        if joints:
+            bad[what] = ([joint, joints[0].name], [before[joint], 0.0])
     for what, (names, position) in bad.items():
         client.rejected.clear()
         client.send(client.stamp, names, position)
-        said = client.until(lambda: client.rejected, f"command_rejected for {what}")[-1]
-        if not said.startswith(f"{client.stamp}: "):
-            raise RuleBroken(f"expected command_rejected to begin with '{client.stamp}: '; it is '{said}'")
+        refused(client, what)
 
 
 def stops(client: ContractClient) -> None:
     """emergency_stop ends motion until enable is called with true, and a reset is refused meanwhile."""
     begin(client)
-    client.enabled.clear()
-    try:
-        client.stop.publish(Bool(data=True))
-        client.until(lambda: client.enabled and not client.enabled[-1], "motion_enabled false after emergency_stop")
-        answer = client.reset()
-        if answer.success:
+    with stopped(client):
+        if client.reset().success:
             raise RuleBroken("expected reset to be refused after emergency_stop; it succeeded")
         client.stop.publish(Bool(data=False))
         client.listen(LISTEN_S)
         if client.reset().success:
             raise RuleBroken("expected emergency_stop false to do nothing; it ended the stop")
-    finally:
-        client.call(client.enable_service, SetBool.Request(data=True))
-    client.until(lambda: client.enabled[-1:] == [True], "motion_enabled true after enable")
     begin(client)
 
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import math
 
+from sensor_msgs.msg import JointState
+
 from robot_interface_ros.ros import messages
 from robot_interface_ros.ros.contract_client import ContractClient, RuleBroken
-from robot_interface_ros.ros.contract_rules import SMALL_STEP_RAD, TARGET, Rule, begin
+from robot_interface_ros.ros.contract_rules import (
+    NO_SUCH_JOINT,
+    SMALL_STEP_RAD,
+    TARGET,
+    Rule,
+    begin,
+    refused,
+    stopped,
+)
 
 
 def speed_is_limited(client: ContractClient) -> None:
@@ -66,6 +76,20 @@ def the_future_is_refused(client: ContractClient) -> None:
     client.until(lambda: any(said.startswith(f"{stamp}: ") for said in client.rejected), "command_rejected")
 
 
+def refused_commands_move_nothing(client: ContractClient) -> None:
+    """A refused command does not advance the robot: neither a bad one, nor any while it is stopped."""
+    state = begin(client)
+    away = [value + SMALL_STEP_RAD for value in state.position]
+    client.send(client.stamp, [*state.name, NO_SUCH_JOINT], [*away, 0.0])
+    refused(client, "an unknown joint")
+    _expect_unmoved(client, state, "a bad command")
+    with stopped(client):
+        client.rejected.clear()
+        client.send(client.stamp, state.name, away)
+        refused(client, "a command after emergency_stop")
+    _expect_unmoved(client, state, "a command after emergency_stop")
+
+
 def a_reset_is_two_periods(client: ContractClient) -> None:
     """A reset advances two periods, and stamps never go back."""
     begin(client)
@@ -92,6 +116,15 @@ def episodes_are_pure(client: ContractClient) -> None:
         raise RuleBroken("expected an episode to repeat bit for bit; it differs")
 
 
+def _expect_unmoved(client: ContractClient, state: JointState, what: str) -> None:
+    """RuleBroken unless the current observation is still this one."""
+    client.states.clear()
+    client.send(0, state.name, state.position)
+    again = client.state_at(client.stamp, f"again, since {what} was refused")
+    if list(again.position) != list(state.position):
+        raise RuleBroken(f"expected {what} that was refused to move nothing; positions changed")
+
+
 def _period(client: ContractClient) -> int:
     if not client.period_ns:
         raise RuleBroken("expected a control period; no command was ever answered by a newer stamp")
@@ -102,6 +135,7 @@ IN_LOCKSTEP: tuple[Rule, ...] = (
     a_command_is_one_period,
     repetitions_move_nothing,
     the_future_is_refused,
+    refused_commands_move_nothing,
     a_reset_is_two_periods,
     episodes_are_pure,
     speed_is_limited,

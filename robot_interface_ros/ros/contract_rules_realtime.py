@@ -1,53 +1,162 @@
-"""The rules of the robot contract for robots in real time; see contract_rules.py."""
+"""The rules of the robot contract for robots in real time; see contract_rules.py.
+
+All motions are small: they lead to where a joint has most room, and no further than it takes to see whether a rule is kept.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+
+from std_srvs.srv import Trigger
+
+from robot_interface_ros.ros import contract_motion as motion
 from robot_interface_ros.ros import messages
 from robot_interface_ros.ros.contract_client import ContractClient, RuleBroken
-from robot_interface_ros.ros.contract_rules import SMALL_STEP_RAD, Rule, begin
+from robot_interface_ros.ros.contract_rules import (
+    NO_SUCH_JOINT,
+    SMALL_STEP_RAD,
+    Rule,
+    answered_stamp,
+    begin,
+    refused,
+    stopped,
+)
+
+CLOCKS_AGREE_S = 1.0
+TELLING_S = 0.3
+"""What lasts longer, by the robot's stamps, was under way when a message came that was sent at its beginning."""
 
 
 def it_lives(client: ContractClient) -> None:
-    """joint_states come at a steady rate without commands, with stamps that rise, and joint_target with them."""
+    """joint_states come without commands, with stamps of the wall clock that rise, and joint_target with them."""
     client.forget()
     client.until(lambda: len(client.states) >= 10, "ten joint_states without a command")
     stamps = [messages.stamp_ns(state) for state in client.states]
     if any(later <= earlier for earlier, later in zip(stamps, stamps[1:])):
         raise RuleBroken("expected stamps that rise; they do not")
-    client.until(lambda: client.targets, "joint_target: in real time it tells what is executed")
-
-
-def commands_move_and_silence_holds(client: ContractClient) -> None:
-    """Commands move the robot, and when they stop it comes to a stand."""
-    state = begin(client)
-    joint, model = _movable(client), client.model
-    assert model is not None
-    start = client.position(state)[joint]
-    goal = start - SMALL_STEP_RAD if start - SMALL_STEP_RAD > model.joints[joint].lower else start + SMALL_STEP_RAD
-
-    def moved() -> bool:
-        client.send(0, [joint], [goal])
-        return bool(client.targets) and abs(client.position(client.targets[-1])[joint] - goal) < 0.2 * SMALL_STEP_RAD
-
-    client.until(moved, f"joint_target of {joint} near {goal:.3f} rad, where commands send it")
-    client.listen(2.0)
-    client.targets.clear()
-    client.until(lambda: len(client.targets) >= 5, "joint_target after the commands have stopped")
-    last = [client.position(target)[joint] for target in client.targets]
-    if max(last) - min(last) > 1e-3:
+    behind_s = (time.time_ns() - stamps[-1]) * 1e-9
+    if abs(behind_s) > CLOCKS_AGREE_S:
         raise RuleBroken(
-            f"expected {joint} to hold when commands stop; its target went on by {max(last) - min(last):.4f}"
+            f"expected stamps of the wall clock; the newest is {abs(behind_s):.1f} s "
+            f"{'behind' if behind_s > 0.0 else 'ahead of'} the clock of this machine"
         )
+    client.until(lambda: client.targets, "joint_target: in real time it tells what is executed")
+    motion.target_of(client)
 
 
-def _movable(client: ContractClient) -> str:
-    """The joint with the most room around where it stands."""
-    position, model = client.position(client.states[-1]), client.model
-    assert model is not None
-    joints = model.joints
-    return max(
-        client.joints, key=lambda name: min(position[name] - joints[name].lower, joints[name].upper - position[name])
+def commands_move(client: ContractClient) -> None:
+    """Commands move the robot, and joint_target tells how far."""
+    joint = motion.movable(client, begin(client))
+    motion.go(client, joint, motion.towards_room(client, joint, SMALL_STEP_RAD))
+
+
+def silence_holds(client: ContractClient) -> None:
+    """Without commands the robot comes to a stand, however far the last one sent it."""
+    joint = motion.movable(client, begin(client))
+    speed, start = motion.top_speed(client, joint), motion.target_of(client)[joint]
+    goal = motion.towards_room(client, joint, min(1.0 * speed, 0.5))
+
+    def on_its_way() -> bool:
+        return abs(motion.target_of(client)[joint] - start) > 0.1 * abs(goal - start)
+
+    motion.command(
+        client, {joint: goal}, on_its_way, f"joint_target of {joint} to leave {start:.3f} rad for {goal:.3f} rad"
     )
+    last = motion.target_of(client)[joint]
+    client.listen(1.0)
+    went = abs(motion.stand(client, joint, "when commands stop") - last)
+    if went > 0.6 * speed:  # 0.3 s of it are the robot's; a faster joint may be where it was sent by then
+        raise RuleBroken(f"expected {joint} to hold when commands stop; its target went on by {went:.4f} rad")
 
 
-IN_REAL_TIME: tuple[Rule, ...] = (it_lives, commands_move_and_silence_holds)
+def speed_is_limited(client: ContractClient) -> None:
+    """Neither a command far away nor a reset moves the joint_target of a joint faster than its top speed."""
+    begin(client)
+    goals = {
+        joint: motion.towards_room(client, joint, min(0.5 * motion.top_speed(client, joint), motion.FAR_RAD))
+        for joint in client.joints
+    }
+    client.targets.clear()
+    motion.command_for(client, 0.6, goals)
+    commanded = list(client.targets)
+    begin(client)
+    client.until(lambda: len(client.targets) >= 2, "joint_target after a reset")
+    motion.check_speed(client, commanded + client.targets)
+
+
+def refused_commands_move_nothing(client: ContractClient) -> None:
+    """A refused command moves nothing: neither a bad one, nor any while the robot is stopped."""
+    joint = motion.movable(client, begin(client))
+    start, goal = motion.target_of(client)[joint], motion.towards_room(client, joint, SMALL_STEP_RAD)
+
+    def insist(goals: Mapping[str, float], what: str) -> None:
+        client.rejected.clear()
+        motion.command_for(client, 0.4, goals)
+        refused(client, what)
+        moved = abs(motion.target_of(client)[joint] - start)
+        if moved > 0.2 * SMALL_STEP_RAD:
+            raise RuleBroken(f"expected {what} to move nothing; joint_target of {joint} moved {moved:.4f} rad")
+
+    insist({joint: goal, NO_SUCH_JOINT: 0.0}, "a command with an unknown joint")
+    with stopped(client):
+        insist({joint: goal}, "a command after emergency_stop")
+
+
+def a_reset_arrives(client: ContractClient) -> None:
+    """A reset refuses commands on its way, and answers when the robot is at rest."""
+    joint, rest, away = motion.stray(client)
+    since = messages.stamp_ns(client.targets[-1])
+    client.rejected.clear()
+    future = client.reset_service.call_async(Trigger.Request())
+    motion.command(client, {joint: away}, future.done, "an answer of reset", 10.0 * client.timeout_s)
+    stamp = answered_stamp(future.result())
+    then = client.until(
+        lambda: next((target for target in client.targets if messages.stamp_ns(target) >= stamp), None),
+        f"joint_target with stamp {stamp}, which reset answered",
+    )
+    left = abs(client.position(then)[joint] - rest)
+    if left > 0.25 * abs(away - rest):
+        raise RuleBroken(f"expected reset to answer at rest; joint_target of {joint} was {left:.3f} rad from there")
+    if not client.rejected and (stamp - since) * 1e-9 > TELLING_S:
+        raise RuleBroken("expected commands to be refused while a reset is on its way; none was")
+
+
+def a_stop_cuts_a_reset_short(client: ContractClient) -> None:
+    """emergency_stop cuts a reset short: the reset is refused, and the robot stays where it was caught."""
+    joint, rest, away = motion.stray(client)
+    patience = time.monotonic() + TELLING_S
+    future = client.reset_service.call_async(Trigger.Request())
+
+    def may_be_stopped() -> bool:
+        moves = abs(motion.target_of(client)[joint] - away) > 0.2 * SMALL_STEP_RAD
+        return moves or future.done() or time.monotonic() > patience
+
+    client.until(may_be_stopped, "a reset")
+    if future.done():
+        return  # too short to be cut
+    since = messages.stamp_ns(client.targets[-1])
+    with stopped(client):
+        client.until(future.done, "an answer of reset when emergency_stop cuts it short")
+        if future.result().success:
+            took_s = (answered_stamp(future.result()) - since) * 1e-9
+            if took_s > TELLING_S:  # else it may have ended before the stop came
+                raise RuleBroken(
+                    f"expected emergency_stop to cut a reset short; it went on for {took_s:.1f} s, to success"
+                )
+            return
+    client.listen(0.5)
+    left = abs(motion.stand(client, joint, "where emergency_stop caught it") - rest)
+    if left < 0.25 * abs(away - rest):
+        raise RuleBroken(f"expected {joint} to hold where emergency_stop caught it; its target went on to rest")
+
+
+IN_REAL_TIME: tuple[Rule, ...] = (
+    it_lives,
+    commands_move,
+    silence_holds,
+    speed_is_limited,
+    refused_commands_move_nothing,
+    a_reset_arrives,
+    a_stop_cuts_a_reset_short,
+)

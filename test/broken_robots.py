@@ -1,0 +1,298 @@
+"""Robots that break the robot contract, each in one way: for the tests of the contract check."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+
+from robot_driver_ros.mock_robot import MockRobot
+from robot_interface_ros.errors import CommandRejected
+from robot_interface_ros.limits import TargetLimiter
+from robot_interface_ros.lockstep import LockstepRobot
+from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot, ResetEnd, State
+from robot_interface_ros.robot import Command, Episode, Observation
+from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.ros.contract import RELIABLE
+from robot_interface_ros.ros.messages import PoseWriter
+from robot_interface_ros.ros.realtime_server import RealTimeServer
+from robot_interface_ros.ros.robot_server import RobotServer
+from robot_interface_ros.ros.wire import SerialWriter
+from robot_interface_ros.safe_robot import SafeRobot
+
+
+class Forgetful(MockRobot):
+    """Chooses targets itself, whatever it was told."""
+
+    def reset(self, episode: Episode) -> Observation:
+        return super().reset(Episode(episode.seed))
+
+
+class Numb(MockRobot):
+    """Says NaN of efforts, which it does not feel."""
+
+    def receive(self, timeout_s: float | None = None) -> Observation:
+        observation = super().receive(timeout_s)
+        return dataclasses.replace(observation, effort=np.full_like(observation.effort, np.nan))
+
+
+class OnePeriod(MockRobot):
+    """A reset advances one period."""
+
+    def reset(self, episode: Episode) -> Observation:
+        self._stamp -= self.period_ns
+        return super().reset(episode)
+
+
+class Impure(MockRobot):
+    """An episode remembers the one before."""
+
+    count = 0
+
+    def send(self, command: Command) -> None:
+        self.count += 1
+        super().send(dataclasses.replace(command, position=command.position + 1e-9 * self.count))
+
+
+class Limping(MockRobot):
+    """Every second command advances two periods."""
+
+    count = 0
+
+    def send(self, command: Command) -> None:
+        super().send(command)
+        self.count += 1
+        self._stamp += self.period_ns * (self.count % 2)
+
+
+class Hasty(SafeRobot):
+    """Knows no limits of speed."""
+
+    def __init__(self, robot: MockRobot, description: RobotDescription):
+        super().__init__(robot, description)
+        n = len(self.joint_names)
+        limits = dataclasses.replace(description.limits, velocity=np.full(n, 1e3))
+        self._limiter = TargetLimiter(limits, np.full(n, 1e5), robot.period_ns * 1e-9)
+
+
+class Deaf(SafeRobot):
+    """Hears no emergency stop."""
+
+    def emergency_stop(self) -> None:
+        pass
+
+
+class Gullible(SafeRobot):
+    """Takes every command."""
+
+    def accept(self, command: Command) -> None:
+        try:
+            super().accept(command)
+        except CommandRejected:
+            return
+
+
+class Obliging(SafeRobot):
+    """Passes over joints of its URDF that cannot be commanded."""
+
+    def __init__(self, robot: MockRobot, description: RobotDescription):
+        super().__init__(robot, description)
+        self._passed_over = set(description.model.joints) - set(self.joint_names)
+
+    def accept(self, command: Command) -> None:
+        if len(command.names) == len(command.position):
+            kept = [i for i, name in enumerate(command.names) if name not in self._passed_over]
+            names = tuple(command.names[i] for i in kept)
+            command = dataclasses.replace(command, names=names, position=command.position[kept])
+        super().accept(command)
+
+
+class Unbridled(SafeRobot):
+    """Takes commands while it is stopped."""
+
+    def accept(self, command: Command) -> None:
+        self._limiter.accept(command)
+
+
+class Idle(SafeRobot):
+    """Takes commands, and stays."""
+
+    def track(self) -> None:
+        self.hold()
+
+
+class Restless(SafeRobot):
+    """Refuses commands while it is stopped, and follows them."""
+
+    def accept(self, command: Command) -> None:
+        self._limiter.accept(command)
+        super().accept(command)
+
+    def hold(self) -> None:
+        self.track()
+
+    def forget(self) -> None:
+        pass
+
+
+class Homesick(SafeRobot):
+    """Goes to rest whenever it should hold."""
+
+    def hold(self) -> None:
+        self.approach_rest()
+
+
+class Eager(LockstepRobot):
+    """Executes whatever comes, whenever it comes."""
+
+    def command(self, command: Command) -> Observation:
+        return super().command(dataclasses.replace(command, stamp=self.observation.stamp))
+
+
+class Defiant(LockstepRobot):
+    """Advances with commands that it refuses."""
+
+    def command(self, command: Command) -> Observation:
+        try:
+            return super().command(command)
+        except CommandRejected:
+            plant: MockRobot = self._robot.plant
+            plant.send(Command(0, plant.joint_names, self.observation.position))
+            self.observation = self._robot.receive()
+            raise
+
+
+class BackAndForth(RealTimeRobot):
+    """Every second stamp is older than the one before."""
+
+    def _stamped(self, observation: Observation, last: int) -> Observation:
+        self._sign = -getattr(self, "_sign", 1)
+        return dataclasses.replace(observation, stamp=time.time_ns() + self._sign * self.period_ns)
+
+
+class Uptime(RealTimeRobot):
+    """Its stamps are the time since the machine was started."""
+
+    def __init__(self, robot: SafeRobot):
+        super().__init__(robot, wall_clock=time.monotonic_ns)
+
+
+class Tireless(RealTimeRobot):
+    """Follows the last command to its end."""
+
+    def __init__(self, robot: SafeRobot):
+        super().__init__(robot, RealTimeConfig(command_timeout_s=60.0))
+
+
+class Absent(RealTimeRobot):
+    """Says nothing of commands that it ignores while it resets."""
+
+    def command(self, command: Command) -> None:
+        if self.state is not State.RESETTING:
+            super().command(command)
+
+
+class Premature(RealTimeRobot):
+    """Answers a reset before it has moved."""
+
+    ended: ResetEnd | None = None
+
+    def start_reset(self, episode: Callable[[], Episode], ended: ResetEnd) -> None:
+        super().start_reset(episode, lambda result: None)
+        self.ended = ended
+
+    def tick(self) -> Observation:
+        observation = super().tick()
+        if self.ended is not None:
+            self.ended = self.ended(observation)
+        return observation
+
+
+class Unframed(RobotServer):
+    """Its frames carry no namespace."""
+
+    def __init__(self, *arguments: Any, **settings: Any):
+        super().__init__(*arguments, **settings)
+        self._pose_writer = SerialWriter(PoseWriter("base_link"), 3)
+
+
+class Silent(RobotServer):
+    """Refuses commands without a word."""
+
+    def _reject(self, stamp: int, reason: str) -> None:
+        pass
+
+
+class Curt(RobotServer):
+    """A reset does not answer with a stamp."""
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response = super()._on_reset(request, response)
+        response.message = "at rest"
+        return response
+
+
+class Undescribed(RobotServer):
+    """Publishes the path of its URDF in place of the text."""
+
+    def __init__(self, *arguments: Any, **settings: Any):
+        *others, description = arguments
+        super().__init__(*others, dataclasses.replace(description, urdf="/opt/robots/inmoov.urdf"), **settings)
+
+
+class Unannounced(RobotServer):
+    """Says motion_enabled to nobody who comes later."""
+
+    def __init__(self, node: Node, *arguments: Any, **settings: Any):
+        make = node.create_publisher
+        node.create_publisher = lambda kind, name, qos: make(kind, name, RELIABLE if "enabled" in name else qos)
+        super().__init__(node, *arguments, **settings)
+
+
+class Misnamed(RobotServer):
+    """Publishes target_pose under another name."""
+
+    def __init__(self, node: Node, *arguments: Any, **settings: Any):
+        make = node.create_publisher
+        node.create_publisher = lambda kind, name, qos: make(kind, name.replace("target_pose", "goal"), qos)
+        super().__init__(node, *arguments, **settings)
+
+
+class Mistyped(RobotServer):
+    """Says with a Bool that a command was refused."""
+
+    def __init__(self, node: Node, *arguments: Any, **settings: Any):
+        make = node.create_publisher
+        node.create_publisher = lambda kind, name, qos: make(Bool if "rejected" in name else kind, name, qos)
+        super().__init__(node, *arguments, **settings)
+
+
+class Secretive(RealTimeServer):
+    """Publishes no joint_target."""
+
+    def __init__(self, *arguments: Any, **settings: Any):
+        super().__init__(*arguments, **settings)
+        self._joint_target = None
+
+
+class Busy(RealTimeServer):
+    """Hears an emergency stop when a reset is over."""
+
+    stop: Bool | None = None
+
+    def _on_emergency_stop(self, message: Bool) -> None:
+        if self.robot.state is State.RESETTING:
+            self.stop = message
+        else:
+            super()._on_emergency_stop(message)
+
+    def tick(self) -> None:
+        super().tick()
+        if self.stop is not None and self.robot.state is not State.RESETTING:
+            self.stop = super()._on_emergency_stop(self.stop)
