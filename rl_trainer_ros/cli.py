@@ -16,6 +16,7 @@ from rl_trainer_ros.hardware_commands import (
     ContractCheckOptions,
     EnableOptions,
     FindPortOptions,
+    Ros2ControlOptions,
     StopOptions,
 )
 from rl_trainer_ros.listing import ListOptions
@@ -91,6 +92,11 @@ COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
         hardware_commands.contract_check,
         "check a robot against docs/robot_contract.md, point by point",
         ContractCheckOptions,
+    ),
+    "ros2_control": (
+        hardware_commands.ros2_control,
+        "write the files by which ros2_control and MoveIt command a robot",
+        Ros2ControlOptions,
     ),
     "list": (
         list_names,

@@ -17,6 +17,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "rl_trainer train algo:=sac task:=button task.contacts:=3 hyperparameters.gamma:=0.98",
         "rl_trainer train num_envs:=8 eval_every_steps:=20000",
         "rl_trainer train realtime:=true algo:=sac preset:=few_steps",
+        "rl_trainer train robot_source:=emulated                 # on servos of emulated Arduinos; driver: of real ones",
     ),
     "robots": (
         "rl_trainer robots namespaces:='[/far_0]' remote:=true    # the trainer's: remote_namespaces:='[/far_0]' remote:=true",
@@ -31,6 +32,9 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "train_srl": ("rl_trainer train_srl srl_model:=autoencoder",),
     "calibrate": ("rl_trainer calibrate joints:='[r_elbow_flex_joint]'",),
+    "stop": ("rl_trainer stop namespace:=/env_0",),
+    "enable": ("rl_trainer enable motion:=false                         # torque off, where the robot can",),
+    "ros2_control": ("rl_trainer ros2_control control_hz:=50",),
     "list": ("rl_trainer list what:=algorithms",),
     "completion": (
         'eval "$(rl_trainer completion)"                         # for this shell',

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from rl_trainer_ros import doors
 from rl_trainer_ros.launch_arguments import BOARDS
 from rl_trainer_ros.words import from_words
-from robot_interface_ros.config import option
+from robot_interface_ros import ros2_control as control
+from robot_interface_ros.config import check_namespaces, option
+from robot_interface_ros.robot_config import load_robot
 
 
 @dataclass(frozen=True)
@@ -103,3 +106,32 @@ def contract_check(words: list[str]) -> int:
         kept, broken = kept + point.kept, broken + (not point.kept)
     print(f"{options.namespace}: {kept} points kept, {broken} broken")
     return 1 if broken else 0
+
+
+@dataclass(frozen=True)
+class Ros2ControlOptions:
+    """For which robot, and where to write."""
+
+    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
+    groups: tuple[str, ...] = option((), "groups of joints that are driven, or [all]; empty: as the robot's file says")
+    namespace: str = option("/env_0", "the robot's namespace")
+    control_hz: int = option(50, "commands per second, the robot's own", minimum=1, maximum=1000)
+    folder: str = option("ros2_control", "folder to write to")
+
+
+def ros2_control(words: list[str]) -> int:
+    """Write a URDF and a parameter file by which ros2_control commands a robot that serves the contract."""
+    options = from_words(Ros2ControlOptions, words, "ros2_control")
+    check_namespaces((options.namespace,))
+    description, folder = load_robot(options.robot, options.groups), Path(options.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in control.files(description, options.namespace, options.control_hz).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    place, parameters = control.control_namespace(options.namespace), folder / control.CONTROLLERS
+    print(
+        f"written to {folder}; with the robot served at {options.control_hz} Hz in real time, run, each in a terminal:\n"
+        f"  ros2 run robot_state_publisher robot_state_publisher {folder / control.URDF} --ros-args -r __ns:={place}\n"
+        f"  ros2 run controller_manager ros2_control_node --ros-args -r __ns:={place} --params-file {parameters}\n"
+        f"  ros2 run controller_manager spawner {control.BROADCASTER} {control.CONTROLLER} -c {place}/controller_manager"
+    )
+    return 0
