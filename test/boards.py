@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
 
 from robot_driver_ros.firmata_board import BoardState, FirmataBoard
 from robot_driver_ros.hardware import Hardware, fit, hardware_file, read_hardware
 from robot_driver_ros.mock_mega import MockMega
 from robot_driver_ros.servo_driver import ServoDriver
+from robot_interface_ros.errors import CommandRejected
+from robot_interface_ros.realtime import RealTimeRobot
+from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
 
 ALL_GROUPS = ("waist", "head", "eyes", "jaw", "right_arm", "left_arm", "right_hand", "left_hand")
@@ -65,3 +71,35 @@ class MockBench:
 
 def ready(boards: Iterable[FirmataBoard]) -> bool:
     return all(board.state is BoardState.READY for board in boards)
+
+
+def bully(robot: RealTimeRobot, commands: int, per_tick: int, tick: Callable[[RealTimeRobot], None]) -> int:
+    """Command near, far, beyond all limits, NaN, partly, between stops and resets; returns how many were refused."""
+    names, kinds = np.array(robot.joint_names), ("near", "far", "huge", "nan", "partial", "wrong")
+    generator, refused, pull = np.random.default_rng(0), 0, np.zeros(len(names))
+    for i in range(commands):
+        if i % (300 * per_tick) == 0:
+            pull = generator.choice([-5.0, -5.0, 0.0, 5.0, 5.0], len(names))  # for long enough to get somewhere
+        kind = kinds[generator.integers(len(kinds))]
+        position = generator.normal(pull, {"far": 10.0, "huge": 1e300}.get(kind, 1.0))
+        chosen = tuple(names)
+        if kind == "nan":
+            position[generator.integers(len(names))] = generator.choice([math.nan, math.inf, -math.inf])
+        elif kind == "partial":
+            some = generator.permutation(len(names))[: generator.integers(1, len(names))]
+            chosen, position = tuple(names[some]), position[some]
+        elif kind == "wrong":
+            chosen = ("nose", *chosen[1:])
+        try:
+            robot.command(Command(0, chosen, position))
+        except CommandRejected:
+            refused += 1
+        if i % per_tick == 0:
+            tick(robot)
+        if i % 997 == 0:
+            robot.emergency_stop()
+        elif i % 997 == 100:
+            robot.enable(True)
+        elif i % 9973 == 500:
+            robot.start_reset(Episode, lambda result: None)
+    return refused

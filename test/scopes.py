@@ -44,10 +44,11 @@ class Scope:
             self.pulses.clear()
             self.starts.clear()
 
-    def until(self, condition: Callable[[dict[int, list[float]]], bool]) -> dict[int, list[float]]:
+    def until(self, condition: Callable[[dict[int, list[float]]], bool], copy: bool = True) -> dict[int, list[float]]:
+        """Wait until what the pins have done since the last `forget` is so, and return it: a copy, or what will grow."""
         with self._changed:
             assert self._changed.wait_for(lambda: condition(self.pulses), WAIT_S), "the board fell silent"
-            return {pin: list(widths) for pin, widths in self.pulses.items()}
+            return {pin: list(widths) for pin, widths in self.pulses.items()} if copy else self.pulses
 
     def next(self, pins: list[int], count: int = 4) -> dict[int, list[float]]:
         """The next `count` pulses of each pin; what was on its way when this was called may be the first two."""

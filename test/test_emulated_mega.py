@@ -6,10 +6,11 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
-from boards import PERIOD_S, whole_robot
+from boards import PERIOD_S, bully, whole_robot
 from scopes import LATE_US, WAIT_S, Scope, biggest_step, way_of
 
 from robot_driver_ros.calibration import Servo
@@ -81,6 +82,53 @@ def test_five_hundred_postures_come_out_of_every_pin_within_5_us(
             assert -1.0 < off < LATE_US, f"pin {pin}"
             within.append(off <= 5.0)
     assert np.mean(within) >= share
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("firmware, late_us", [("stock", {"right": 15.0, "left": LATE_US}), ("own", {})])
+def test_no_pulse_leaves_its_limits_whatever_is_commanded(
+    firmware: str, late_us: dict[str, float], scope: Callable[..., Scope]
+) -> None:
+    """100,000 commands to the whole robot, with one period of the boards' own time between ticks.
+
+    The stock sketch ends a pulse late when a byte comes in at that moment, or, on the left board, another timer's turn.
+    """
+    hardware = whole_robot()
+    # Always powered: a servo that goes limp in the middle of a pulse gets a cut one from the stock sketch.
+    hardware = dataclasses.replace(hardware, config=dataclasses.replace(hardware.config, idle_timeout_s=0.0))
+    own = build.own_firmware() if firmware == "own" else None
+    scopes = {name: scope(speed=4.0, firmware=own) for name in ("left", "right")}
+    boards = {name: entry.board for name, entry in scopes.items()}
+    driver = ServoDriver(hardware, boards, PERIOD_S, time.monotonic)
+    for entry in scopes.values():
+        entry.greet()
+        if own:
+            entry.board.set_watchdog(0.0, 0.0)  # a busy machine may be silent for long
+    assert driver.poll()
+    pins = {name: sorted(s.config.pin for s in hardware.servos if s.config.board == name) for name in scopes}
+
+    def tick(robot: RealTimeRobot) -> None:
+        counts = {name: len(entry.pulses.get(pins[name][-1], ())) for name, entry in scopes.items()}
+        robot.tick()
+        for name, entry in scopes.items():
+            entry.until(partial(has_more, pins[name][-1], counts[name]), copy=False)
+
+    robot = RealTimeRobot(SafeRobot(ServoRobot(hardware, driver, round(PERIOD_S * 1e9)), hardware.description))
+    assert bully(robot, 100_000, 20, tick) > 30_000
+    ends = []  # whether each servo has been at both of its ends
+    for servo, rest in zip(hardware.servos, hardware.parked):
+        widths, late = scopes[servo.config.board].pulses[servo.config.pin], late_us.get(servo.config.board, 2.0)
+        assert widths[0] == pytest.approx(servo.pulse(rest), abs=late)
+        low, high = sorted((servo.pulse(servo.lower), servo.pulse(servo.upper)))
+        assert servo.min_us <= low and high <= servo.max_us
+        assert low - 2.0 < min(widths) < max(widths) < high + late
+        assert len(widths) > 4000
+        ends.append(min(widths) < low + 3.0 and max(widths) > high - 3.0)
+    assert np.mean(ends) > 0.9
+
+
+def has_more(pin: int, count: int, pulses: dict[int, list[float]]) -> bool:
+    return len(pulses.get(pin, ())) > count
 
 
 def test_a_detached_servo_is_silent_and_comes_back_with_its_pulse(scope: Callable[..., Scope]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import PERIOD_S, MockBench, Time
+from boards import PERIOD_S, MockBench, Time, bully
 
 from robot_driver_ros.calibration import FeedbackConfig
 from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
@@ -16,7 +16,7 @@ from robot_driver_ros.hardware import fit, hardware_file, read_hardware
 from robot_driver_ros.links import LinkLost
 from robot_driver_ros.mock_mega import MockMega
 from robot_driver_ros.servo_robot import ServoRobot
-from robot_interface_ros.errors import CommandRejected, RobotError
+from robot_interface_ros.errors import RobotError
 from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot, State
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
@@ -84,42 +84,20 @@ def test_idle_servos_go_limp_and_come_back_without_a_jump(version: tuple[int, in
 
 
 def test_no_pulse_leaves_its_limits_whatever_is_commanded() -> None:
-    """100,000 commands: random, beyond all limits, NaN, whole and partial, between stops and resets."""
     bench = ready_bench()
-    robot, generator = in_real_time(bench), np.random.default_rng(0)
-    names, kinds = np.array(robot.joint_names), ("near", "far", "huge", "nan", "partial", "wrong")
-    refused = 0
-    for i in range(100_000):
-        kind = kinds[generator.integers(len(kinds))]
-        position = generator.normal(0.0, {"far": 10.0, "huge": 1e300}.get(kind, 1.0), len(names))
-        chosen = tuple(names)
-        if kind == "nan":
-            position[generator.integers(len(names))] = generator.choice([math.nan, math.inf, -math.inf])
-        elif kind == "partial":
-            some = generator.permutation(len(names))[: generator.integers(1, len(names))]
-            chosen, position = tuple(names[some]), position[some]
-        elif kind == "wrong":
-            chosen = ("nose", *chosen[1:])
-        try:
-            robot.command(Command(0, chosen, position))
-        except CommandRejected:
-            refused += 1
-        if i % 10 == 0:
-            robot.tick()
-            bench.time.pass_()
-        if i % 997 == 0:
-            robot.emergency_stop()
-        elif i % 997 == 100:
-            robot.enable(True)
-        elif i % 9973 == 500:
-            robot.start_reset(Episode, lambda result: None)
-    assert refused > 30_000
+
+    def tick(robot: RealTimeRobot) -> None:
+        robot.tick()
+        bench.time.pass_()
+
+    assert bully(in_real_time(bench), 100_000, 10, tick) > 30_000
+    both_ends = []
     for servo in bench.hardware.servos:
         seen = bench.seen(servo.joint)
-        assert servo.min_us <= seen.least < seen.most <= servo.max_us
-        assert servo.pulse(servo.lower) in (servo.min_us, servo.max_us) or seen.least >= min(
-            servo.pulse(servo.lower), servo.pulse(servo.upper)
-        )
+        low, high = sorted((servo.pulse(servo.lower), servo.pulse(servo.upper)))
+        assert servo.min_us <= low <= seen.least < seen.most <= high <= servo.max_us
+        both_ends.append((seen.least, seen.most) == (low, high))
+    assert np.mean(both_ends) > 0.9
 
 
 def test_nan_past_all_checks_moves_nothing() -> None:
