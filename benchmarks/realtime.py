@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/realtime.py                      # 60 s at 20 Hz, 60 s at 50 Hz, commanded all the time
     .venv/bin/python benchmarks/realtime.py camera:=external width:=224 height:=224
     .venv/bin/python benchmarks/realtime.py kill:=true times:=10
-    .venv/bin/python benchmarks/realtime.py board:=emulated 'groups:=[all]' control_hz:=50 seconds:=600    # the driver on emulated Arduinos
+    .venv/bin/python benchmarks/realtime.py board:=emulated 'groups:=[all]' control_hz:=50 seconds:=600
 
-All print a table in Markdown, as docs/real_time.md shows it. Jitter is how much the time between two ticks differs from the
+The last one is the driver on emulated Arduinos. All print a table in Markdown, as docs/real_time.md shows it. Jitter is how much the time between two ticks differs from the
 period, by the stamps that the robot gives its observations at each tick.
 """
 
