@@ -5,8 +5,8 @@
     .venv/bin/python benchmarks/realtime.py kill:=true times:=10
     .venv/bin/python benchmarks/realtime.py board:=emulated 'groups:=[all]' control_hz:=50 seconds:=600
 
-The last one is the driver on emulated Arduinos. All print a table in Markdown, as docs/real_time.md shows it. Jitter is how much the time between two ticks differs from the
-period, by the stamps that the robot gives its observations at each tick.
+The last one is the driver on emulated Arduinos. All print a table in Markdown, as docs/real_time.md shows it. Jitter is how
+much the time between two ticks differs from the period, by the stamps that the robot gives its observations at each tick.
 """
 
 from __future__ import annotations
