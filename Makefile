@@ -24,7 +24,7 @@ test: $(STAMP)  ## run the tests (those on the emulated board where it can be bu
 	@$(BIN)/python -m robot_driver_ros.emulator.build || test -z "$$CI"
 	$(BIN)/python -m pytest -q
 
-emulator: $(STAMP)  ## make the emulated Arduino Mega (simavr, stock firmware) for tests and board:=emulated
+emulator: $(STAMP)  ## make the emulated Arduino Mega (simavr, stock firmware) for tests and robot_source:=emulated
 	$(BIN)/python -m robot_driver_ros.emulator.build
 
 lint: $(STAMP)  ## check style and types

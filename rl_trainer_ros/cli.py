@@ -80,7 +80,7 @@ def complete(words: list[str]) -> int:
 
 COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
     "train": (train, "train a policy over topics: starts simulator, SRL node and trainer", None),
-    "robots": (robots, "serve robots for a trainer on another machine: starts simulators alone", None),
+    "robots": (robots, "serve robots for a trainer elsewhere: starts simulators or driver alone", None),
     "evaluate": (evaluate, "measure a trained policy on unseen targets", EvaluateOptions),
     "curves": (curves, "draw the learning curves of a run, or of several in one picture", CurvesOptions),
     "train_srl": (train_srl, "train an image encoder on images recorded off the simulator", TrainSrlOptions),

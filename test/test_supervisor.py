@@ -67,7 +67,13 @@ class Supervised:
         os.mkfifo(folder / "word")
         environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
         self.popen = subprocess.Popen(
-            [sys.executable, "main.py"], cwd=folder, env=environment, stdout=stdout, stderr=subprocess.PIPE, bufsize=0
+            [sys.executable, "main.py"],
+            cwd=folder,
+            env=environment,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # nohup, over the tests, has it ignored
         )
         self.heard: dict[str, bytes] = {"stdout": b"", "stderr": b""}
         self.selector = selectors.DefaultSelector()
