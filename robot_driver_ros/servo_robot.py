@@ -33,7 +33,7 @@ class ServoRobot:
         self.driver = driver
         self._body, self._pulses = body, dict(pulses or {})
         self._target = hardware.description.default_target()
-        self._told = hardware.parked
+        self._told, self._pulsed = hardware.parked, [False] * len(hardware.servos)
         self._position = driver.angles
         self._velocity = np.zeros_like(self._position)
         if body is not None:
@@ -84,11 +84,14 @@ class ServoRobot:
             self._seen = self._body.receive()
 
     def _pins_told(self) -> Array:
-        """Joint angles that the pins ask for; a servo without pulses stays where it is (worms and pistons hold)."""
+        """Joint angles that the pins ask for; a servo whose pulses end stays where it stood (worms and pistons hold)."""
         pulses = {board: read() for board, read in self._pulses.items()}
         told = self._told.copy()
         for i, servo in enumerate(self.driver.servos):
             us = pulses[servo.config.board].get(servo.config.pin)
             if us is not None:
                 told[i] = servo.angle(us)
+            elif self._pulsed[i]:
+                told[i] = self._seen.position[i]
+            self._pulsed[i] = us is not None
         return told

@@ -144,6 +144,10 @@ def test_a_detached_servo_is_silent_and_comes_back_with_its_pulse(scope: Callabl
     the_scope.board.attach({pin: Pulse(601 + 40 * pin, 560, 2400) for pin in pins})
     for pin, widths in the_scope.until(lambda pulses: all(pin in pulses for pin in pins)).items():
         assert widths[0] == pytest.approx(600 + 40 * pin, abs=LATE_US)
+    assert set(the_scope.mega.pulses()) == set(pins)
+    the_scope.board.detach(pins)
+    the_scope.until_silent()
+    assert not set(the_scope.mega.pulses()) & set(pins)
 
 
 def test_the_board_itself_clips_to_a_servos_limits(scope: Callable[..., Scope]) -> None:

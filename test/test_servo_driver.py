@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from typing import Any
@@ -15,6 +16,7 @@ from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.hardware import fit, hardware_file, read_hardware
 from robot_driver_ros.links import LinkLost
 from robot_driver_ros.mock_mega import MockMega
+from robot_driver_ros.mock_robot import MockRobot
 from robot_driver_ros.servo_robot import ServoRobot
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot, State
@@ -332,6 +334,36 @@ def test_a_driver_waits_for_what_its_potentiometers_say() -> None:
         said.append(bench.driver.problem)
         bench.time.pass_()
     assert said[-1] == f"the potentiometer of {ELBOW} (A4) has reported nothing yet"
+
+
+class Body(MockRobot):
+    """Goes where it is told, at most 0.02 rad a period."""
+
+    def send(self, command: Command) -> None:
+        way = np.clip(command.position - self.receive().position, -0.02, 0.02)
+        super().send(dataclasses.replace(command, position=self.receive().position + way))
+
+
+def test_a_body_whose_pulses_end_stays_where_it_stands() -> None:
+    """Also after a pulse that was cut short, which no servo can follow within a period."""
+    bench = measured_bench()
+    hardware, pulses = bench.hardware, {"right": dict[int, int]()}
+    body = Body(hardware.description, PERIOD_NS)
+    robot = ServoRobot(hardware, bench.driver, PERIOD_NS, body, {"right": lambda: pulses["right"]})
+    elbow, index = elbow_of(bench), hardware.description.joint_names.index(ELBOW)
+
+    def pass_(*widths: int) -> float:
+        for us in widths:
+            pulses["right"] = {elbow.config.pin: us} if us else {}
+            with contextlib.suppress(RobotError):  # the boards are not open
+                robot.send(Command(0, robot.joint_names, hardware.parked))
+        return float(robot.receive().position[index])
+
+    assert pass_(0, 0) == pytest.approx(-0.4)
+    assert pass_(*[elbow.pulse(-0.9)] * 10) == pytest.approx(-0.6)  # half-way
+    assert pass_(*[0] * 50) == pytest.approx(-0.6)
+    assert pass_(40, *[0] * 50) == pytest.approx(-0.58)
+    assert pass_(*[elbow.pulse(-0.9)] * 50) == pytest.approx(-0.9, abs=0.002)
 
 
 def test_a_port_without_a_sketch_is_named() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from robot_driver_ros.links import LinkLost, SerialLink
 from robot_interface_ros.errors import RobotError
 
 START_TIMEOUT_S = 20.0
+SILENT_AFTER_S = 0.05  # of the board's time: two refreshes and a half
 BOOT_MS = 500  # of the boot loader; with the sketch's own start this comes to the two seconds of a real Mega
 
 
@@ -41,8 +43,8 @@ class EmulatedMega:
         self.port = str(Path(self._folder.name) / "port")
         self._firmware, self._on_pulse = firmware or build.firmware(), on_pulse
         self._words = [str(boot_ms), str(speed)]
-        self.last: dict[int, tuple[float, int]] = {}
-        """Pin -> width of its last pulse, microseconds, and when that began on the board."""
+        self._silent_after_s = SILENT_AFTER_S / speed
+        self._last: dict[int, tuple[float, float]] = {}  # pin -> width of its last pulse, microseconds, and when it was heard
         self.cpu_percent = 0.0
         """Share of one CPU that the emulation took in the last second."""
         self._process: subprocess.Popen[str] | None = None
@@ -76,10 +78,9 @@ class EmulatedMega:
         return SerialLink(self.port)
 
     def pulses(self) -> dict[int, int]:
-        """The pulses, whole microseconds, on pins that have pulsed within the last tenth of a second of the board."""
-        last = dict(self.last)
-        latest = max((start for _, start in last.values()), default=0)
-        return {pin: round(width) for pin, (width, start) in last.items() if latest - start < 100_000}
+        """The pulses, whole microseconds, on pins that have pulsed lately."""
+        since = time.monotonic() - self._silent_after_s
+        return {pin: round(width) for pin, (width, heard) in dict(self._last).items() if heard > since}
 
     def set_analog(self, channel: int, value: int) -> None:
         """Put a voltage on an analog input: 0 to 1023 for 0 to 5 V."""
@@ -98,13 +99,13 @@ class EmulatedMega:
             kind, *words = line.split()
             if kind == "pulse":
                 pin, width, start = int(words[0]), float(words[1]), int(words[2])
-                self.last[pin] = width, start
+                self._last[pin] = width, time.monotonic()
                 if self._on_pulse is not None:
                     self._on_pulse(pin, width, start)
             elif kind == "ready":
                 ready.set()
             elif kind == "reset":
-                self.last.clear()
+                self._last.clear()
             elif kind == "load":
                 self.cpu_percent = float(words[0])
         ready.set()
