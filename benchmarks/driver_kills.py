@@ -35,8 +35,8 @@ CONTROL_HZ, WAIT_S = 50.0, 60.0
 HARDWARE = load_hardware()
 SERVOS = {servo.config.pin: servo for servo in HARDWARE.servos}
 SHOWN = ("r_elbow_flex_joint", "r_upper_arm_roll_joint", "r_wrist_roll_joint")
-MOVED_US = {"stock": 12.0, "watchdog": 2.0}
-"""What a pulse must differ to have moved: the stock sketch ends one late when a byte comes in at that moment."""
+MOVED_US, AT_ONCE = 2.0, 5
+"""What the median of so many pulses must differ to have moved: the stock sketch ends single ones late."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Options:
     """What to measure, and how often."""
 
     times: int = option(5, "rounds", minimum=1, maximum=1000)
-    firmware: str = option("stock", "the board's sketch", choices=tuple(MOVED_US))
+    firmware: str = option("stock", "the board's sketch", choices=("stock", "watchdog"))
     picture: str = option("", "file for a picture of the first round; empty: none")
 
 
@@ -129,7 +129,7 @@ def play(options: Options, folder: Path) -> tuple[Round, Pins]:
             moments["trainer killed"] = cut(killed)
             time.sleep(1.5)
             figures["trainer killed: pulses change for, ms"] = 1e3 * moving_for(
-                pins.since(moments["trainer killed"]), moments["trainer killed"], MOVED_US[options.firmware]
+                pins.since(moments["trainer killed"]), moments["trainer killed"]
             )
         with trainer(folder):
             moments["training again"] = time.monotonic()
@@ -175,11 +175,15 @@ def cut(victim: Any) -> float:
     return when
 
 
-def moving_for(pulses: dict[int, list[tuple[float, float]]], begin: float, moved_us: float) -> float:
+def moving_for(pulses: dict[int, list[tuple[float, float]]], begin: float) -> float:
     """How long after `begin` any pulse still differed from what it is in the end, s."""
-    ends = {pin: float(np.median([us for _, us in seen[-20:]])) for pin, seen in pulses.items()}
-    changes = [when for pin, seen in pulses.items() for when, us in seen if abs(us - ends[pin]) > moved_us]
-    return max(changes, default=begin) - begin
+    last = begin
+    for seen in pulses.values():
+        when, widths = np.array([moment for moment, _ in seen]), np.array([us for _, us in seen])
+        smooth = np.median(np.lib.stride_tricks.sliding_window_view(widths, AT_ONCE), axis=1)
+        moving = np.flatnonzero(np.abs(smooth - smooth[-1]) > MOVED_US)
+        last = max(last, when[moving[-1] + AT_ONCE // 2]) if len(moving) else last
+    return float(last - begin)
 
 
 def difference(firsts: dict[int, float], last: dict[int, float]) -> float:

@@ -15,7 +15,16 @@ from typing import Any
 import yaml
 
 from rl_trainer_ros import needs
-from rl_trainer_ros.launch_arguments import BOARDS, DRIVER, SIMULATOR, TRAINER, BringupConfig, Values, resolve_values
+from rl_trainer_ros.launch_arguments import (
+    BOARDS,
+    DRIVER,
+    SIMULATOR,
+    TRAINER,
+    BringupConfig,
+    Values,
+    node_parameters,
+    resolve_values,
+)
 from rl_trainer_ros.launch_arguments import BringupError as BringupError
 from rl_trainer_ros.launch_arguments import help_text as help_text
 from rl_trainer_ros.process import Process as Process
@@ -218,11 +227,17 @@ def _robots(values: Values) -> list[Process]:
                 "robot_driver_ros.ros.robot_driver_node",
                 parameters=told | _servos(bringup),
                 params_file=str(values.driver_params_file),
-                max_restarts=bringup.max_restarts,
+                max_restarts=bringup.max_restarts if _remembers(values) else 0,
                 orphan_signal=signal.SIGTERM,
             )
         ]
     return []
+
+
+def _remembers(values: Values) -> bool:
+    """Whether a driver that is started again knows where the limbs are and of a stop; else a person is to look first."""
+    parameters = node_parameters(values.driver_params_file, DRIVER)
+    return values.bringup.robot_source != "driver" or parameters.get("remember", True) is True
 
 
 def _servos(bringup: BringupConfig) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from rl_trainer_ros.hardware_commands import (
     ContractCheckOptions,
     EnableOptions,
     FindPortOptions,
+    MoveOptions,
     Ros2ControlOptions,
     StopOptions,
 )
@@ -86,6 +87,7 @@ COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
     "train_srl": (train_srl, "train an image encoder on images recorded off the simulator", TrainSrlOptions),
     "find_port": (hardware_commands.find_port, "list serial ports, Arduinos first", FindPortOptions),
     "calibrate": (hardware_commands.calibrate, "calibrate a physical robot's servos one by one", CalibrateOptions),
+    "move": (hardware_commands.move, "move single joints of a robot in real time: joint:=rad ...", MoveOptions),
     "stop": (hardware_commands.stop, "emergency stop of a robot, until enable", StopOptions),
     "enable": (hardware_commands.enable, "let a stopped robot move again, or take its torque off", EnableOptions),
     "contract_check": (

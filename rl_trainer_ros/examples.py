@@ -32,6 +32,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "train_srl": ("rl_trainer train_srl srl_model:=autoencoder",),
     "calibrate": ("rl_trainer calibrate joints:='[r_elbow_flex_joint]'",),
+    "move": ("rl_trainer move r_wrist_roll_joint:=-1.4 r_elbow_flex_joint:=-0.6",),
     "stop": ("rl_trainer stop namespace:=/env_0",),
     "enable": ("rl_trainer enable motion:=false                         # torque off, where the robot can",),
     "ros2_control": ("rl_trainer ros2_control control_hz:=50",),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from rl_trainer_ros import doors
 from rl_trainer_ros.launch_arguments import BOARDS
-from rl_trainer_ros.words import from_words
+from rl_trainer_ros.words import UsageError, from_words, parse_words, value_of
 from robot_interface_ros import ros2_control as control
 from robot_interface_ros.config import check_namespaces, option
 from robot_interface_ros.robot_config import load_robot
@@ -59,6 +59,36 @@ class EnableOptions(StopOptions):
     motion: bool = option(
         True, "true: it may move, which ends an emergency stop; false: it may not, and its torque goes off"
     )
+
+
+@dataclass(frozen=True)
+class MoveOptions(StopOptions):
+    """Which robot to move; every other word is one of its joints, and where that is to go, rad."""
+
+    timeout_s: float = option(30.0, "how long the robot is looked for, and may take", minimum=0.1, maximum=600.0)
+
+
+def move(words: list[str]) -> int:
+    """Move joints of a robot in real time, at its own speed; Ctrl-C: it holds."""
+    from robot_interface_ros.ros import operator
+
+    options, goals = asked_to_move(words)
+    operator.move(options.namespace, goals, options.timeout_s, options.domain_id)
+    print(", ".join(f"{joint} is sent to {angle:g} rad" for joint, angle in goals.items()))
+    return 0
+
+
+def asked_to_move(words: list[str]) -> tuple[MoveOptions, dict[str, float]]:
+    """The words of `move`: settings, and joint -> rad. Raises UsageError, ConfigError."""
+    names, texts = [field.name for field in fields(MoveOptions)], parse_words(words)
+    options = from_words(MoveOptions, [word for word in words if word.partition(":=")[0] in names], "move")
+    goals = {name: value_of(float, text) for name, text in texts.items() if name not in names}
+    for joint, angle in goals.items():
+        if not isinstance(angle, float):
+            raise UsageError(f"move: {joint} is '{angle}'; expected an angle, rad")
+    if not goals:
+        raise UsageError("move: no joint is named; write joint:=rad, such as r_wrist_roll_joint:=-1.4")
+    return options, goals
 
 
 def stop(words: list[str]) -> int:

@@ -266,5 +266,11 @@ def _check_driver(bringup: BringupConfig, trainer: TrainerConfig, driver_params_
         raise ConfigError(
             f"{given[-1]} has no effect in lockstep, where robot_source:=mock has no servos; add realtime:=true"
         )
+    if bringup.hardware and not resolve(bringup.hardware).is_file():
+        raise ConfigError(f"hardware: no file {bringup.hardware}; rl_trainer calibrate writes one")
+    if bringup.ports and bringup.robot_source != "driver":
+        raise ConfigError(
+            f"ports has no effect with robot_source:={bringup.robot_source}, which has none; leave it out"
+        )
     if bringup.body and bringup.robot_source == "driver":
         raise ConfigError("body has no effect with robot_source:=driver, which has a real one; leave it out")

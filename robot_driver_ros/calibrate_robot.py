@@ -7,6 +7,7 @@ from pathlib import Path
 from robot_driver_ros.boards import make_boards
 from robot_driver_ros.calibrate import Terminal, calibrate
 from robot_driver_ros.hardware import load_hardware
+from robot_driver_ros.memory import forget_pulses
 from robot_interface_ros.robot_config import load_robot
 
 
@@ -30,4 +31,5 @@ def calibrate_robot(
         calibrate(loaded.config, boards.boards, limits, rest, joints, Path(output), terminal)
     finally:
         boards.close()
+        forget_pulses(boards.ports.values())  # servos are no longer where a driver left them
     return 0

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from robot_driver_ros import doors
 from robot_driver_ros.boards import make_boards
 from robot_driver_ros.collision_guard import CollisionGuard
 from robot_driver_ros.driver_config import DriverNodeConfig
-from robot_driver_ros.driver_life import DriverLife, LifeState
+from robot_driver_ros.driver_life import DriverLife
 from robot_driver_ros.hardware import load_hardware
-from robot_driver_ros.memory import Left, Memory, place
+from robot_driver_ros.memory import Left, Memory
 from robot_driver_ros.servo_driver import ServoDriver
 from robot_driver_ros.servo_robot import ServoRobot
 from robot_interface_ros.lockstep import period_of
@@ -27,12 +25,12 @@ class DrivenRobot:
         self._boards = make_boards(config.board, hardware, config.ports)
         ports = self._boards.ports
         self._memory = Memory(ports.values()) if ports and config.remember else None
-        self._places = [place(ports.get(s.config.board, ""), s.config.pin) for s in hardware.servos]
+        self._places = [(ports.get(s.config.board, ""), s.config.pin) for s in hardware.servos]
         left = self._memory.recall() if self._memory else None
-        self.found = f"{left.line} ({self._memory.path})" if left and self._memory else ""
+        self.found = f"{left.line} ({self._memory.folder})" if left and self._memory else ""
         """One line about what a driver before this one has left; empty where there was none."""
-        self._left = left or Left({})
-        pulses = [self._left.pulses.get(pin) for pin in self._places]
+        self._left = left or Left()
+        pulses = [self._left.pulses.get(port, {}).get(pin) for port, pin in self._places]
         self._driver = ServoDriver(hardware, self._boards.boards, period_ns * 1e-9, begins_at=hardware.at(pulses))
         body = None
         if config.body == "simulated":
@@ -53,17 +51,19 @@ class DrivenRobot:
         if self._left.emergency_stopped:
             self.robot.emergency_stop()
 
-    def turn(self) -> None:
-        """Write down for the next driver what this one has come to."""
+    def turn(self) -> str:
+        """Write down for the next driver what this one has come to; why that cannot be, empty where it can."""
         if self._memory is None:
-            return
-        if self.life.state is LifeState.ACTIVE:  # until then it is disabled anyway, whatever was before
-            emergency, enabled = self._safe.emergency_stopped, self._safe.motion_enabled
-            self._left = replace(self._left, emergency_stopped=emergency, disabled=not (emergency or enabled))
-        elif self._safe.emergency_stopped:
-            self._left = replace(self._left, emergency_stopped=True)
-        pulses = {**self._left.pulses, **dict(zip(self._places, self._driver.pulses))}
-        self._memory.keep(replace(self._left, pulses=pulses))
+            return ""
+        pulses = {port: dict(pins) for port, pins in self._left.pulses.items()}
+        for (port, pin), us in zip(self._places, self._driver.sent):
+            if us is not None:
+                pulses.setdefault(port, {})[pin] = us
+        try:
+            self._memory.keep(Left(pulses, self._safe.emergency_stopped, self.life.disabled))
+        except OSError as error:  # no reason to let an arm fall
+            return f"cannot write down the servos' pulses in {self._memory.folder}: {error.strerror}"
+        return ""
 
     def close(self) -> None:
         """No power, boards closed, emulated ones ended."""

@@ -47,7 +47,7 @@ class DriverLife:
     ):
         """`safe`: what `robot` lives around; `parked`: `(n_joints,)` rad, where to leave the joints.
 
-        `stays_disabled`: whether an operator took the torque off before; the first `activate` leaves it so.
+        `stays_disabled`: whether an operator took the torque off before; `activate` leaves it so.
         """
         self.state = LifeState.UNCONFIGURED
         self._safe, self._parked, self._rest = safe, parked, safe.rest
@@ -59,6 +59,13 @@ class DriverLife:
         self._stays_disabled = stays_disabled
         self._disable()
 
+    @property
+    def disabled(self) -> bool:
+        """Whether an operator has taken the torque off, and nobody has ended that; a life anew does not."""
+        if self.state is not LifeState.ACTIVE or self._step is not None:
+            return self._stays_disabled
+        return not self._robot.motion_enabled and not self._safe.emergency_stopped
+
     def configure(self, ended: Ended) -> None:
         """Open the boards and wait for their greeting."""
         self._deadline = self._clock() + CONNECT_TIMEOUT_S
@@ -69,12 +76,12 @@ class DriverLife:
         self._driver.active = True
         if not self._safe.emergency_stopped and not self._stays_disabled:
             self._robot.enable(True)
-        self._stays_disabled = False
         self.state = LifeState.ACTIVE
         ended("")
 
     def deactivate(self, ended: Ended) -> None:
         """Move to rest, where nothing has stopped the robot, and take the torque off."""
+        self._stays_disabled = self.disabled
         self._reset = None
         self._safe.rest = self._parked
         try:

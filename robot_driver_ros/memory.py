@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from robot_interface_ros.config import ConfigError
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-RECORD = 8192  # bytes; 96 servos on ports of long names need less
+RECORD = 4096  # bytes; a board's 68 pins need a quarter
+
+Pulses = Mapping[str, Mapping[int, int]]
+"""Port -> pin -> microseconds."""
 
 
 @dataclass(frozen=True)
 class Left:
     """What there is to know."""
 
-    pulses: dict[str, int]
-    """The last pulse, microseconds, that each pin was sent; `place` names the pins."""
+    pulses: Pulses = field(default_factory=dict)
+    """The last pulse that each pin was sent."""
     emergency_stopped: bool = False
     """Whether there was an emergency stop that nobody has ended."""
     disabled: bool = False
@@ -33,58 +36,80 @@ class Left:
         return begins + (", and stopped as it was: enable with true lets it move" if stopped else "")
 
 
-def place(port: str, pin: int) -> str:
-    """What a pin is called, whatever hangs on it."""
-    return f"{port} pin {pin}"
-
-
 class Memory:
-    """One file for one set of ports. It is written in one piece, in place, so that kill -9 leaves the last one.
+    """One file for each port. It is written in one piece, in place, so that kill -9 leaves the last one.
 
     It does not outlive a boot of this machine: nobody knows what has moved since.
     """
 
     def __init__(self, ports: Iterable[str], folder: Path | None = None):
-        """`folder`: where the file lies; None: where the user keeps such things. Raises ConfigError."""
-        name = "+".join(sorted("".join(c if c.isalnum() else "_" for c in port).strip("_") for port in ports))
-        self.path = (folder or _state_folder()) / f"driver_{name}.json"
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise ConfigError(
-                f"cannot write down the servos' pulses in {self.path} ({error.strerror}); XDG_STATE_HOME=... moves it, "
-                "remember:=false does without"
-            ) from None
-        self._kept: Left | None = None
+        """`folder`: where the files lie; None: where the user keeps such things. Raises ConfigError."""
+        self.folder = folder or _state_folder()
+        self._boot = BOOT_ID.read_text().strip()
+        self._files: dict[str, int] = {}
+        self._kept: dict[str, str] = {}
+        for port in ports:
+            path = self.path(port)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._files[port] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            except OSError as error:
+                self.close()
+                raise ConfigError(
+                    f"cannot write down the servos' pulses in {path} ({error.strerror}); XDG_STATE_HOME=... moves it, "
+                    "remember:=false does without"
+                ) from None
+
+    def path(self, port: str) -> Path:
+        """Where what is known of the board on a port lies."""
+        return self.folder / f"driver_{''.join(c if c.isalnum() else '_' for c in port).strip('_')}.json"
 
     def recall(self) -> Left | None:
-        """Return what a driver before this one has left since this machine was started, None where there was none."""
+        """Return what drivers before this one have left since this machine was started, None where there is nothing.
+
+        Boards that were driven by different ones count as stopped where any of them was.
+        """
+        found = {port: left for port in self._files if (left := self._read(port)) is not None}
+        if not found:
+            return None
+        return Left(
+            {port: left.pulses[port] for port, left in found.items()},
+            any(left.emergency_stopped for left in found.values()),
+            any(left.disabled for left in found.values()),
+        )
+
+    def keep(self, left: Left) -> None:
+        """Write it down, where it is anything new. Raises OSError."""
+        for port, file in self._files.items():
+            entry = {"emergency_stopped": left.emergency_stopped, "disabled": left.disabled}
+            text = json.dumps({"boot": self._boot, **entry, "pulses": left.pulses.get(port, {})})
+            if text != self._kept.get(port):
+                os.pwrite(file, text.encode().ljust(RECORD), 0)
+                self._kept[port] = text
+
+    def close(self) -> None:
+        """Close the files; safe to call twice."""
+        for file in self._files.values():
+            os.close(file)
+        self._files = {}
+
+    def _read(self, port: str) -> Left | None:
         try:
-            found = json.loads(os.pread(self._file, RECORD, 0))
+            found = json.loads(os.pread(self._files[port], RECORD, 0))
             boot = found.pop("boot")
-            pulses = {str(pin): int(us) for pin, us in found.pop("pulses").items()}
-            return Left(pulses, **found) if boot == _boot() else None
+            pulses = {int(pin): int(us) for pin, us in found.pop("pulses").items()}
+            return Left({port: pulses}, **found) if boot == self._boot else None
         except (ValueError, TypeError, KeyError, AttributeError):  # empty, or not ours
             return None
 
-    def keep(self, left: Left) -> None:
-        """Write it down, if it is anything new."""
-        if left == self._kept:
-            return
-        text = json.dumps({"boot": _boot(), **vars(left)})
-        os.pwrite(self._file, text.encode().ljust(RECORD), 0)
-        self._kept = left
 
-    def close(self) -> None:
-        """Close the file; safe to call twice."""
-        if self._file >= 0:
-            os.close(self._file)
-        self._file = -1
-
-
-def _boot() -> str:
-    return BOOT_ID.read_text().strip()
+def forget_pulses(ports: Iterable[str]) -> None:
+    """For whoever moves servos without a driver: the next one begins at rest, stopped if it was. Raises ConfigError."""
+    memory = Memory(ports)
+    left = memory.recall()
+    if left is not None:
+        memory.keep(Left({}, left.emergency_stopped, left.disabled))
+    memory.close()
 
 
 def _state_folder() -> Path:

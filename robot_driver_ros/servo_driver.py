@@ -56,6 +56,7 @@ class ServoDriver:
         ]
         self._moved_at = [clock()] * len(self.servos)
         self._primed: set[str] = set()  # boards whose servos have their pulses since the board's last reset
+        self._ever_primed: set[str] = set()
         self._still_until = 0.0
         self._watching: set[str] = set()
         self._retry_at = {name: clock() for name in boards}
@@ -71,6 +72,11 @@ class ServoDriver:
     def pulses(self) -> tuple[int, ...]:
         """What each servo was sent last, microseconds."""
         return tuple(self._pulses)
+
+    @property
+    def sent(self) -> list[int | None]:
+        """The same; None for servos of boards that were sent nothing yet."""
+        return [us if servo.config.board in self._ever_primed else None for servo, us in zip(self.servos, self._pulses)]
 
     @property
     def powered(self) -> tuple[str, ...]:
@@ -118,12 +124,14 @@ class ServoDriver:
         ready = self.poll()
         if not self.active:
             raise RobotError("the driver is not active; ros2 lifecycle set /robot_driver activate")
-        if not ready:
-            raise LinkLost(self.problem)
-        unprimed = [name for name in self.boards if name not in self._primed]
-        self._find_limp_joints(target)
-        angles = np.clip(target, self._sent - self._max_step, self._sent + self._max_step)
         now = self._clock()
+        if not ready:
+            problem = self.problem
+            self._keep_up(now)
+            raise LinkLost(problem)
+        unprimed = [name for name in self.boards if name not in self._primed]
+        self._find_limp_joints(target, now)
+        angles = np.clip(target, self._sent - self._max_step, self._sent + self._max_step)
         if unprimed:
             self._still_until = now + FIRST_PULSES_S
         if now < self._still_until:
@@ -139,9 +147,7 @@ class ServoDriver:
             for name, board in self.boards.items():
                 self._frame(name, board, now)
         except LinkLost as error:
-            for name, board in self.boards.items():
-                if board.state is BoardState.CLOSED:
-                    self._forget(name, error)
+            self._forget_closed(error)
             raise
 
     def relax(self) -> None:
@@ -172,10 +178,19 @@ class ServoDriver:
         pulses = {servo.config.pin: self._pulse(i) for i, servo in enumerate(self.servos) if servo.config.board == name}
         self.boards[name].attach(dict(sorted(pulses.items())))
         self._primed.add(name)
+        self._ever_primed.add(name)
         now = self._clock()
         for i, servo in enumerate(self.servos):
             if servo.config.board == name:
                 self._moved_at[i] = now
+
+    def _keep_up(self, now: float) -> None:
+        """While nothing may move: the pulses as they are, so that a board's watchdog hears us and idle servos go limp."""
+        try:
+            for name in self._primed:
+                self._frame(name, self.boards[name], now)
+        except LinkLost as error:
+            self._forget_closed(error)
 
     def _frame(self, name: str, board: FirmataBoard, now: float) -> None:
         wanted, idle = {}, []
@@ -199,7 +214,7 @@ class ServoDriver:
         value = None if feedback is None else self.boards[servo.config.board].analog.get(feedback.channel)
         return None if value is None or feedback is None else feedback.angle(value)
 
-    def _find_limp_joints(self, target: Array) -> None:
+    def _find_limp_joints(self, target: Array, now: float) -> None:
         """Begin where a limp joint really is, not where it was sent once, if its potentiometer tells and it is to move."""
         for i, servo in enumerate(self.servos):
             config, felt = servo.config, self._felt(servo)
@@ -208,6 +223,12 @@ class ServoDriver:
             if config.board not in self._primed or servo.pulse(target[i]) != self._pulses[i]:
                 self._sent[i] = min(max(felt, servo.lower), servo.upper)
                 self._pulses[i] = servo.pulse(felt)
+                self._moved_at[i] = now  # powered from now on, however small its steps are
+
+    def _forget_closed(self, error: LinkLost) -> None:
+        for name, board in self.boards.items():
+            if board.state is BoardState.CLOSED:
+                self._forget(name, error)
 
     def _forget(self, name: str, error: Exception) -> None:
         self._lost[name] = str(error)

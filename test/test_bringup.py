@@ -78,13 +78,25 @@ def test_a_physical_robot_has_a_driver_in_real_time_with_a_params_file_of_its_ow
     assert Path(driver.params_file).name == "robot_driver.yaml"
     assert driver.orphan_signal == signal.SIGTERM  # it takes the torque off
     assert not {"hardware", "ports", "body"} & set(driver.parameters)  # as its parameter file says
+    assert driver.max_restarts == 3
     assert processes(robot_source="emulated")["robot_driver"].parameters["board"] == "emulated"
     assert processes(robot_source="mock", realtime="true")["robot_driver"].parameters["board"] == "mock"
 
 
-def test_what_the_servos_of_a_physical_robot_are_is_a_launch_argument() -> None:
+def test_a_driver_that_does_not_remember_is_not_started_again(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text((CONFIG / "robot_driver.yaml").read_text().replace("remember: true", "remember: false"))
+    assert processes(robot_source="driver", driver_params_file=str(path))["robot_driver"].max_restarts == 0
+    assert processes(robot_source="emulated", driver_params_file=str(path))["robot_driver"].max_restarts == 3
+
+
+def test_what_the_servos_of_a_physical_robot_are_is_a_launch_argument(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").touch()
     driver = processes(robot_source="driver", hardware="mine.yaml", ports="[left=/dev/a, right=/dev/b]")["robot_driver"]
-    assert driver.parameters["hardware"] == str(Path("mine.yaml").absolute())
+    assert driver.parameters["hardware"] == str(tmp_path / "mine.yaml")
     assert driver.parameters["ports"] == ("left=/dev/a", "right=/dev/b")
     assert processes(robot_source="emulated", body="simulated")["robot_driver"].parameters["body"] == "simulated"
 
@@ -211,6 +223,8 @@ def test_discovery_stays_local_unless_asked(
         ({"robot_source": "driver", "transport": "in_process"}, ["robot_source:=driver has no effect", "in_process"]),
         ({"hardware": "mine.yaml"}, ["hardware has no effect without robot_source:=driver"]),
         ({"robot_source": "mock", "ports": "[left=/dev/a]"}, ["ports has no effect in lockstep", "realtime:=true"]),
+        ({"robot_source": "emulated", "ports": "[left=/dev/a]"}, ["ports has no effect with robot_source:=emulated"]),
+        ({"robot_source": "driver", "hardware": "/no/such.yaml"}, ["hardware: no file /no/such.yaml", "calibrate"]),
         ({"robot_source": "driver", "body": "simulated"}, ["body has no effect with robot_source:=driver"]),
         ({"robot_source": "emulated", "body": "stone"}, ["stone", "none, simulated"]),
         ({"physics_hz": "250", "robot_source": "mock"}, ["physics_hz has no effect", "robot_source:=mock"]),

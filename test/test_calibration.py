@@ -13,7 +13,8 @@ import yaml
 from robot_driver_ros.calibration import BoardConfig, FeedbackConfig, Servo, ServoConfig
 from robot_driver_ros.hardware import Hardware, fit, hardware_file, load_hardware, read_hardware
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.description import share_directory
+from robot_interface_ros.robot_config import load_robot, robot_names
 
 GROUPS = ("waist", "head", "eyes", "jaw", "right_arm", "left_arm", "right_hand", "left_hand")
 
@@ -77,6 +78,13 @@ def test_the_robots_limits_are_those_that_its_servos_leave() -> None:
 def test_a_potentiometers_table() -> None:
     feedback = FeedbackConfig(channel=2, table=((100.0, -1.0), (500.0, 0.0), (900.0, 2.0)))
     assert [feedback.angle(value) for value in (100, 300, 700, 1000)] == [-1.0, -0.5, 1.0, 2.5]
+
+
+def test_the_hardware_file_lies_beside_the_robots_own() -> None:
+    assert hardware_file("inmoov") == share_directory() / "config" / "robots" / "inmoov_hardware.yaml"
+    assert hardware_file("/robots/mine.yaml") == Path("/robots/mine_hardware.yaml")
+    assert hardware_file("inmoov", "/etc/arm.yaml") == Path("/etc/arm.yaml")
+    assert robot_names() == ["inmoov", "kuka_iiwa"]  # a file of hardware is no robot
 
 
 def hardware_with(tmp_path: Path, **changes: Any) -> Path:

@@ -12,6 +12,7 @@ import pytest
 
 from rl_trainer_ros import cli
 from rl_trainer_ros.examples import EXAMPLES
+from rl_trainer_ros.hardware_commands import asked_to_move
 from rl_trainer_ros.launch_arguments import resolve_values
 from rl_trainer_ros.words import from_words, parse_words
 
@@ -60,7 +61,9 @@ def test_examples_are_read_as_they_are_shown(name: str) -> None:
             continue
         command, *settings = words
         options = cli.COMMANDS[command][2]
-        if options is None:
+        if command == "move":
+            asked_to_move(settings)
+        elif options is None:
             resolve_values(parse_words(settings))
         else:
             from_words(options, settings, command)

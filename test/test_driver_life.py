@@ -74,6 +74,24 @@ def test_neither_disabling_nor_a_life_anew_ends_an_emergency_stop() -> None:
     assert driven.robot.state is State.STOPPED and not driven.robot.motion_enabled
 
 
+def test_torque_that_an_operator_took_off_stays_off_over_a_life_anew() -> None:
+    driven = Driven()
+    driven.configure()
+    driven.life.activate(driven.said.append)
+    driven.move(20)
+    for disabled in (False, True):
+        driven.robot.enable(not disabled)
+        driven.tick(100)
+        assert driven.life.disabled is disabled
+        driven.life.deactivate(driven.said.append)
+        for _ in range(100):
+            driven.tick()
+            assert driven.life.disabled is disabled
+        assert driven.life.state is LifeState.INACTIVE
+        driven.life.activate(driven.said.append)
+        assert driven.robot.motion_enabled is not disabled and driven.life.disabled is disabled
+
+
 def test_deactivation_of_a_stopped_robot_takes_the_torque_off() -> None:
     driven = Driven()
     driven.configure()

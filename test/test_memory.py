@@ -14,20 +14,23 @@ from robot_driver_ros import memory
 from robot_driver_ros.driven_robot import DrivenRobot
 from robot_driver_ros.driver_config import DriverNodeConfig
 from robot_driver_ros.hardware import load_hardware
-from robot_driver_ros.memory import Left, Memory, place
+from robot_driver_ros.memory import Left, Memory, forget_pulses
 from robot_interface_ros.config import ConfigError
 
 PORTS = ("/dev/ttyACM0", "/dev/serial/by-id/usb-Arduino_Mega-if00")
-LEFT = Left({place(PORTS[0], 8): 1203, place(PORTS[1], 26): 640}, emergency_stopped=True)
+LEFT = Left({PORTS[0]: {8: 1203}, PORTS[1]: {26: 640}}, emergency_stopped=True)
 
 
-def test_what_was_kept_is_recalled_whatever_the_order_of_ports(tmp_path: Path) -> None:
+def test_what_was_kept_is_recalled_by_whoever_drives_one_of_the_boards(tmp_path: Path) -> None:
     first = Memory(PORTS, tmp_path)
     assert first.recall() is None
-    first.keep(Left({place(PORTS[0], 8): 1000}))
+    first.keep(Left({PORTS[0]: {8: 1000}}))
     first.keep(LEFT)
     assert Memory(reversed(PORTS), tmp_path).recall() == LEFT
-    assert Memory(PORTS[:1], tmp_path).recall() is None  # another robot
+    one = Memory(PORTS[:1], tmp_path)
+    assert one.recall() == Left({PORTS[0]: {8: 1203}}, emergency_stopped=True)
+    one.keep(Left({PORTS[0]: {8: 1500}}))
+    assert Memory(PORTS, tmp_path).recall() == Left({PORTS[0]: {8: 1500}, PORTS[1]: {26: 640}}, emergency_stopped=True)
     first.close()
     first.close()
 
@@ -35,12 +38,12 @@ def test_what_was_kept_is_recalled_whatever_the_order_of_ports(tmp_path: Path) -
 def test_it_outlives_a_kill(tmp_path: Path) -> None:
     code = (
         "import os, signal; from pathlib import Path; from robot_driver_ros.memory import Left, Memory;"
-        f"memory = Memory(['/dev/a'], Path({str(tmp_path)!r})); memory.keep(Left({{'x': 1}}, disabled=True));"
+        f"memory = Memory(['/dev/a'], Path({str(tmp_path)!r})); memory.keep(Left({{'/dev/a': {{7: 1}}}}, disabled=True));"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[1])
     assert done.returncode == -signal.SIGKILL
-    assert Memory(["/dev/a"], tmp_path).recall() == Left({"x": 1}, disabled=True)
+    assert Memory(["/dev/a"], tmp_path).recall() == Left({"/dev/a": {7: 1}}, disabled=True)
 
 
 def test_it_does_not_outlive_a_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +57,8 @@ def test_it_does_not_outlive_a_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"boot": 1}', '{"boot": "x", "pulses": {"a": "b"}}', "\0" * 100])
 def test_a_file_that_is_not_ours_counts_as_none(tmp_path: Path, text: str) -> None:
     made = Memory(PORTS, tmp_path)
-    made.path.write_text(text)
+    for port in PORTS:
+        made.path(port).write_text(text)
     assert made.recall() is None
     made.keep(LEFT)
     assert made.recall() == LEFT
@@ -69,7 +73,7 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
 
 def test_it_lies_where_the_user_keeps_such_things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert Memory(PORTS[:1]).path == tmp_path / "rl_trainer_ros" / "driver_dev_ttyACM0.json"
+    assert Memory(()).path(PORTS[0]) == tmp_path / "rl_trainer_ros" / "driver_dev_ttyACM0.json"
 
 
 def driven(port: str, **settings: object) -> DrivenRobot:
@@ -85,14 +89,14 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_driver_begins_where_the_one_before_left_the_servos(state: Path) -> None:
     hardware, port = load_hardware(), "/dev/nowhere"
     told = {servo.config.pin: servo.pulse(servo.lower + 0.3 * (servo.upper - servo.lower)) for servo in hardware.servos}
-    Memory([port]).keep(Left({place(port, pin): us for pin, us in told.items()} | {place(port, 60): 700}))
+    Memory([port]).keep(Left({port: told | {60: 700}}))
     robot = driven(port)
     assert "beginning where a driver before this one left the servos" in robot.found and "stopped" not in robot.found
     assert dict(zip(told, robot._driver.pulses)) == told
     robot.turn()
     robot.close()
     kept = Memory([port]).recall()
-    assert kept is not None and kept.pulses[place(port, 60)] == 700  # a servo that this driver does not drive
+    assert kept is not None and kept.pulses[port] == told | {60: 700}  # also of a servo that this driver does not drive
     forgetful = driven(port, remember=False)
     assert forgetful.found == ""
     assert forgetful._driver.angles == pytest.approx(hardware.parked, abs=0.002)
@@ -125,7 +129,7 @@ def test_a_stop_outlives_the_driver(state: Path, how: str) -> None:
 
 def test_pulses_outside_a_servos_limits_are_not_begun_with(state: Path) -> None:
     hardware, port = load_hardware(), "/dev/nowhere"
-    Memory([port]).keep(Left({place(port, servo.config.pin): 2400 for servo in hardware.servos}))
+    Memory([port]).keep(Left({port: {servo.config.pin: 2400 for servo in hardware.servos}}))
     robot = driven(port)
     for servo, us in zip(hardware.servos, robot._driver.pulses):
         assert servo.min_us <= us <= servo.max_us
@@ -134,8 +138,35 @@ def test_pulses_outside_a_servos_limits_are_not_begun_with(state: Path) -> None:
 
 def test_what_is_written_is_one_record(tmp_path: Path) -> None:
     made = Memory(PORTS, tmp_path)
-    for count in (60, 3):
-        made.keep(Left({place(PORTS[1], pin): 1500 for pin in range(count)}))
-    assert os.stat(made.path).st_size == memory.RECORD
-    recalled = made.recall()
-    assert recalled is not None and len(recalled.pulses) == 3
+    for count in (68, 3):
+        left = Left({port: dict.fromkeys(range(2, 2 + count), 1500) for port in PORTS}, True, True)
+        made.keep(left)
+        assert made.recall() == left
+        assert {os.stat(made.path(port)).st_size for port in PORTS} == {memory.RECORD}
+
+
+def test_pulses_that_were_never_sent_are_not_written_down(state: Path) -> None:
+    robot = driven("/dev/nowhere")
+    robot.turn()
+    robot.close()
+    left = Memory(["/dev/nowhere"]).recall()
+    assert left is not None and left.pulses == {"/dev/nowhere": {}}
+
+
+def test_who_moves_servos_without_a_driver_forgets_their_pulses_and_no_stop(state: Path) -> None:
+    Memory(PORTS).keep(LEFT)
+    forget_pulses(PORTS)
+    assert Memory(PORTS).recall() == Left({port: {} for port in PORTS}, emergency_stopped=True)
+    forget_pulses(["/dev/unknown"])
+    assert Memory(["/dev/unknown"]).recall() is None
+
+
+@pytest.mark.bad_input
+def test_a_full_disk_lets_no_arm_fall(state: Path) -> None:
+    robot = driven("/dev/nowhere")
+    assert robot._memory is not None
+    (file,) = robot._memory._files.values()
+    os.dup2(os.open("/dev/full", os.O_WRONLY), file)
+    assert "cannot write down the servos' pulses in" in robot.turn()
+    assert "No space left on device" in robot.turn()
+    robot.close()

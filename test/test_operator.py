@@ -12,7 +12,9 @@ from operators import ELBOW, Operator
 from std_srvs.srv import Trigger
 
 from rl_trainer_ros import cli
-from robot_interface_ros.errors import RobotTimeout
+from rl_trainer_ros.words import UsageError
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.errors import CommandRejected, RobotTimeout
 
 pytestmark = pytest.mark.ros
 NODES: list[tuple[str, dict[str, Any]]] = [
@@ -45,10 +47,41 @@ def test_a_motion_is_stopped(start: Callable[..., Any], operator: Operator) -> N
     start(NODES[0][0], realtime=True, control_hz=50.0).wait_for("serving")
     operator.move(ELBOW, -0.6)
     assert cli.run(["stop"]) == 0
+    operator.until(lambda: operator.position() == operator.position())  # it has braked
     stood = operator.position()
     with pytest.raises(AssertionError, match="did not come"):
         operator.move(ELBOW, -1.0, timeout_s=1.0)
     assert operator.position() == pytest.approx(stood, abs=0.002)
+
+
+def test_joints_are_moved_and_the_robots_own_reason_is_said_where_not(
+    start: Callable[..., Any], operator: Operator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start(NODES[0][0], realtime=True, control_hz=50.0).wait_for("serving")
+    assert cli.run(["move", f"{ELBOW}:=-0.6", "namespace:=/env_0", "r_wrist_roll_joint:=-1.4"]) == 0
+    assert f"{ELBOW} is sent to -0.6 rad, r_wrist_roll_joint is sent to -1.4 rad" in capsys.readouterr().out
+    assert operator.position() == pytest.approx(-0.6, abs=0.003)
+    assert operator.position("r_wrist_roll_joint") == pytest.approx(-1.4, abs=0.003)
+    with pytest.raises(CommandRejected, match=r"/env_0 refused the command: unknown joint 'r_elbow' .*did you mean"):
+        cli.run(["move", "r_elbow:=-0.6"])
+    with pytest.raises(RobotTimeout, match=r"not there within 1 s; are the angles within its limits"):
+        cli.run(["move", f"{ELBOW}:=1.0", "timeout_s:=1"])
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ([], "no joint is named; write joint:=rad"),
+        (["namespace:=/env_0"], "no joint is named"),
+        (["elbow:=up"], "elbow is 'up'; expected an angle, rad"),
+        (["elbow:=1", "timeout_s:=soon"], "timeout_s is 'soon'; expected float"),
+        (["elbow:=1", "namespace:=/arm", "timeout_s:=0.3"], "no /arm/joint_target, as in real time, within 0.3 s"),
+    ],
+)
+def test_a_move_that_cannot_be_is_said(words: list[str], said: str, domain: int) -> None:
+    with pytest.raises((UsageError, ConfigError, RobotTimeout), match=said):
+        cli.run(["move", *words])
 
 
 @pytest.mark.bad_input

@@ -44,7 +44,7 @@ class EmulatedMega:
         self._firmware, self._on_pulse = firmware or build.firmware(), on_pulse
         self._words = [str(boot_ms), str(speed)]
         self._silent_after_s = SILENT_AFTER_S / speed
-        self._last: dict[int, tuple[float, float]] = {}  # pin -> width of its last pulse, microseconds, and when it was heard
+        self._last: dict[int, tuple[float, float]] = {}  # pin -> its last pulse, microseconds, and when it was heard
         self.cpu_percent = 0.0
         """Share of one CPU that the emulation took in the last second."""
         self._process: subprocess.Popen[str] | None = None

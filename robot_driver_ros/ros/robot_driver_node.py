@@ -62,7 +62,9 @@ def _prepare(runtime: Runtime, node: Node, config: DriverNodeConfig) -> Loop:
             stepping.waiter.wait(0.02)
         else:
             ticking.turn()
-        driven_robot.turn()
+        problem = driven_robot.turn()
+        if problem:
+            node.get_logger().error(problem, throttle_duration_sec=10.0)
 
     def loop() -> int:
         if config.autostart:

@@ -1,19 +1,35 @@
-"""What a person beside a robot does, where there is no `ros2` command: stop it, take its torque off, let it move again."""
+"""What a person beside a robot does, where there is no `ros2` command: stop it, let it move again, move single joints."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rclpy.node import Node
-from std_msgs.msg import Bool
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool
 
-from robot_interface_ros.errors import RobotError, RobotTimeout
-from robot_interface_ros.ros.contract import EMERGENCY_STOP, ENABLE, LATCHED, MOTION_ENABLED, RELIABLE, absolute
+from robot_interface_ros.errors import CommandRejected, RobotError, RobotTimeout
+from robot_interface_ros.ros.contract import (
+    COMMAND_REJECTED,
+    EMERGENCY_STOP,
+    ENABLE,
+    JOINT_COMMAND,
+    JOINT_TARGET,
+    LATCHED,
+    MOTION_ENABLED,
+    RELIABLE,
+    absolute,
+)
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import Waiter, make_waiter
+
+PERIOD_S = 0.05  # well within a robot's patience, 0.3 s
+ARRIVED_RAD = 0.002
+TOLD_S = 0.3  # a stop is told again and again for at least so long
 
 
 def stop(namespace: str, timeout_s: float, domain_id: int | None = None) -> None:
@@ -26,9 +42,13 @@ def stop(namespace: str, timeout_s: float, domain_id: int | None = None) -> None
         )
         publisher = node.create_publisher(Bool, topic, RELIABLE)
         _until(waiter, lambda: publisher.get_subscription_count() > 0, f"nobody hears {topic}", timeout_s)
-        publisher.publish(Bool(data=True))
-        said = f"{namespace} does not say that it is stopped"
-        _until(waiter, lambda: enabled[-1:] == [False], said, timeout_s)
+        told_until = time.monotonic() + TOLD_S
+
+        def stopped() -> bool:  # whoever else listens, the robot may be heard last
+            publisher.publish(Bool(data=True))
+            return enabled[-1:] == [False] and time.monotonic() > told_until
+
+        _until(waiter, stopped, f"{namespace} does not say that it is stopped", timeout_s)
 
 
 def enable(namespace: str, motion: bool, timeout_s: float, domain_id: int | None = None) -> None:
@@ -41,6 +61,40 @@ def enable(namespace: str, motion: bool, timeout_s: float, domain_id: int | None
         _until(waiter, future.done, f"{name} does not answer", timeout_s)
         if not future.result().success:
             raise RobotError(f"{name} refused: {future.result().message}")
+
+
+def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id: int | None = None) -> None:
+    """Command joints of a robot in real time, joint -> rad, until their targets are there.
+
+    Raises RobotTimeout, and CommandRejected with the robot's own reason.
+    """
+    targets: list[JointState] = []
+    refused: list[str] = []
+
+    def hear_refusal(message: String) -> None:
+        if message.data.startswith("0: "):
+            refused.append(message.data)
+
+    def there() -> bool:
+        told = dict(zip(targets[-1].name, targets[-1].position))
+        return all(abs(told.get(joint, math.inf) - angle) < ARRIVED_RAD for joint, angle in goals.items())
+
+    with _beside(domain_id) as (node, waiter):
+        waiter.subscribe(JointState, absolute(namespace, JOINT_TARGET), targets.append)
+        waiter.subscribe(String, absolute(namespace, COMMAND_REJECTED), hear_refusal)
+        publisher = node.create_publisher(JointState, absolute(namespace, JOINT_COMMAND), RELIABLE)
+        command = JointState(name=list(goals), position=list(goals.values()))
+        _until(waiter, lambda: bool(targets), f"no {absolute(namespace, JOINT_TARGET)}, as in real time,", timeout_s)
+        deadline = time.monotonic() + timeout_s
+        while not there():
+            if refused:  # ours: they have no stamp
+                raise CommandRejected(f"{namespace} refused the command: {refused[-1].partition(': ')[2]}")
+            if time.monotonic() > deadline:
+                raise RobotTimeout(
+                    f"{namespace} is not there within {timeout_s:g} s; are the angles within its limits, rad?"
+                )
+            publisher.publish(command)
+            waiter.wait(PERIOD_S)
 
 
 @contextmanager
