@@ -48,7 +48,7 @@ class StopOptions:
     """Which robot to stop."""
 
     namespace: str = option("/env_0", "the robot's namespace")
-    timeout_s: float = option(5.0, "how long it is looked for", minimum=0.1, maximum=600.0)
+    timeout_s: float = option(15.0, "how long it is looked for", minimum=0.1, maximum=600.0)
     domain_id: int | None = option(None, "ROS domain; empty: as in the environment", minimum=0, maximum=232)
 
 
