@@ -47,7 +47,7 @@ class Memory:
         self.folder = folder or _state_folder()
         self._boot = BOOT_ID.read_text().strip()
         self._files: dict[str, int] = {}
-        self._kept: dict[str, str] = {}
+        self._kept: Left | None = None
         for port in ports:
             path = self.path(port)
             try:
@@ -79,13 +79,14 @@ class Memory:
         )
 
     def keep(self, left: Left) -> None:
-        """Write it down, where it is anything new. Raises OSError."""
+        """Write it down, if it is anything new. Raises OSError."""
+        if left == self._kept:
+            return
+        stopped = {"emergency_stopped": left.emergency_stopped, "disabled": left.disabled}
         for port, file in self._files.items():
-            entry = {"emergency_stopped": left.emergency_stopped, "disabled": left.disabled}
-            text = json.dumps({"boot": self._boot, **entry, "pulses": left.pulses.get(port, {})})
-            if text != self._kept.get(port):
-                os.pwrite(file, text.encode().ljust(RECORD), 0)
-                self._kept[port] = text
+            text = json.dumps({"boot": self._boot, **stopped, "pulses": left.pulses.get(port, {})})
+            os.pwrite(file, text.encode().ljust(RECORD), 0)
+        self._kept = left
 
     def close(self) -> None:
         """Close the files; safe to call twice."""

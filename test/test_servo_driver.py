@@ -301,7 +301,8 @@ def test_a_limp_joint_with_a_potentiometer_begins_where_it_is() -> None:
     assert bench.seen("r_wrist_roll_joint").least == bench.seen("r_wrist_roll_joint").most
 
 
-def test_an_idle_joint_with_a_potentiometer_stays_idle() -> None:
+def idle_bench() -> tuple[MockBench, Any, int]:
+    """All servos limp, the elbow where its potentiometer says; the bench, where the joints are, and which is the elbow."""
     bench = measured_bench()
     bench.wait_until_ready()
     index = bench.hardware.description.joint_names.index(ELBOW)
@@ -309,6 +310,11 @@ def test_an_idle_joint_with_a_potentiometer_stays_idle() -> None:
     target[index] = -0.8
     bench.drive(*[target] * 200)
     assert bench.driver.powered == ()
+    return bench, target, index
+
+
+def test_an_idle_joint_with_a_potentiometer_stays_idle() -> None:
+    bench, target, _ = idle_bench()
     for value in (480, 520, 500, 510):  # it sags, and the converter is noisy
         bench.megas["right"].analog[4] = value
         bench.drive(*[target] * 10)
@@ -332,13 +338,7 @@ def test_a_potentiometer_whose_wire_is_off_moves_nothing(value: int) -> None:
 
 
 def test_the_smallest_steps_move_a_limp_joint_with_a_potentiometer() -> None:
-    bench = measured_bench()
-    bench.wait_until_ready()
-    index = bench.hardware.description.joint_names.index(ELBOW)
-    target = bench.hardware.description.rest.copy()
-    target[index] = -0.8
-    bench.drive(*[target] * 200)
-    assert bench.driver.powered == ()
+    bench, target, index = idle_bench()
     bench.driver._max_step[index] = 1e-4  # a sixth of a microsecond
     target[index] = -0.5
     bench.drive(*[target] * 1000)
