@@ -55,10 +55,15 @@ $(BIN)/python:
 	exit 1
 
 $(STAMP): $(BIN)/python setup.py pyproject.toml constraints.txt $(wildcard messages/*.sh messages/*/*)
-	$(BIN)/python -m pip install -q --upgrade 'pip>=23' wheel 'setuptools<80'
-	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || exit 0; \
+	@echo "setup 1 of 4: pip"
+	@$(BIN)/python -m pip install -q --upgrade 'pip>=23' wheel 'setuptools<80'
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || exit 0; \
+	  echo "setup 2 of 4: compiling PyBullet, about five minutes" && \
 	  $(BIN)/python -m pip install -q -c constraints.txt numpy && \
 	  $(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation pybullet
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[ros,test,dev]'
+	@echo "setup 3 of 4: rclpy, PyTorch, stable-baselines3 and the like; about 2 GB, two to ten minutes"
+	@$(BIN)/python -m pip install -q --progress-bar on -c constraints.txt -e '.[ros,test,dev]'
+	@echo "setup 4 of 4: the message of /tf, about a minute"
 	@messages/build.sh $(VENV) || echo "tf2_msgs was not made: /tf will not be published here (see above); all else works" >&2
 	@touch $@
+	@echo "ready: make train, or $(BIN)/rl_trainer --help"

@@ -193,7 +193,7 @@ def _robots(values: Values) -> list[Process]:
     imperfect = {"imperfection": trainer.imperfection} if trainer.imperfection else {}
     told |= needs.robot_settings(trainer.task, trainer.joint_group)
     seen = settings_of("observation_settings", trainer.observation_settings)
-    asked = needs.simulation_settings(trainer.task, trainer.observed, seen, trainer.joint_group)
+    asked = needs.simulation_settings(trainer.task, trainer.observed, seen, trainer.joint_group, trainer.world)
     if bringup.robot_source == "sim":
         shares = share_out(values.served, bringup.sim_processes)
         return [

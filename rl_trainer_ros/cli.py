@@ -6,8 +6,9 @@ import dataclasses
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
+from xml.etree import ElementTree
 
-from rl_trainer_ros import completion, examples, hardware_commands, listing
+from rl_trainer_ros import completion, examples, hardware_commands, listing, toolbox_spellings
 from rl_trainer_ros.completion import CompletionOptions
 from rl_trainer_ros.curves.command import CurvesOptions, draw_curves
 from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
@@ -24,6 +25,7 @@ from rl_trainer_ros.listing import ListOptions
 from rl_trainer_ros.train_srl import TrainSrlOptions, record_and_train
 from rl_trainer_ros.words import UsageError, from_words, parse_words, setting_line
 from robot_interface_ros.config import unknown_name
+from robot_interface_ros.description import share_directory
 from robot_interface_ros.errors import RobotError, StopRequested
 
 INTERRUPTED = 130  # a shell's code for what Ctrl-C ended
@@ -117,17 +119,22 @@ def help_text(command: str | None = None) -> str:
             "usage: rl_trainer COMMAND [name:=value ...]\n\ncommands:\n"
             + "\n".join(lines)
             + examples.lines()
-            + "\n\n`rl_trainer COMMAND --help` lists a command's settings."
+            + "\n\n`rl_trainer COMMAND --help` lists a command's settings; `rl_trainer --version` prints the version."
         )
     _, text, options = COMMANDS[command]
     if options is None:
         from rl_trainer_ros import bringup
 
-        settings = bringup.help_text()
+        settings = bringup.help_text(serving=command == "robots")
     else:
         settings = "\n".join(setting_line(field) for field in dataclasses.fields(options))
     settings = f"\n\nsettings and their defaults:\n{settings}" if settings else ""
     return f"usage: rl_trainer {command} [name:=value ...]\n\n{text}{examples.lines(command)}{settings}"
+
+
+def version() -> str:
+    """Return this package's version, as package.xml has it."""
+    return ElementTree.parse(share_directory() / "package.xml").findtext("version", "unknown")
 
 
 def run(words: list[str]) -> int:
@@ -135,8 +142,11 @@ def run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(help_text())
         return 0 if words else 2
+    if words[0] in ("-V", "--version", "version"):
+        print(f"rl_trainer_ros {version()}")
+        return 0
     if words[0] not in COMMANDS:
-        raise UsageError(unknown_name("command", words[0], COMMANDS))
+        raise UsageError(toolbox_spellings.command(words[0]) or unknown_name("command", words[0], COMMANDS))
     if any(word in ("-h", "--help") for word in words[1:]):
         print(help_text(words[0]))
         return 0

@@ -80,12 +80,14 @@ def _names() -> dict[str, list[str]]:
     """Names that registries and the package's files have."""
     from rl_trainer_ros.actions import ACTIONS
     from rl_trainer_ros.algorithms import ALGORITHMS
+    from rl_trainer_ros.needs import world_names
     from rl_trainer_ros.observations import OBSERVATIONS
     from rl_trainer_ros.tasks import TASKS
     from robot_interface_ros.description import share_directory
     from robot_interface_ros.robot_config import robot_names
 
-    imperfections = sorted(path.stem for path in (share_directory() / "config" / "imperfections").glob("*.yaml"))
+    config = share_directory() / "config"
+    imperfections = sorted(path.stem for path in (config / "imperfections").glob("*.yaml"))
     return {
         "task": list(TASKS),
         "action": list(ACTIONS),
@@ -93,5 +95,6 @@ def _names() -> dict[str, list[str]]:
         "algo": list(ALGORITHMS),
         "robot": list(robot_names()),
         "imperfection": [*imperfections, "none"],
+        "world": world_names(),
         "preset": ["few_steps"],
     }

@@ -12,7 +12,7 @@ from rl_trainer_ros.actions import ACTIONS
 from rl_trainer_ros.algorithms import CONTINUOUS, DISCRETE, algorithm, check_kind
 from rl_trainer_ros.episode_options import EpisodeOptions
 from rl_trainer_ros.make_env import parts
-from rl_trainer_ros.needs import task_class
+from rl_trainer_ros.needs import check_world, task_class
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
 from robot_interface_ros.robot import Array
 
@@ -34,6 +34,7 @@ def check(config: TrainerConfig) -> None:
     The trainer finds the same, and what needs the learner, the simulator or files of other runs to be found.
     """
     algorithm(config.algo)
+    check_world(config.world)
     parts(
         config.task,
         config.robot,

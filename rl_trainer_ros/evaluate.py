@@ -45,6 +45,9 @@ class EvaluateOptions:
         "what is imperfect, in process: a name in config/imperfections/ or the path of a .yaml file; none: nothing; "
         "empty: as in training",
     )
+    world: str = option(
+        "", "world around the robot, in process: a name or the path of a .yaml file; empty: as in training"
+    )
     video: str = option("", "film of the first three episodes, in process: a file to write, such as reach.gif")
     log_dir: str = option("runs", "where latest is looked for")
 
@@ -101,7 +104,11 @@ def evaluate_run(options: EvaluateOptions) -> int:
 
 def _simulation(options: EvaluateOptions) -> dict[str, Any]:
     """Settings of the simulation that are not as they were in training."""
-    asked = {"physics_hz": options.physics_hz, "imperfection": options.imperfection or None}
+    asked = {
+        "physics_hz": options.physics_hz,
+        "imperfection": options.imperfection or None,
+        "world": options.world or None,
+    }
     given = {name: value for name, value in asked.items() if value is not None}
     if given and options.transport != "in_process":
         name = next(iter(given))

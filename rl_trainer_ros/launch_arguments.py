@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from rl_trainer_ros import toolbox_spellings
 from rl_trainer_ros.checkpoints import resume
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
 from rl_trainer_ros.words import default_text, description, setting_line, typed, yaml_value
@@ -22,6 +23,13 @@ PARTS = {  # task.contacts:=3 sets one of the settings that stand as YAML in tas
     "observation": "observation_settings",
     "hyperparameters": "hyperparameters",
 }
+SERVING = (
+    *("task", "robot", "joint_group", "observation", "observation_settings", "srl_model", "srl_folder", "log_dir"),
+    *("namespaces", "control_hz", "realtime", "imperfection", "world", "eval_namespace"),
+    *("robot_source", "hardware", "ports", "body", "driver_params_file", "num_envs", "sim_processes", "max_restarts"),
+    *("remote", "domain_id", "params_file", "sim_params_file", "physics_hz"),
+)
+"""Settings that change which robots are served, and how."""
 TRAINER, SIMULATOR, DRIVER = "trainer", "robot_sim", "robot_driver"  # nodes, and their entries in a parameter file
 BOARDS = {"mock": "mock", "emulated": "emulated", "driver": "serial"}
 """robot_source -> what the driver's servos hang on."""
@@ -124,10 +132,16 @@ def arguments() -> tuple[Argument, ...]:
     return tuple(rows)
 
 
-def help_text() -> str:
-    """One line for each launch argument: name, default, meaning and, where they are few, the allowed values."""
+def help_text(serving: bool = False) -> str:
+    """One line for each launch argument: name, default, meaning and, where they are few, the allowed values.
+
+    `serving`: only those that matter where robots are served without a trainer.
+    """
     fields = (*dataclasses.fields(TrainerConfig), *dataclasses.fields(BringupConfig))
-    return "\n".join(setting_line(field) for field in fields)
+    shown = [setting_line(field) for field in fields if not serving or field.name in SERVING]
+    if serving:
+        shown.append("\nThe other settings of `rl_trainer train` are accepted, and change nothing here.")
+    return "\n".join(shown)
 
 
 def resolve_values(given: Mapping[str, str]) -> Values:
@@ -135,7 +149,10 @@ def resolve_values(given: Mapping[str, str]) -> Values:
     known = [field.name for cls in (TrainerConfig, BringupConfig) for field in dataclasses.fields(cls)]
     parts = {name: text for name, text in given.items() if part_of(name)}
     given = {name: text for name, text in given.items() if name not in parts}
-    for name in given:
+    for name, text in given.items():
+        successor = toolbox_spellings.setting(name, text, known)
+        if successor:
+            raise BringupError(successor)
         if name not in known:
             raise BringupError(unknown_name("launch argument", name, [*known, *(f"{part}.NAME" for part in PARTS)]))
     try:
@@ -231,8 +248,8 @@ def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_
             f"robot_source:={bringup.robot_source} has no effect with transport:=in_process, which simulates in the trainer; "
             "leave one of the two out"
         )
-    if trainer.transport == "topics" and trainer.imperfection:
-        given.append("imperfection")
+    if trainer.transport == "topics":
+        given += [name for name in ("imperfection", "world") if getattr(trainer, name)]
     if given:
         why = "transport:=in_process" if trainer.transport != "topics" else f"robot_source:={bringup.robot_source}"
         raise ConfigError(

@@ -7,7 +7,6 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.description import share_directory
 
 Rows = list[tuple[str, ...]]
 SECTIONS = ("tasks", "actions", "observations", "algorithms", "srl_models", "robots", "worlds", "combinations")
@@ -87,9 +86,9 @@ def _robots(settings: bool) -> str:
 
 
 def _worlds(settings: bool) -> str:
-    return table(
-        [(path.stem,) for path in sorted((share_directory() / "config" / "worlds").glob("*.yaml"))] or [("reach",)]
-    )
+    from rl_trainer_ros.needs import world_names
+
+    return table([(name,) for name in world_names()])
 
 
 def _combinations(settings: bool) -> str:

@@ -10,6 +10,7 @@ from rl_trainer_ros.camera_settings import CameraSettings
 from rl_trainer_ros.tasks import TASKS, Task
 from rl_trainer_ros.trainer_config import CAMERA, RAW_PIXELS, SRL_STATE
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
+from robot_interface_ros.description import resolve, share_directory
 from robot_interface_ros.robot_config import RobotConfig
 
 DEFAULT_WORLD = "reach"
@@ -23,10 +24,27 @@ def task_class(name: str) -> type[Task]:
 
 
 def simulation_settings(
-    task: str, observation: str, observation_settings: Mapping[str, Any], joint_group: str
+    task: str, observation: str, observation_settings: Mapping[str, Any], joint_group: str, world: str = ""
 ) -> dict[str, Any]:
-    """Return the simulation's settings that follow from these choices; what stays at its default is left out."""
-    return robot_settings(task, joint_group) | _world(task_class(task)) | _cameras(observation, observation_settings)
+    """Return the simulation's settings that follow from these choices; what stays at its default is left out.
+
+    `world`: a world's name or file; empty: the task's own.
+    """
+    chosen = world or task_class(task).world
+    settings = robot_settings(task, joint_group) | _cameras(observation, observation_settings)
+    return settings | ({"world": chosen} if chosen != DEFAULT_WORLD else {})
+
+
+def world_names() -> list[str]:
+    """Names of the worlds that the package ships."""
+    return sorted(path.stem for path in (share_directory() / "config" / "worlds").glob("*.yaml"))
+
+
+def check_world(world: str) -> None:
+    """Raise ConfigError unless `world` is empty, a shipped world's name or the path of a YAML file that exists."""
+    is_path = world.endswith((".yaml", ".yml"))
+    if world and (not resolve(world).is_file() if is_path else world not in world_names()):
+        raise ConfigError(unknown_name("world", world, [*world_names(), "or the path of a world's .yaml file"]))
 
 
 def robot_settings(task: str, joint_group: str) -> dict[str, Any]:
@@ -38,10 +56,6 @@ def robot_settings(task: str, joint_group: str) -> dict[str, Any]:
 def groups(joint_group: str) -> tuple[str, ...]:
     """Return the groups that a robot articulates for a joint group; none: as its file says."""
     return (joint_group,) if joint_group else ()
-
-
-def _world(kind: type[Task]) -> dict[str, Any]:
-    return {"world": kind.world} if kind.world != DEFAULT_WORLD else {}
 
 
 def _cameras(observation: str, settings: Mapping[str, Any]) -> dict[str, Any]:

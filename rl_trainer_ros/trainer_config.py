@@ -95,6 +95,11 @@ class TrainerConfig:
         "what is imperfect about simulated robots: a name in config/imperfections/, such as mild, or the path of a .yaml file; "
         "none: nothing; empty: over topics as in sim_params_file, else nothing",
     )
+    world: str = option(
+        "",
+        "world around a simulated robot: a name (rl_trainer list what:=worlds) or the path of a .yaml file; "
+        "empty: the world of the task",
+    )
     num_timesteps: int = option(
         150_000,
         "environment steps to train for; PPO and its like end with a whole rollout, so a little later",

@@ -195,7 +195,8 @@ def env_settings(config: TrainerConfig) -> dict[str, Any]:
         "srl_folder": config.encoder_folder or None,
         "realtime": config.realtime,
         "freshness": {"max_age_s": config.max_observation_age_s, "max_skew_s": config.max_skew_s},
-        "simulation": {"imperfection": config.imperfection} if config.imperfection else None,
+        "simulation": {name: getattr(config, name) for name in ("imperfection", "world") if getattr(config, name)}
+        or None,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from rl_trainer_ros import toolbox_spellings
 from robot_interface_ros.config import ConfigError, from_mapping
 
 T = TypeVar("T")
@@ -25,7 +26,11 @@ def parse_words(words: Iterable[str]) -> dict[str, str]:
     for word in words:
         name, separator, value = word.partition(":=")
         if not separator or not name:
-            raise UsageError(f"cannot read '{word}'; write settings as name:=value, such as seed:=1")
+            hint = toolbox_spellings.setting(word) if word.startswith("-") else ""
+            raise UsageError(
+                f"cannot read '{word}'; "
+                + (hint or "write settings as name:=value, such as seed:=1, without spaces around :=")
+            )
         if name in values:
             raise UsageError(f"{name} is given twice")
         values[name] = value

