@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from robot_interface_ros.untrusted_files import NoFileError, read_text
+from robot_interface_ros.xacro_process import expand
+
 PACKAGE = "rl_trainer_ros"
 PYBULLET_DATA = "pybullet_data://"
-_ARGUMENT = re.compile(r"<xacro:arg\s[^>]*?name\s*=\s*[\"']([^\"']+)")
-_INCLUDE = re.compile(r"<xacro:include\s[^>]*?filename\s*=\s*[\"']([^\"']+)")
 
 
 def urdf_text(path: str | Path, arguments: Mapping[str, str] | None = None) -> str:
     """The URDF in `path`: a .xacro file processed with `arguments`, any other file as it is.
 
-    Raises FileNotFoundError when there is no such file, and ValueError for an argument that it does not declare or when
-    xacro refuses it, each in one line.
+    Raises FileNotFoundError when there is no such file, and ValueError for one that cannot be read (see
+    `untrusted_files`), an argument that it does not declare or what xacro refuses, each in one line.
     """
     file = resolve(path)
-    if not file.is_file():
-        raise FileNotFoundError(f"no robot description at {file}; give a .urdf or .xacro file, or package://...")
-    if file.suffix == ".xacro":
-        return _expand(file, dict(arguments or {}))
+    try:
+        if file.suffix == ".xacro":
+            return expand(file, arguments or {})
+        text = read_text(file)
+    except NoFileError:
+        raise FileNotFoundError(
+            f"no robot description at {file}; give a .urdf or .xacro file, or package://..."
+        ) from None
     if arguments:
         raise ValueError(f"{file} is not a .xacro file and takes no arguments, got {', '.join(arguments)}")
-    return file.read_text(encoding="utf-8")
+    return text
 
 
 def share_directory() -> Path:
@@ -71,38 +75,6 @@ def _pybullet_data(text: str) -> Path:
     except ImportError:
         raise FileNotFoundError(f"{text} comes with PyBullet, which is not installed: pip install pybullet") from None
     return Path(pybullet_data.getDataPath())
-
-
-def _expand(file: Path, arguments: dict[str, str]) -> str:
-    import xacro
-
-    declared = _declared_arguments(file)
-    unknown = [name for name in arguments if declared is not None and name not in declared]
-    if unknown:
-        raise ValueError(f"{file} has no argument {', '.join(unknown)}; known: {', '.join(declared or ()) or 'none'}")
-    try:
-        # In lines: PyBullet's reader garbles a line longer than its 8 KiB buffer, and then refuses the file.
-        text: str = xacro.process_file(str(file), mappings=arguments).toprettyxml(indent="  ")
-    except Exception as error:  # a xacro file evaluates expressions of its own, so anything may come out of it
-        reason, *_ = str(error).split("\nwhen ")  # what follows lists the expressions that led there
-        raise ValueError(f"xacro cannot process {file}: {' '.join(reason.split()) or type(error).__name__}") from error
-    return text
-
-
-def _declared_arguments(file: Path) -> list[str] | None:
-    """The arguments that a xacro file and the files it includes declare; None where an include cannot be followed.
-
-    xacro itself takes unknown arguments without a word, and a slip of the pen would go unnoticed.
-    """
-    text = file.read_text(encoding="utf-8")
-    names = _ARGUMENT.findall(text)
-    for include in _INCLUDE.findall(text):
-        included = file.parent / include
-        below = _declared_arguments(included) if included.is_file() else None
-        if below is None:
-            return None
-        names += below
-    return names
 
 
 def _ament_share(package: str) -> Path | None:
