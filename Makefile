@@ -1,6 +1,8 @@
 # Everything for a machine without ROS; on a ROS machine, colcon builds this package as any other (see README.md).
 # ARGS are launch arguments: make train ARGS="seed:=1 num_timesteps:=200000". PYTHON chooses the interpreter.
-VENV := .venv
+# ROS chooses the distribution of ROS 2: kilted in .venv, jazzy in .venv-jazzy, so that both can stay (make test ROS=jazzy).
+ROS ?= kilted
+VENV := $(if $(filter kilted,$(ROS)),.venv,.venv-$(ROS))
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
@@ -8,13 +10,17 @@ PYTHON ?=
 # PyBullet is published ready-made for these two; for a newer Python it is compiled, which takes about five minutes.
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.11 python3.10 python3 python3.13 python3.12)
 
+ifeq ($(filter kilted jazzy,$(ROS)),)
+$(error ROS is '$(ROS)'; wheels of ROS 2 exist on PyPI for: kilted, jazzy)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help setup train test emulator lint bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## install everything into .venv (again only when what is needed has changed)
+setup: $(STAMP)  ## install everything into .venv, again only when what is needed has changed (ROS=jazzy: into .venv-jazzy)
 
 train: $(STAMP)  ## train over topics, evaluate on unseen targets, say where things are (ARGS="name:=value ...")
 	$(BIN)/rl_trainer train $(ARGS)
@@ -35,8 +41,8 @@ bench: $(STAMP)  ## measure steps per second in process and over topics, of one 
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/many_robots.py
 
-clean:  ## remove .venv and what tools have left (runs stay)
-	rm -rf $(VENV) build install log *.egg-info .mypy_cache .pytest_cache .ruff_cache
+clean:  ## remove .venv, .venv-jazzy and what tools have left (runs stay)
+	rm -rf .venv .venv-jazzy build install log *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -62,8 +68,8 @@ $(STAMP): $(BIN)/python setup.py pyproject.toml constraints.txt $(wildcard messa
 	  $(BIN)/python -m pip install -q -c constraints.txt numpy && \
 	  $(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation pybullet
 	@echo "setup 3 of 4: rclpy, PyTorch, stable-baselines3 and the like; about 2 GB, two to ten minutes"
-	@$(BIN)/python -m pip install -q --progress-bar on -c constraints.txt -e '.[ros,test,dev]'
+	@$(BIN)/python -m pip install -q --progress-bar on -c constraints.txt -e '.[$(ROS),test,dev]'
 	@echo "setup 4 of 4: the message of /tf, about a minute"
-	@messages/build.sh $(VENV) || echo "tf2_msgs was not made: /tf will not be published here (see above); all else works" >&2
+	@messages/build.sh $(VENV) $(ROS) || echo "tf2_msgs was not made: /tf will not be published here (see above); all else works" >&2
 	@touch $@
-	@echo "ready: make train, or $(BIN)/rl_trainer --help"
+	@echo "ready: make train$(if $(filter kilted,$(ROS)),, ROS=$(ROS)), or $(BIN)/rl_trainer --help"

@@ -14,18 +14,31 @@ EXECUTABLES = {
     "trainer_node": "rl_trainer_ros.ros.trainer_node:main",
     "rl_trainer": "rl_trainer_ros.cli:main",
 }
-# The real rclpy and Fast DDS (ROS 2 Kilted) as wheels; a ROS 2 machine brings its own and does not ask for this extra.
-ROS_WHEELS = [
-    "ros-kilted-rclpy>=9.1,<10",
-    "ros-kilted-rmw-fastrtps-cpp>=9.3,<10",
-    "ros-kilted-diagnostic-msgs>=5.5,<6",
-    "ros-kilted-geometry-msgs>=5.5,<6",
-    "ros-kilted-rosgraph-msgs>=2.3,<3",
-    "ros-kilted-sensor-msgs>=5.5,<6",
-    "ros-kilted-std-msgs>=5.5,<6",
-    "ros-kilted-std-srvs>=5.5,<6",
-    "ros-kilted-visualization-msgs>=5.5,<6",
-]
+# The real rclpy and Fast DDS as wheels, one distribution of ROS 2 in a venv; a ROS 2 machine brings its own and asks for none.
+ROS_WHEELS = {
+    "kilted": [
+        "ros-kilted-rclpy>=9.1,<10",
+        "ros-kilted-rmw-fastrtps-cpp>=9.3,<10",
+        "ros-kilted-diagnostic-msgs>=5.5,<6",
+        "ros-kilted-geometry-msgs>=5.5,<6",
+        "ros-kilted-rosgraph-msgs>=2.3,<3",
+        "ros-kilted-sensor-msgs>=5.5,<6",
+        "ros-kilted-std-msgs>=5.5,<6",
+        "ros-kilted-std-srvs>=5.5,<6",
+        "ros-kilted-visualization-msgs>=5.5,<6",
+    ],
+    "jazzy": [
+        "ros-jazzy-rclpy>=7.1,<8",
+        "ros-jazzy-rmw-fastrtps-cpp>=8.4,<9",
+        "ros-jazzy-diagnostic-msgs>=5.3,<5.4",
+        "ros-jazzy-geometry-msgs>=5.3,<5.4",
+        "ros-jazzy-rosgraph-msgs>=2.0,<2.1",
+        "ros-jazzy-sensor-msgs>=5.3,<5.4",
+        "ros-jazzy-std-msgs>=5.3,<5.4",
+        "ros-jazzy-std-srvs>=5.3,<5.4",
+        "ros-jazzy-visualization-msgs>=5.3,<5.4",
+    ],
+}
 
 
 def shared(folder: str) -> list[tuple[str, list[str]]]:
@@ -76,7 +89,7 @@ setup(
         "xacro>=2",
     ],
     extras_require={
-        "ros": ROS_WHEELS,
+        **ROS_WHEELS,
         "test": ["pytest>=7", "pytest-timeout>=2"],  # colcon runs pytest only where this extra names it
         "dev": ["mypy>=1.8", "ruff>=0.6"],
     },

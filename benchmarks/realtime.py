@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from processes import REPO, process
-from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 
 from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
@@ -89,7 +88,7 @@ class Listener:
     """Hears one robot."""
 
     def __init__(self, runtime: Runtime, camera: str = ""):
-        self.node = Node("listener", context=runtime.context, start_parameter_services=False)
+        self.node = runtime.node("listener", start_parameter_services=False)
         self.waiter = make_waiter(self.node)
         self.stamps: list[int] = []
         self.targets: list[tuple[int, np.ndarray]] = []

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
@@ -32,7 +31,7 @@ class Operator:
     """Commands, services and what is heard of one robot."""
 
     def __init__(self, runtime: Runtime):
-        self.node = Node("operator", context=runtime.context, start_parameter_services=False)
+        self.node = runtime.node("operator", start_parameter_services=False)
         self.waiter = make_waiter(self.node)
         self.states: list[JointState] = []
         self.enabled: list[bool] = []

@@ -13,7 +13,6 @@ import yaml
 
 pytest.importorskip("rclpy")
 from geometry_msgs.msg import PoseStamped
-from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from test_cameras import CAMERAS, RADIUS_M, depth_of_sphere, move, red_pixels
 
@@ -40,7 +39,7 @@ class Bystander:
     """Hears every message of some topics and keeps them by stamp."""
 
     def __init__(self, runtime: Runtime, kinds: dict[str, Any]):
-        self.node = Node("bystander", context=runtime.context, start_parameter_services=False)
+        self.node = runtime.node("bystander", start_parameter_services=False)
         self.waiter, self.heard = make_waiter(self.node), defaultdict[str, dict[int, Any]](dict)
         self.topics = list(kinds)
         for name, kind in kinds.items():

@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("rclpy")
 import broken_robots as broken
-from rclpy.node import Node
 
 from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.realtime import RealTimeRobot
@@ -65,7 +64,7 @@ def serve(domain: int) -> Iterator[Callable[..., None]]:
     ) -> None:
         """`inner`: what takes the place of LockstepRobot or RealTimeRobot."""
         description = load_robot("inmoov", groups)
-        stepping = Stepping(runtime, Node("broken", context=runtime.context))
+        stepping = Stepping(runtime, runtime.node("broken"))
         where = stepping.node, stepping.waiter, stepping.episode_node("/env_0"), "/env_0"
         robot, turn = safe(plant(description, PERIOD), description), None
         if mode == REAL_TIME:

@@ -118,10 +118,9 @@ class Watcher:
     def __init__(self, runtime: Any, trainer: NodeProcess):
         from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.executors import SingleThreadedExecutor
-        from rclpy.node import Node
         from std_msgs.msg import Float64
 
-        self._trainer, self._node = trainer, Node("watcher", context=runtime.context)
+        self._trainer, self._node = trainer, runtime.node("watcher")
         self._executor = SingleThreadedExecutor(context=runtime.context)
         self._executor.add_node(self._node)
         self.steps: list[float] = []

@@ -175,7 +175,6 @@ def test_over_topics_two_robots_have_their_frames(
 ) -> None:
     """Joint states as a robot publishes them go in; /tf and /tf_static come out, with each robot's own prefix."""
     tf2_msgs = pytest.importorskip("tf2_msgs.msg") if "CI" not in os.environ else import_module("tf2_msgs.msg")
-    from rclpy.node import Node
     from sensor_msgs.msg import JointState
     from std_msgs.msg import String
 
@@ -186,7 +185,7 @@ def test_over_topics_two_robots_have_their_frames(
 
     start("robot_interface_ros.ros.frames_node", namespaces="[/left, /right]", rate_hz=200.0).wait_for("frames of")
     with Runtime(signals=False) as runtime:
-        node = Node("asker", context=runtime.context, start_parameter_services=False)
+        node = runtime.node("asker", start_parameter_services=False)
         waiter = make_waiter(node)
         static: list[Any] = []
         moving: dict[str, Any] = {}

@@ -20,7 +20,6 @@ pytest.importorskip("rclpy")
 from geometry_msgs.msg import PoseStamped
 from gymnasium.wrappers import TimeLimit
 from rcl_interfaces.srv import SetParameters
-from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -51,7 +50,7 @@ class LossyProxy(threading.Thread):
     def __init__(self, domain: int, robot: str, client: str, encoder: str | None = None):
         super().__init__(name="lossy_proxy", daemon=True)
         self.runtime = Runtime(domain_id=domain)
-        self.node = Node("lossy_proxy", context=self.runtime.context, start_parameter_services=False)
+        self.node = self.runtime.node("lossy_proxy", start_parameter_services=False)
         self.waiter = LossyWaiter(self.node)
         self.runtime.on_stop(self.waiter.wake)
         self.random, self.count = np.random.default_rng(0), itertools.count()
@@ -88,11 +87,8 @@ class LossyProxy(threading.Thread):
 
     def pass_on_calls(self, kind: Any, source: str, target: str) -> None:
         """Calls are carried out; then the answer may be lost, so that the client calls again."""
-        inner = Node(
-            "lossy_caller_" + target.strip("/").replace("/", "_"),
-            context=self.runtime.context,
-            start_parameter_services=False,
-        )
+        name = "lossy_caller_" + target.strip("/").replace("/", "_")
+        inner = self.runtime.node(name, start_parameter_services=False)
         waiter = DirectWaiter(inner)
         client = waiter.client(kind, target)
 

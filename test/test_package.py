@@ -93,8 +93,9 @@ def test_package_xml_is_ament_python_of_format_3_and_of_the_same_version_as_setu
 def test_every_ros_package_that_is_imported_is_asked_for() -> None:
     used = {name for name in imported() if name == "rclpy" or name.endswith(("_msgs", "_srvs", "_interfaces"))}
     assert {"rclpy", "sensor_msgs"} <= used
-    wheels = [re.split("[<>=]", row)[0].removeprefix("ros-kilted-") for row in setup_constant("ROS_WHEELS")]
-    assert used - {wheel.replace("-", "_") for wheel in wheels} - COME_ALONG - NO_WHEEL == set()
+    for distribution, rows in setup_constant("ROS_WHEELS").items():
+        wheels = [re.split("[<>=]", row)[0].removeprefix(f"ros-{distribution}-") for row in rows]
+        assert used - {wheel.replace("-", "_") for wheel in wheels} - COME_ALONG - NO_WHEEL == set()
     assert used - {depend.text for depend in package_xml().iter("exec_depend")} == set()
 
 

@@ -14,7 +14,6 @@ import pytest
 pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray
 from gymnasium.wrappers import TimeLimit
-from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
@@ -43,7 +42,7 @@ class Operator:
     """Hears everything, and commands by hand."""
 
     def __init__(self, runtime: Runtime):
-        self.node = Node("operator", context=runtime.context, start_parameter_services=False)
+        self.node = runtime.node("operator", start_parameter_services=False)
         self.waiter = make_waiter(self.node)
         self.states: list[np.ndarray] = []
         self.targets: list[np.ndarray] = []

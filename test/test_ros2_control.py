@@ -62,7 +62,6 @@ def test_the_command_writes_both_and_says_what_to_run(tmp_path: Path, capsys: py
 def test_a_driver_does_what_such_hardware_commands(start: Callable[..., Any], domain: int) -> None:
     """NaN until a controller is active, then every joint in every message at the controller manager's rate."""
     pytest.importorskip("rclpy")
-    from rclpy.node import Node
     from rclpy.qos import QoSProfile, qos_profile_sensor_data
     from sensor_msgs.msg import JointState
     from std_msgs.msg import String
@@ -76,7 +75,7 @@ def test_a_driver_does_what_such_hardware_commands(start: Callable[..., Any], do
     states: list[JointState] = []
     refused: list[str] = []
     with Runtime(domain_id=domain, signals=False) as runtime:
-        node = Node("hardware", context=runtime.context)
+        node = runtime.node("hardware")
         waiter = make_waiter(node)
         waiter.subscribe(JointState, "/env_0/joint_states", states.append, qos_profile_sensor_data)
         waiter.subscribe(String, "/env_0/command_rejected", lambda message: refused.append(message.data))

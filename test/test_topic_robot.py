@@ -13,7 +13,6 @@ import pytest
 
 pytest.importorskip("rclpy")
 from geometry_msgs.msg import PoseStamped
-from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
@@ -57,7 +56,7 @@ class Bystander:
     """Another node on the same topics: an operator, a second client, an eavesdropper."""
 
     def __init__(self, runtime: Runtime):
-        self.node = Node("bystander", context=runtime.context, start_parameter_services=False)
+        self.node = runtime.node("bystander", start_parameter_services=False)
         self.waiter = make_waiter(self.node)
 
     def until(self, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
@@ -274,7 +273,7 @@ def test_another_control_rate_is_noticed_the_other_way_round(simulator: Callable
 def test_a_slow_reset_is_heard_in_the_end(connect: Callable, domain: int) -> None:
     """A reset that takes longer than the first patience, without the parameters of an episode, as a physical robot's."""
     serving = Runtime(domain_id=domain, signals=False)
-    node = Node("slow", context=serving.context, start_parameter_services=False)
+    node = serving.node("slow", start_parameter_services=False)
     waiter, description = make_waiter(node), load_robot("inmoov")
     states = node.create_publisher(JointState, "/env_0/joint_states", contract.RELIABLE)
     poses = node.create_publisher(PoseStamped, "/env_0/target_pose", contract.RELIABLE)

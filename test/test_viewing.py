@@ -197,7 +197,6 @@ def test_all_that_the_file_shows_is_published_by_a_running_system(
     simulator: Callable[..., Any], start: Callable[..., Any], tmp_path: Path
 ) -> None:
     """Subscribed as RViz does, with the file's topics, types and QoS, every display gets a message."""
-    from rclpy.node import Node
     from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
     from robot_interface_ros.robot_model import RobotModel
@@ -218,7 +217,7 @@ def test_all_that_the_file_shows_is_published_by_a_running_system(
     got: dict[str, Any] = {}
     wanted: dict[str, str] = {}
     with Runtime(signals=False) as runtime:
-        node = Node("as_rviz", context=runtime.context, start_parameter_services=False)
+        node = runtime.node("as_rviz", start_parameter_services=False)
         waiter = make_waiter(node)
 
         def subscribe(kind: Any, topic: str, qos: QoSProfile) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rcl_interfaces.srv import SetParameters
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
@@ -33,7 +32,7 @@ class ContractClient:
     def __init__(self, runtime: Runtime, namespace: str, timeout_s: float):
         """`timeout_s`: how long anything is awaited (a reset: ten times as long, for the robot may have to move)."""
         self.namespace, self.timeout_s = namespace, timeout_s
-        self.node = Node("contract_check", context=runtime.context, start_parameter_services=False)
+        self.node = runtime.node("contract_check", start_parameter_services=False)
         self._waiter = make_waiter(self.node)
         self.states: list[JointState] = []
         self.targets: list[JointState] = []

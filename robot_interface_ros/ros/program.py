@@ -66,12 +66,8 @@ class Stepping:
 
     def episode_node(self, namespace: str) -> Node:
         """Return the node that holds a robot's episode parameters; the thread of services answers for it."""
-        node = Node(
-            PARAMETER_NODE,
-            namespace=namespace,
-            context=self._runtime.context,
-            use_global_arguments=False,
-            enable_rosout=False,
+        node = self._runtime.node(
+            PARAMETER_NODE, namespace=namespace, use_global_arguments=False, enable_rosout=False
         )
         self.services.add(node)
         return node
@@ -110,7 +106,7 @@ def run_program(
             if words:
                 raise ConfigError(f"cannot read '{words[0]}'; parameters follow --ros-args, each as -p name:=value")
             runtime = stack.enter_context(Runtime(arguments))
-            node = node_class(name, context=runtime.context, automatically_declare_parameters_from_overrides=True)
+            node = runtime.node(name, node_class, automatically_declare_parameters_from_overrides=True)
             loop = prepare(runtime, node, from_parameters(node, config_class))
         # rclpy answers a missing parameter file, or a value without a type, with a RuntimeError or ValueError of its own.
         except (RobotError, ValueError, OSError, RuntimeError) as error:

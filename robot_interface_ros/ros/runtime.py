@@ -42,21 +42,22 @@ class Runtime:
         )
         self.stop_requested = False  # a plain flag: a signal handler must not take a lock
         self._wakes: list[Wake] = []
+        self._nodes: list[Node] = []
         self._previous: dict[int, Any] = {}
         self._signals = 0
         self._sockets: tuple[socket.socket, socket.socket] | None = None
         if signals and threading.current_thread() is threading.main_thread():
             self._install_handlers()
 
+    def node(self, name: str, node_class: type[Node] = Node, **settings: Any) -> Any:
+        """Return a node of this context, which `close` destroys; `settings`: as those of rclpy's Node."""
+        node = node_class(name, context=self.context, **settings)
+        self._nodes.append(node)
+        return node
+
     def topic_node(self, name: str) -> Node:
         """Return a node for topics and services of absolute names alone: without parameters, log or remappings of its own."""
-        return Node(
-            name,
-            context=self.context,
-            start_parameter_services=False,
-            enable_rosout=False,
-            use_global_arguments=False,
-        )
+        return self.node(name, start_parameter_services=False, enable_rosout=False, use_global_arguments=False)
 
     def request_stop(self) -> None:
         """Ask every loop to end; from any thread."""
@@ -76,7 +77,11 @@ class Runtime:
         return forget
 
     def close(self) -> None:
-        """Restore the signal handlers and shut rclpy down; safe to call twice."""
+        """Restore the signal handlers, destroy the nodes and shut rclpy down; safe to call twice.
+
+        A node that stays keeps its DDS participant alive, and before Kilted the next context of the process then waits
+        three seconds for each.
+        """
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}
@@ -86,6 +91,10 @@ class Runtime:
             for end in self._sockets:
                 end.close()
             self._sockets = None
+        for node in self._nodes:
+            with contextlib.suppress(InvalidHandle):  # it was destroyed already
+                node.destroy_node()
+        self._nodes = []
         if self.context.ok():
             rclpy.shutdown(context=self.context)
 

@@ -1,0 +1,24 @@
+"""What a Runtime leaves behind: nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytestmark = pytest.mark.ros
+
+from rclpy.exceptions import InvalidHandle  # noqa: E402
+
+from robot_interface_ros.ros.runtime import Runtime  # noqa: E402
+
+
+def test_close_destroys_every_node_also_those_that_somebody_still_holds(domain: int) -> None:
+    """A node that stays keeps its DDS participant alive, which slows down the next environment of the process."""
+    runtime = Runtime(domain_id=domain, signals=False)
+    nodes = [runtime.topic_node(f"node_{i}") for i in range(4)]
+    nodes[0].destroy_node()  # its owner was faster
+    runtime.close()
+    for node in nodes:
+        with pytest.raises(InvalidHandle):
+            node.get_name()
+    runtime.close()
