@@ -34,6 +34,7 @@ from robot_interface_ros.description import resolve
 
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
 NOTICING_MARGIN_S = 30.0  # beyond a trainer's own waits: the update and the episode that it is in
+LONGEST_PAUSE_S = 10.0  # before a restart; a trainer's own waits are longer
 SERVING_TIMEOUT_S = 1.0  # a system without a trainer that cannot serve any more has nothing to wait for
 BAD_SETTINGS = 2  # exit code of a node that cannot work as it was told; starting it again would not help
 DISCOVERY_VARIABLES = (
@@ -143,18 +144,35 @@ def ros_arguments(process: Process) -> list[str]:
     return words
 
 
-def after_death(process: Process, returncode: int, restarts: int) -> tuple[Next, str]:
-    """What comes after the death of a process that was started again so often before, and the line that says so."""
-    died, most = f"{process.name} {exit_text(returncode)}", process.max_restarts
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done about a process that has died: after how many seconds, and the line that says so."""
+
+    next: Next
+    line: str
+    pause_s: float = 0.0
+
+
+def after_death(process: Process, returncode: int, restarts: Sequence[float], now: float) -> Verdict:
+    """What comes after the death of a process that was started again at the moments `restarts` before, s, as `now` is.
+
+    Only those within its restart_window_s count, so that a crash now and then does not use up a week's training. The first
+    restart comes at once; then the pause doubles, up to LONGEST_PAUSE_S.
+    """
+    died, most, window_s = f"{process.name} {exit_text(returncode)}", process.max_restarts, process.restart_window_s
     if returncode == BAD_SETTINGS and not process.program:
-        return Next.END, f"{died}: it cannot work as it was told, so the system ends"
-    if restarts < most:
-        return Next.RESTART, f"{died}; started again ({restarts + 1} of {most})"
+        return Verdict(Next.END, f"{died}: it cannot work as it was told, so the system ends")
+    recent = sum(now - moment < window_s for moment in restarts)
+    if recent < most:
+        pause_s = min(LONGEST_PAUSE_S, 2.0 ** (recent - 1)) if recent else 0.0
+        when = f" in {pause_s:g} s" if pause_s else ""
+        return Verdict(Next.RESTART, f"{died}; started again{when} ({recent + 1} of {most})", pause_s)
     if process.optional:
-        return Next.STAY_DOWN, f"{died}; training goes on without it"
-    why = f"max_restarts:={most} is used up" if most else "it is not started again"
-    return Next.STAY_DOWN, (
-        f"{died} and stays down: {why}; the {TRAINER} goes on with other robots, or ends with its own error"
+        return Verdict(Next.STAY_DOWN, f"{died}; training goes on without it")
+    why = f"max_restarts:={most} within {window_s:g} s is used up" if most else "it is not started again"
+    return Verdict(
+        Next.STAY_DOWN,
+        f"{died} and stays down: {why}; the {TRAINER} goes on with other robots, or ends with its own error",
     )
 
 
@@ -204,6 +222,7 @@ def _robots(values: Values) -> list[Process]:
                 parameters=told | {"namespaces": share} | rate | imperfect | asked,
                 params_file=str(values.sim_params_file),
                 max_restarts=bringup.max_restarts,
+                restart_window_s=bringup.restart_window_s,
             )
             for i, share in enumerate(shares)
         ]
@@ -228,6 +247,7 @@ def _robots(values: Values) -> list[Process]:
                 parameters=told | _servos(bringup),
                 params_file=str(values.driver_params_file),
                 max_restarts=bringup.max_restarts if _remembers(values) else 0,
+                restart_window_s=bringup.restart_window_s,
                 orphan_signal=signal.SIGTERM,
             )
         ]
@@ -274,6 +294,7 @@ def _encoders(values: Values) -> list[Process]:
             "srl_node",
             "srl_ros.ros.srl_node",
             max_restarts=values.bringup.max_restarts,
+            restart_window_s=values.bringup.restart_window_s,
             parameters={"namespaces": values.served, "srl_folder": trainer.encoder_folder, "camera": CAMERA},
         )
     ]

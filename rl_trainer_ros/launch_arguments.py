@@ -73,7 +73,13 @@ class BringupConfig:
         (), "more robots to train on, served by another machine (rl_trainer robots)"
     )
     max_restarts: int = option(
-        3, "how often each simulator, driver or SRL node is started again when it dies", minimum=0, maximum=1_000_000
+        3,
+        "how often each simulator, driver or SRL node that dies is started again within restart_window_s",
+        minimum=0,
+        maximum=1_000_000,
+    )
+    restart_window_s: float = option(
+        600.0, "time after which a restart is forgotten by max_restarts", minimum=0.1, maximum=1e7
     )
     remote: bool = option(False, "find other machines of the ROS domain too; false: this machine alone")
     domain_id: int | None = option(None, "ROS domain; empty: as in the environment", minimum=0, maximum=232)

@@ -16,6 +16,7 @@ class Process:
 
     package, program: of an executable that is not ours, which has a path instead of a module.
     words, remappings: what stands on its command line before the parameters.
+    max_restarts, restart_window_s: how often it is started again within so many seconds.
     optional: training goes on without it.
     shutdown_timeout_s: how long it may take to leave before it is made to.
     orphan_signal: what the kernel sends it when its supervisor was killed; SIGTERM for what saves a model or moves a
@@ -28,6 +29,7 @@ class Process:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     params_file: str = ""
     max_restarts: int = 3
+    restart_window_s: float = 600.0
     shutdown_timeout_s: float = 10.0
     ends_system: bool = False
     orphan_signal: signal.Signals = signal.SIGKILL

@@ -40,11 +40,12 @@ def run(system: System, python: str = sys.executable) -> int:
 
 
 class _Child:
-    """A started process, how often it was started again before, and what it has said since its last full line."""
+    """A started process, when it was started again before, and what it has said since its last full line."""
 
-    def __init__(self, process: Process, popen: subprocess.Popen[bytes], restarts: int) -> None:
+    def __init__(self, process: Process, popen: subprocess.Popen[bytes], restarts: tuple[float, ...]) -> None:
         self.process, self.popen, self.restarts = process, popen, restarts
         self.ended = False
+        self.again_at = math.inf  # when it is started again, having ended; as time.monotonic()
         self.partial = b""
 
     def send(self, number: int) -> None:
@@ -91,7 +92,7 @@ class _Supervisor:
         self.stop([child for child in self.children.values() if not child.ended])
         return self.failure or (0 if asked else GIVEN_UP)
 
-    def start(self, process: Process, restarts: int = 0) -> None:
+    def start(self, process: Process, restarts: tuple[float, ...] = ()) -> None:
         """Start a process in a session of its own: Ctrl-C at the terminal reaches it through us alone, in our order."""
         stdout, stderr = (None, None) if process.ends_system else (subprocess.PIPE, subprocess.STDOUT)
         program = [process.program] if process.program else [self.python, "-m", process.module]
@@ -134,7 +135,7 @@ class _Supervisor:
 
     def down(self) -> list[str]:
         """Names of the processes that stay down."""
-        return [name for name, child in self.children.items() if child.ended]
+        return [name for name, child in self.children.items() if child.ended and child.again_at == math.inf]
 
     def stop(self, children: list[_Child]) -> None:
         """End the other processes: SIGTERM to all, and SIGKILL for what takes longer than it may."""
@@ -152,6 +153,8 @@ class _Supervisor:
 
     def turn(self, deadline: float) -> None:
         """Wait, until `deadline` (time.monotonic()) at most, for output, signals or ends of children; see to them."""
+        if self.stopping is None:
+            deadline = min([deadline, *(child.again_at for child in self.children.values())])
         timeout_s = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
         for key, _ in self.selector.select(timeout_s):
             if key.data is None:
@@ -161,6 +164,8 @@ class _Supervisor:
         for child in list(self.children.values()):
             if not child.ended and child.popen.poll() is not None:
                 self.bury(child)
+            if self.stopping is None and child.again_at <= time.monotonic():
+                self.start(child.process, (*child.restarts, time.monotonic()))
 
     def hear(self, numbers: bytes) -> None:
         """Note the first signal that asks us to stop; further ones change nothing, so that a save is not cut."""
@@ -180,11 +185,12 @@ class _Supervisor:
             pass
         if child.process.ends_system or self.stopping is not None:
             return
-        what_next, line = after_death(child.process, child.popen.returncode, child.restarts)
-        say(line)
-        if what_next is Next.RESTART:
-            self.start(child.process, child.restarts + 1)
-        elif what_next is Next.END:
+        now = time.monotonic()
+        verdict = after_death(child.process, child.popen.returncode, child.restarts, now)
+        say(verdict.line)
+        if verdict.next is Next.RESTART:
+            child.again_at = now + verdict.pause_s
+        elif verdict.next is Next.END:
             self.stopping, self.failure = signal.SIGTERM, child.popen.returncode
 
     def read(self, child: _Child) -> bool:

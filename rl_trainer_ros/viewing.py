@@ -44,7 +44,8 @@ def _state_publisher(environ: Mapping[str, str]) -> str:
 
 def _frames(values: Values, environ: Mapping[str, str]) -> list[Process]:
     """robot_state_publisher for each robot where it is installed, else our own node for all of them; never both."""
-    namespaces, restarts = values.trainer.namespaces, values.bringup.max_restarts
+    namespaces = values.trainer.namespaces
+    restarts, window_s = values.bringup.max_restarts, values.bringup.restart_window_s
     program = _state_publisher(environ)
     urdf = _urdf(values.trainer.robot) if program else ""
     if not program or len(urdf.encode()) > LONGEST_WORD // 2:  # quoted it grows
@@ -55,6 +56,7 @@ def _frames(values: Values, environ: Mapping[str, str]) -> list[Process]:
                 "robot_interface_ros.ros.frames_node",
                 parameters={"namespaces": namespaces},
                 max_restarts=restarts,
+                restart_window_s=window_s,
                 optional=True,
             )
         ]
@@ -67,6 +69,7 @@ def _frames(values: Values, environ: Mapping[str, str]) -> list[Process]:
             parameters={"robot_description": urdf, "frame_prefix": f"{namespace.strip('/')}/".lstrip("/")},
             remappings={"__ns": namespace},
             max_restarts=restarts,
+            restart_window_s=window_s,
             optional=True,
         )
         for namespace in namespaces

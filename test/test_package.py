@@ -305,6 +305,16 @@ def test_the_launch_file_starts_a_dead_simulator_again_as_often_as_it_may(stubbe
         action.named["function"](UP)
 
 
+def test_the_launch_file_pauses_before_it_starts_a_simulator_again_that_died_lately(
+    stubbed_launch_file: ModuleType,
+) -> None:
+    _, died = started_by(stubbed_launch_file, max_restarts="2")["robot_sim"]
+    (timer,) = paired(died(exit_with(-9), UP))["robot_sim"][1](exit_with(-9), UP)
+    assert type(timer).__name__ == "TimerAction" and timer.named["period"] == 1.0
+    again, _ = paired(timer.named["actions"])["robot_sim"]
+    assert again.named["executable"] == "robot_sim_node"
+
+
 def test_one_of_several_simulators_may_stay_down(stubbed_launch_file: ModuleType) -> None:
     started = started_by(stubbed_launch_file, max_restarts="0", num_envs="2", sim_processes="2")
     assert list(started) == ["robot_sim_0", "robot_sim_1", "trainer"]

@@ -210,12 +210,13 @@ note(f"trainer ends {wait_for_word()}")
 sys.exit(3)""",
         sim="note('sim starts'); print('last words', end=''); sys.exit(9)",
     )
-    it.await_line("max_restarts:=2 is used up")
+    it.await_line("max_restarts:=2 within 600 s is used up")
     it.tell("by itself")
     assert it.end() == 3
     assert sorted(it.noted()) == ["sim starts"] * 3 + ["trainer ends by itself"]
     said = [line for line in it.lines() if "supervisor" in line]
-    assert said[:2] == [f"[supervisor] robot_sim exited with code 9; started again ({i} of 2)" for i in (1, 2)]
+    whens = " (1 of 2)", " in 1 s (2 of 2)"
+    assert said[:2] == [f"[supervisor] robot_sim exited with code 9; started again{when}" for when in whens]
     assert said[2].startswith("[supervisor] robot_sim exited with code 9 and stays down")
     assert it.lines().count("[robot_sim] last words") == 3  # output without an end of line is not lost
 
@@ -235,6 +236,20 @@ def test_a_trainer_that_does_not_notice_is_ended_in_bounded_time_and_never_with_
         it.await_line(line)
     assert it.end() == expected
     assert "[supervisor] trainer is still there; sending SIGINT" in it.lines()
+
+
+def test_a_process_that_waits_for_its_restart_is_not_down_and_does_not_come_back_after_a_stop(
+    supervise: Supervise,
+) -> None:
+    it = supervise(
+        "on(signal.SIGINT, lambda: sys.exit(0))\nsay('training')\nwhile True: signal.pause()",
+        sim="note('sim starts'); sys.exit(9)",
+        options="give_up_timeout_s = 0.0\nsim = Process('robot_sim', 'x', 'fake_sim', max_restarts=99)",
+    )
+    it.await_line("in 2 s")
+    it.popen.send_signal(signal.SIGINT)
+    assert it.end() == 0
+    assert it.noted() == ["sim starts"] * 3 and not any("is still there" in line for line in it.lines())
 
 
 ROBOTS_ALONE = "sys.exit(supervisor.run(System((sim,), endless=True)))"

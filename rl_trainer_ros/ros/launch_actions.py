@@ -1,6 +1,7 @@
 """A system of bring-up as actions of ROS 2's launch; the files in launch/ hold no more than their own names."""
 
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -55,7 +56,7 @@ class _Actions:
         self.asked = asked
         self.down: list[str] = []
 
-    def start(self, process: Process, restarts: int = 0) -> list[LaunchDescriptionEntity]:
+    def start(self, process: Process, restarts: tuple[float, ...] = ()) -> list[LaunchDescriptionEntity]:
         """Launch's own respawn counts restarts only since Jazzy, so a dead process is replaced by a new action here."""
         # SIGTERM ends `ros2 launch` at once and leaves its processes behind; with this they get the signal as well.
         prefix = f"setpriv --pdeathsig {process.orphan_signal.name}" if shutil.which("setpriv") else None
@@ -75,17 +76,19 @@ class _Actions:
         return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=ended)), node]
 
     def died(
-        self, process: Process, restarts: int, event: ProcessExited, context: LaunchContext
+        self, process: Process, restarts: tuple[float, ...], event: ProcessExited, context: LaunchContext
     ) -> list[LaunchDescriptionEntity]:
-        """Start a process again that died before its time, as often as its max_restarts says."""
+        """Start a process again that died before its time, as often as it may, after a pause where it died lately."""
         if context.is_shutdown:
             return []
-        what_next, line = after_death(process, event.returncode, restarts)
-        if what_next is Next.END:
-            raise RuntimeError(line)
-        get_logger("rl_trainer_ros").error(line)
-        if what_next is Next.RESTART:
-            return self.start(process, restarts + 1)
+        now = time.monotonic()
+        verdict = after_death(process, event.returncode, restarts, now)
+        if verdict.next is Next.END:
+            raise RuntimeError(verdict.line)
+        get_logger("rl_trainer_ros").error(verdict.line)
+        if verdict.next is Next.RESTART:
+            again = self.start(process, (*restarts, now + verdict.pause_s))
+            return [TimerAction(period=verdict.pause_s, actions=again)] if verdict.pause_s else again
         self.down.append(process.name)
         if not self.asked.beyond_hope(self.down):
             return []
