@@ -49,17 +49,31 @@ def typed(cls: type[Any], texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def value_of(hint: Any, text: str) -> Any:
-    """Text as a value of type `hint`, 1e-3 as the number it is; what cannot be read stays text, to be refused."""
+    """Text as a value of type `hint`, 1e-3 and (for a whole number) 1e5 as the numbers they are.
+
+    What cannot be read stays text, to be refused.
+    """
     kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if str in kinds:
         return text
     try:
         for number in (float, int):
             if number in kinds:
-                return number(text)
+                return whole(text) if number is int else number(text)
         return yaml.safe_load(text)
     except (ValueError, yaml.YAMLError):
         return text
+
+
+def whole(text: str) -> int:
+    """A whole number from text such as 150000 or 1.5e5. Raises ValueError for others."""
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not number.is_integer():
+            raise
+        return int(number)
 
 
 def yaml_value(text: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import yaml
 
 T = TypeVar("T")
+_EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]{1,3}")
 
 
 class ConfigError(ValueError):
@@ -54,6 +56,13 @@ def check_range(name: str, value: Any, minimum: float | None, maximum: float | N
     low, high = minimum if minimum is not None else -float("inf"), maximum if maximum is not None else float("inf")
     if not all(low <= entry <= high for entry in (value if isinstance(value, tuple) else (value,))):
         raise ConfigError(f"{name} is {value}; allowed: {low:g} to {high:g}")
+
+
+def as_number(value: Any) -> float | None:
+    """A float, or text such as 1e5, which YAML 1.1 (PyYAML, and ROS parameter files) takes for text; None for all else."""
+    if isinstance(value, float) or (isinstance(value, str) and _EXPONENT.fullmatch(value)):
+        return float(value)
+    return None
 
 
 def check_namespaces(namespaces: tuple[str, ...]) -> None:
@@ -137,4 +146,6 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if hint in (int, float) and (number := as_number(value)) is not None and (hint is float or number.is_integer()):
+        return hint(number)
     raise ConfigError(f"{where} is {value!r}; expected {getattr(hint, '__name__', hint)}")

@@ -157,13 +157,14 @@ def test_the_settings_that_the_package_ships_are_the_algorithms_own(name: str) -
     [
         ("ppo", {"learnig_rate": 1e-3}, "did you mean learning_rate?"),
         ("ppo", {"buffer_size": 10}, "unknown hyperparameter 'buffer_size'"),
-        ("ppo", {"learning_rate": "1e-3"}, "expected a number above 0"),
+        ("ppo", {"learning_rate": "high"}, "expected a number above 0"),
         ("sac", {"learning_rate_schedule": "steps"}, "known: constant, linear, cosine"),
         ("td3", {"action_noise": "pink"}, "known: none, normal, ou"),
         ("ppo", {"action_noise": "normal"}, "unknown hyperparameter 'action_noise'"),
         ("ppo", {"her": True}, "unknown hyperparameter 'her'"),
         ("ppo", {"gamma": "high"}, "gamma is 'high'; expected a number, from 0 to 1"),
         ("sac", {"gamma": 2}, "gamma is 2; expected a number, from 0 to 1"),
+        ("sac", {"her": True, "n_steps": 3}, "n_steps has no effect with her"),
         ("ppo", {"batch_size": 0.5}, "batch_size is 0.5; expected a whole number, 1 or more"),
     ],
 )
@@ -171,6 +172,20 @@ def test_bad_hyperparameters(name: str, settings: dict[str, Any], said: str) -> 
     with pytest.raises(ConfigError) as error:
         hyperparameters(name, settings)
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_whole_numbers_may_have_an_exponent() -> None:
+    settings = hyperparameters("sac", {"buffer_size": "1e5", "gradient_steps": 2.0, "learning_rate": "1e-3"})
+    assert [settings[name] for name in ("buffer_size", "gradient_steps", "learning_rate")] == [100_000, 2, 0.001]
+    assert isinstance(settings["gradient_steps"], int)
+
+
+def test_n_steps_of_returns_are_not_shared_out_as_those_of_a_rollout_are() -> None:
+    """Off-policy learners have n-step returns: each robot's own. An on-policy learner's rollout is that of all robots."""
+    sac = make_learner("sac", line(n=4), hyperparameters("sac", {"n_steps": 3, "batch_size": 64}), seed=0)
+    assert sac.n_steps == 3
+    ppo = make_learner("ppo", line(n=4), hyperparameters("ppo", {"n_steps": 256, "batch_size": 64}), seed=0)
+    assert ppo.n_steps == 64
 
 
 @pytest.mark.bad_input

@@ -61,7 +61,8 @@ def test_a_word_that_does_not_fit_is_named(word: str, named: str) -> None:
 
 
 def test_a_number_beyond_the_word_stays_text() -> None:
-    assert value_of(int, "many") == "many"
+    assert value_of(int, "many") == "many" and value_of(int, "1.5") == "1.5"
+    assert [value_of(int | None, text) for text in ("1e5", "1.5e5", "7")] == [100_000, 150_000, 7]
     assert value_of(float | None, "none") == "none"
 
 

@@ -23,6 +23,8 @@ def test_values_are_converted_to_the_fields_types() -> None:
     example = from_mapping(Example, {"rate_hz": 5, "names": ["x", "y"], "mode": "b", "count": 3}, "here")
     assert example == Example(5.0, ("x", "y"), "b", 3)
     assert isinstance(example.rate_hz, float)
+    for whole in (100_000, 1e5, "1e5", "1.0E+5", ".1e6"):  # PyYAML and ROS parameter files take 1e5 for text
+        assert from_mapping(Example, {"count": whole, "rate_hz": "2e1"}, "here") == Example(20.0, count=100_000)
 
 
 @pytest.mark.bad_input
@@ -36,6 +38,9 @@ def test_values_are_converted_to_the_fields_types() -> None:
         ({"rate_hz": 51.0}, "here: rate_hz is 51.0; allowed: 1 to 50"),
         ({"rate_hz": float("nan")}, "here: rate_hz is nan; allowed: 1 to 50"),
         ({"rate_hz": "fast"}, "here: rate_hz is 'fast'; expected float"),
+        ({"count": 1.5}, "here: count is 1.5; expected int"),
+        ({"count": "1.5e0"}, "here: count is '1.5e0'; expected int"),
+        ({"count": "3"}, "here: count is '3'; expected int"),
         ({"rate_hz": True}, "here: rate_hz is True; expected float"),
         ({"names": "x"}, "here: names is 'x'; expected a list"),
         ({"names": [1]}, "here: names[0] is 1; expected str"),

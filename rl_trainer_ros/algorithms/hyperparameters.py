@@ -15,7 +15,7 @@ from typing import Any
 
 from rl_trainer_ros.algorithms.registry import algorithm
 from rl_trainer_ros.algorithms.schedules import SCHEDULES
-from robot_interface_ros.config import ConfigError, read_yaml, unknown_name
+from robot_interface_ros.config import ConfigError, as_number, read_yaml, unknown_name
 from robot_interface_ros.description import share_directory
 
 DEFAULT, KINDS = "default", ("vector", "pixels", "goal")
@@ -38,6 +38,12 @@ RANGES = {
 }
 """What the learners themselves do not check: beyond it they fail in the middle, or learn numbers that are not finite."""
 WHOLE = ("n_steps", "batch_size", "n_epochs", "buffer_size", "n_sampled_goal", "learning_starts")
+COUNTS = (
+    *("gradient_steps", "train_freq", "target_update_interval", "policy_delay", "sde_sample_freq", "stats_window_size"),
+    *("n_delta", "n_top", "n_eval_episodes", "population", "cg_max_steps", "line_search_max_iter", "n_critic_updates"),
+    *("sub_sampling_factor", "top_quantiles_to_drop_per_net"),
+)
+"""Further whole numbers, which the learners check themselves."""
 ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
 ACTION_NOISES = ("none", "normal", "ou")
 _OF_THE_RUN = {
@@ -66,6 +72,8 @@ def hyperparameters(
     settings |= _checked(overrides or {}, known, f"hyperparameters of {name}")
     if settings.get("her") and not row.replay:
         raise ConfigError(f"hyperparameters of {name}: her needs a replay buffer, which {name} has not")
+    if settings.get("her") and settings.get("n_steps", 1) != 1:
+        raise ConfigError(f"hyperparameters of {name}: n_steps has no effect with her; leave one of the two out")
     return settings
 
 
@@ -91,13 +99,16 @@ def setting_names(name: str) -> list[str]:
     return [argument for argument in taken if argument not in _OF_THE_RUN] + [entry for entry in OWN if entry in own]
 
 
-def constructor_arguments(settings: Mapping[str, Any], actions: int = 1, n_envs: int = 1) -> dict[str, Any]:
+def constructor_arguments(
+    settings: Mapping[str, Any], actions: int = 1, n_envs: int = 1, rollouts: bool = True
+) -> dict[str, Any]:
     """Return what the algorithm's class takes: schedules, noise of `actions` numbers, networks and buffers made of `settings`.
 
-    `n_steps`, where it is the rollout of an algorithm that learns in batches, is shared out to `n_envs` robots.
+    `rollouts`: it learns from rollouts, of which `n_steps` is the length; where it learns in batches they are shared out to
+    `n_envs` robots. With a replay buffer `n_steps` are those of n-step returns, which are one robot's.
     """
     arguments = dict(settings)
-    if n_envs > 1 and "batch_size" in arguments and "n_steps" in arguments:
+    if rollouts and n_envs > 1 and "batch_size" in arguments and "n_steps" in arguments:
         arguments["n_steps"] = steps_each(arguments["n_steps"], n_envs, arguments["batch_size"])
     schedule = SCHEDULES[arguments.pop(SCHEDULE, "constant")]
     if "learning_rate" in arguments:
@@ -131,6 +142,7 @@ def _checked(settings: Any, known: list[str], where: str | Path) -> dict[str, An
     if not isinstance(settings, Mapping):
         raise ConfigError(f"{where}: expected a mapping of hyperparameters, got {settings!r}")
     choices = {SCHEDULE: SCHEDULES, "activation": ACTIVATIONS, "action_noise": ACTION_NOISES}
+    settings = {name: _number(name, value) for name, value in settings.items()}
     for name, value in settings.items():
         if name not in known:
             raise ConfigError(f"{where}: {unknown_name('hyperparameter', name, known)}")
@@ -141,6 +153,14 @@ def _checked(settings: Any, known: list[str], where: str | Path) -> dict[str, An
         if name in RANGES:
             _check_number(name, value, where)
     return dict(settings)
+
+
+def _number(name: object, value: Any) -> Any:
+    """A value as the number that it stands for, 1e5 too, whole where a whole one is asked for; all else as it is."""
+    number = as_number(value)
+    if number is None:
+        return value
+    return int(number) if name in (*WHOLE, *COUNTS) and number.is_integer() else number
 
 
 def _check_number(name: str, value: Any, where: str | Path) -> None:

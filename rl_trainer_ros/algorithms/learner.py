@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
 
 from rl_trainer_ros.algorithms.hyperparameters import constructor_arguments
@@ -40,9 +41,11 @@ def make_learner(
         raise ConfigError(f"hyperparameters of {name}: train_freq by episodes needs num_envs:=1; use steps, such as 4")
     network = policy_name(name, env.observation_space, policy)
     actions = int(np.prod(env.action_space.shape)) if isinstance(env.action_space, spaces.Box) else 1
-    arguments = constructor_arguments(settings, actions, env.num_envs)
+    kind = row.load_class()
+    rollouts = issubclass(kind, OnPolicyAlgorithm)
+    arguments = constructor_arguments(settings, actions, env.num_envs, rollouts)
     try:
-        return row.load_class()(network, env, seed=seed, device=device, **arguments)
+        return kind(network, env, seed=seed, device=device, **arguments)
     except (TypeError, ValueError, AssertionError) as error:
         raise ConfigError(f"algo {name} refuses its settings: {' '.join(str(error).split())}") from error
 
