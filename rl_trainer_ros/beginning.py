@@ -12,7 +12,7 @@ from typing import Any
 from gymnasium import spaces
 
 from rl_trainer_ros import algorithms, run_folder
-from rl_trainer_ros.checkpoints import contents, episodes, fine_tuning, logs, resume
+from rl_trainer_ros.checkpoints import attempts, contents, episodes, fine_tuning, resume
 from rl_trainer_ros.checkpoints.folders import Checkpoint
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
 from robot_interface_ros.config import ConfigError
@@ -47,6 +47,11 @@ class Beginning:
         """Steps that are done already."""
         return self.checkpoint.num_timesteps if self.checkpoint else 0
 
+    @property
+    def departed(self) -> int:
+        """Steps after which the run last went on in another way than an uninterrupted one would."""
+        return resume.departed(self.checkpoint)
+
     def hyperparameters(self, kind: str) -> dict[str, Any]:
         """Return the algorithm's settings for a kind of observation. Raises ConfigError."""
         if self.run:
@@ -63,15 +68,9 @@ class Beginning:
 
     @contextmanager
     def folder(self, hyperparameters: dict[str, Any], robot: RobotDescription) -> Iterator[Path]:
-        """Hold the run's folder: a new one, or that of the run which goes on, with its logs cut to the checkpoint.
-
-        Raises ConfigError while another trainer holds it.
-        """
+        """Hold the run's folder: a new one, or that of the run which goes on. Raises ConfigError while another trainer does."""
         folder = self.run or run_folder.create(self.config, hyperparameters, robot)
         with resume.alone(folder):
-            if self.run:
-                run_folder.go_on(folder, self.config)
-                logs.cut(folder, self.checkpoint)
             yield folder
 
     def bring(self, algorithm: Any, statistics: Any) -> None:
@@ -83,13 +82,19 @@ class Beginning:
         elif self.model:
             fine_tuning.begin_with(self.model, algorithm, statistics, self.config)
 
-    def line(self) -> str:
-        """What a user is told; empty for a run that begins anew."""
-        if self.checkpoint:
-            return f"goes on after {self.num_timesteps:,} steps, from {self.checkpoint.folder.name}"
-        if self.run:
-            return "no checkpoint yet: begins again"
-        return f"begins with the model in {self.model.folder}" if self.model else ""
+    def take_over(self) -> str:
+        """Put aside what the resumed run had beyond its checkpoint, once the robots have answered; return a line for users."""
+        if not self.run:
+            return f"begins with the model in {self.model.folder}" if self.model else ""
+        run_folder.go_on(self.run, self.config)
+        attempt = attempts.put_aside(self.run, self.checkpoint)
+        kept = f"; what it had beyond is kept in {attempt.relative_to(self.run)}" if attempt else ""
+        if not self.checkpoint:
+            return f"no checkpoint yet: begins again{kept}"
+        line = f"goes on after {self.num_timesteps:,} steps, from {self.checkpoint.folder.name}"
+        if not (self.checkpoint.exact or self.config.realtime):
+            line += " (valid, but other numbers than without the interruption)"
+        return line + kept
 
 
 def beginning(config: TrainerConfig) -> Beginning:

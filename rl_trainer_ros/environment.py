@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_trainer_ros import finite
 from rl_trainer_ros.actions import Action
 from rl_trainer_ros.arm import Arm, Moment
 from rl_trainer_ros.episode_options import EpisodeOptions
@@ -30,6 +31,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
     environment's own generator, so `reset(seed=...)` repeats them on every robot. `info["elapsed_ns"]` is the observation's
     stamp counted from the episode's first, integer nanoseconds. Where something was drawn for the episode (an imperfect
     simulation), `info["drawn"]` of the reset tells what. In real time `info["timing"]` tells how old the observation is.
+    Actions, observations and rewards that are not finite raise NotFinite.
     `render_mode` is rgb_array where the environment was made with something that shows the robot.
     """
 
@@ -78,12 +80,13 @@ class RobotEnv(gymnasium.Env[Any, Any]):
             info["drawn"] = dict(drawn)
         if moment.observation.timing:
             info["timing"] = dict(moment.observation.timing)
-        return self._observation.encode(moment), info
+        return self._encoded(moment), info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Send one command, or as many as an action lasts, and judge the observations that answer."""
         if self._moment is None:
             raise RuntimeError("call reset() before step()")
+        finite.check_action(action)
         motion = self._action.motion(action)
         before, reward, outcome = self._moment, 0.0, None
         for _ in range(self.options.action_repeat):
@@ -106,7 +109,14 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         outcome.info["elapsed_ns"] = moment.observation.stamp - self._first_stamp
         if moment.observation.timing:
             outcome.info["timing"] = dict(moment.observation.timing)
-        return self._observation.encode(moment), reward, outcome.terminated, False, outcome.info
+        finite.check_reward(reward, outcome.info["distance"], type(self.task).__name__)
+        return self._encoded(moment), reward, outcome.terminated, False, outcome.info
+
+    def _encoded(self, moment: Moment) -> Any:
+        """What the policy sees. Raises NotFinite: it would go into statistics, networks and checkpoints."""
+        observation = self._observation.encode(moment)
+        finite.check_observation(observation, f"observation {type(self._observation).__name__}")
+        return observation
 
     def _cut(self, last: Moment, reason: str) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """End an episode that was cut from outside with what was seen last."""
@@ -117,7 +127,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
             "is_success": False,
             "elapsed_ns": last.observation.stamp - self._first_stamp,
         }
-        return self._observation.encode(last), 0.0, False, True, info
+        return self._encoded(last), 0.0, False, True, info
 
     def render(self) -> Picture | None:
         """Return a picture of the robot, `(height, width, 3)` uint8 rgb, of what was observed last; None without `show`."""
@@ -198,6 +208,7 @@ class GoalRobotEnv(RobotEnv):
         observation, reward, terminated, truncated, info = super().step(action)
         if "interrupted" not in info:
             reward = float(self.compute_reward(observation["achieved_goal"], observation["desired_goal"], info))
+            finite.check_reward(reward, info["distance"], type(self.task).__name__)
         return observation, reward, terminated, truncated, info
 
     def compute_reward(self, achieved_goal: NDArray[Any], desired_goal: NDArray[Any], info: Any) -> Any:

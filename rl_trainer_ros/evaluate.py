@@ -68,13 +68,17 @@ def evaluate_run(options: EvaluateOptions) -> int:
     from rl_trainer_ros.rendering import RGB_ARRAY
     from rl_trainer_ros.training import env_settings
 
-    folder = run_folder.find(options.run, options.log_dir)
+    folder = run_folder.find(options.run, options.log_dir, learned=True)
     named = Path(options.run)
     model = named if (named / model_files.ABOUT).is_file() else folder / options.model
+    if model != named and not (model / model_files.ABOUT).is_file():
+        raise EvaluateError(f"{folder} has no {options.model} model; it has: {_models(folder)}")
     try:
         policy = model_files.load(model)
     except model_files.ModelError as error:
         raise EvaluateError(str(error)) from None
+    if policy.about.get("counters", {}).get("_n_updates") == 0 and policy.about["algo"] != "random":
+        print(f"{model} was saved before the first update: this policy is untrained", file=sys.stderr, flush=True)
     config = run_folder.load_config(folder)
     torch.set_num_threads(config.torch_threads)
     _check_video(options)
@@ -100,6 +104,14 @@ def evaluate_run(options: EvaluateOptions) -> int:
         _save_film(film.gif(), Path(options.video))
     _finish(folder, model, result)
     return 0
+
+
+def _models(folder: Path) -> str:
+    """The models of a run, as arguments."""
+    from rl_trainer_ros import model_files
+
+    found = [name for name in ("final", "latest", "best") if (folder / name / model_files.ABOUT).is_file()]
+    return ", ".join(f"model:={name}" for name in found) or "none yet"
 
 
 def _simulation(options: EvaluateOptions) -> dict[str, Any]:

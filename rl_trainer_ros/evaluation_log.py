@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rl_trainer_ros import film
+from rl_trainer_ros.checkpoints.logs import EVALUATIONS as EVALUATIONS
+from rl_trainer_ros.checkpoints.logs import VIDEOS as VIDEOS
 from rl_trainer_ros.run_folder import write_text
 
 if TYPE_CHECKING:
     from rl_trainer_ros.evaluation import Evaluation
 
-EVALUATIONS = "evaluations.csv"
-VIDEOS = "videos"
 _FILM_TAG = "task/first_episode"
 _TAGS = {  # those of the training, so that TensorBoard draws both into one chart
     "success_rate": "task/success_rate",
@@ -28,15 +28,12 @@ class EvaluationLog:
     """Rows are kept and the file is written whole each time, so that a kill leaves none that is cut."""
 
     def __init__(self, run: Path, steps: int):
-        """`steps`: after which the training goes on; rows and films beyond are dropped, 0 in a new run."""
+        """`steps`: after which the training goes on; rows beyond are dropped, 0 in a new run."""
         self._run = run
         self._rows: list[dict[str, Any]] = []
         if (run / EVALUATIONS).is_file():
             with open(run / EVALUATIONS, encoding="utf-8", newline="") as stream:
                 self._rows = [row for row in csv.DictReader(stream) if int(row["steps"]) <= steps]
-        for file in (run / VIDEOS).glob("*.gif"):
-            if file.stem.isdecimal() and int(file.stem) > steps:
-                file.unlink()
         self._steps, self._writer = steps, None  # type: int, Any
 
     def add(self, steps: int, evaluation: Evaluation, seconds: float) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from rl_trainer_ros.checkpoints.folders import ABOUT, LINKS
 from rl_trainer_ros.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml
 from robot_interface_ros.robot_config import RobotDescription
@@ -88,18 +89,25 @@ def load_config(folder: Path) -> TrainerConfig:
     return from_mapping(TrainerConfig, values.get("trainer"), str(folder / "config.yaml"))
 
 
-def find(run: str, log_dir: str = "runs") -> Path:
-    """Return a run folder: `latest`, or a path to the run or to something in it."""
+def find(run: str, log_dir: str = "runs", learned: bool = False) -> Path:
+    """Return a run folder: `latest`, or a path to the run or to something in it. `learned`: the latest that holds a model."""
     if run == "latest":
         runs = sorted(Path(log_dir).glob("*/*/*/*/config.yaml"), key=lambda path: path.stat().st_mtime)
-        if not runs:
-            raise ConfigError(f"no run in {Path(log_dir).resolve()}; train first: rl_trainer train")
-        return runs[-1].parent
+        found = [path.parent for path in runs if not learned or has_model(path.parent)]
+        if not found:
+            what = "run with a model" if runs else "run"
+            raise ConfigError(f"no {what} in {Path(log_dir).resolve()}; train first: rl_trainer train")
+        return found[-1]
     path = Path(run)
     for folder in (path, *path.absolute().parents):
         if (folder / "config.yaml").is_file() and (folder / "versions.txt").is_file():
             return folder
     raise ConfigError(f"{run} is no run folder: it has no config.yaml; give latest, or a folder below {log_dir}/")
+
+
+def has_model(run: Path) -> bool:
+    """Whether a run has saved anything that it learned."""
+    return any((run / link / ABOUT).is_file() for link in LINKS)
 
 
 def _resolved(robot: RobotDescription) -> dict[str, Any]:

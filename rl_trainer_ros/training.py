@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,7 +21,8 @@ from rl_trainer_ros.algorithms.learner import check_actions, make_learner, obser
 from rl_trainer_ros.beginning import beginning
 from rl_trainer_ros.checkpoints import logs
 from rl_trainer_ros.checkpoints.callback import CheckpointCallback
-from rl_trainer_ros.checkpoints.errors import ModelError, NotSaved
+from rl_trainer_ros.checkpoints.diverged import Diverged
+from rl_trainer_ros.checkpoints.errors import NotSaved
 from rl_trainer_ros.checkpoints.folders import TIMED
 from rl_trainer_ros.checkpoints.saver import Saver
 from rl_trainer_ros.control import SaveOnRequest
@@ -32,7 +34,6 @@ from rl_trainer_ros.progress import ProgressCallback
 from rl_trainer_ros.rendering import RGB_ARRAY, check_camera
 from rl_trainer_ros.run_folder import TrainingResult
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
-from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import StopRequested
 
 MakeEnv = Callable[[str], RobotEnv]
@@ -99,12 +100,13 @@ class TrainingRun:
     ) -> TrainingResult:
         config, before = self._config, self._begin
         try:
-            algorithm, statistics = self._learner(folder, report)
-        except (ConfigError, ModelError):
-            if before.run is None:
-                shutil.rmtree(folder, ignore_errors=True)  # `latest` is a run that has begun
+            algorithm, statistics = self._learner(folder)
+            begins = before.take_over()
+            algorithm.set_logger(logs.logger(folder, before.num_timesteps if before.run else None, report))
+        except BaseException:
+            self._forget(folder)
             raise
-        report(" ".join(("run folder", str(folder), before.line())).strip())
+        report(" ".join(("run folder", str(folder), begins)).strip())
         progress = ProgressCallback(config, should_stop, report, before.notes.get("progress", ()))
         about, say = self._about(), progress.say
         saver = Saver(folder, algorithm, statistics, about, config.keep_checkpoints, say, before.training_s)
@@ -129,19 +131,32 @@ class TrainingRun:
         except Exception as failure:  # whatever it is, what was learned is not lost
             ended, error = "failed", failure
         progress.close()
+        learned = algorithm.num_timesteps > 0
         try:  # first of all: what draws and closes may take long, or fail
-            saver.save_end(ended)
+            if learned:
+                saver.save_end(ended)
         except NotSaved as failure:
             ended, error = "failed", error or failure
+        except Diverged as failure:  # which explains any other
+            ended, error = "failed", failure
         for observer in watching:
             observer.close()
         result = TrainingResult(folder, algorithm.num_timesteps, saver.training_s(), ended, error)
-        with suppress(OSError):  # a full disk, of which the saver has told
-            run_folder.write_result(result)
+        if learned:
+            with suppress(OSError):  # a full disk, of which the saver has told
+                run_folder.write_result(result)
         algorithm.logger.close()
-        steps, saved = f"{algorithm.num_timesteps:,} steps", saver.newest or "no model"
-        report(f"{ended} after {steps} and {result.training_s:.0f} s; model saved in {saved}")
+        report(
+            f"{ended} after {algorithm.num_timesteps:,} steps and {result.training_s:.0f} s; {_outcome(result, saver)}"
+        )
+        if not learned:
+            self._forget(folder)
         return result
+
+    def _forget(self, folder: Path) -> None:
+        """Remove the folder of a new run that has learned nothing: `latest` is a run that has."""
+        if self._begin.run is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _evaluated_env(self) -> RobotEnv:
         """The environment of evaluations during the training."""
@@ -150,7 +165,7 @@ class TrainingRun:
             return self._make_env(config.eval_namespace)
         return in_process_env(config, RGB_ARRAY if config.eval_video else None)
 
-    def _learner(self, folder: Path, report: Report) -> tuple[Any, VecNormalize]:
+    def _learner(self, folder: Path) -> tuple[Any, VecNormalize]:
         config, begin = self._config, self._begin
         set_random_seed(config.seed)
         if vec_envs.in_processes(config):
@@ -163,7 +178,6 @@ class TrainingRun:
         algorithm = make_learner(config.algo, statistics, self._hyperparameters, policy=config.policy, seed=config.seed)
         leave_out_of_replay(algorithm)
         begin.bring(algorithm, statistics)
-        algorithm.set_logger(logs.logger(folder, begin.num_timesteps if begin.run else None, report))
         return algorithm, statistics
 
     def _about(self) -> dict[str, Any]:
@@ -172,7 +186,17 @@ class TrainingRun:
         about = {name: getattr(self._config, name) for name in names}
         about["observation"] = self._config.observed
         about["robot_urdf_sha256"] = run_folder.urdf_digest(self._environments[0].arm.description)
+        about["departed"] = self._begin.departed
         return {**about, "encoder": self._encoder_id, "hyperparameters": self._hyperparameters}
+
+
+def _outcome(result: TrainingResult, saver: Saver) -> str:
+    """What is left of a run, in words."""
+    if not result.num_timesteps:
+        return "nothing was learned, so nothing is saved"
+    if result.ended == "finished" or saver.newest is None:
+        return f"model saved in {saver.newest}" if saver.newest else "no model saved"
+    return f"model saved in {saver.newest}; go on with resume:={shlex.quote(str(result.folder))}"
 
 
 def env_settings(config: TrainerConfig) -> dict[str, Any]:

@@ -8,21 +8,26 @@ import json
 import os
 import pickle
 import random
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.running_mean_std import RunningMeanStd
 
 from rl_trainer_ros import model_files
-from rl_trainer_ros.checkpoints import contents, fine_tuning, folders, resume
+from rl_trainer_ros.checkpoints import attempts, contents, diverged, fine_tuning, folders, resume
+from rl_trainer_ros.checkpoints.diverged import Diverged
 from rl_trainer_ros.checkpoints.errors import ModelError, NotSaved
 from rl_trainer_ros.evaluation import evaluate
 from rl_trainer_ros.launch_arguments import BringupError, resolve_values
@@ -111,8 +116,15 @@ def sac(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("dqn", {"action": "joint_discrete"}),
         ("recurrent_ppo", {"namespaces": ("/env_0", "/env_1")}),
         ("ppo", {"checkpoint_every_steps": 0, "checkpoint_every_episodes": 2}),
+        (
+            "sac",
+            {
+                "namespaces": ("/env_0", "/env_1"),
+                "hyperparameters": "{learning_starts: 60, batch_size: 32, net_arch: [32, 32], n_steps: 3}",
+            },
+        ),
     ],
-    ids=["ppo", "sac", "sac-her", "td3-ou", "dqn", "recurrent-2-robots", "ppo-by-episodes"],
+    ids=["ppo", "sac", "sac-her", "td3-ou", "dqn", "recurrent-2-robots", "ppo-by-episodes", "sac-3-steps-2-robots"],
 )
 def test_a_resumed_run_is_an_uninterrupted_one(algo: str, more: dict[str, Any], tmp_path: Path) -> None:
     config = settings(tmp_path, algo, **more)
@@ -161,16 +173,96 @@ def test_by_the_clock_no_episode_ends(tmp_path: Path) -> None:
     assert on == timed and folders.read(on / "final").num_timesteps == 640
 
 
-def test_a_finished_run_is_prolonged_and_one_without_a_checkpoint_begins_again(tmp_path: Path) -> None:
+def test_a_finished_run_is_prolonged(tmp_path: Path) -> None:
     config = settings(tmp_path)
     run = train(config).folder
     with pytest.raises(ConfigError, match="has done 448 of 400 steps already; give more: num_timesteps:=896"):
         train(replace(config, resume=str(run)))
     assert train(replace(config, resume=str(run), num_timesteps=500)).num_timesteps == 512
-    cut, lines = train(config, stop_after=50).folder, []  # type: ignore[var-annotated]
-    again = train(replace(config, resume=str(cut)), lines=lines).folder
-    assert "no checkpoint yet: begins again" in lines[0]
-    assert_same(again, train(config).folder)
+    assert not (run / attempts.ATTEMPTS).exists()
+
+
+def test_a_run_stopped_before_its_first_exact_checkpoint_goes_on_from_its_end(tmp_path: Path) -> None:
+    """Ctrl-C, then resume:=latest: nothing that was learned is lost, and a later resume comes back to that way."""
+    config, lines = settings(tmp_path, checkpoint_every_steps=150), []  # type: ignore[var-annotated]
+    cut = train(config, stop_after=90, lines=lines).folder
+    assert lines[-1].endswith(f"model saved in {cut}/checkpoints/000000091_final; go on with resume:={cut}")
+    before = rows(cut / "monitor.csv")
+    on = train(replace(config, resume="latest"), stop_after=140, lines=lines).folder
+    said = next(line for line in lines if "goes on" in line and "run folder" in line)
+    assert on == cut and "after 91 steps, from 000000091_final (valid, but other numbers" in said
+    assert rows(cut / "monitor.csv")[: len(before)] == before and not (cut / attempts.ATTEMPTS).exists()
+    exact = next(one for one in folders.all_of(cut) if one.kind == folders.EXACT)
+    assert exact.num_timesteps > 150 and folders.read(cut / "final").num_timesteps > exact.num_timesteps
+    chosen = resume.start(resume.resolved(replace(config, resume=str(cut))))
+    assert chosen and chosen.folder.name == exact.folder.name  # which leads to the end again
+
+    # Going on from an end by name leaves the way on which the exact one leads, so that is not gone back to.
+    end = train(replace(config, resume=str(cut / "final")), stop_after=20).folder
+    chosen = resume.start(resume.resolved(replace(config, resume=str(end))))
+    assert chosen and chosen.folder == (end / "final").resolve()
+
+
+def test_an_earlier_attempt_is_kept_and_no_link_points_to_it(tmp_path: Path) -> None:
+    config = settings(tmp_path, task_settings="{max_episode_steps: 15}")
+    cut = train(config, stop_after=290).folder
+    before = rows(cut / "monitor.csv")
+    seen: dict[str, int] = {}
+
+    class Said(list[str]):
+        def append(self, line: str) -> None:
+            for link in (cut / name for name in folders.LINKS if "run folder" in line):
+                seen.update({link.name: folders.read(link).num_timesteps} if link.exists() else {})
+            super().append(line)
+
+    lines = Said()
+    train(replace(config, resume=str(cut)), stop_after=30, lines=lines)
+    assert lines[0].endswith("from 000000256_exact; what it had beyond is kept in attempts/1")
+    assert seen["latest"] == 256 and "final" not in seen and seen["best"] <= 256
+    attempt = cut / attempts.ATTEMPTS / "1"
+    (old,) = (attempt / "checkpoints").glob("*_final")
+    assert model_files.load(old).about["num_timesteps"] == 291 and (attempt / "result.json").is_file()
+    with open(attempt / "monitor.csv") as stream:
+        assert stream.readline().startswith("#")
+    again = rows(attempt / "monitor.csv")
+    assert again == before[len(before) - len(again) :] and again
+    with pytest.raises(ModelError, match="belongs to an earlier attempt of its run.*load_model:="):
+        resume.start(resume.resolved(replace(config, resume=str(old))))
+    train(replace(config, resume=str(cut)))
+    assert (cut / attempts.ATTEMPTS / "2").is_dir() and model_files.load(old)
+    assert_same(cut, train(config).folder)
+
+
+def test_a_run_without_a_resumable_checkpoint_begins_again_and_keeps_its_best(tmp_path: Path) -> None:
+    """As after kill -9 before the first checkpoint of which a training can go on."""
+    config, lines = settings(tmp_path, checkpoint_every_steps=1000), []  # type: ignore[var-annotated]
+    cut = train(config, stop_after=200).folder
+    shutil.rmtree((cut / "final").resolve())
+    best = folders.read(cut / "best")
+    train(replace(config, resume=str(cut)), lines=lines)
+    assert lines[0].endswith("no checkpoint yet: begins again; what it had beyond is kept in attempts/1")
+    kept = cut / attempts.ATTEMPTS / "1" / "checkpoints" / best.folder.resolve().name
+    assert model_files.load(kept).about["num_timesteps"] == best.num_timesteps
+    assert_same(cut, train(config).folder)
+    assert rows(cut / "monitor.csv") and (cut / "monitor.csv").read_text().count("#") == 1
+
+
+def test_the_best_of_every_resumable_moment_stays_and_what_is_damaged_is_not_thrown_away(tmp_path: Path) -> None:
+    def write(steps: int, kind: str) -> Path:
+        about = {"format": folders.FORMAT, "kind": kind, "num_timesteps": steps, "saved_ns": steps, "algo": "ppo"}
+        return folders.write(tmp_path, steps, kind, lambda path: note(path, about))
+
+    def note(path: Path, about: dict[str, Any]) -> None:
+        (path / folders.ABOUT).write_text(json.dumps(about))
+
+    for steps, kind in enumerate((folders.BEST, folders.BEST, folders.EXACT, folders.BEST, folders.BEST)):
+        write(steps, kind)
+    damaged = write(9, folders.BEST)
+    (damaged / folders.ABOUT).write_text("{")
+    folders.point(tmp_path / "best", tmp_path / "checkpoints" / "000000004_best")
+    folders.prune(tmp_path, 2)
+    left = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert left == ["000000001_best", "000000002_exact", "000000004_best", "000000009_best"]
 
 
 @pytest.mark.bad_input
@@ -327,6 +419,58 @@ def test_a_given_rate_is_taken_and_exploration_is_not_begun_anew(trained: Path) 
         model, about={"hyperparameters": {"exploration_final_eps": 0.1}, "counters": {"exploration_rate": 0.1}}
     )
     assert fine_tuning.settings(explorer, {})["exploration_initial_eps"] == 0.1
+
+
+@pytest.mark.parametrize("algo", ["ppo", "sac"])
+def test_what_has_diverged_is_never_saved(algo: str, tmp_path: Path) -> None:
+    """A learning rate that makes the networks' numbers overflow: one line, no traceback, and the last good one stays."""
+    config = settings(
+        tmp_path, algo, num_timesteps=100_000, best_by="training", best_min_episodes=1000, best_window=1000
+    )
+    begun = train(replace(config, num_timesteps=120)).folder
+    good = folders.read(begun / "final").folder.resolve()
+    lines: list[str] = []
+    training = TrainingRun(replace(config, resume=str(begun)), lambda _: in_process_env(config))
+    broken = iter([False] * 100)
+
+    def break_it() -> bool:
+        if next(broken, None) is None:
+            for values in training_parameters():
+                values.data.fill_(float("nan"))
+        return False
+
+    def training_parameters() -> list[Any]:
+        return [values for group in caught for values in group.policy.parameters()]
+
+    caught: list[Any] = []
+
+    class Catch(BaseCallback):
+        def _on_training_start(self) -> None:
+            caught.append(self.model)
+
+        def _on_step(self) -> bool:
+            return True
+
+    result = training.run(break_it, lines.append, [Catch()])
+    assert result.ended == "failed" and isinstance(result.error, Diverged)
+    assert "\n" not in str(result.error) and f"{begun}/checkpoints/" in str(result.error), result.error
+    assert "the learning has diverged" in str(result.error) and "hyperparameters.learning_rate" in str(result.error)
+    for one in folders.all_of(begun):
+        assert model_files.load(one.folder)
+    assert good.is_dir()
+    for path in begun.rglob("normalisation.json"):
+        assert "NaN" not in path.read_text() and "Infinity" not in path.read_text()
+
+
+def test_statistics_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
+    statistics = SimpleNamespace(norm_obs=False, epsilon=1e-8, ret_rms=RunningMeanStd(shape=()))
+    learner = SimpleNamespace(
+        _get_torch_save_params=lambda: ([], []), get_parameters=lambda: {"policy": {"w": torch.ones(2)}}, policy=None
+    )
+    diverged.check(learner, statistics)
+    statistics.ret_rms.var = np.float64("inf")
+    with pytest.raises(Diverged, match="statistics of observations and rewards, return_variance"):
+        diverged.check(learner, statistics)
 
 
 def test_a_save_that_fails_midway_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

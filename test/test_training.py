@@ -17,11 +17,16 @@ from support import save_random_encoder
 
 from rl_trainer_ros import model_files, run_folder
 from rl_trainer_ros.algorithms import SCHEDULES, constructor_arguments, hyperparameters
+from rl_trainer_ros.arm import Moment
+from rl_trainer_ros.checkpoints.folders import LINKS
+from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
 from rl_trainer_ros.evaluation import Evaluation, evaluate, wilson_interval
+from rl_trainer_ros.finite import NotFinite
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.run_folder import TrainingResult
 from rl_trainer_ros.scripted import ScriptedReach
+from rl_trainer_ros.tasks import Outcome
 from rl_trainer_ros.trainer_config import TrainerConfig
 from rl_trainer_ros.training import TrainingRun, in_process_env
 from robot_interface_ros.config import ConfigError, from_mapping
@@ -113,11 +118,79 @@ def test_final_is_the_learner_after_its_last_update(tmp_path: Path) -> None:
 
 def test_any_failure_saves_what_was_learned(tmp_path: Path) -> None:
     config = TrainerConfig(transport="in_process", log_dir=str(tmp_path))
-    environment = in_process_env(config)
-    environment.task.step = lambda before, after: 1 / 0  # type: ignore[method-assign,assignment,return-value]
-    result = TrainingRun(config, lambda _: environment).run(report=lambda line: None)
+    result = TrainingRun(config, lambda _: failing_after(3, config)).run(report=lambda line: None)
     assert result.ended == "failed" and isinstance(result.error, ZeroDivisionError)
-    assert model_files.load(result.folder / "final").about["num_timesteps"] == 0
+    assert model_files.load(result.folder / "final").about["num_timesteps"] == 3
+
+
+def failing_after(steps: int, config: TrainerConfig) -> RobotEnv:
+    environment, left = in_process_env(config), iter(range(steps))
+    judge = environment.task.step
+
+    def step(before: Moment, after: Moment) -> Outcome:
+        return judge(before, after) if next(left, None) is not None else 1 / 0  # type: ignore[return-value]
+
+    environment.task.step = step  # type: ignore[method-assign]
+    return environment
+
+
+@pytest.mark.parametrize("algo", ["ppo", "sac"])
+@pytest.mark.parametrize("what", ["reward", "observation"])
+def test_what_is_not_finite_ends_a_training_in_one_line_and_is_not_learned(
+    algo: str, what: str, tmp_path: Path
+) -> None:
+    config = TrainerConfig(transport="in_process", log_dir=str(tmp_path), algo=algo, num_timesteps=2000)
+    environment, left = in_process_env(config), iter(range(40))
+    judge, encode = environment.task.step, environment._observation.encode
+
+    def step(before: Moment, after: Moment) -> Outcome:
+        outcome = judge(before, after)
+        return replace(outcome, reward=float("nan")) if next(left, None) is None else outcome
+
+    def encoded(moment: Moment) -> object:
+        values = encode(moment)
+        if next(left, None) is None:
+            values[12] = np.inf
+        return values
+
+    if what == "reward":
+        environment.task.step = step  # type: ignore[method-assign]
+    else:
+        environment._observation.encode = encoded  # type: ignore[method-assign]
+    result = TrainingRun(config, lambda _: environment).run(report=lambda line: None)
+    said = {
+        "reward": "task Reach gave the reward nan",
+        "observation": "observation GroundTruth holds inf at index [12]",
+    }
+    assert result.ended == "failed" and isinstance(result.error, NotFinite) and said[what] in str(result.error)
+    assert model_files.load(result.folder / "final").about["num_timesteps"] <= 41
+
+
+def test_actions_that_are_not_finite_are_not_sent() -> None:
+    environment = make_robot_env()
+    environment.reset(seed=0)
+    with pytest.raises(NotFinite, match="the policy's action is"):
+        environment.step(np.full(5, np.nan, np.float32))
+
+
+def test_a_start_that_learned_nothing_is_no_run(tmp_path: Path) -> None:
+    """It leaves no folder and does not say that a model was saved; `latest` for an evaluation is a run with a model."""
+    config = TrainerConfig(transport="in_process", log_dir=str(tmp_path))
+    for make, stop in ((lambda _: failing_after(0, config), False), (lambda _: in_process_env(config), True)):
+        lines: list[str] = []
+        result = TrainingRun(config, make).run(lambda: stop, lines.append)  # noqa: B023
+        assert not result.folder.exists() or result.num_timesteps
+        if not stop:
+            assert result.ended == "failed" and lines[-1].endswith("nothing was learned, so nothing is saved")
+            with pytest.raises(ConfigError, match="no run in"):
+                run_folder.find("latest", str(tmp_path))
+    (killed,) = [result.folder.parent / "2999-01-01_00-00-00"]
+    shutil.copytree(result.folder, killed, ignore=shutil.ignore_patterns("checkpoints", *LINKS))
+    (killed / "config.yaml").touch()
+    assert run_folder.find("latest", str(tmp_path)) == killed
+    assert run_folder.find("latest", str(tmp_path), learned=True) == result.folder
+    with pytest.raises(EvaluateError, match="has no best model; it has: model:=final"):
+        evaluate_run(EvaluateOptions(run=str(result.folder), model="best"))
 
 
 def test_the_model_is_saved_before_what_watches_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def save(run: Path, algorithm: Any, statistics: Any, about: dict[str, Any], kind
             "counters": counters.of(algorithm),
         }
         (folder / PARAMETERS).write_bytes(tensors.to_bytes(parameters.of(algorithm)))
-        _write_json(folder / STATISTICS, normalisation.to_dict(statistics))
+        _write_json(folder / STATISTICS, normalisation.to_dict(statistics), allow_nan=False)
         _write_json(folder / ABOUT, everything)
         if kind != BEST:
             _write_json(folder / RANDOM, random_state.of(algorithm))
@@ -147,8 +147,8 @@ def _short(space: gym_spaces.Space[Any]) -> str:
     return str(space)
 
 
-def _write_json(path: Path, values: Any) -> None:
-    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+def _write_json(path: Path, values: Any, allow_nan: bool = True) -> None:
+    path.write_text(json.dumps(values, indent=1, allow_nan=allow_nan) + "\n", encoding="utf-8")
 
 
 def _read_json(path: Path) -> Any:

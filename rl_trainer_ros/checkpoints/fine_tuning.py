@@ -21,7 +21,7 @@ def source(load_model: str, log_dir: str) -> Checkpoint:
     path = Path(load_model)
     if load_model != "latest" and (path / folders.ABOUT).is_file():
         return folders.read(path.resolve())
-    run = run_folder.find(load_model, log_dir)
+    run = run_folder.find(load_model, log_dir, learned=True)
     for link in ("final", "latest", "best"):
         if (run / link / folders.ABOUT).is_file():
             return folders.read((run / link).resolve())

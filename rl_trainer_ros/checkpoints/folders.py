@@ -8,6 +8,7 @@ every folder without a dot is a whole checkpoint.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from typing import Any
 
 from rl_trainer_ros.checkpoints.errors import ModelError, one_line
 
-ABOUT = "about.json"
+ABOUT, CHECKPOINTS = "about.json", "checkpoints"
 LINKS = ("best", "latest", "final")
 BEST, EXACT, TIMED, FINAL = "best", "exact", "timed", "final"
 """Kinds. EXACT ends all episodes, so that going on from it gives the same bits; TIMED does not."""
@@ -56,7 +57,7 @@ class Checkpoint:
 
 def write(run: Path, num_timesteps: int, kind: str, fill: Callable[[Path], None]) -> Path:
     """Make a checkpoint: `fill(folder)` writes its files. Raises OSError, and then leaves nothing behind."""
-    parent = run / "checkpoints"
+    parent = run / CHECKPOINTS
     parent.mkdir(exist_ok=True)
     folder = _unused(parent, f"{num_timesteps:09d}_{kind}")
     temporary = parent / f".{folder.name}.{os.getpid()}"
@@ -98,25 +99,42 @@ def read(folder: Path) -> Checkpoint:
 def all_of(run: Path) -> list[Checkpoint]:
     """Every checkpoint of a run that can be read, newest first."""
     found = []
-    for folder in (run / "checkpoints").glob("[!.]*"):
+    for folder in (run / CHECKPOINTS).glob("[!.]*"):
         with contextlib.suppress(ModelError):
             found.append(read(folder))
     return sorted(found, key=lambda checkpoint: checkpoint.about["saved_ns"], reverse=True)
 
 
 def prune(run: Path, keep: int) -> None:
-    """Throw away what no link points to, but for the newest `keep` of each periodic kind, and what a kill has left."""
+    """Throw away what no link points to, but for the newest `keep` of each periodic kind, and what a kill has left.
+
+    With each one from which the run may resume stays the best model as it was at that moment. What cannot be read stays.
+    """
+    found = all_of(run)  # newest first
     kept = {(run / link).resolve() for link in LINKS if (run / link).exists()}
     for kind in (EXACT, TIMED):
-        kept |= {one.folder.resolve() for one in [one for one in all_of(run) if one.kind == kind][:keep]}
-    for folder in (run / "checkpoints").iterdir():
-        if folder.resolve() in kept:
-            continue
+        kept |= {one.folder.resolve() for one in [one for one in found if one.kind == kind][:keep]}
+    for resumable in [one for one in found if one.resumable and one.folder.resolve() in kept]:
+        before = (one for one in found if one.kind == BEST and one.about["saved_ns"] <= resumable.about["saved_ns"])
+        kept |= {one.folder.resolve() for one in itertools.islice(before, 1)}
+    useless = [one.folder for one in found if one.folder.resolve() not in kept]
+    for folder in (*useless, *(run / CHECKPOINTS).glob(".*")):
         hidden = folder
         if not folder.name.startswith("."):
             hidden = folder.with_name(f".{folder.name}.{os.getpid()}")
             os.rename(folder, hidden)
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def point_again(run: Path) -> None:
+    """Let every link point at the newest checkpoint of its kind; a link without one is removed."""
+    found = all_of(run)
+    for link in LINKS:
+        fitting = [one.folder for one in found if LINK_OF[one.kind] == link]
+        if fitting:
+            point(run / link, fitting[0])
+        else:
+            (run / link).unlink(missing_ok=True)
 
 
 def point(link: Path, folder: Path) -> None:

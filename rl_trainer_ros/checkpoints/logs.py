@@ -15,8 +15,10 @@ from rl_trainer_ros.checkpoints.folders import Checkpoint
 from rl_trainer_ros.checkpoints.full_disk import TolerantWriter
 from rl_trainer_ros.run_folder import write_text
 
-MONITOR, PROGRESS = "monitor.csv", "progress.csv"
-_STEPS = "time/total_timesteps"
+MONITOR, PROGRESS, EVALUATIONS = "monitor.csv", "progress.csv", "evaluations.csv"
+VIDEOS = "videos"
+_TABLES = {PROGRESS: "time/total_timesteps", EVALUATIONS: "steps"}
+"""Tables of which a row belongs to so many steps, and the column that says how many."""
 
 
 def sizes(run: Path) -> dict[str, int]:
@@ -25,17 +27,35 @@ def sizes(run: Path) -> dict[str, int]:
     return {str(path.relative_to(run)): path.stat().st_size for path in files if path.is_file()}
 
 
+def beyond(run: Path, checkpoint: Checkpoint | None) -> dict[str, str]:
+    """Return the rows that were written after `checkpoint` (None: all), under their header, by file; empty where none were."""
+    kept = checkpoint.about.get("logs", {}) if checkpoint else {}
+    found = {}
+    for name, size in sizes(run).items():
+        header = _header(run / name)
+        begin = max(len(header), min(size, kept.get(name, 0)))
+        rows = (run / name).read_bytes()[begin:]
+        found[name] = (header + rows).decode(errors="replace") if rows else ""
+    steps = checkpoint.num_timesteps if checkpoint else 0
+    for name, column in _TABLES.items():
+        found[name] = _text(_table(run / name, column, steps)[1])
+    return found
+
+
+def films_beyond(run: Path, steps: int) -> list[Path]:
+    """Return the films of evaluations after `steps`."""
+    return [file for file in (run / VIDEOS).glob("*.gif") if file.stem.isdecimal() and int(file.stem) > steps]
+
+
 def cut(run: Path, checkpoint: Checkpoint | None) -> None:
-    """Drop the rows that were written after `checkpoint`; None: all."""
+    """Drop the rows that were written after `checkpoint`; None: all. Headers stay."""
     kept = checkpoint.about.get("logs", {}) if checkpoint else {}
     for name, size in sizes(run).items():
-        os.truncate(run / name, min(size, kept.get(name, 0)))
-    path = run / PROGRESS
-    if path.is_file():
-        with open(path, encoding="utf-8", newline="") as stream:
-            rows = list(csv.reader(stream))
-        steps = checkpoint.num_timesteps if checkpoint else 0
-        write_text(path, "".join(f"{','.join(row)}\n" for row in _up_to(rows, steps)))
+        os.truncate(run / name, max(len(_header(run / name)), min(size, kept.get(name, 0))))
+    steps = checkpoint.num_timesteps if checkpoint else 0
+    for name, column in _TABLES.items():
+        if (run / name).is_file():
+            write_text(run / name, _text(_table(run / name, column, steps)[0]))
 
 
 def logger(run: Path, steps: int | None, report: Callable[[str], None]) -> Logger:
@@ -84,11 +104,37 @@ class ContinuedTensorBoard(TensorBoardOutputFormat):
         self._is_closed = False
 
 
-def _up_to(rows: list[list[str]], steps: int) -> list[list[str]]:
-    """The header and the whole rows of no more than so many steps."""
-    if not rows or _STEPS not in rows[0]:
-        return []
-    column = rows[0].index(_STEPS)
-    whole = [row for row in rows[1:] if len(row) == len(rows[0]) and row[column]]
-    kept = [row for row in whole if float(row[column]) <= steps]
-    return [rows[0], *kept] if kept else []
+def _table(path: Path, column: str, steps: int) -> tuple[list[list[str]], list[list[str]]]:
+    """A table's rows of no more than so many steps and the others, each under the header; empty where there are none."""
+    if not path.is_file():
+        return [], []
+    with open(path, encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    if not rows or column not in rows[0]:
+        return [], rows
+    header, place = rows[0], rows[0].index(column)
+    kept: list[list[str]] = []
+    others: list[list[str]] = []
+    for row in rows[1:]:
+        whole = len(row) == len(header)
+        (kept if whole and _number(row[place]) <= steps else others).append(row)
+    return [header, *kept] if kept else [], [header, *others] if others else []
+
+
+def _number(text: str) -> float:
+    """A table's number; infinity for text that is none, which belongs to no step."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("inf")
+
+
+def _text(rows: list[list[str]]) -> str:
+    return "".join(f"{','.join(row)}\n" for row in rows)
+
+
+def _header(path: Path) -> bytes:
+    """The two lines with which a monitor file begins; empty where they are not whole."""
+    with open(path, "rb") as stream:
+        lines = stream.readline(), stream.readline()
+    return b"".join(lines) if all(line.endswith(b"\n") for line in lines) else b""

@@ -23,6 +23,9 @@ FREE = (
 )
 """Settings that may differ from the run's: none of them changes what is learned, but for the length of the training."""
 
+DRAWN_ANEW = ("ars", "cma_es")
+"""Algorithms whose candidates are drawn anew after a resume."""
+
 
 def settings_of_run(resume: str, log_dir: str) -> TrainerConfig:
     """Return the settings of the run that `resume` (latest, or a path to a run or a checkpoint in it) stands for."""
@@ -74,9 +77,9 @@ def run_of(config: TrainerConfig) -> Path:
 def start(config: TrainerConfig) -> Checkpoint | None:
     """Return the checkpoint from which a resolved configuration goes on; None: from the beginning.
 
-    One that is named is taken. Else it is the newest exact one: going on from it repeats what an uninterrupted training
-    would have done, bit for bit, and so does beginning again where there is none yet. In real time, or where checkpoints
-    come by the clock alone, nothing repeats, and it is the newest of all. Raises ConfigError or ModelError.
+    One that is named is taken. Else it is the newest exact one, where going on from it repeats what came after it, bit
+    for bit. Where there is none yet, and in real time or where checkpoints come by the clock alone, it is the newest of
+    all: what follows is valid, and nothing that was learned is lost. Raises ConfigError or ModelError.
     """
     run, named = run_of(config), Path(config.resume)
     if named != run:
@@ -85,19 +88,40 @@ def start(config: TrainerConfig) -> Checkpoint | None:
             raise ModelError(
                 f"{named} is a model alone; resume the run, or begin a new one with it: load_model:={named}"
             )
+        if named.parent != run / folders.CHECKPOINTS:
+            raise ModelError(
+                f"{named} belongs to an earlier attempt of its run, whose logs have been cut; begin a new run with it: "
+                f"load_model:={named}"
+            )
     else:
         found = [one for one in folders.all_of(run) if one.resumable]
-        if (config.checkpoint_every_steps or config.checkpoint_every_episodes) and not config.realtime:
-            found = [one for one in found if one.exact]
         if not found:
             return None
-        chosen = found[0]
+        chosen = next((one for one in found if _repeats(config) and _leads_to(one, found[0])), found[0])
     if chosen.num_timesteps >= config.num_timesteps:
         raise ConfigError(
             f"{chosen.folder} has done {chosen.num_timesteps:,} of {config.num_timesteps:,} steps already; give more: "
             f"num_timesteps:={2 * chosen.num_timesteps}"
         )
     return chosen
+
+
+def departed(checkpoint: Checkpoint | None) -> int:
+    """Return the steps after which a run last went on in another way than an uninterrupted one would; 0: nowhere."""
+    if checkpoint is None:
+        return 0
+    return checkpoint.about.get("departed", 0) if checkpoint.exact else checkpoint.num_timesteps
+
+
+def _repeats(config: TrainerConfig) -> bool:
+    """Whether going on from an exact checkpoint gives the same numbers again."""
+    every = config.checkpoint_every_steps or config.checkpoint_every_episodes
+    return bool(every) and not config.realtime and config.algo not in DRAWN_ANEW
+
+
+def _leads_to(checkpoint: Checkpoint, newest: Checkpoint) -> bool:
+    """Whether a run that goes on from an exact checkpoint comes to `newest` again."""
+    return checkpoint.exact and departed(checkpoint) == newest.about.get("departed", 0)
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rl_trainer_ros.checkpoints import contents, folders, logs
+from rl_trainer_ros.checkpoints import contents, diverged, folders, logs
+from rl_trainer_ros.checkpoints.diverged import Diverged
 from rl_trainer_ros.checkpoints.errors import NotSaved
 from rl_trainer_ros.checkpoints.folders import FINAL
 
@@ -40,7 +41,10 @@ class Saver:
         return time.monotonic() - self._begin
 
     def save(self, kind: str) -> bool:
-        """Save a checkpoint of one of the kinds in `folders`; False, after one line, where the disk does not take it."""
+        """Save a checkpoint of one of the kinds in `folders`; False, after one line, where the disk does not take it.
+
+        Raises Diverged, and saves nothing, where the learner holds numbers that are not finite.
+        """
         try:
             self._write(kind, {})
         except OSError as error:
@@ -56,7 +60,7 @@ class Saver:
         return True
 
     def save_end(self, ended: str) -> None:
-        """Save the end of a training. Raises NotSaved, one line."""
+        """Save the end of a training. Raises NotSaved or Diverged, one line."""
         try:
             self._write(FINAL, {"ended": ended})
         except OSError as error:
@@ -64,8 +68,14 @@ class Saver:
                 f"the end of the training could not be saved: {error}; the last checkpoint is {self._last()}; make room, then "
                 f"go on with resume:={self._run}"
             ) from error
+        except Diverged as error:
+            raise Diverged(
+                f"{error}, so its end is not saved; the last good checkpoint is {self._last()}. A lower "
+                "hyperparameters.learning_rate and smaller rewards help"
+            ) from None
 
     def _write(self, kind: str, more: dict[str, Any]) -> None:
+        diverged.check(self._algorithm, self._statistics)
         about = {
             **self._about,
             **more,

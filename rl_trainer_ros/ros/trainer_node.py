@@ -2,7 +2,7 @@
 
 Run it with `ros2 run rl_trainer_ros trainer_node --ros-args --params-file config/trainer.yaml`; the parameters are the
 fields of `TrainerConfig`. It exits with 0 when training ended or was stopped, 2 for bad settings, 3 when it failed, for
-example because a robot is gone for good; but for bad settings there is always a saved model.
+example because a robot is gone for good; once a step was learned from, a model is saved in each case.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rl_trainer_ros.ros.watched import watched
 from rl_trainer_ros.trainer_config import TrainerConfig
 from rl_trainer_ros.training import TrainingRun, env_settings, in_process_env
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.errors import RobotError
+from robot_interface_ros.errors import RobotError, StopRequested
 from robot_interface_ros.ros.program import BAD_SETTINGS, Loop, ServiceThread, run_program
 from robot_interface_ros.ros.runtime import Runtime
 
@@ -66,9 +66,14 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
         try:
             with watched(runtime, config, training.environments) as callbacks:
                 result = training.run(stopped, say, (*callbacks, figures), control.take_save)
-        except (ConfigError, ModelError, OSError) as error:  # before it began
+        except StopRequested:  # before it began
+            return 0
+        except (ConfigError, ModelError, OSError) as error:
             print(f"trainer: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
             return BAD_SETTINGS
+        except RobotError as error:
+            print(f"trainer: {error}", file=sys.stderr, flush=True)
+            return FAILED
         finally:
             services.close()
         if result.error is None:
