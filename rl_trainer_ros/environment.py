@@ -17,17 +17,20 @@ from rl_trainer_ros.episode_options import EpisodeOptions
 from rl_trainer_ros.observations import ObservationSpace
 from rl_trainer_ros.rendering import RGB_ARRAY, Picture, Show
 from rl_trainer_ros.tasks import Outcome, Task
-from robot_interface_ros.errors import RobotInterrupted
+from robot_interface_ros.errors import NotFinite, RobotError, RobotInterrupted
+from robot_interface_ros.finite import check_finite
 from robot_interface_ros.robot import Command, Episode, Observation, Robot
 
 _MOST_STARTS = 5
+_MOST_NOT_FINITE = 10
 
 
 class RobotEnv(gymnasium.Env[Any, Any]):
     """Any robot of the robot contract, in process or over topics, as a Gymnasium environment.
 
     `terminated` is the task's; the clock's `truncated` is TimeLimit's. An episode that was cut from outside is truncated
-    here, with the reason in `info["interrupted"]`, and the next `reset` starts afresh. Targets are drawn by the
+    here, with the reason in `info["interrupted"]`, and the next `reset` starts afresh; so is one in which the robot said NaN
+    or infinity, and _MOST_NOT_FINITE of those in a row are a RobotError. Targets are drawn by the
     environment's own generator, so `reset(seed=...)` repeats them on every robot. `info["elapsed_ns"]` is the observation's
     stamp counted from the episode's first, integer nanoseconds. Where something was drawn for the episode (an imperfect
     simulation), `info["drawn"]` of the reset tells what. In real time `info["timing"]` tells how old the observation is.
@@ -58,12 +61,16 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         self._moment: Moment | None = None
         self._cut_at: Moment | None = None
         self._first_stamp = 0
+        self._not_finite = 0  # episodes in a row that were cut by NaN or infinity
+        self._cut_by_numbers = False
         self._noise = np.random.default_rng(0)
         self._random_space = copy.deepcopy(action.space)  # seeding the public one would take it from the user
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode. `options={"target": (x, y, z)}` (m, root frame) sets the target instead of drawing it."""
         super().reset(seed=seed)
+        self._not_finite = self._not_finite if self._cut_by_numbers else 0
+        self._cut_by_numbers = False
         unknown = set(options or {}) - {"target"}
         if unknown:
             raise ValueError(f"unknown reset option '{sorted(unknown)[0]}'; known: target")
@@ -93,7 +100,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
             try:
                 after = self._advanced(before, motion)
             except RobotInterrupted as error:
-                return self._cut(before, str(error))
+                return self._cut(before, error)
             self._moment = after
             outcome = self.task.step(before, after)
             reward += outcome.reward
@@ -118,11 +125,16 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         finite.check_observation(observation, f"observation {type(self._observation).__name__}")
         return observation
 
-    def _cut(self, last: Moment, reason: str) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def _cut(self, last: Moment, error: RobotInterrupted) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """End an episode that was cut from outside with what was seen last."""
         self._moment, self._cut_at = None, last
+        if isinstance(error, NotFinite):
+            self._cut_by_numbers = True
+            self._not_finite += 1
+            if self._not_finite == _MOST_NOT_FINITE:
+                raise RobotError(f"{_MOST_NOT_FINITE} episodes in a row were cut by NaN or infinity. The last: {error}")
         info = {
-            "interrupted": reason,
+            "interrupted": str(error),
             "distance": last.distance,
             "is_success": False,
             "elapsed_ns": last.observation.stamp - self._first_stamp,
@@ -169,7 +181,14 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         """
         for left in reversed(range(_MOST_STARTS)):
             self._noise = np.random.default_rng(episode.seed)
-            first = moment = self._at(self.robot.reset(episode))
+            try:
+                first = moment = self._at(self.robot.reset(episode))
+            except NotFinite as error:
+                if not left:
+                    raise RobotError(
+                        f"{_MOST_STARTS} resets in a row ended with NaN or infinity. The last: {error}"
+                    ) from None
+                continue
             try:
                 for _ in range(self.options.random_start):
                     self._random_space.seed(int(self._noise.integers(2**31)))
@@ -194,6 +213,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         return self._at(self.robot.receive())
 
     def _at(self, observation: Observation) -> Moment:
+        check_finite(observation, self.robot.joint_names, getattr(self.robot, "namespace", "the robot"))
         return Moment(observation, self.arm.hand(observation.position))
 
 

@@ -17,5 +17,9 @@ class RobotInterrupted(RobotError):
     """The episode was cut from outside (reset, restart or command by another); a reset starts afresh."""
 
 
+class NotFinite(RobotInterrupted):
+    """The robot says a number that is none (NaN) or infinite; the episode is cut, and a reset starts afresh."""
+
+
 class StopRequested(Exception):
     """The process was asked to stop (Ctrl-C, SIGTERM) while it waited for a robot."""

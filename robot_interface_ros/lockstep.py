@@ -8,10 +8,10 @@ never a wrong pairing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted
+from robot_interface_ros.errors import CommandRejected, RobotInterrupted
 from robot_interface_ros.limits import command_indices
 from robot_interface_ros.robot import Command, Episode, Observation, Robot
 
@@ -62,12 +62,25 @@ class LockstepRobot:
 class Awaited:
     """The client's side: collects the messages of one exact stamp, one for each stream."""
 
-    def __init__(self, robot: str, streams: Iterable[str], period_ns: int):
-        """`robot` names it in errors; `streams` must all answer; `period_ns` is what the caller believes."""
+    def __init__(
+        self,
+        robot: str,
+        streams: Iterable[str],
+        period_ns: int,
+        read: Callable[[str, Any], Any] = lambda stream, message: message,
+        crowd: Callable[[str], str] = lambda stream: "",
+    ):
+        """`robot` names it in errors; `streams` must all answer; `period_ns` is what the caller believes.
+
+        `read(stream, message)` returns what is kept of an awaited message, None where it is refused.
+        `crowd(stream)` says who publishes the stream, where there are several; it is asked for errors alone.
+        """
         self._robot, self._streams, self._period_ns = robot, tuple(streams), period_ns
+        self._read, self._crowd = read, crowd
         self._wanted = self._streams
         self._stamp: int | None = None
         self._early: list[tuple[str, int, Any]] = []
+        self._between: set[tuple[str, int]] = set()
         self.oldest: int | None = None
         """Oldest stamp seen while waiting; older than the last observation's means that the robot restarted."""
         self.parts: dict[str, Any] = {}
@@ -79,33 +92,48 @@ class Awaited:
     def expect(self, stamp: int, also: tuple[str, ...] = ()) -> None:
         """Await one message of every stream with this stamp, this time of the streams `also` as well."""
         self._wanted = (*self._streams, *also) if also else self._streams
-        self._stamp, self.oldest, self.parts = stamp, None, {}
+        self._stamp, self.oldest, self.parts, self._between = stamp, None, {}, set()
         early, self._early = self._early, []
         for stream, early_stamp, message in early:
             if early_stamp == stamp:
                 self.offer(stream, early_stamp, message)
 
     def offer(self, stream: str, stamp: int, message: Any) -> None:
-        """Older: ignore. Equal: take. Newer: RobotInterrupted. Between two periods: RobotError, for no reset would help."""
+        """Older, whatever its grid: ignore. Equal: take. Newer: RobotInterrupted; where it repeats, the caller knows.
+
+        A robot of a higher control rate never answers, but repeats what lies less than a period before the awaited answer.
+        """
         if self._stamp is None:
             self._early = [*self._early[-63:], (stream, stamp, message)]
             return
         ahead = stamp - self._stamp
         if ahead == 0:
-            if stream in self._wanted:
-                self.parts.setdefault(stream, message)
-        elif ahead % self._period_ns:
-            raise RobotError(
-                f"{self._robot} runs at another control rate than the {1e9 / self._period_ns:g} Hz expected here; "
-                "give both the same control_hz"
-            )
+            if stream in self._wanted and stream not in self.parts:
+                part = self._read(stream, message)
+                if part is not None:
+                    self.parts[stream] = part
         elif ahead < 0:
-            self.oldest = stamp if self.oldest is None else min(self.oldest, stamp)
+            if ahead % self._period_ns == 0:
+                self.oldest = stamp if self.oldest is None else min(self.oldest, stamp)
+            elif ahead > -self._period_ns:
+                if (stream, stamp) in self._between:
+                    raise RobotInterrupted(self._astray(stream, ahead))
+                self._between.add((stream, stamp))
         else:
-            raise RobotInterrupted(
-                f"{self._robot} sent {stream} {ahead * 1e-9:g} s ahead of the awaited answer: was it reset, "
-                "restarted or commanded by another?"
+            raise RobotInterrupted(self._astray(stream, ahead))
+
+    def _astray(self, stream: str, ahead: int) -> str:
+        where = "ahead of" if ahead > 0 else "before"
+        said = f"{self._robot} sent {stream} {abs(ahead) * 1e-9:g} s {where} the awaited answer"
+        crowd = self._crowd(stream)
+        if crowd:
+            return f"{said}: {crowd}"
+        if ahead % self._period_ns:
+            return (
+                f"{said}: {self._robot} runs at another control rate than the {1e9 / self._period_ns:g} Hz expected here "
+                "(give both the same control_hz), or somebody else published it"
             )
+        return f"{said}: was it reset, restarted or commanded by another?"
 
     @property
     def missing(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +38,17 @@ class Newest:
         freshness: Freshness,
         clock: Clock = time.monotonic_ns,
         wall_clock: Clock = time.time_ns,
+        read: Callable[[str, Any], Any] = lambda stream, message: message,
+        crowd: Callable[[str], str] = lambda stream: "",
+        refuse: Callable[[str, str], None] = lambda stream, reason: None,
     ):
-        """`robot` names it in errors."""
+        """`robot` names it in errors.
+
+        `read(stream, message)` returns what is kept of a message, None where it is refused.
+        `crowd(stream)` says who publishes a stream, where there are several; it is asked for errors alone.
+        `refuse(stream, reason)` is told of a message that is left out because of its stamp.
+        """
+        self._read, self._crowd, self._refuse = read, crowd, refuse
         self._robot, self._streams, self._freshness = robot, tuple(streams), freshness
         self._clock, self._wall_clock = clock, wall_clock
         self._parts: dict[str, _Part] = {}
@@ -67,13 +76,23 @@ class Newest:
         self._once, self._also = {}, ()
 
     def offer(self, stream: str, stamp: int, message: Any) -> None:
-        """Keep a message that is newer than what is there."""
+        """Keep a message that is newer than what is there.
+
+        One from the future is left out as long as there is one of the present: it would shut out all that come after it.
+        """
         if stream not in self._streams:
             self._once[stream] = stamp, message
             return
         before = self._parts.get(stream)
-        if stamp >= self._not_before and (before is None or stamp >= before.stamp):
-            self._parts[stream] = _Part(stamp, self._wall_clock() - stamp, self._clock(), message)
+        if stamp < self._not_before or (before is not None and stamp < before.stamp):
+            return
+        came, delay, limit = self._clock(), self._wall_clock() - stamp, self._freshness.max_age_s * 1e9
+        if delay < -limit and before is not None and abs(before.delay + came - before.came) <= limit:
+            self._refuse(stream, f"its stamp is {-delay * 1e-9:.3f} s in the future")
+            return
+        part = self._read(stream, message)
+        if part is not None:
+            self._parts[stream] = _Part(stamp, delay, came, part)
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -115,19 +134,28 @@ class Newest:
         skew = (max(stamps.values()) - min(stamps.values())) * 1e-9
         oldest, newest = max(ages, key=lambda name: ages[name]), min(ages, key=lambda name: ages[name])
         if ages[oldest] > limits.max_age_s:
-            raise RobotInterrupted(
-                f"{oldest} of {self._robot} is {ages[oldest]:.3f} s old, more than max_observation_age_s:="
-                f"{limits.max_age_s:g}; does the robot still publish it, is the link slow, or do two machines' clocks differ?"
+            raise self._interrupted(
+                oldest,
+                f"is {ages[oldest]:.3f} s old, more than max_observation_age_s:={limits.max_age_s:g}",
+                "does the robot still publish it, is the link slow, or do two machines' clocks differ?",
             )
         if ages[newest] < -limits.max_age_s:
-            raise RobotInterrupted(
-                f"{newest} of {self._robot} has a stamp {-ages[newest]:.3f} s in the future; set the clocks of both machines "
-                "by the same server (chrony, NTP)"
+            raise self._interrupted(
+                newest,
+                f"has a stamp {-ages[newest]:.3f} s in the future",
+                "set the clocks of both machines by the same server (chrony, NTP)",
             )
         if skew > limits.max_skew_s:
             first, last = min(stamps, key=lambda name: stamps[name]), max(stamps, key=lambda name: stamps[name])
-            raise RobotInterrupted(
-                f"{first} of {self._robot} is {skew:.3f} s behind {last}, more than max_skew_s:={limits.max_skew_s:g}; is its "
-                "rate too low?"
+            raise self._interrupted(
+                first,
+                f"is {skew:.3f} s behind {last}, more than max_skew_s:={limits.max_skew_s:g}",
+                "is its rate too low?",
+                last,
             )
         return ages, skew
+
+    def _interrupted(self, stream: str, said: str, advice: str, other: str = "") -> RobotInterrupted:
+        """The advice is for one robot; where several publish a stream, that is the likelier cause."""
+        crowd = self._crowd(stream) or (self._crowd(other) if other else "")
+        return RobotInterrupted(f"{stream} of {self._robot} {said}; {crowd or advice}")

@@ -199,17 +199,18 @@ def test_images_of_another_size_or_kind_are_named() -> None:
     topic, depth_topic = contract.image_topic("external"), contract.depth_topic("external")
     cameras = CameraParts("/env_0", ("external",), ("external",), {"external": (8, 4)})
     with pytest.raises(RobotError, match="/env_0/camera/external/image_raw: images of 6x4 pixels; expected 8x4: give"):
-        cameras.images({topic: image})
+        cameras.read(topic, image)
     cameras = CameraParts("/env_0", ("external",), ("external",))
-    assert cameras.images({topic: image})["external"].shape == (4, 6, 3)
-    np.testing.assert_array_equal(cameras.depths({depth_topic: depth})["external"], np.ones((4, 6), np.float32))
+    parts = {topic: cameras.read(topic, image), depth_topic: cameras.read(depth_topic, depth)}
+    assert cameras.images(parts)["external"].shape == (4, 6, 3)
+    np.testing.assert_array_equal(cameras.depths(parts)["external"], np.ones((4, 6), np.float32))
     grown = messages.image_message(2, np.zeros((4, 8, 3), np.uint8), "frame")
     with pytest.raises(RobotError, match="images of 8x4 pixels; expected 6x4"):
-        cameras.images({topic: grown})
+        cameras.read(topic, grown)
     with pytest.raises(RobotError, match="/env_0/camera/external/image_raw: image encoding is '32FC1'; expected rgb8"):
-        cameras.images({topic: depth})
+        cameras.read(topic, depth)
     with pytest.raises(RobotError, match="depth/image_raw: depth encoding is 'rgb8'; expected 32FC1"):
-        cameras.depths({depth_topic: image})
+        cameras.read(depth_topic, image)
 
 
 def test_depths_keep_their_numbers_in_either_byte_order() -> None:

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted
+from robot_interface_ros.errors import CommandRejected, RobotInterrupted
 from robot_interface_ros.lockstep import Awaited, LockstepRobot, first_stamp, period_of
 from robot_interface_ros.robot import Command, Episode, Observation
 
@@ -112,13 +112,47 @@ def test_a_newer_stamp_means_an_interruption() -> None:
 
 
 @pytest.mark.bad_input
-@pytest.mark.parametrize("offset", [20_000_000, -25_000_000])
-def test_stamps_between_two_periods_are_no_interruption_but_an_error(offset: int) -> None:
+def test_newer_stamps_between_two_periods_cut_and_name_the_rate_or_who_publishes() -> None:
     awaited = Awaited("/env_0", ["x"], PERIOD)
     awaited.expect(5 * PERIOD)
-    with pytest.raises(RobotError, match="another control rate than the 20 Hz") as error:
-        awaited.offer("x", 5 * PERIOD + offset, "new")
-    assert not isinstance(error.value, RobotInterrupted)
+    with pytest.raises(
+        RobotInterrupted, match="sent x 0.02 s ahead .* another control rate than the 20 Hz expected here"
+    ):
+        awaited.offer("x", 5 * PERIOD + 20_000_000, "new")
+    crowded = Awaited("/env_0", ["x"], PERIOD, crowd=lambda stream: f"2 publishers on /env_0/{stream}")
+    crowded.expect(5 * PERIOD)
+    with pytest.raises(RobotInterrupted, match="ahead of the awaited answer: 2 publishers on /env_0/x$"):
+        crowded.offer("x", 5 * PERIOD + 20_000_000, "new")
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("stamp", [0, 1, -(10**18), 5 * PERIOD - 25_000_000, 4 * PERIOD])
+def test_older_stamps_are_ignored_whatever_their_grid(stamp: int) -> None:
+    awaited = Awaited("/env_0", ["x"], PERIOD)
+    awaited.expect(5 * PERIOD)
+    awaited.offer("x", stamp, "old")
+    awaited.offer("x", 5 * PERIOD, "awaited")
+    assert awaited.parts == {"x": "awaited"}
+
+
+@pytest.mark.bad_input
+def test_a_robot_of_a_higher_rate_repeats_itself_before_the_awaited_answer() -> None:
+    awaited = Awaited("/env_0", ["x", "y"], PERIOD)
+    awaited.expect(5 * PERIOD)
+    for stream in ("x", "y"):
+        awaited.offer(stream, 5 * PERIOD - PERIOD // 2, "its answer")
+    with pytest.raises(RobotInterrupted, match="/env_0 runs at another control rate than the 20 Hz expected here"):
+        awaited.offer("x", 5 * PERIOD - PERIOD // 2, "its answer again")
+
+
+@pytest.mark.bad_input
+def test_an_awaited_message_that_is_refused_leaves_room_for_the_next() -> None:
+    awaited = Awaited("/env_0", ["x"], PERIOD, read=lambda stream, message: None if message == "bad" else message)
+    awaited.expect_any()
+    for message in ("bad", "good", "better"):
+        awaited.offer("x", 5 * PERIOD, message)
+    awaited.expect(5 * PERIOD)
+    assert awaited.parts == {"x": "good"}
 
 
 def test_what_comes_before_a_resets_answer_is_kept() -> None:

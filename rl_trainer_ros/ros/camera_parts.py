@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,10 @@ class CameraParts:
         self._images = {camera: contract.image_topic(camera) for camera in cameras}
         self._depths = {camera: contract.depth_topic(camera) for camera in depth_cameras}
         self._sizes = dict(sizes or {})
+        self._readers: dict[str, tuple[str, Callable[[Image], NDArray[Any]]]] = {
+            **{topic: (camera, messages.image_array) for camera, topic in self._images.items()},
+            **{topic: (camera, messages.depth_array) for camera, topic in self._depths.items()},
+        }
 
     @property
     def kinds(self) -> dict[str, type]:
@@ -37,31 +41,26 @@ class CameraParts:
         return dict.fromkeys((*self._images.values(), *self._depths.values()), Image)
 
     def images(self, parts: Mapping[str, Any]) -> Mapping[str, NDArray[np.uint8]]:
-        """Camera -> `(height, width, 3)` uint8 rgb. Raises RobotError for another size or encoding, naming the topic."""
-        if not self._images:
-            return NO_IMAGES
-        return {
-            camera: self._read(messages.image_array, camera, parts, topic) for camera, topic in self._images.items()
-        }
+        """Camera -> `(height, width, 3)` uint8 rgb, from topic -> what `read` returned."""
+        return {camera: parts[topic] for camera, topic in self._images.items()} if self._images else NO_IMAGES
 
     def depths(self, parts: Mapping[str, Any]) -> Mapping[str, NDArray[np.float32]]:
-        """Camera -> `(height, width)` float32, m along the optical axis. Raises RobotError as `images` does."""
-        if not self._depths:
-            return NO_DEPTHS
-        return {
-            camera: self._read(messages.depth_array, camera, parts, topic) for camera, topic in self._depths.items()
-        }
+        """Camera -> `(height, width)` float32, m along the optical axis, from topic -> what `read` returned."""
+        return {camera: parts[topic] for camera, topic in self._depths.items()} if self._depths else NO_DEPTHS
 
-    def _read(self, reader: Any, camera: str, parts: Mapping[str, Any], topic: str) -> Any:
-        message = parts[topic]
+    def read(self, topic: str, message: Image) -> NDArray[Any]:
+        """Return the picture in a message. Raises RobotError for another size or encoding, naming the topic."""
         where = absolute(self._namespace, topic)
-        width, height = self._sizes.setdefault(camera, (message.width, message.height))
+        camera, reader = self._readers[topic]
+        width, height = self._sizes.get(camera, (message.width, message.height))
         if (message.width, message.height) != (width, height):
             raise RobotError(
                 f"{where}: images of {message.width}x{message.height} pixels; expected {width}x{height}: "
                 "give the robot the image_width and image_height that this was made for"
             )
         try:
-            return reader(message)
+            picture = reader(message)
         except messages.MessageError as error:
             raise RobotError(f"{where}: {error}") from None
+        self._sizes[camera] = width, height
+        return picture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -107,7 +108,7 @@ class RealTimeTopicRobot(TopicRobot):
             "overruns": self._period.overruns,
         }
         self._observed = now
-        self._joint_target = messages.joint_state_to_arrays(newest.parts[contract.JOINT_TARGET], self.joint_names)[0]
+        self._joint_target = newest.parts[contract.JOINT_TARGET]
         observation = dataclasses.replace(super()._observation(), timing=timing)
         if self._report.left_s <= 0.0:
             self._report.tick()
@@ -130,8 +131,15 @@ class RealTimeTopicRobot(TopicRobot):
 
     def _collector(self, kinds: dict[str, Any]) -> Any:
         kinds[contract.JOINT_TARGET] = JointState
-        self._newest = Newest(self._namespace, kinds, self._freshness)
+        self._newest = Newest(
+            self._namespace, kinds, self._freshness, read=self._read, crowd=self._crowd, refuse=self._refuse
+        )
         return self._newest
+
+    def _make_readers(self) -> dict[str, Callable[[Any], Any]]:
+        names = self.joint_names
+        target = {contract.JOINT_TARGET: lambda message: messages.joint_state_to_arrays(message, names)[0]}
+        return super()._make_readers() | target
 
     def _observed_stamp(self) -> int:
         return self._newest.stamp(contract.JOINT_STATES)

@@ -54,6 +54,7 @@ class RobotWaiter:
 
     def __init__(self, shared: SharedWaiter):
         self.inbox = Inbox()
+        self.refused = shared.waiter.refused
         self._shared = shared
         self._error: RobotError | None = None
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+import numpy as np
 from geometry_msgs.msg import PoseStamped, WrenchStamped
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
@@ -15,14 +17,25 @@ from rl_trainer_ros.ros.camera_parts import CameraParts
 from rl_trainer_ros.ros.episode_calls import EpisodeCalls
 from rl_trainer_ros.ros.patience import Patience, likely_cause
 from rl_trainer_ros.ros.shared_waiter import SharedWaiter
-from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
+from robot_interface_ros.errors import (
+    CommandRejected,
+    NotFinite,
+    RobotError,
+    RobotInterrupted,
+    RobotTimeout,
+    StopRequested,
+)
+from robot_interface_ros.finite import check_finite
 from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.lockstep import Awaited
 from robot_interface_ros.robot import NOTHING, Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages, wire
 from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.messages import UnreadableMessage
+from robot_interface_ros.ros.refused import publishers, shortened
 from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 _MOST_CUTS = 5
 
@@ -59,6 +72,7 @@ class TopicRobot:
         self.joint_names = description.joint_names
         self.period_ns = period_ns
         self._runtime, self._description, self._namespace = runtime, description, namespace
+        self.namespace = namespace
         self._patience = patience or Patience()
         self._limiter = TargetLimiter(description.limits, description.max_acceleration, period_ns * 1e-9)
         shared = shared or SharedWaiter(runtime)
@@ -73,7 +87,10 @@ class TopicRobot:
             kinds[contract.CONTACT] = WrenchStamped
         if world_state:
             kinds[contract.WORLD_STATE] = JointState
-        self._states, self._poses = wire.joint_state_reader(self.joint_names), wire.pose_reader()
+        self._encoder_id = encoder_id
+        self._readers = self._make_readers()
+        self._well_read: set[str] = set()  # streams of which a message could be used
+        self._refusals: dict[str, str] = {}  # stream -> why its last message was refused
         self._awaited = self._collector(kinds)
         self._subscriptions = {name: self._subscribe(kind, name) for name, kind in kinds.items()}
         self._waiter.subscribe(String, absolute(namespace, contract.COMMAND_REJECTED), self._on_rejected)
@@ -85,7 +102,6 @@ class TopicRobot:
         self._calls = EpisodeCalls(self._node, self._waiter, namespace, self._patience, self._check_running)
 
         self._stamp = 0
-        self._encoder_id = encoder_id
         self._joint_target = description.rest
         self._command: Any = None  # as it is published
         self._question = JointState()
@@ -99,6 +115,8 @@ class TopicRobot:
         while True:
             try:
                 return self._start_episode(episode, deadline)
+            except NotFinite:
+                raise
             except RobotInterrupted as error:  # restarted again in the middle of this: start over
                 if time.monotonic() >= deadline:
                     waited = f"within {self._patience.start_timeout_s:g} s"
@@ -114,6 +132,7 @@ class TopicRobot:
         self._limiter.restart(self._description.rest)
         self._joint_target = self._limiter.target
         observation = self._receive(deadline)
+        check_finite(observation, self.joint_names, self._namespace)
         self._check_target(episode, observation)
         return observation
 
@@ -142,6 +161,7 @@ class TopicRobot:
         timeout_s = timeout_s if timeout_s is not None else self._patience.answer_timeout_s
         try:
             observation = self._receive(time.monotonic() + timeout_s)
+            check_finite(observation, self.joint_names, self._namespace)
         except RobotInterrupted as error:
             self._cuts += 1
             if self._cuts == _MOST_CUTS:
@@ -186,38 +206,75 @@ class TopicRobot:
 
     def _observation(self) -> Observation:
         parts = self._awaited.parts
-        position, velocity, effort = self._states.read(parts[contract.JOINT_STATES])
-        images, depths = self._cameras.images(parts), self._cameras.depths(parts)
+        position, velocity, effort = parts[contract.JOINT_STATES]
         self._stamp = self._observed_stamp()
         return Observation(
             self._stamp,
             position,
             velocity,
             effort,
-            self._poses.read(parts[contract.TARGET_POSE])[0],
+            parts[contract.TARGET_POSE],
             self._joint_target,
-            images,
-            self._srl_state(parts.get(contract.SRL_STATE)),
-            depths,
-            contact=messages.wrench_array(parts[contract.CONTACT]) if contract.CONTACT in parts else None,
-            signals=messages.signals_by_name(parts[contract.WORLD_STATE]) if contract.WORLD_STATE in parts else NOTHING,
+            self._cameras.images(parts),
+            parts.get(contract.SRL_STATE),
+            self._cameras.depths(parts),
+            contact=parts.get(contract.CONTACT),
+            signals=parts.get(contract.WORLD_STATE, NOTHING),
             drawn=parts.get(contract.EPISODE, NOTHING),
         )
 
-    def _srl_state(self, message: JointState | None) -> Array | None:
-        if message is None:
+    def _make_readers(self) -> dict[str, Callable[[Any], Any]]:
+        """Stream -> what reads its messages; raises RobotError where one is not what the contract asks for."""
+        states, poses = wire.joint_state_reader(self.joint_names), wire.pose_reader()
+        return {
+            contract.JOINT_STATES: lambda message: _measured(*states.read(message)),
+            contract.TARGET_POSE: lambda message: poses.read(message)[0],
+            contract.SRL_STATE: self._srl_state,
+            contract.CONTACT: messages.wrench_array,
+            contract.WORLD_STATE: messages.signals_by_name,
+            **{topic: partial(self._cameras.read, topic) for topic in self._cameras.kinds},
+        }
+
+    def _read(self, stream: str, message: Any) -> Any:
+        """Return what a message says; None where it is refused, and counted, for it may be a stranger's.
+
+        Raises RobotError where the robot itself seems to be at fault: nobody else publishes there, and none of its
+        messages could be used so far.
+        """
+        if stream not in self._readers:
+            return message
+        try:
+            said = self._readers[stream](message)
+        except (UnreadableMessage, RobotError) as error:
+            if not isinstance(error, UnreadableMessage) and stream not in self._well_read and not self._crowd(stream):
+                said = str(error)
+                raise RobotError(said if stream in said else f"{self._namespace}: {stream}: {said}") from None
+            self._refuse(stream, str(error))
             return None
+        self._well_read.add(stream)
+        return said
+
+    def _refuse(self, stream: str, reason: str) -> None:
+        self._refusals[stream] = reason
+        self._waiter.refused.note(absolute(self._namespace, stream), reason)
+
+    def _crowd(self, stream: str) -> str:
+        """Say who publishes a stream, where there are several; empty where there are not."""
+        topic = absolute(self._namespace, stream)
+        return two_of_a_kind(self._namespace, topic, publishers(self._node, topic))
+
+    def _srl_state(self, message: JointState) -> Array:
         if message.header.frame_id != self._encoder_id:
             raise RobotError(
-                f"{self._namespace}: states come from encoder {message.header.frame_id}, but {self._encoder_id} "
-                "was asked for, and states of different encoders mean different things. Start the SRL node with "
-                "the same srl_folder"
+                f"{self._namespace}: states come from encoder {shortened(message.header.frame_id)}, but "
+                f"{self._encoder_id} was asked for, and states of different encoders mean different things. Start the SRL "
+                "node with the same srl_folder"
             )
         return messages.srl_state_array(message)
 
     def _collector(self, kinds: dict[str, Any]) -> Any:
         """What gathers the messages of one observation; may add to `kinds`: stream -> type of its messages."""
-        return Awaited(self._namespace, kinds, self.period_ns)
+        return Awaited(self._namespace, kinds, self.period_ns, self._read, self._crowd)
 
     def _observed_stamp(self) -> int:
         return self._stamp + (self.period_ns if self._command is not None else 0)
@@ -235,7 +292,11 @@ class TopicRobot:
         )
 
     def _on_episode(self, message: String) -> None:
-        stamp, drawn = messages.episode_record(message)
+        try:
+            stamp, drawn = messages.episode_record(message)
+        except messages.MessageError as error:
+            self._refuse(contract.EPISODE, str(error))
+            return
         self._awaited.offer(contract.EPISODE, stamp, drawn)
 
     def _on_rejected(self, message: String) -> None:
@@ -270,11 +331,22 @@ class TopicRobot:
             return RobotInterrupted(f"the stamps of {self._namespace} went back: it was restarted")
         topics = ", ".join(absolute(self._namespace, name) for name in missing)
         waited = f"within {self._patience.answer_timeout_s:g} s"
-        return RobotTimeout(f"{self._namespace}: no answer on {topics} {waited}; {likely_cause(missing)}")
+        refusals = {name: self._refusals[name] for name in missing if name in self._refusals}
+        refused = [f"the last message on {name} was refused: {reason}" for name, reason in refusals.items()]
+        causes = "; ".join([*refused, *filter(None, map(self._crowd, missing))]) or likely_cause(missing)
+        return RobotTimeout(f"{self._namespace}: no answer on {topics} {waited}; {causes}")
 
     def _check_running(self) -> None:
         if self._runtime.stop_requested:
             raise StopRequested
+
+
+def _measured(position: Array, velocity: Array, effort: Array) -> tuple[Array, Array, Array]:
+    """Velocities or efforts that are all NaN were not measured (ros2_control's way to say so): zero, as where they lack."""
+    for row in (velocity, effort):
+        if len(row) and row[0] != row[0] and np.isnan(row).all():
+            row[:] = 0.0
+    return position, velocity, effort
 
 
 class OwnedTopicRobot(TopicRobot):

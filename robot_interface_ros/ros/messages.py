@@ -28,6 +28,10 @@ class MessageError(RobotError):
     """A message does not have the form that the contract asks for."""
 
 
+class UnreadableMessage(Exception):
+    """Bytes that make no message of the topic's type. No RobotError: the waiter that took them refuses and counts them."""
+
+
 def stamp_ns(message: Any) -> int:
     """Return the header's stamp in integer nanoseconds."""
     stamp = message.header.stamp

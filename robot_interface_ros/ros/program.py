@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 
@@ -16,6 +16,7 @@ from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.ros.contract import PARAMETER_NODE
 from robot_interface_ros.ros.parameters import from_parameters
+from robot_interface_ros.ros.refused import Refused, RefusingExecutor
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import make_waiter
 
@@ -31,11 +32,13 @@ class ServiceThread:
     """An executor in a thread, for nodes whose parameters and services must answer at any moment."""
 
     def __init__(self, runtime: Runtime):
-        self._executor = SingleThreadedExecutor(context=runtime.context)
+        self._executor = RefusingExecutor(self._note, context=runtime.context)
+        self._refused: Refused | None = None
         self._thread = threading.Thread(target=self._spin, name="services", daemon=True)
 
     def add(self, node: Node) -> None:
         """Serve this node too."""
+        self._refused = self._refused or Refused(node)
         self._executor.add_node(node)
 
     def start(self) -> None:
@@ -47,6 +50,11 @@ class ServiceThread:
         self._executor.shutdown(timeout_sec=1.0)
         if self._thread.is_alive():
             self._thread.join(timeout=2.0)
+
+    def _note(self, name: str, reason: str) -> None:
+        assert self._refused is not None
+        self._refused.note(name, reason)
+        self._refused.report()
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):

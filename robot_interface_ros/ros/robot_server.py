@@ -22,8 +22,11 @@ from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.camera_streams import CameraStreams
 from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.refused import shortened
 from robot_interface_ros.ros.waiting import Waiter
 from robot_interface_ros.ros.wire import CommandReader, SerialWriter, stamp_ns
+
+_MOST_CHARACTERS = 1000  # of the reason for refusing a command: it may quote a stranger
 
 
 class Served(Protocol):
@@ -143,6 +146,7 @@ class RobotServer:
         self.publish(observation)
 
     def _reject(self, stamp: int, reason: str) -> None:
+        reason = shortened(reason, _MOST_CHARACTERS)
         self._log.warning(f"{self._namespace}: command refused: {reason}", throttle_duration_sec=1.0)
         self._rejected.publish(String(data=f"{stamp}: {reason}"))
 

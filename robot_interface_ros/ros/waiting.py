@@ -12,11 +12,12 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from robot_interface_ros.ros.contract import RELIABLE
+from robot_interface_ros.ros.messages import UnreadableMessage
+from robot_interface_ros.ros.refused import Refused, RefusingExecutor, read
 
 Callback = Callable[[Any], None]
 Handler = Callable[[Any, Any], Any]
@@ -47,14 +48,20 @@ class Deferred:
 
 
 class Waiter(Protocol):
-    """Subscriptions, services and clients of one node, served by whoever calls `wait`."""
+    """Subscriptions, services and clients of one node, served by whoever calls `wait`.
+
+    What cannot be read is refused and counted, and ends nothing: no callback hears of it.
+    """
+
+    refused: Refused
+    """What was refused; callers add what they refuse themselves."""
 
     def subscribe(
         self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
     ) -> Any:
         """Call `callback(message)` for every message that `wait` finds; returns the subscription.
 
-        `raw`: as it came, serialised bytes.
+        `raw`: as it came, serialised bytes; the callback raises UnreadableMessage where they are no message.
         """
 
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
@@ -76,12 +83,28 @@ class Waiter(Protocol):
         """Destroy everything that was made here."""
 
 
+def _refusing(message_type: Any, topic: str, callback: Callback, raw: bool, refused: Refused) -> Callback:
+    """Return what is called with a message's bytes: it reads them, or refuses what makes no message.
+
+    Every subscription is raw: what a middleware cannot read it drops without a word, or raises; here it is counted.
+    """
+
+    def take(data: Any) -> None:
+        try:
+            callback(data if raw else read(data, message_type))
+        except UnreadableMessage as error:
+            refused.note(topic, str(error))
+
+    return take
+
+
 class ExecutorWaiter:
     """The plain way: `SingleThreadedExecutor.spin_once` in the stepping thread."""
 
     def __init__(self, node: Node):
         self._node = node
-        self._executor = SingleThreadedExecutor(context=node.context)
+        self.refused = Refused(node)
+        self._executor = RefusingExecutor(self.refused.note, context=node.context)
         self._executor.add_node(node)
         self._guard = node.create_guard_condition(lambda: None)
 
@@ -89,7 +112,8 @@ class ExecutorWaiter:
         self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
     ) -> Any:
         """See Waiter."""
-        return self._node.create_subscription(message_type, topic, callback, qos, raw=raw)
+        take = _refusing(message_type, topic, callback, raw, self.refused)
+        return self._node.create_subscription(message_type, topic, take, qos, raw=True)
 
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
         """See Waiter."""
@@ -111,6 +135,8 @@ class ExecutorWaiter:
     def wait(self, timeout_s: float) -> None:
         """See Waiter."""
         self._executor.spin_once(timeout_sec=timeout_s)
+        if self.refused.counts:
+            self.refused.report()
 
     def wake(self) -> None:
         """See Waiter."""
@@ -131,9 +157,11 @@ class DirectWaiter:
         from rclpy.impl.implementation_singleton import rclpy_implementation
 
         self._rclpy = rclpy_implementation
+        self._taking_failed = rclpy_implementation.RCLError
         self._node = node
+        self.refused = Refused(node)
         self._guard = node.create_guard_condition(lambda: None)
-        self._subscriptions: list[tuple[Any, Any, bool, Callback]] = []
+        self._subscriptions: list[tuple[Any, Any, str, Callback]] = []
         self._services: list[tuple[Any, Handler]] = []
         self._clients: list[Any] = []
         self._wait_set: Any = None
@@ -142,8 +170,9 @@ class DirectWaiter:
         self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
     ) -> Any:
         """See Waiter."""
-        subscription = self._node.create_subscription(message_type, topic, callback, qos, raw=raw)
-        self._subscriptions.append((subscription.handle, message_type, raw, callback))
+        take = _refusing(message_type, topic, callback, raw, self.refused)
+        subscription = self._node.create_subscription(message_type, topic, take, qos, raw=True)
+        self._subscriptions.append((subscription.handle, message_type, topic, take))
         self._wait_set = None
         return subscription
 
@@ -177,21 +206,31 @@ class DirectWaiter:
         for service, _ in self._services:
             wait_set.add_service(service.handle)
         wait_set.wait(max(0, int(timeout_s * 1e9)))
-        for i, (handle, message_type, raw, callback) in enumerate(self._subscriptions):
+        for i, (handle, message_type, topic, take) in enumerate(self._subscriptions):
             if wait_set.is_ready("subscription", i):
                 for _ in range(_MOST_TAKES):
-                    taken = handle.take_message(message_type, raw)
+                    try:
+                        taken = handle.take_message(message_type, True)
+                    except self._taking_failed as error:
+                        self.refused.note(topic, str(error))
+                        continue
                     if taken is None:
                         break
-                    callback(taken[0])
+                    take(taken[0])
         for i, client in enumerate(self._clients):
             if wait_set.is_ready("client", i):
                 self._take_response(client)
         for i, (service, handler) in enumerate(self._services):
             if wait_set.is_ready("service", i):
-                request, header = service.handle.service_take_request(service.srv_type.Request)
+                try:
+                    request, header = service.handle.service_take_request(service.srv_type.Request)
+                except self._taking_failed as error:
+                    self.refused.note(service.srv_name, str(error))
+                    continue
                 if header is not None:
                     self._answer(service, handler(request, service.srv_type.Response()), header)
+        if self.refused.counts:
+            self.refused.report()
 
     def wake(self) -> None:
         """See Waiter."""
@@ -204,9 +243,12 @@ class DirectWaiter:
     def _answer(self, service: Any, response: Any, header: Any) -> None:
         _send(service.send_response, response, header, self._node)
 
-    @staticmethod
-    def _take_response(client: Any) -> None:
-        header, response = client.handle.take_response(client.srv_type.Response)
+    def _take_response(self, client: Any) -> None:
+        try:
+            header, response = client.handle.take_response(client.srv_type.Response)
+        except self._taking_failed as error:
+            self.refused.note(client.srv_name, str(error))
+            return
         if header is None:
             return
         try:
@@ -256,4 +298,5 @@ def _check_inner_api() -> None:
         ("Client", "take_response"),
     ):
         getattr(getattr(rclpy_implementation, kind), name)
+    rclpy_implementation.RCLError  # noqa: B018
     Client.get_pending_request  # noqa: B018

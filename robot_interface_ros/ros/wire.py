@@ -14,14 +14,16 @@ from typing import Any, Protocol
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
-from rclpy.serialization import deserialize_message, serialize_message
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import JointState
 
 from robot_interface_ros.robot import Array, Command
 from robot_interface_ros.ros import messages
-from robot_interface_ros.ros.messages import NANOSECONDS
+from robot_interface_ros.ros.messages import NANOSECONDS, UnreadableMessage
+from robot_interface_ros.ros.refused import read
 
 _STAMP = struct.Struct("=iI")  # builtin_interfaces/Time
+_STAMP_END = 4 + _STAMP.size
 _MARKED_NS = 1_234_567_891_234_567_891
 
 
@@ -98,11 +100,11 @@ class SerialReader:
         self._layout: Layout | None = None
 
     def read(self, data: bytes) -> tuple[Array, ...]:
-        """Return the message's rows. Raises what `general` raises."""
+        """Return the message's rows. Raises UnreadableMessage, and what `general` raises."""
         rows = self._layout.rows(data) if self._layout is not None else None
         if rows is not None:
             return rows
-        message = deserialize_message(data, self._kind)
+        message = read(data, self._kind)
         rows = self._general(message)
         if self._layout is None:
             writer = self._alike(message)
@@ -114,9 +116,12 @@ def stamp_ns(data: Any) -> int:
     """Return the stamp of a message that begins with a header, serialised or not, integer nanoseconds.
 
     The serialised form begins with four bytes, the last bit of the second telling the order of bytes (RTPS 2.5, 10.2).
+    Raises UnreadableMessage where they are too few.
     """
     if not isinstance(data, bytes):
         return messages.stamp_ns(data)
+    if len(data) < _STAMP_END:
+        raise UnreadableMessage(f"{len(data)} bytes, too few for a header")
     seconds, nanoseconds = struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, 4)
     return int(seconds * NANOSECONDS + nanoseconds)
 
@@ -149,11 +154,11 @@ class CommandReader:
         self._names: tuple[str, ...] = ()
 
     def read(self, data: bytes) -> Command:
-        """Return the command; whether the joints exist is the robot's to check."""
+        """Return the command; whether the joints exist is the robot's to check. Raises UnreadableMessage."""
         rows = self._layout.rows(data) if self._layout is not None else None
         if rows is not None:
             return Command(stamp_ns(data), self._names, rows[0])
-        message = deserialize_message(data, JointState)
+        message = read(data, JointState)
         command = messages.command_from_message(message)
         if self._layout is None and len(command.names) == len(command.position) > 0:
             self._names = command.names

@@ -1,0 +1,68 @@
+"""Numbers from a robot that are none: NaN and infinity are refused before a task or a learner sees them. No ROS here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from robot_interface_ros.errors import NotFinite
+from robot_interface_ros.robot import Array, Observation
+
+_AXES = ("x", "y", "z")
+_WRENCH = ("force x", "force y", "force z", "torque x", "torque y", "torque z")
+
+
+def check_finite(observation: Observation, joint_names: Sequence[str], robot: str) -> None:
+    """Raise NotFinite, with robot, stream and joint, where an observation has a number that is NaN or infinite.
+
+    Infinity alone is a depth: nothing is there (REP 118).
+    """
+    o = observation
+    # One product with itself tells of a whole array: NaN and infinity stay what they are in it. It overflows for huge
+    # numbers, so that the slow way, which names what is wrong, has the last word.
+    total = (
+        o.position.dot(o.position)
+        + o.velocity.dot(o.velocity)
+        + o.effort.dot(o.effort)
+        + o.target_position.dot(o.target_position)
+        + o.joint_target.dot(o.joint_target)
+    )
+    if o.contact is not None:
+        total += o.contact.dot(o.contact)
+    if o.srl_state is not None:
+        total += o.srl_state.dot(o.srl_state)
+    if o.signals:
+        total += sum(value * value for value in o.signals.values())
+    wrong = _depths(o.depths) if math.isfinite(total) else _not_finite(o, joint_names)
+    for said in wrong:
+        raise NotFinite(f"{robot}: {said}: the sensor or the simulation is at fault; the episode is cut")
+
+
+def _not_finite(o: Observation, joint_names: Sequence[str]) -> Iterator[str]:
+    for what, values in (("position", o.position), ("velocity", o.velocity), ("effort", o.effort)):
+        yield from _named(f"joint_states: {what} of joint", joint_names, values)
+    yield from _named("target_pose:", _AXES, o.target_position)
+    yield from _named("joint_target: joint", joint_names, o.joint_target)
+    if o.contact is not None:
+        yield from _named("contact:", _WRENCH, o.contact)
+    yield from _named("world_state: signal", list(o.signals), np.array(list(o.signals.values()), dtype=np.float64))
+    if o.srl_state is not None:
+        yield from _named("srl_state:", [f"state_{i}" for i in range(len(o.srl_state))], o.srl_state)
+    yield from _depths(o.depths)
+
+
+def _named(what: str, names: Sequence[str], values: Array) -> Iterator[str]:
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        yield f"{what} {names[bad[0]]} is {values[bad[0]]}{more}"
+
+
+def _depths(depths: Mapping[str, Any]) -> Iterator[str]:
+    for camera, depth in depths.items():
+        bad = int(np.count_nonzero(np.isnan(depth) | np.isneginf(depth)))
+        if bad:
+            yield f"depth of camera {camera}: {bad} of {depth.size} pixels are NaN or -infinity"
