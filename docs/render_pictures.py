@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from drawing import SUPERSAMPLING, Place, labelled, mosaic, view
 from PIL import Image
 
 from rl_trainer_ros.make_env import make_robot_env
@@ -15,45 +16,33 @@ from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig
 
 FOLDER = Path(__file__).parent / "pictures"
-WIDTH, HEIGHT, SUPERSAMPLING = 320, 360, 3
+WIDTH, HEIGHT = 320, 360
 
 
-def frame(environment: object) -> Image.Image:
-    """One picture of the world, smoothed by rendering it larger."""
-    robot = environment.robot._robot  # type: ignore[attr-defined]  # the simulated robot inside its limits
-    pixels = robot.render("external", WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING)
-    return Image.fromarray(pixels).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+def moments(robot: str, target: Place, steps: tuple[int, ...], look: dict[str, Any], seed: int = 0) -> Image.Image:
+    """Moments of one episode of reach under the scripted controller, side by side, each with its step and distance."""
+    environment = make_robot_env(robot=robot, end_at_success=False)
+    environment.reset(seed=seed, options={"target": target})
+    policy, pictures = ScriptedReach(environment.arm, 0.05), []
+    for step in range(steps[-1] + 1):
+        if step in steps:
+            away_cm = 100.0 * environment.moment.distance
+            picture = view(environment.robot._robot, **look, width=WIDTH, height=HEIGHT)
+            pictures.append(labelled(picture, f"{step * 0.05:.1f} s: {away_cm:.0f} cm away"))
+        environment.step(policy.act(environment.moment))
+    return mosaic(pictures, len(pictures))
 
 
 def reaching() -> Image.Image:
-    """Four moments of one episode, side by side."""
-    environment = make_robot_env(end_at_success=False)
-    environment.reset(seed=3, options={"target": (0.5, -0.28, 1.5)})
-    policy, frames = ScriptedReach(environment.arm, 0.05), []
-    for step in range(91):
-        if step % 30 == 0:
-            frames.append(frame(environment))
-        environment.step(policy.act(environment.moment))
-    return Image.fromarray(np.concatenate([np.asarray(picture) for picture in frames], axis=1))
+    """InMoov's hand on its way to a target."""
+    look = {"eye": (1.9, -1.7, 1.75), "look_at": (0.18, -0.12, 1.32), "fov_deg": 32.0}
+    return moments("inmoov", (0.5, -0.28, 1.5), (0, 16, 30, 50), look, seed=3)
 
 
 def kuka() -> Image.Image:
-    """Four moments of the iiwa's way to a target, seen from its front left."""
-    environment = make_robot_env(robot="kuka_iiwa", end_at_success=False)
-    environment.reset(seed=0, options={"target": (0.35, -0.45, 0.75)})
-    policy, pictures = ScriptedReach(environment.arm, 0.05), []
-    client = environment.robot._robot._client  # type: ignore[attr-defined]
-    width, height = WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING
-    view = client.computeViewMatrix((1.9, -1.5, 1.15), (0.2, -0.1, 0.48), (0.0, 0.0, 1.0))
-    projection = client.computeProjectionMatrixFOV(25.0, width / height, 0.05, 10.0)
-    for step in range(16):
-        if step % 5 == 0:
-            rgba = client.getCameraImage(width, height, view, projection, lightDirection=(1.5, -1.0, 2.0))[2]
-            pixels = np.asarray(rgba, dtype=np.uint8).reshape(height, width, 4)[:, :, :3]
-            small = (width // SUPERSAMPLING, height // SUPERSAMPLING)
-            pictures.append(Image.fromarray(pixels).resize(small, Image.Resampling.LANCZOS))
-        environment.step(policy.act(environment.moment))
-    return Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures], axis=1))
+    """The iiwa on its way to a target, seen from its front left."""
+    look = {"eye": (1.9, -1.5, 1.15), "look_at": (0.2, -0.1, 0.48), "fov_deg": 25.0}
+    return moments("kuka_iiwa", (0.35, -0.45, 0.75), (0, 4, 8, 15), look)
 
 
 def cameras() -> Image.Image:
@@ -69,9 +58,10 @@ def cameras() -> Image.Image:
     picture = Image.new("RGB", (3 * edge + 2 * gap, 2 * edge + gap), (200, 204, 210))
     for column, name in enumerate(names):
         large = Image.fromarray(robot.plant.render(name, edge * SUPERSAMPLING, edge * SUPERSAMPLING))
-        picture.paste(large.resize((edge, edge), Image.Resampling.LANCZOS), (column * (edge + gap), 0))
+        large = labelled(large.resize((edge, edge), Image.Resampling.LANCZOS), f"{name}, {edge} x {edge} pixels")
+        picture.paste(large, (column * (edge + gap), 0))
         small = Image.fromarray(observation.images[name]).resize((edge, edge), Image.Resampling.NEAREST)
-        picture.paste(small, (column * (edge + gap), edge + gap))
+        picture.paste(labelled(small, f"{name}, 64 x 64 pixels"), (column * (edge + gap), edge + gap))
     return picture
 
 

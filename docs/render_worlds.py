@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from drawing import labelled, mosaic, view
+from PIL import Image
 
 from rl_trainer_ros.arm import Arm, Moment
 from rl_trainer_ros.scripted_press import ScriptedPress
@@ -14,8 +14,9 @@ from robot_sim_ros.pybullet_robot import PyBulletRobot
 from robot_sim_ros.sim_config import SimConfig
 
 FOLDER = Path(__file__).parent / "pictures"
-SIZE, SUPERSAMPLING, SMALL = 300, 3, 64
+SIZE, SMALL = 300, 64
 PERIOD_S = 0.05
+LOOK = {"eye": (1.75, -1.75, 1.8), "look_at": (0.15, -0.18, 1.28), "fov_deg": 36.0}  # external's side, further away
 # World -> control periods until the picture is taken, and the posture in which the episode begins.
 MOMENTS = {
     "reach": (40, ""),
@@ -29,10 +30,10 @@ MOMENTS = {
 }
 
 
-def scene(world: str) -> PyBulletRobot:
+def scene(world: str, *cameras: str) -> PyBulletRobot:
     """A robot in the middle of an episode, its hand on the way to the target."""
     steps, posture = MOMENTS[world]
-    config = SimConfig(world=world, posture=posture, cameras=("external",))
+    config = SimConfig(world=world, posture=posture, cameras=cameras)
     description = config.load_robot()
     robot, arm = PyBulletRobot(description, config), Arm(description)
     policy, observation = ScriptedPress(arm, PERIOD_S), robot.reset(Episode(seed=1))
@@ -45,28 +46,17 @@ def scene(world: str) -> PyBulletRobot:
     return robot
 
 
-def labelled(picture: Image.Image, text: str) -> Image.Image:
-    """The picture with its name in the upper left corner."""
-    ImageDraw.Draw(picture).text((8, 6), text, fill=(40, 40, 40), font=ImageFont.load_default(size=16))
-    return picture
-
-
-def mosaic(pictures: list[Image.Image], columns: int) -> Image.Image:
-    """Pictures of one size in rows."""
-    rows = [pictures[k : k + columns] for k in range(0, len(pictures), columns)]
-    return Image.fromarray(np.vstack([np.hstack([np.asarray(picture) for picture in row]) for row in rows]))
-
-
 def main() -> None:
     """Render all worlds large, and as a policy sees them: 64 x 64 pixels, each drawn as 4 x 4."""
     FOLDER.mkdir(exist_ok=True)
     large, small = [], []
     for world in MOMENTS:
         robot = scene(world)
-        pixels = robot.render("external", SIZE * SUPERSAMPLING, SIZE * SUPERSAMPLING)
-        large.append(labelled(Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.LANCZOS), world))
+        large.append(labelled(view(robot, **LOOK, width=SIZE, height=SIZE), world))
+        robot.close()
+        robot = scene(world, "external")
         seen = Image.fromarray(robot.render("external", SMALL, SMALL))
-        small.append(seen.resize((4 * SMALL, 4 * SMALL), Image.Resampling.NEAREST))
+        small.append(labelled(seen.resize((4 * SMALL, 4 * SMALL), Image.Resampling.NEAREST), world))
         robot.close()
     mosaic(large, 4).save(FOLDER / "worlds.png", optimize=True)
     mosaic(small[:1] + small[2:4] + small[5:6], 4).save(FOLDER / "worlds_64.png", optimize=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ENLARGE = 3
+_LABEL = 20  # px, the height of a row's name
 
 
 def save_losses(path: Path, training: Sequence[float], validation: Sequence[float]) -> None:
@@ -25,8 +26,14 @@ def save_losses(path: Path, training: Sequence[float], validation: Sequence[floa
 
 
 def save_reconstructions(path: Path, images: NDArray[np.uint8], drawn: NDArray[np.uint8]) -> None:
-    """Put `images` (n, height, width, 3) side by side, and below each what was drawn from its state."""
-    from PIL import Image
+    """Put `images` (n, height, width, 3) side by side, and below each the image that the decoder draws from its state."""
+    from PIL import Image, ImageDraw, ImageFont
 
-    picture = np.vstack([np.hstack(list(images)), np.hstack(list(drawn))])
-    Image.fromarray(picture.repeat(_ENLARGE, axis=0).repeat(_ENLARGE, axis=1)).save(path)
+    font = ImageFont.load_default()
+    rows = []
+    for name, row in (("camera images", images), ("reconstructions", drawn)):
+        pixels = np.hstack(list(row)).repeat(_ENLARGE, axis=0).repeat(_ENLARGE, axis=1)
+        label = Image.new("RGB", (pixels.shape[1], _LABEL), (235, 237, 240))
+        ImageDraw.Draw(label).text((6, 4), name, fill=(40, 40, 40), font=font)
+        rows += [np.asarray(label), pixels]
+    Image.fromarray(np.vstack(rows)).save(path)
