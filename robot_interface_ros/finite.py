@@ -38,7 +38,7 @@ def check_finite(observation: Observation, joint_names: Sequence[str], robot: st
         total += sum(value * value for value in o.signals.values())
     wrong = _depths(o.depths) if math.isfinite(total) else _not_finite(o, joint_names)
     for said in wrong:
-        raise NotFinite(f"{robot}: {said}: the sensor or the simulation is at fault; the episode is cut")
+        raise NotFinite(f"{robot}: {said}; is a sensor broken, or the simulation unstable?")
 
 
 def _not_finite(o: Observation, joint_names: Sequence[str]) -> Iterator[str]:

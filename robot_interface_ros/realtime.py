@@ -209,13 +209,12 @@ class RealTimeRobot:
         if (error <= config.rest_tolerance).all():
             return self._robot.reset(self._episode())
         if now > self._settled_by:
-            worst = int(error.argmax())
-            self._end_reset(
-                RobotError(
-                    f"joint {self.joint_names[worst]} stands {error[worst]:.2f} rad from its rest pose after a reset "
-                    f"(allowed: {config.rest_tolerance:g}); is it blocked, or not powered?"
-                )
-            )
+            worst = int(error.argmax())  # NaN, where there is one
+            joint, where = self.joint_names[worst], f"{error[worst]:.2f} rad from its rest pose"
+            allowed = f"(allowed: {config.rest_tolerance:g}); is it blocked, or not powered?"
+            if not np.isfinite(error[worst]):
+                where, allowed = f"at {self.observation.position[worst]} rad", "; is its sensor broken?"
+            self._end_reset(RobotError(f"joint {joint} stands {where} after a reset {allowed}".replace(" ;", ";")))
         return None
 
     def _end_reset(self, result: Observation | RobotError) -> None:

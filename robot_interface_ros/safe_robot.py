@@ -90,8 +90,15 @@ class SafeRobot:
             )
 
     def stand(self) -> Observation:
-        """Return what is true now; targets start from there: where a robot is found when nobody has reset it."""
+        """Return what is true now; targets start from there: where a robot is found when nobody has reset it.
+
+        Raises RobotError where a joint says no number: it cannot be a target.
+        """
         observation = self._robot.receive()
+        for joint in np.flatnonzero(~np.isfinite(observation.position)):
+            raise RobotError(
+                f"joint {self.joint_names[joint]} stands at {observation.position[joint]} rad; is its sensor broken?"
+            )
         self._stand_at(observation.position)
         return self._with_target(observation)
 

@@ -74,9 +74,7 @@ class Stepping:
 
     def episode_node(self, namespace: str) -> Node:
         """Return the node that holds a robot's episode parameters; the thread of services answers for it."""
-        node = self._runtime.node(
-            PARAMETER_NODE, namespace=namespace, use_global_arguments=False, enable_rosout=False
-        )
+        node = self._runtime.node(PARAMETER_NODE, namespace=namespace, use_global_arguments=False, enable_rosout=False)
         self.services.add(node)
         return node
 
