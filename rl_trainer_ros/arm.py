@@ -43,11 +43,7 @@ class Arm:
     @property
     def length(self) -> float:
         """From the first joint of the chain along all others to the end effector, m: as far as the hand can be."""
-        model = self.description.model
-        poses = model.link_poses(self.description.rest)
-        links = [model.joints[name].child for name in self.names]
-        places = [poses[link][0] for link in [*links, self.description.config.end_effector]]
-        return float(sum(np.linalg.norm(b - a) for a, b in zip(places, places[1:])))
+        return self.description.model.reach(self.description.config.end_effector, self.description.rest)
 
     @property
     def arena(self) -> Arena:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from robot_interface_ros.untrusted_files import NoFileError, read_text
+from robot_interface_ros.mesh_files import POINTER_REMEDY, POINTERS
+from robot_interface_ros.package_search import REMEDY, ament_share, package_folders
+from robot_interface_ros.untrusted_files import FileError, NoFileError, decoded, read_bytes
 from robot_interface_ros.xacro_process import expand
 
 PACKAGE = "rl_trainer_ros"
 PYBULLET_DATA = "pybullet_data://"
+_DECLARED = re.compile(rb"\s*<\?xml([^>]*?)encoding\s*=\s*[\"']([\w.-]+)[\"'][^>]*\?>")
 
 
 def urdf_text(path: str | Path, arguments: Mapping[str, str] | None = None) -> str:
@@ -23,14 +27,39 @@ def urdf_text(path: str | Path, arguments: Mapping[str, str] | None = None) -> s
     try:
         if file.suffix == ".xacro":
             return expand(file, arguments or {})
-        text = read_text(file)
+        text = _decoded(read_bytes(file), file)
     except NoFileError:
         raise FileNotFoundError(
             f"no robot description at {file}; give a .urdf or .xacro file, or package://..."
         ) from None
+    if not text.strip():
+        raise ValueError(f"{file} is empty; expected URDF text")
+    for beginning, kind in POINTERS.items():
+        if text.startswith(beginning.decode()):
+            raise ValueError(f"{file} is {kind}, not the robot description; {POINTER_REMEDY}")
+    if "<xacro:" in text:
+        if "xmlns:xacro" in text:
+            return expand(file, arguments or {})  # a .urdf by name alone, as ROS users have them
+        raise ValueError(
+            f"{file}, line {text[: text.index('<xacro:')].count(chr(10)) + 1}: it uses xacro and does not say so; write "
+            f'<robot xmlns:xacro="http://www.ros.org/wiki/xacro" ...> at its beginning'
+        )
     if arguments:
         raise ValueError(f"{file} is not a .xacro file and takes no arguments, got {', '.join(arguments)}")
     return text
+
+
+def _decoded(content: bytes, file: Path) -> str:
+    """XML text in the encoding that it declares, and UTF-8 from here on. Raises FileError."""
+    declared = _DECLARED.match(content)
+    encoding = declared[2].decode() if declared else "utf-8"
+    if encoding.lower() in ("utf-8", "utf8", "us-ascii", "ascii"):
+        return decoded(content, str(file))
+    try:
+        assert declared is not None
+        return content[declared.end() :].decode(encoding)
+    except (LookupError, UnicodeDecodeError):
+        raise FileError(f"{file}, line 1: it is not {encoding}, which it declares; save it as UTF-8") from None
 
 
 def share_directory() -> Path:
@@ -42,7 +71,7 @@ def share_directory() -> Path:
     for prefix in (*source.parents, Path(sys.prefix)):
         if (prefix / "share" / PACKAGE / "urdf").is_dir():
             return prefix / "share" / PACKAGE
-    found = _ament_share(PACKAGE)
+    found = ament_share(PACKAGE)
     if found is None:
         raise FileNotFoundError(
             f"{source} is neither a source tree nor an installed {PACKAGE}; install the package again"
@@ -53,8 +82,9 @@ def share_directory() -> Path:
 def resolve(path: str | Path, folder: Path | None = None) -> Path:
     """The file that a path names.
 
-    package://<package>/<rest> is a file in that package's share folder; pybullet_data://<rest> one of those that come with
-    PyBullet. A plain path stays (~ expanded), but for a relative one that is there in `folder`.
+    package://<package>/<rest> is a file of that package, which is installed or lies near `folder` (`package_search`);
+    pybullet_data://<rest> one of those that come with PyBullet. A plain path stays (~ expanded), but for a relative one
+    that is there in `folder`.
     """
     text = str(path)
     if text.startswith(PYBULLET_DATA):
@@ -63,10 +93,12 @@ def resolve(path: str | Path, folder: Path | None = None) -> Path:
         plain = Path(text).expanduser()
         return folder / plain if folder is not None and (folder / plain).is_file() else plain
     package, _, rest = text.removeprefix("package://").partition("/")
-    found = share_directory() if package == PACKAGE else _ament_share(package)
-    if found is None:
-        raise FileNotFoundError(f"no ROS package {package!r} for {text}; source its setup.bash or give a plain path")
-    return found / rest
+    if package == PACKAGE:
+        return share_directory() / rest
+    folders = package_folders(package, folder or Path())
+    if not folders:
+        raise FileNotFoundError(f"no ROS package {package!r} for {text}; {REMEDY}, or give a plain path")
+    return next((found / rest for found in folders if (found / rest).exists()), folders[0] / rest)
 
 
 def _pybullet_data(text: str) -> Path:
@@ -75,14 +107,3 @@ def _pybullet_data(text: str) -> Path:
     except ImportError:
         raise FileNotFoundError(f"{text} comes with PyBullet, which is not installed: pip install pybullet") from None
     return Path(pybullet_data.getDataPath())
-
-
-def _ament_share(package: str) -> Path | None:
-    try:
-        from ament_index_python.packages import get_package_share_directory
-    except ImportError:
-        return None
-    try:
-        return Path(get_package_share_directory(package))
-    except (LookupError, ValueError, OSError):  # OSError: no AMENT_PREFIX_PATH
-        return None

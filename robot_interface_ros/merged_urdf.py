@@ -24,7 +24,8 @@ def merge_fixed_links(text: str) -> str:
     """The same robot without fixed joints: a link that hangs on one becomes part of the link that carries it.
 
     What stays are the root and the children of movable joints, with the masses, inertias, visual and collision shapes
-    of all that they carry, and the movable joints in their order. Raises RobotModelError where `text` is not a robot.
+    of all that they carry, and the movable joints in their order. Each link stands after the one that carries it: PyBullet
+    ends the process where the root does not come first. Raises RobotModelError where `text` is not a robot.
     """
     model = RobotModel.from_urdf(text)
     robot = ElementTree.fromstring(text)
@@ -49,12 +50,22 @@ def merge_fixed_links(text: str) -> str:
         carrier, pose = carried[parent.get("link", "")]
         parent.set("link", carrier)
         place(joint, compose(pose, element_pose(joint)))
-    for name, link in links.items():
+    for link in links.values():
         robot.remove(link)
-        if name in merged:
-            robot.append(merged[name])
+    robot.extend(merged[name] for name in _outward(model) if name in merged)
     ElementTree.indent(robot)
     return ElementTree.tostring(robot, encoding="unicode")
+
+
+def _outward(model: RobotModel) -> list[str]:
+    """Every link after the one that carries it, and otherwise in the order of the text."""
+    order: dict[str, None] = {}
+    for link in model.links:
+        way = [link]
+        while (joint := model.parent_joint(way[-1])) is not None and joint.parent not in order:
+            way.append(joint.parent)
+        order |= dict.fromkeys(reversed(way))
+    return list(order)
 
 
 def _carriers(model: RobotModel) -> dict[str, tuple[str, Pose]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +19,12 @@ from robot_interface_ros.config import ConfigError, from_mapping, option, read_y
 from robot_interface_ros.held_joints import hold_joints
 from robot_interface_ros.registry import Registry
 from robot_interface_ros.robot import Array
-from robot_interface_ros.robot_model import JointLimits, RobotModel
-from robot_interface_ros.urdf_meshes import locate_meshes, mesh_extents, with_mesh_boxes
+from robot_interface_ros.robot_doubts import doubts
+from robot_interface_ros.robot_model import JointLimits, RobotModel, RobotModelError
+from robot_interface_ros.untrusted_files import parse_xml
+from robot_interface_ros.urdf_inertia import complete, mend_impossible
+from robot_interface_ros.urdf_lines import naming
+from robot_interface_ros.urdf_meshes import BROKEN_MESHES, locate_meshes, mesh_box, with_mesh_boxes
 from robot_interface_ros.urdf_repair import repair
 
 _log = logging.getLogger(__name__)
@@ -29,6 +35,11 @@ HARDWARE_SUFFIX = "_hardware.yaml"
 
 HALF_WIDTH_IN_UNITS = 0.85
 """Half the width of an arena in the units of the continual-learning tasks, in which steps are 0.05."""
+
+TARGET_SHARE = 0.4
+"""How far before and above the hand the default target is, in lengths of the arm, where that is less than 0.2 m."""
+LEAST_RANGE = 1e-4
+"""rad or m: a joint with less between its limits cannot move."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +71,23 @@ class RobotConfig:
         {}, "name -> joint -> position, rad, where it differs from rest: where episodes of some tasks begin"
     )
     max_velocity: Mapping[str, float] = option({}, "joint -> rad/s where lower than the URDF's")
+    max_effort: Mapping[str, float] = option({}, "joint -> N·m in place of the URDF's")
+    limits: Mapping[str, tuple[float, float]] = option(
+        {}, "joint -> lower and upper limit, rad, in place of the URDF's"
+    )
     max_acceleration: float = option(5.0, "rad/s^2, every joint", minimum=0.01, maximum=1000.0)
     floor: float | None = option(None, "height of the ground, m, root frame: no target asks an arm to go below")
     table: Vector | None = option(None, "middle of a table top within the end effector's reach, m, root frame")
     arena: Arena | None = option(None, "square for tasks in a plane")
     cameras: Mapping[str, CameraConfig] = option({}, "camera name -> where it sits; `external` has a default")
+    xacro_arguments: Mapping[str, Any] = option({}, "arguments of the xacro file: name -> value")
     group_argument: str | None = option(
         None, "xacro argument that takes the articulated groups; None: the file has none"
+    )
+    broken_meshes: str = option(
+        "refuse",
+        "meshes that are not there or cannot be read: refuse the robot, leave out the visual ones, or leave out all",
+        choices=BROKEN_MESHES,
     )
 
 
@@ -92,7 +113,8 @@ class RobotDescription:
         """Where a robot puts the target when an episode names none: `(3,)` m, root frame; in front of the hand at rest."""
         chain = self.model.chain(self.config.end_effector)
         rest = dict(zip(self.joint_names, self.rest))
-        return chain.position([rest[name] for name in chain.joint_names]) + np.array([0.2, 0.0, 0.2])
+        away = min(0.2, TARGET_SHARE * self.model.reach(self.config.end_effector, self.rest))
+        return chain.position([rest[name] for name in chain.joint_names]) + np.array([away, 0.0, away])
 
 
 def _check_path(thing: object) -> None:
@@ -154,21 +176,36 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     for group in groups:
         if group not in config.groups:
             raise ConfigError(f"robot {name}: {unknown_name('group', group, config.groups)}")
-    urdf = prepared_urdf(name, config, groups, folder)
-    model = RobotModel.from_urdf(urdf)
+    moving = {joint for group in groups for joint in config.groups[group]}
+    file = description.resolve(config.urdf, folder)
+    text = description.urdf_text(file, _xacro_arguments(config, groups))
+    with naming(file, text):
+        urdf = prepared_urdf(name, config, moving, file, text)
+        model = RobotModel.from_urdf(urdf)
     in_postures = [joint for posture in config.postures.values() for joint in posture]
     in_groups = [joint for group in config.groups.values() for joint in group]
-    for joint in [*config.rest, *config.max_velocity, *in_postures, *in_groups]:
+    given = [*config.rest, *config.max_velocity, *config.max_effort, *config.limits]
+    for joint in [*given, *in_postures, *in_groups]:
         if joint not in model.joints:
             raise ConfigError(f"robot {name}: {unknown_name('joint', joint, model.joints)}")
     if config.end_effector not in model.links:
         raise ConfigError(f"robot {name}: end_effector: {unknown_name('link', config.end_effector, model.links)}")
-    moving = {joint for group in groups for joint in config.groups[group]}
     for mimic in model.mimic_joints:
         if mimic.name in moving:
             leader, _, _ = model.source(mimic)
             raise ConfigError(f"robot {name}: joint {mimic.name} follows {leader}; name that one in its group instead")
+    for joint in sorted(moving):
+        if model.joints[joint].type == "fixed":
+            raise ConfigError(f"robot {name}: joint {joint} is fixed and cannot move; take it out of its group")
     urdf = hold_joints(urdf, moving, config.rest)
+    urdf, estimated = complete(urdf, mesh_box)
+    if estimated:
+        fault = f"no usable mass or inertia on links that move: {', '.join(estimated)}"
+        if not config.repair:
+            raise ConfigError(
+                f"robot {name}: {fault}; mend the URDF's <inertial>, or set repair: true to estimate them"
+            )
+        _log.warning("robot %s: repaired %s; estimated from the shapes", name, fault)
     model = RobotModel.from_urdf(urdf)
     limits = model.limits()
     velocity = np.array(
@@ -187,10 +224,18 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     lower = np.where(np.isfinite(limits.lower), limits.lower, -math.pi)
     upper = np.where(np.isfinite(limits.upper), limits.upper, math.pi)
     limits = JointLimits(limits.names, lower, upper, velocity, limits.effort)
+    for joint, low, high in zip(limits.names, lower, upper):
+        if high - low < LEAST_RANGE:
+            raise ConfigError(
+                f"robot {name}: joint {joint} cannot move: its limits are {low:g} to {high:g}; give others in the robot's "
+                f"file, such as limits: {{{joint}: [-1.5, 1.5]}}, or take it out of its group"
+            )
     rest = np.array([config.rest.get(joint, 0.0) for joint in limits.names])
     for joint, value, low, high in zip(limits.names, rest, limits.lower, limits.upper):
         if joint in config.rest and not low <= value <= high:
             raise ConfigError(f"robot {name}: rest of {joint} is {value} rad; its limits are {low} to {high}")
+    for doubt in doubts(model, limits, np.clip(rest, limits.lower, limits.upper), urdf, config.end_effector):
+        _log.warning("robot %s: %s", name, doubt)
     cameras = with_external(config.cameras, model, np.clip(rest, limits.lower, limits.upper))
     check_cameras(name, cameras, model)
     urdf = with_camera_frames(urdf, cameras)
@@ -206,18 +251,62 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     )
 
 
-def prepared_urdf(name: str, config: RobotConfig, groups: Sequence[str], folder: Path | None) -> str:
-    """URDF text with located meshes and, where `config` asks for it, without the known faults, which are logged."""
-    file = description.resolve(config.urdf, folder)
-    arguments = {config.group_argument: " ".join(groups)} if config.group_argument else {}
-    urdf = locate_meshes(description.urdf_text(file, arguments), file.parent)
+def prepared_urdf(name: str, config: RobotConfig, moving: Collection[str], file: Path, text: str) -> str:
+    """URDF text with located meshes and, where `config` asks for it, without the known faults, which are logged.
+
+    `text`: of the URDF `file`. Raises RobotModelError, one line.
+    """
+    urdf = _with_given_limits(text, config, file)
+    located = locate_meshes(urdf, file.parent, config.broken_meshes)
+    for note in located.notes:
+        _log.warning("robot %s: %s", name, note)
     if not config.repair:
-        return urdf
-    moving = {joint for group in groups for joint in config.groups[group]}
-    repaired = repair(urdf, moving, config.max_velocity, mesh_extents)
+        impossible = mend_impossible(ElementTree.fromstring(located.text), mesh_box)
+        if impossible:
+            raise RobotModelError(
+                f"masses or inertias that no body can have: links {', '.join(impossible)}",
+                ("link", "name", impossible[0]),
+            )
+        return located.text
+    repaired = repair(located.text, moving, config.max_velocity, mesh_box)
     for note in repaired.notes:
         _log.warning("robot %s: repaired %s", name, note)
     return repaired.text
+
+
+def _with_given_limits(text: str, config: RobotConfig, file: Path) -> str:
+    """The URDF with the limits and efforts of the robot's file; every robot has a name, which its readers ask for."""
+    robot = parse_xml(text, str(file))
+    unnamed = robot.tag == "robot" and not robot.get("name")
+    if not (unnamed or config.limits or config.max_effort):
+        return text
+    if unnamed:
+        robot.set("name", file.stem.split(".")[0])
+    for joint in robot.findall("joint"):
+        name, limit = joint.get("name", ""), joint.find("limit")
+        if name not in config.limits and name not in config.max_effort:
+            continue
+        if limit is None:
+            limit = ElementTree.SubElement(joint, "limit", velocity="0", effort="0")
+        if name in config.limits:
+            lower, upper = config.limits[name]
+            limit.set("lower", repr(lower))
+            limit.set("upper", repr(upper))
+            if joint.get("type") == "continuous":
+                joint.set("type", "revolute")
+        if name in config.max_effort:
+            limit.set("effort", repr(config.max_effort[name]))
+    return ElementTree.tostring(robot, encoding="unicode")
+
+
+def _xacro_arguments(config: RobotConfig, groups: Sequence[str]) -> dict[str, str]:
+    words = {True: "true", False: "false"}
+    given = {
+        name: words[value] if isinstance(value, bool) else str(value) for name, value in config.xacro_arguments.items()
+    }
+    if config.group_argument:
+        given[config.group_argument] = " ".join(groups)
+    return given
 
 
 def _read_only(array: Array) -> Array:

@@ -26,14 +26,24 @@ from robot_interface_ros.kinematics import (
     rotation_about,
     rotation_rpy,
 )
+from robot_interface_ros.untrusted_files import FileError, parse_xml
 
 JOINT_TYPES = ("revolute", "continuous", "prismatic", "fixed")
 SHAPE_KINDS = ("box", "sphere", "cylinder", "capsule")
 _UNLIMITED = (-math.inf, math.inf, math.inf, math.inf)
 
 
+LARGEST = 1e9
+"""Beyond every length, angle, speed and effort of a robot; sums and products of smaller numbers stay finite."""
+
+
 class RobotModelError(ValueError):
     """A robot description that cannot be used, or a name that is not in it; the message names the offender."""
+
+    def __init__(self, message: str, element: tuple[str, str, str] | None = None):
+        """`element`: tag, attribute and value that say which element of the URDF it is, where it is one."""
+        super().__init__(message)
+        self.element = element
 
 
 @dataclass(frozen=True)
@@ -137,16 +147,16 @@ class RobotModel:
     @classmethod
     def from_urdf(cls, text: str) -> RobotModel:
         """Read URDF text; raises RobotModelError that names the first thing that is wrong."""
+        if "<" not in text:
+            raise RobotModelError("the robot description is not XML; expected URDF text, not a path")
         try:
-            robot = ElementTree.fromstring(text)
-        except ElementTree.ParseError as error:
-            raise RobotModelError(
-                f"the robot description is not XML ({error}); expected URDF text, not a path"
-            ) from None
+            robot = parse_xml(text, "the robot description")
+        except FileError as error:
+            raise RobotModelError(str(error)) from None
         if robot.tag != "robot":
             raise RobotModelError(f"the robot description's root element is <{robot.tag}>; expected <robot>")
         links = tuple(_required(link, "name", "a link") for link in robot.findall("link"))
-        joints = [_joint(element) for element in robot.findall("joint")]
+        joints = [_placed_joint(element) for element in robot.findall("joint")]
         _refuse_doubles("link", links)
         _refuse_doubles("joint", [joint.name for joint in joints])
         by_name = {joint.name: joint for joint in joints}
@@ -157,7 +167,7 @@ class RobotModel:
             root=_root_of_tree(links, joints),
             links=links,
             joints=by_name,
-            collisions={link.get("name", ""): _shapes(link) for link in robot.findall("link")},
+            collisions={link.get("name", ""): _placed_shapes(link) for link in robot.findall("link")},
         )
 
     @cached_property
@@ -233,6 +243,16 @@ class RobotModel:
         joints = ((link, self._parents[link]) for link in self._outward)
         return {link: compose(joint.pose, self._motion(joint, positions)) for link, joint in joints}
 
+    def reach(self, tip: str, q: ArrayLike) -> float:
+        """From the first joint before `tip` along all others to `tip`, m; 0 where nothing moves it; q (n,) as in link_poses."""
+        poses = self.link_poses(q)
+        places, link = [poses[tip][0]], tip
+        while link in self._parents:
+            if self._parents[link].type != "fixed":
+                places.append(poses[link][0])
+            link = self._parents[link].parent
+        return float(sum(np.linalg.norm(b - a) for a, b in zip(places, places[1:])))
+
     def parent_joint(self, link: str) -> Joint | None:
         """The joint that carries a link; None for the root."""
         return self._parents.get(link)
@@ -269,6 +289,23 @@ class RobotModel:
         if joint.type == "prismatic":
             return IDENTITY, (joint.axis[0] * value, joint.axis[1] * value, joint.axis[2] * value)
         return rotation_about(joint.axis, value), ORIGIN
+
+
+def _placed_joint(element: ElementTree.Element) -> Joint:
+    """The joint; an error knows its place."""
+    try:
+        return _joint(element)
+    except RobotModelError as error:
+        raise RobotModelError(str(error), ("joint", "name", element.get("name", ""))) from None
+
+
+def _placed_shapes(link: ElementTree.Element) -> tuple[Shape, ...]:
+    """The shapes; an error names the link and knows its place."""
+    try:
+        return _shapes(link)
+    except RobotModelError as error:
+        text = str(error) if str(error).startswith("link ") else f"link {link.get('name')!r} <collision>: {error}"
+        raise RobotModelError(text, ("link", "name", link.get("name", ""))) from None
 
 
 def _joint(element: ElementTree.Element) -> Joint:
@@ -341,9 +378,13 @@ def _check_mimic(joint: Joint, joints: Mapping[str, Joint]) -> None:
         if source is None or source.type == "fixed":
             why = "is not in the description" if source is None else "is fixed"
             movable = ", ".join(name for name, other in joints.items() if other.type != "fixed" and other.mimic is None)
-            raise RobotModelError(f"joint {joint.name!r} mimics {joint.mimic.joint!r}, which {why}; known: {movable}")
+            raise RobotModelError(
+                f"joint {joint.name!r} mimics {joint.mimic.joint!r}, which {why}; known: {movable}", _element(joint)
+            )
         if source.name in seen:
-            raise RobotModelError(f"joints mimic each other in a loop: {' -> '.join([*seen, source.name])}")
+            raise RobotModelError(
+                f"joints mimic each other in a loop: {' -> '.join([*seen, source.name])}", _element(joint)
+            )
         seen.append(source.name)
         joint = source
 
@@ -374,10 +415,13 @@ def _root_of_tree(links: Sequence[str], joints: Sequence[Joint]) -> str:
     for joint in joints:
         for link in (joint.parent, joint.child):
             if link not in links:
-                raise RobotModelError(f"joint {joint.name!r} names link {link!r}, which is not in the description")
+                raise RobotModelError(
+                    f"joint {joint.name!r} names link {link!r}, which is not in the description", _element(joint)
+                )
         if joint.child in parents:
             raise RobotModelError(
-                f"link {joint.child!r} is the child of two joints, one of them {joint.name!r}; expected a tree"
+                f"link {joint.child!r} is the child of two joints, one of them {joint.name!r}; expected a tree",
+                _element(joint),
             )
         parents[joint.child] = joint.parent
     for link in links:
@@ -385,19 +429,29 @@ def _root_of_tree(links: Sequence[str], joints: Sequence[Joint]) -> str:
         while seen[-1] in parents:
             seen.append(parents[seen[-1]])
             if seen[-1] in seen[:-1]:
-                raise RobotModelError(f"links hang on each other in a loop: {' -> '.join(seen)}; expected a tree")
+                raise RobotModelError(
+                    f"links hang on each other in a loop: {' -> '.join(seen)}; expected a tree", ("link", "name", link)
+                )
     roots = [link for link in links if link not in parents]
     if len(roots) > 1:
         raise RobotModelError(
-            f"the robot has {len(roots)} root links: {', '.join(roots)}; expected one, joined to all others"
+            f"the robot has {len(roots)} root links: {', '.join(roots[:8])}{', ...' if len(roots) > 8 else ''}; expected "
+            "one, joined to all others",
+            ("link", "name", roots[1]),
         )
     return roots[0]
+
+
+def _element(joint: Joint) -> tuple[str, str, str]:
+    return "joint", "name", joint.name
 
 
 def _refuse_doubles(kind: str, names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise RobotModelError(f"{kind} {name!r} is there {names.count(name)} times; expected every name once")
+            raise RobotModelError(
+                f"{kind} {name!r} is there {names.count(name)} times; expected every name once", (kind, "name", name)
+            )
 
 
 def _required(element: ElementTree.Element, attribute: str, where: str) -> str:
@@ -437,4 +491,6 @@ def _number(text: str, where: str) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise RobotModelError(f"{where} is {text!r}; expected a number")
+    if abs(number) > LARGEST:
+        raise RobotModelError(f"{where} is {text!r}; expected at most {LARGEST:g}")
     return number

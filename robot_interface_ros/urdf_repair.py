@@ -1,34 +1,38 @@
 """Repair what published robot descriptions often have wrong: URDF text in, URDF text and a line for each kind of fault out.
 
 A description that is only ever shown may hold placeholders that no simulation can use: limits upside down, a top speed of
-0, an effort of 1000, masses in grams. What is guessed here is on the safe side; figures of the real robot are better.
+0, an effort of 1000, masses in grams or none at all. What is guessed here is on the safe side; figures of the real robot
+are better.
 """
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from robot_interface_ros.robot_model import Joint, RobotModel
-from robot_interface_ros.urdf_pose import element_pose
+from robot_interface_ros.held_joints import hold_joints
+from robot_interface_ros.robot_model import LARGEST, SHAPE_KINDS, Joint, RobotModel
+from robot_interface_ros.untrusted_files import FileError, parse_xml
+from robot_interface_ros.urdf_inertia import DENSEST, complete, divide_grams, masses_and_centres, mend_impossible
+from robot_interface_ros.urdf_shapes import MeshBox
 
 GUESSED_SPEED = {"revolute": 0.5, "continuous": 0.5, "prismatic": 0.1}
 """Top speed, rad/s or m/s, where a description says 0: a hobby servo under load."""
-DENSEST = 8000.0
-"""kg/m3, steel: a link with more than this in its bounding box cannot be."""
+FASTEST = 100.0
+"""rad/s or m/s; a joint of an arm or hand turns less than 20, and more than this is a placeholder."""
+WIDEST = 1000.0
+"""rad; a revolute joint that turns further turns for ever."""
 PLACEHOLDER_EFFORT = 1000.0
 """N·m; this and more counts as a placeholder where gravity asks for less than a HARDLY_USED-th of it."""
 HARDLY_USED = 50.0
 EFFORT_FACTOR, LEAST_EFFORT = 3.0, 0.5
 """A guessed effort is so many times gravity's greatest torque, and at least so many N·m."""
 GRAVITY = 9.81
-
-Extents = tuple[float, float, float]
-MeshExtents = Callable[[ElementTree.Element], "Extents | None"]
-"""From a <mesh> element to the edges of its bounding box, m; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def repair(
     text: str,
     moving: Collection[str] | None = None,
     known_speeds: Collection[str] = (),
-    mesh_extents: MeshExtents = lambda mesh: None,
+    mesh_box: MeshBox = lambda mesh: None,
 ) -> Repaired:
     """Repair a URDF; without a fault the text comes back as it was.
 
@@ -51,17 +55,58 @@ def repair(
     top speed is given elsewhere. What is not a robot is left to RobotModel to refuse.
     """
     try:
-        robot = ElementTree.fromstring(text)
-    except ElementTree.ParseError:
+        robot = parse_xml(text, "")
+    except FileError:
         return Repaired(text, ())
     driven = _driven(robot, moving)
+    before = ElementTree.tostring(robot)
+    shapes, floating = _leave_out_shapes(robot), _fix_floating(robot)
+    swapped, wide = _swap_limits(robot), _narrow_limits(robot)
+    grams = divide_grams(robot, mesh_box)
+    impossible = mend_impossible(robot, mesh_box)
     notes = [
-        *_swap_limits(robot),
-        *_divide_masses(robot, mesh_extents),
+        *_note(shapes, "shapes without geometry or size, left out", "links"),
+        *_note(floating, "joints that float or slide in a plane, fixed: a robot stands fixed here"),
+        *_note(swapped, "lower limit above the upper one, swapped"),
+        *_note(wide, f"limits wider than {WIDEST:g} rad, kept within one turn"),
+        *_note(grams, f"masses denser than steel ({DENSEST:g} kg/m3), taken for grams and divided by 1000", "links"),
+        *_note(impossible, "masses or inertias that no body can have, estimated from the shapes", "links"),
         *_give_speeds(robot, driven, known_speeds),
-        *_give_efforts(robot, driven),
+        *_give_efforts(robot, driven, mesh_box),
     ]
-    return Repaired(ElementTree.tostring(robot, encoding="unicode"), tuple(notes)) if notes else Repaired(text, ())
+    if ElementTree.tostring(robot) == before:
+        return Repaired(text, ())
+    return Repaired(ElementTree.tostring(robot, encoding="unicode"), tuple(notes))
+
+
+def _leave_out_shapes(robot: ElementTree.Element) -> list[str]:
+    """Remove visual and collision elements that have no shape a body could have; return their links."""
+    without = []
+    for link in robot.findall("link"):
+        for shape in (*link.findall("visual"), *link.findall("collision")):
+            if not any(_has_size(geometry) for geometry in shape.iterfind("geometry/*")):
+                link.remove(shape)
+                without.append(link.get("name", ""))
+    return list(dict.fromkeys(without))
+
+
+def _has_size(geometry: ElementTree.Element) -> bool:
+    """False for extents of 0; what is no number, below 0 or no shape at all is for RobotModel to refuse."""
+    if geometry.tag == "box":
+        return all(_value(word, 1.0) != 0.0 for word in geometry.get("size", "").split())
+    if geometry.tag in SHAPE_KINDS:
+        labels = ("radius",) if geometry.tag in ("sphere", "capsule") else ("radius", "length")
+        return all(_value(geometry.get(label, ""), 1.0) != 0.0 for label in labels)
+    return geometry.tag == "mesh"
+
+
+def _fix_floating(robot: ElementTree.Element) -> list[str]:
+    fixed = []
+    for joint in robot.findall("joint"):
+        if joint.get("type") in ("floating", "planar"):
+            joint.set("type", "fixed")
+            fixed.append(joint.get("name", ""))
+    return fixed
 
 
 def _swap_limits(robot: ElementTree.Element) -> list[str]:
@@ -72,32 +117,18 @@ def _swap_limits(robot: ElementTree.Element) -> list[str]:
             limit.set("lower", upper)
             limit.set("upper", lower)
             swapped.append(name)
-    return _note(swapped, "lower limit above the upper one, swapped")
+    return swapped
 
 
-def _divide_masses(robot: ElementTree.Element, mesh_extents: MeshExtents) -> list[str]:
-    """Take masses for grams where they do not fit into their link's bounding box, inertias with them."""
-    impossible: list[str] = []
-    possible: list[str] = []
-    inertials = {link.get("name", ""): link.find("inertial") for link in robot.findall("link")}
-    for link in robot.findall("link"):
-        volume = sum(_volume(shape, mesh_extents) for shape in (*link.findall("visual"), *link.findall("collision")))
-        mass = _mass(inertials[link.get("name", "")])
-        if mass > 0.0 and volume > 0.0:
-            (impossible if mass > DENSEST * volume else possible).append(link.get("name", ""))
-    if not impossible:
-        return []
-    # Links without a shape have the unit that most of the others have.
-    grams = [name for name, inertial in inertials.items() if _mass(inertial) > 0.0 and name not in possible]
-    if len(possible) > len(impossible):
-        grams = impossible
-    for name in grams:
-        inertial = inertials[name]
-        assert inertial is not None  # it has a mass
-        for element in (*inertial.findall("mass"), *inertial.findall("inertia")):
-            for key, value in element.attrib.items():
-                element.set(key, repr(_value(value) / 1000.0))
-    return _note(grams, "masses denser than steel, taken for grams and divided by 1000", "links")
+def _narrow_limits(robot: ElementTree.Element) -> list[str]:
+    """Keep a joint whose limits are no limits within one turn."""
+    wide = []
+    for name, kind, limit in _limited(robot):
+        if kind == "revolute" and _value(limit.get("upper", "0")) - _value(limit.get("lower", "0")) > WIDEST:
+            limit.set("lower", repr(-math.pi))
+            limit.set("upper", repr(math.pi))
+            wide.append(name)
+    return wide
 
 
 def _driven(robot: ElementTree.Element, moving: Collection[str] | None) -> set[str]:
@@ -114,31 +145,32 @@ def _driven(robot: ElementTree.Element, moving: Collection[str] | None) -> set[s
 
 def _give_speeds(robot: ElementTree.Element, driven: Collection[str], known: Collection[str]) -> list[str]:
     guessed = []
-    for name, kind, limit in _limited(robot, unbounded=True):
-        if name in driven and _value(limit.get("velocity", "0")) == 0.0:
-            limit.set("velocity", repr(GUESSED_SPEED[kind]))
-            if name in known:
-                limit.set("velocity", "1e9")  # so that what is given elsewhere counts alone
-            else:
+    for name, kind, limit in _limited(robot, driven):
+        if name not in driven:
+            _make_a_number(limit, "velocity")
+        elif not 0.0 < _value(limit.get("velocity", "0")) <= FASTEST:
+            # Where the speed is given elsewhere, that alone counts.
+            limit.set("velocity", repr(LARGEST if name in known else GUESSED_SPEED[kind]))
+            if name not in known:
                 guessed.append(name)
     turn, slide = GUESSED_SPEED["revolute"], GUESSED_SPEED["prismatic"]
-    fault = f"a top speed of 0, set to {turn:g} rad/s ({slide:g} m/s), since max_velocity gives none"
+    fault = (
+        f"a top speed of 0 or above {FASTEST:g}, set to {turn:g} rad/s ({slide:g} m/s), since max_velocity gives none"
+    )
     return _note(guessed, fault)
 
 
-def _give_efforts(robot: ElementTree.Element, driven: Collection[str]) -> list[str]:
+def _give_efforts(robot: ElementTree.Element, driven: Collection[str], mesh_box: MeshBox) -> list[str]:
     wanting = []
-    for name, _, limit in _limited(robot, unbounded=True):
+    for name, _, limit in _limited(robot, driven):
+        _make_a_number(limit, "effort")
         effort = _value(limit.get("effort", "0"))
-        if name not in driven:
-            continue
-        if effort == 0.0 or effort >= PLACEHOLDER_EFFORT:
-            limit.set("effort", repr(effort))
+        if name in driven and not 0.0 < effort < PLACEHOLDER_EFFORT:
             wanting.append((name, limit, effort))
-    masses = {link.get("name", ""): _mass_and_offset(link) for link in robot.findall("link")}
-    if not wanting or not any(mass for mass, _ in masses.values()):
+    if not wanting:
         return []
-    model = RobotModel.from_urdf(ElementTree.tostring(robot, encoding="unicode"))
+    text, _ = complete(hold_joints(ElementTree.tostring(robot, encoding="unicode"), driven, {}), mesh_box)
+    model, masses = RobotModel.from_urdf(text), masses_and_centres(text)
     guessed = []
     for name, limit, effort in wanting:
         load = _greatest_load(model, model.joints[name], masses)
@@ -148,57 +180,52 @@ def _give_efforts(robot: ElementTree.Element, driven: Collection[str]) -> list[s
     return _note(guessed, f"an effort of 0 or {PLACEHOLDER_EFFORT:g}, set by what gravity asks for, N·m")
 
 
-def _greatest_load(model: RobotModel, joint: Joint, masses: Mapping[str, tuple[float, float]]) -> float:
+def _make_a_number(limit: ElementTree.Element, label: str) -> None:
+    """What is missing, no number or below 0 counts as 0, that is as not known; and nothing is more than LARGEST."""
+    value = _value(limit.get(label, "x"), -1.0)
+    if not 0.0 <= value <= LARGEST:
+        limit.set(label, repr(min(max(value, 0.0), LARGEST)))
+
+
+def _greatest_load(model: RobotModel, joint: Joint, masses: Mapping[str, tuple[float, Any]]) -> float:
     """Upper bound of gravity's torque on a joint, N·m (force, N, for a prismatic one): everything beyond it stretched out."""
     reach = {joint.child: 0.0}
     for link in model.local_poses([0.0] * len(model.joint_names)):  # parents first
         carrier = model.parent_joint(link)
         if carrier is not None and carrier.parent in reach and link not in reach:
             reach[link] = reach[carrier.parent] + float(np.linalg.norm(carrier.xyz))
+    carried = [(masses[link], way) for link, way in reach.items() if link in masses]
     if joint.type == "prismatic":
-        return GRAVITY * sum(masses[link][0] for link in reach)
-    return GRAVITY * sum(masses[link][0] * (way + masses[link][1]) for link, way in reach.items())
+        return GRAVITY * sum(mass for (mass, _), _ in carried)
+    return GRAVITY * sum(mass * (way + float(np.linalg.norm(centre))) for (mass, centre), way in carried)
 
 
-def _limited(robot: ElementTree.Element, unbounded: bool = False) -> list[tuple[str, str, ElementTree.Element]]:
-    """Name, type and <limit> of the joints that have one; with `unbounded` also those that turn for ever."""
-    kinds = ("revolute", "prismatic", "continuous") if unbounded else ("revolute", "prismatic")
-    found = [(joint.get("name", ""), joint.get("type", ""), joint.find("limit")) for joint in robot.findall("joint")]
-    return [(name, kind, limit) for name, kind, limit in found if kind in kinds and limit is not None]
+def _limited(
+    robot: ElementTree.Element, driven: Collection[str] | None = None
+) -> list[tuple[str, str, ElementTree.Element]]:
+    """Name, type and <limit> of the joints that have one; with `driven` also of those that turn for ever.
+
+    Of these, the ones that are driven get a <limit>, which they may lack.
+    """
+    kinds = ("revolute", "prismatic") if driven is None else ("revolute", "prismatic", "continuous")
+    found = []
+    for joint in robot.findall("joint"):
+        name, kind, limit = joint.get("name", ""), joint.get("type", ""), joint.find("limit")
+        if kind == "continuous" and driven is not None and name in driven and limit is None:
+            limit = ElementTree.SubElement(joint, "limit")
+        if kind in kinds and limit is not None:
+            found.append((name, kind, limit))
+    return found
 
 
-def _volume(shape: ElementTree.Element, mesh_extents: MeshExtents) -> float:
-    """Of a shape's bounding box, m3; 0 where it is not known."""
-    for geometry in shape.iterfind("geometry/*"):
-        radius, length = _value(geometry.get("radius", "0")), _value(geometry.get("length", "0"))
-        if geometry.tag == "box":
-            return float(np.prod([_value(word) for word in geometry.get("size", "0 0 0").split()]))
-        if geometry.tag in ("sphere", "cylinder", "capsule"):
-            along = {"sphere": 2 * radius, "cylinder": length, "capsule": length + 2 * radius}[geometry.tag]
-            return 4 * radius * radius * along
-        if geometry.tag == "mesh":
-            return float(np.prod(mesh_extents(geometry) or (0.0,)))
-    return 0.0
-
-
-def _mass(inertial: ElementTree.Element | None) -> float:
-    mass = inertial.find("mass") if inertial is not None else None
-    return _value(mass.get("value", "0")) if mass is not None else 0.0
-
-
-def _mass_and_offset(link: ElementTree.Element) -> tuple[float, float]:
-    """A link's mass, kg, and how far its centre of mass is from its frame, m."""
-    inertial = link.find("inertial")
-    return _mass(inertial), float(np.linalg.norm(element_pose(inertial)[1])) if inertial is not None else 0.0
-
-
-def _value(text: str) -> float:
-    """A number; 0 for what is none, which RobotModel refuses with its name."""
+def _value(text: str, otherwise: float = 0.0) -> float:
+    """A number; `otherwise` for what is none, and for NaN."""
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        return 0.0
+        return otherwise
+    return otherwise if math.isnan(value) else value
 
 
-def _note(names: list[str], fault: str, what: str = "joints") -> list[str]:
+def _note(names: Collection[str], fault: str, what: str = "joints") -> list[str]:
     return [f"{fault}: {what} {', '.join(names)}"] if names else []

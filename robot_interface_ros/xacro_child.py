@@ -35,6 +35,7 @@ def limited(request: dict) -> dict:
     signal.alarm(request["wall_s"])  # a file that never ends to be read takes no CPU time
     import xacro
 
+    _find_packages_near(os.path.dirname(request["file"]))
     _lower(resource.RLIMIT_AS, request["memory_bytes"])
     try:
         # In lines: PyBullet's reader garbles a line longer than its 8 KiB buffer, and then refuses the file.
@@ -44,6 +45,24 @@ def limited(request: dict) -> dict:
     if len(text) > TOO_LONG:
         return {"error": f"it makes {len(text):,} characters of URDF; at most {TOO_LONG:,} are read"}
     return {"text": text, "files": [request["file"], *map(str, xacro.all_includes)]}
+
+
+def _find_packages_near(folder: str) -> None:
+    """Answer $(find ...) as `package://` is answered everywhere else, and not for installed packages alone."""
+    from pathlib import Path
+
+    from xacro import substitution_args
+
+    from robot_interface_ros.package_search import REMEDY, package_folders
+
+    def find(package: str) -> str:
+        folders = package_folders(package, Path(folder))
+        if not folders:
+            raise substitution_args.SubstitutionException(f"no ROS package {package!r}; {REMEDY}")
+        return str(folders[0])
+
+    substitution_args._eval_find = find
+    substitution_args._eval_dict["find"] = find
 
 
 def _reason(error: Exception, memory_bytes: int) -> str:

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from robot_interface_ros.package_search import package_folders
 from robot_interface_ros.untrusted_files import FileError, read_text
 
 _log = logging.getLogger(__name__)
 _CHILD = Path(__file__).with_name("xacro_child.py")
 _ARGUMENT = re.compile(r"<xacro:arg\s[^>]*?name\s*=\s*[\"']([^\"']+)")
+_FIND = re.compile(r"\$\(find\s+([^)\s]+)\s*\)")
 _INCLUDE = re.compile(r"<xacro:include\s[^>]*?filename\s*=\s*[\"']([^\"']+)")
 
 
@@ -83,7 +85,12 @@ def declared_arguments(file: Path) -> list[str] | None:
                 raise
             return None
         names |= dict.fromkeys(_ARGUMENT.findall(text))
-        waiting += [path.parent / include for include in _INCLUDE.findall(text)]
+        for include in _INCLUDE.findall(text):
+            found = _FIND.match(include)
+            folders = package_folders(found[1], file.parent) if found else (path.parent,)
+            if not folders:
+                return None
+            waiting.append(folders[0] / include[found.end() if found else 0 :].lstrip("/" if found else ""))
     return list(names)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.robot_model import RobotModelError
 from robot_sim_ros.quiet import quiet_output
 
 _PARKED_M = (0.0, 0.0, 100.0)  # where nothing else is
@@ -22,7 +23,7 @@ class Body:
 
     def __init__(self, client: Any, urdf: str, description: RobotDescription):
         """`urdf`: of `description`, as PyBullet is to see it."""
-        self._client = client
+        self._client, self._name = client, description.name
         self.id = self._load(urdf)
         """PyBullet's number of it."""
         # Of its centre of mass, which is not its frame: putting it at zero would sink the robot into the floor.
@@ -87,4 +88,10 @@ class Body:
         with tempfile.TemporaryDirectory() as folder, quiet_output():
             path = Path(folder) / "robot.urdf"
             path.write_text(urdf, encoding="utf-8")
-            return int(client.loadURDF(str(path), useFixedBase=True, flags=flags))
+            try:
+                return int(client.loadURDF(str(path), useFixedBase=True, flags=flags))
+            except client.error as error:
+                raise RobotModelError(
+                    f"PyBullet cannot load the robot {self._name} ({error}); see that every mesh opens in a viewer, and "
+                    "leave out parts of the URDF to find the one that it refuses"
+                ) from None

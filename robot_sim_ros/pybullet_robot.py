@@ -12,7 +12,6 @@ from robot_interface_ros.merged_urdf import merge_fixed_links
 from robot_interface_ros.robot import NO_DEPTHS, NO_IMAGES, NOTHING, Array, Command, Episode, Observation, Robot
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.safe_robot import SafeRobot
-from robot_interface_ros.urdf_meshes import plain_mesh_paths
 from robot_sim_ros.body import Body
 from robot_sim_ros.camera_rig import CameraRig
 from robot_sim_ros.imperfection.actuation import per_joint
@@ -22,6 +21,7 @@ from robot_sim_ros.imperfection.draw import Drawn
 from robot_sim_ros.imperfection.dynamics import BodyDynamics
 from robot_sim_ros.imperfection.imperfect_robot import ImperfectRobot
 from robot_sim_ros.imperfection.look import look_of
+from robot_sim_ros.pybullet_urdf import for_pybullet
 from robot_sim_ros.quiet import quiet_output
 from robot_sim_ros.servos import Servos
 from robot_sim_ros.sim_config import SimConfig
@@ -54,7 +54,7 @@ class PyBulletRobot:
         )
         client.setGravity(0.0, 0.0, -9.81)
         self._rig = CameraRig(client, description, config)
-        self.body = Body(client, self._rig.part(plain_mesh_paths(merge_fixed_links(description.urdf))), description)
+        self.body = Body(client, self._rig.part(for_pybullet(merge_fixed_links(description.urdf))), description)
         self.link_names = tuple(name for link, name in self.body.links.items() if link >= 0)
         self._servos = Servos(client, self.body, description, config.position_gain, config.substeps)
         self._step = client.stepSimulation  # BulletClient looks each function up by reflection: once is enough

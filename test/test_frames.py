@@ -18,7 +18,7 @@ from robot_interface_ros.frames import FrameTree, quaternion
 from robot_interface_ros.kinematics import rotation_rpy
 from robot_interface_ros.robot_config import RobotDescription, load_robot
 from robot_interface_ros.robot_model import RobotModelError
-from robot_interface_ros.urdf_meshes import plain_mesh_paths
+from robot_sim_ros.pybullet_urdf import for_pybullet
 
 pytestmark = pytest.mark.frames
 
@@ -35,7 +35,7 @@ class Truth:
         self.client = pybullet.connect(pybullet.DIRECT)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "robot.urdf"
-            file.write_text(plain_mesh_paths(description.urdf))
+            file.write_text(for_pybullet(description.urdf))
             flags = pybullet.URDF_MAINTAIN_LINK_ORDER
             self.body = pybullet.loadURDF(str(file), useFixedBase=True, flags=flags, physicsClientId=self.client)
         count = pybullet.getNumJoints(self.body, physicsClientId=self.client)

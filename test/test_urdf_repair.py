@@ -46,8 +46,9 @@ def test_every_fault_is_repaired_and_said_in_one_line_of_its_own() -> None:
     assert float(attributes(text, "link[@name='upper']/inertial/mass")["value"]) == 0.4
     assert float(attributes(text, "link[@name='upper']/inertial/inertia")["ixx"]) == pytest.approx(0.0007)
     assert float(attributes(text, "link[@name='tip']/inertial/mass")["value"]) == 0.1  # the unit of the others
-    # Stretched out: 0.4 kg at 0 m and 0.1 kg at 0.5 + 0.25 m ask for 0.74 N·m; three times that.
-    assert model.joints["shoulder"].effort == pytest.approx(3 * 9.81 * 0.1 * 0.75, rel=0.01)
+    # Stretched out: 0.4 kg at 0 m, 0.1 kg at 0.5 + 0.25 m and a finger of a hundredth of 0.4 kg (the median) at 0.5 m ask
+    # for 0.76 N·m; three times that.
+    assert model.joints["shoulder"].effort == pytest.approx(3 * 9.81 * (0.1 * 0.75 + 0.004 * 0.5), rel=0.01)
     assert model.joints["elbow"].velocity == 2.0
     assert model.joints["elbow"].effort == 3.0
     assert model.joints["grip"].effort == 0.5  # it carries nothing
@@ -55,7 +56,7 @@ def test_every_fault_is_repaired_and_said_in_one_line_of_its_own() -> None:
         "joints shoulder, grip",
         "links base, upper, tip",
         "joints shoulder, grip",
-        "joints shoulder 2.21, grip 0.5",
+        "joints shoulder 2.27, grip 0.5",
     ]
     assert all("\n" not in note for note in notes)
     assert repair(text).notes == ()
@@ -103,7 +104,7 @@ def test_a_robot_is_repaired_when_it_is_loaded_with_a_warning_each(
         description = load_robot(str(config))
     assert dict(zip(description.joint_names, description.limits.velocity)) == {"shoulder": 0.9, "elbow": 2.0}
     lines = [record.getMessage() for record in caplog.records]
-    assert len(lines) == 4
+    assert len(lines) == 5  # one for each kind of fault, and one for the finger without an inertial
     assert all(line.startswith("robot shown: repaired ") for line in lines)
 
 
@@ -115,5 +116,13 @@ def test_without_repair_the_faults_are_refused(config: Path) -> None:
     right_way_up = FAULTY.replace('lower="1.5" upper="-0.5"', 'lower="-0.5" upper="1.5"')
     (config.parent / "faulty.urdf").write_text(right_way_up.replace('upper="-1"', 'upper="1"'))
     config.write_text(config.read_text().replace("max_velocity: {shoulder: 0.9}", ""))
+    with pytest.raises(ConfigError, match="no usable mass or inertia on links that move: finger; mend the URDF's"):
+        load_robot(str(config))
+    whole = (config.parent / "faulty.urdf").read_text()
+    inertial = '<inertial><mass value="1"/><inertia ixx="0.1" iyy="0.1" izz="0.1"/></inertial>'
+    (config.parent / "faulty.urdf").write_text(
+        whole.replace('<link name="finger"/>', f'<link name="finger">{inertial}</link>')
+    )
+    load_robot.cache_clear()
     with pytest.raises(ConfigError, match="joint shoulder has top speed 0.0"):
         load_robot(str(config))
