@@ -227,10 +227,11 @@ def _robots(values: Values) -> list[Process]:
             for i, share in enumerate(shares)
         ]
     if bringup.robot_source in BOARDS:
-        signals = needs.task_class(trainer.task).signals
-        if signals:
+        task = needs.task_class(trainer.task)
+        lacking = task.signals or (("a target that moves",) if task.target_moves else ())
+        if lacking:
             raise BringupError(
-                f"task:={trainer.task} needs {', '.join(signals)}, which robot_source:={bringup.robot_source} does not sense; "
+                f"task:={trainer.task} needs {', '.join(lacking)}, which robot_source:={bringup.robot_source} does not have; "
                 "use robot_source:=sim, or external with a robot that does"
             )
         if "cameras" in asked:

@@ -122,6 +122,7 @@ def make_robot_env(
             encoder_id=encoder.id if encoder else None,
             cameras=the_observation.cameras,
             world_state=bool(the_task.signals),
+            needed_by=_needed_by(task, the_task, observation, the_observation.cameras, encoder is not None),
             freshness=from_mapping(Freshness, freshness, "freshness") if realtime else None,
         )
     else:
@@ -214,6 +215,20 @@ def _observation(name: str, arm: Arm, settings: Settings, encoder: doors.Encoder
         raise ConfigError(unknown_name("observation", name, [*OBSERVATIONS, SRL_STATE]))
     kind = OBSERVATIONS[name]
     return kind(arm, from_mapping(kind.Settings, settings, f"observation {name}"))
+
+
+def _needed_by(task: str, kind: Task, observation: str, cameras: tuple[str, ...], encoded: bool) -> dict[str, str]:
+    """Stream of the robot contract -> who cannot be without it."""
+    needed = {}
+    if kind.signals:
+        needed["world_state"] = f"task {task} ({', '.join(kind.signals)})"
+    if kind.target_moves:
+        needed["target_pose"] = f"task {task}, whose target moves,"
+    if cameras:
+        needed["camera"] = f"observation {observation}"
+    if encoded:
+        needed[f"camera/{CAMERA}/image_raw"] = f"observation {observation}"
+    return needed
 
 
 def _topic_robot(

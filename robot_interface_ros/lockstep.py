@@ -8,7 +8,7 @@ never a wrong pairing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from robot_interface_ros.errors import CommandRejected, RobotInterrupted
@@ -85,6 +85,10 @@ class Awaited:
         """Oldest stamp seen while waiting; older than the last observation's means that the robot restarted."""
         self.parts: dict[str, Any] = {}
 
+    def leave_out(self, streams: Collection[str]) -> None:
+        """Await these no longer: the robot does not serve them."""
+        self._streams = self._wanted = tuple(stream for stream in self._streams if stream not in streams)
+
     def expect_any(self) -> None:
         """The next stamp is not known yet (a reset is under way): keep what comes until `expect` names it."""
         self._stamp, self._early = None, []
@@ -131,7 +135,8 @@ class Awaited:
         if ahead % self._period_ns:
             return (
                 f"{said}: {self._robot} runs at another control rate than the {1e9 / self._period_ns:g} Hz expected here "
-                "(give both the same control_hz), or somebody else published it"
+                "(give both the same control_hz), or in real time (give the trainer realtime:=true), or somebody else "
+                "published it"
             )
         return f"{said}: was it reset, restarted or commanded by another?"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,10 @@ class Newest:
         self._not_before = 0
         self.oldest: int | None = None
         """None: real time knows no restart by its stamps."""
+
+    def leave_out(self, streams: Collection[str]) -> None:
+        """Await these no longer: the robot does not serve them."""
+        self._streams = tuple(stream for stream in self._streams if stream not in streams)
 
     def expect_any(self) -> None:
         """An episode's first stamp is not known yet: keep what comes until `expect` names it.

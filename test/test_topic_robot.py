@@ -233,7 +233,7 @@ def test_a_robot_that_is_not_there_is_named(connect: Callable) -> None:
     with pytest.raises(RobotTimeout) as error:
         connect(Patience(start_timeout_s=0.5)).reset(Episode())
     assert str(error.value) == (
-        "/env_0: nobody serves /env_0/joint_states, /env_0/target_pose, /env_0/joint_command, /env_0/reset within 0.5 s; "
+        "/env_0: nobody serves /env_0/joint_states, /env_0/joint_command, /env_0/reset within 0.5 s; "
         "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID?"
     )
 
@@ -298,7 +298,7 @@ def test_a_slow_reset_is_heard_in_the_end(connect: Callable, domain: int) -> Non
     thread = threading.Thread(target=lambda: [waiter.wait(1.0) for _ in iter(lambda: serving.stop_requested, True)])
     thread.start()
     try:
-        patience = Patience(start_timeout_s=30.0, parameters_timeout_s=0.2, repeat_after_s=0.1)
+        patience = Patience(start_timeout_s=30.0, optional_timeout_s=0.2, repeat_after_s=0.1)
         observation = connect(patience).reset(Episode(1, (0.1, 0.2, 0.3)))
         assert observation.stamp == resets[-1] and len(resets) > 1
         np.testing.assert_array_equal(observation.target_position, 1.0)

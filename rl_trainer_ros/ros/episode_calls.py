@@ -38,33 +38,42 @@ class EpisodeCalls:
         )
         self.takes_episodes: bool | None = None
         """Whether the robot takes seed and target of an episode; None until it was asked."""
+        self.target_is_ours = False
+        """Whether the robot shows no target of its own, so that the episode's counts in any case."""
 
-    def start(self, episode: Episode, deadline: float) -> int:
-        """Start an episode and return the stamp of its first observation, ns. Raises RobotTimeout or RobotError."""
-        if self._has_parameters(deadline):
+    @property
+    def parameters_ready(self) -> bool:
+        """Whether somebody serves the parameters now."""
+        return bool(self._parameters.service_is_ready())
+
+    def start(self, episode: Episode, deadline: float, look_until: float) -> int:
+        """Start an episode and return the stamp of its first observation, ns. Raises RobotTimeout or RobotError.
+
+        `look_until`: until when the parameters are looked for, where it is not known yet whether the robot has them.
+        """
+        if self._has_parameters(deadline, look_until):
             self._call(self._parameters, _request(episode), deadline, "take the episode's parameters")
         answer = self._call(self.reset, Trigger.Request(), deadline, "reset").message
         if not answer.isdecimal():
             raise RobotError(f"{self.reset.srv_name} answered '{answer}'; expected the new observation's stamp in ns")
         return int(answer)
 
-    def _has_parameters(self, deadline: float) -> bool:
+    def _has_parameters(self, deadline: float, look_until: float) -> bool:
         """A robot without them is told so once and goes on; one that had them must have them again."""
         if self.takes_episodes is False:
             return False
         if self.takes_episodes is None:
-            deadline = min(deadline, time.monotonic() + self._patience.parameters_timeout_s)
-        while not self._parameters.service_is_ready() and time.monotonic() < deadline:
+            deadline = min(deadline, look_until)
+        while not self.parameters_ready and time.monotonic() < deadline:
             self._waiter.wait(0.02)  # discovery wakes nobody: look again
             self._check()
-        name, ready = self._parameters.srv_name, self._parameters.service_is_ready()
+        name, ready = self._parameters.srv_name, self.parameters_ready
         if not ready and self.takes_episodes:  # going on would quietly be another task
             waited = f"within {self._patience.start_timeout_s:g} s"
             raise RobotTimeout(f"{self._namespace}: nobody serves {name} {waited}; {likely_cause([name])}")
         if not ready:
-            self._node.get_logger().warning(
-                f"{name} is not served: this robot chooses targets itself, and its episodes cannot be repeated"
-            )
+            chooses = "" if self.target_is_ours else "this robot chooses targets itself, and "
+            self._node.get_logger().warning(f"{name} is not served: {chooses}its episodes cannot be repeated")
         self.takes_episodes = ready
         return ready
 

@@ -14,8 +14,11 @@ class Patience:
     """Every wait is bounded by one of these."""
 
     start_timeout_s: float = option(60.0, "for the robot's endpoints and for a reset", minimum=0.1, maximum=3600.0)
-    parameters_timeout_s: float = option(
-        5.0, "for the parameters of an episode, which a robot may lack", minimum=0.0, maximum=60.0
+    optional_timeout_s: float = option(
+        5.0, "once a robot is found, for what it may lack: target_pose, parameters", minimum=0.0, maximum=60.0
+    )
+    needed_timeout_s: float = option(
+        10.0, "once a robot is found, for a stream that the task or the observation needs", minimum=0.0, maximum=3600.0
     )
     answer_timeout_s: float = option(
         30.0, "for the answer to a command; covers a restart of the simulator", minimum=0.05, maximum=3600.0

@@ -5,21 +5,20 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, JointState
 
+from rl_trainer_ros.ros.patience import likely_cause
 from rl_trainer_ros.ros.topic_robot import TopicRobot
-from robot_interface_ros.errors import RobotInterrupted
-from robot_interface_ros.limits import command_indices
+from robot_interface_ros.errors import RobotInterrupted, RobotTimeout
 from robot_interface_ros.newest import Freshness, Newest
-from robot_interface_ros.robot import Command, Episode, Observation
+from robot_interface_ros.presumed_target import PresumedTarget
+from robot_interface_ros.robot import Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages
-from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.step_period import StepPeriod
 from robot_interface_ros.ticker import Ticker
@@ -47,16 +46,16 @@ class RealTimeTopicRobot(TopicRobot):
     ):
         """`settings`: as TopicRobot's."""
         self._freshness = freshness or Freshness()
-        self._later: dict[str, Any] = {}
         super().__init__(runtime, description, namespace, **settings)
         self._diagnostics = self._node.create_publisher(DiagnosticArray, contract.DIAGNOSTICS, contract.RELIABLE)
         self._report = Ticker(1_000_000_000)
+        self._presumed = PresumedTarget(self._limiter, description.limits.velocity)
         self._period = StepPeriod(self.period_ns * 1e-9)
         self._observed = self._sent = time.monotonic()
 
     def send(self, command: Command) -> None:
         """Publish the command, and begin a period; see Robot."""
-        command_indices(command.names, command.position, self.joint_names)
+        self._presumed.accept(command, time.monotonic() - self._sent)
         self._command = self._writer(command.names).write(command.stamp, command.position)
         self._rejection = ""
         self._publisher.publish(self._command)
@@ -108,12 +107,19 @@ class RealTimeTopicRobot(TopicRobot):
             "overruns": self._period.overruns,
         }
         self._observed = now
-        self._joint_target = newest.parts[contract.JOINT_TARGET]
-        observation = dataclasses.replace(super()._observation(), timing=timing)
+        observation = super()._observation()
+        observation = dataclasses.replace(observation, joint_target=self._executed(observation), timing=timing)
         if self._report.left_s <= 0.0:
             self._report.tick()
             self._publish_diagnostics(timing)
         return observation
+
+    def _executed(self, observation: Observation) -> Array:
+        """What the robot says that it executes, or else what it is taken to."""
+        if contract.JOINT_TARGET in self._streams:
+            target: Array = self._newest.parts[contract.JOINT_TARGET]
+            return target
+        return self._presumed.step(observation.position)
 
     def _publish_diagnostics(self, timing: dict[str, Any]) -> None:
         values = {f"age of {name} (s)": age for name, age in timing["ages_s"].items()}
@@ -147,27 +153,31 @@ class RealTimeTopicRobot(TopicRobot):
     def _check_target(self, episode: Episode, observation: Observation) -> None:
         """The newest observation need not be the episode's first: a target may have moved on."""
 
-    def _subscribe(self, kind: Any, name: str, qos: QoSProfile = contract.RELIABLE) -> Any:
-        """Images are subscribed to later, with what their publisher offers."""
-        if kind is Image and name not in self._later:
-            self._later[name] = kind
-            return SimpleNamespace(topic_name=absolute(self._namespace, name))
-        return super()._subscribe(kind, name, qos)
+    def _own_qos(self, name: str) -> QoSProfile:
+        """Of images the newest is enough."""
+        return QoSProfile(depth=1) if self._kinds[name] is Image else super()._own_qos(name)
 
-    def _await_endpoints(self, deadline: float) -> None:
-        super()._await_endpoints(deadline)
-        for name, kind in self._later.items():
-            if kind is not None:
-                self._subscribe(kind, name, self._offered(absolute(self._namespace, name)))
-                self._later[name] = None
+    def _get_to_know(self, deadline: float) -> None:
+        """A robot without joint_target is told from one in lockstep by its states, which come without commands."""
+        super()._get_to_know(deadline)
+        if contract.JOINT_TARGET in self._streams:
+            return
+        self._adopt(contract.JOINT_STATES, self._qos[contract.JOINT_STATES])
+        self._newest.expect_any()
+        until, first = time.monotonic() + self._patience.optional_timeout_s, None
+        while first is None or self._newest.stamp(contract.JOINT_STATES) == first:
+            if time.monotonic() >= min(deadline, until):
+                names = [self._topic(contract.JOINT_TARGET)]
+                raise RobotTimeout(
+                    f"{self._namespace}: nobody serves {names[0]}, nor do joint_states come without commands; "
+                    f"{likely_cause(names)}"
+                )
+            self._pause()
+            if first is None and contract.JOINT_STATES in self._newest.parts:
+                first = self._newest.stamp(contract.JOINT_STATES)
 
-    def _offered(self, topic: str) -> QoSProfile:
-        """Return what suits all who publish on `topic`: a reliable reader hears no best-effort writer."""
-        offers = self._node.get_publishers_info_by_topic(topic)
-        careless = any(offer.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for offer in offers)
-        return QoSProfile(
-            depth=1, reliability=ReliabilityPolicy.BEST_EFFORT if careless else ReliabilityPolicy.RELIABLE
-        )
+    def _tell_adopted(self, said: str) -> None:
+        self._node.get_logger().info(said)
 
 
 class OwnedRealTimeTopicRobot(RealTimeTopicRobot):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped, WrenchStamped
 from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
@@ -30,7 +31,7 @@ from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.lockstep import Awaited
 from robot_interface_ros.robot import NOTHING, Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
-from robot_interface_ros.ros import contract, messages, wire
+from robot_interface_ros.ros import contract, messages, offered_qos, wire
 from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.messages import UnreadableMessage
 from robot_interface_ros.ros.refused import publishers, shortened
@@ -38,6 +39,12 @@ from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 _MOST_CUTS = 5
+_REST_RAD = 0.2  # further than so from the file's rest, a reset leads somewhere else
+_WITHOUT = {  # what a robot may lack, and what counts then
+    contract.TARGET_POSE: "the trainer's own target counts, and does not move",
+    contract.JOINT_TARGET: "actions start from what was commanded, within the limits and near what is measured",
+    contract.COMMAND_REJECTED: "a command that it refuses is not noticed",
+}
 
 
 class TopicRobot:
@@ -61,12 +68,15 @@ class TopicRobot:
         encoder_id: str | None = None,
         contact: bool = False,
         world_state: bool = False,
+        needed_by: Mapping[str, str] = NOTHING,
         patience: Patience | None = None,
         shared: SharedWaiter | None = None,
     ):
         """`cameras`, `depth_cameras`: images and depths to await with every observation, in `image_sizes` (width, height).
 
         `encoder_id`: await this encoder's states as well; `contact`, `world_state`: what the end effector feels, and signals.
+        `needed_by`: stream (`camera`: all of them) -> who needs it, for the error where the robot does not publish it; also of
+        streams that others read, such as the image that an encoder turns into a state.
         `shared`: node and wait set of all robots of this process; None: this one has its own.
         """
         self.joint_names = description.joint_names
@@ -92,13 +102,15 @@ class TopicRobot:
         self._well_read: set[str] = set()  # streams of which a message could be used
         self._refusals: dict[str, str] = {}  # stream -> why its last message was refused
         self._awaited = self._collector(kinds)
-        self._subscriptions = {name: self._subscribe(kind, name) for name, kind in kinds.items()}
-        self._waiter.subscribe(String, absolute(namespace, contract.COMMAND_REJECTED), self._on_rejected)
-        self._episode_topic = absolute(namespace, contract.EPISODE)
-        self._waiter.subscribe(String, self._episode_topic, self._on_episode, contract.LATCHED)
-        self._publisher = self._node.create_publisher(
-            JointState, absolute(namespace, contract.JOINT_COMMAND), contract.RELIABLE
-        )
+        self._streams = list(kinds)
+        self._kinds = {**kinds, contract.COMMAND_REJECTED: String, contract.EPISODE: String}
+        self._qos = {name: self._own_qos(name) for name in self._kinds}
+        self._subscriptions = {name: self._subscribe(name, qos) for name, qos in self._qos.items()}
+        self._needed_by = needed_by
+        self._needed_elsewhere = [name for name in needed_by if name not in (*kinds, contract.CAMERA)]
+        self._known = False  # which of the streams that it may lack the robot serves
+        self._look_until = 0.0
+        self._publisher = self._advertise(contract.RELIABLE)
         self._calls = EpisodeCalls(self._node, self._waiter, namespace, self._patience, self._check_running)
 
         self._stamp = 0
@@ -107,6 +119,9 @@ class TopicRobot:
         self._question = JointState()
         self._writers: dict[tuple[str, ...], wire.SerialWriter] = {}
         self._rejection = ""
+        self._own_target: Array | None = None
+        self._first_states = b""
+        self._observed_once = False
         self._cuts = 0  # interruptions since the last command that was answered
 
     def reset(self, episode: Episode) -> Observation:
@@ -126,15 +141,28 @@ class TopicRobot:
         self._awaited.expect_any()
         self._command = None
         self._await_endpoints(deadline)
-        self._stamp = self._calls.start(episode, deadline)
-        drawn = (contract.EPISODE,) if self._node.count_publishers(self._episode_topic) else ()
+        self._own_target = self._target_of(episode)
+        self._stamp = self._calls.start(episode, deadline, self._look_until)
+        drawn = (contract.EPISODE,) if self._published(contract.EPISODE) else ()
         self._awaited.expect(self._stamp, also=drawn)
         self._limiter.restart(self._description.rest)
         self._joint_target = self._limiter.target
         observation = self._receive(deadline)
         check_finite(observation, self.joint_names, self._namespace)
         self._check_target(episode, observation)
+        if not self._observed_once:
+            self._observed_once = True
+            self._tell_states(observation)
         return observation
+
+    def _target_of(self, episode: Episode) -> Array | None:
+        """Where the target is in an episode of a robot that publishes none; None for a robot that does."""
+        if contract.TARGET_POSE in self._streams:
+            return None
+        if episode.target is None:
+            topic = self._topic(contract.TARGET_POSE)
+            raise RobotError(f"nobody publishes {topic}, and the episode has no target either; give it one, m")
+        return np.array(episode.target, dtype=np.float64)
 
     def _check_target(self, episode: Episode, observation: Observation) -> None:
         if self._calls.takes_episodes and episode.target not in (None, tuple(observation.target_position.tolist())):
@@ -213,7 +241,7 @@ class TopicRobot:
             position,
             velocity,
             effort,
-            parts[contract.TARGET_POSE],
+            parts[contract.TARGET_POSE] if self._own_target is None else self._own_target,
             self._joint_target,
             self._cameras.images(parts),
             parts.get(contract.SRL_STATE),
@@ -251,6 +279,8 @@ class TopicRobot:
                 raise RobotError(said if stream in said else f"{self._namespace}: {stream}: {said}") from None
             self._refuse(stream, str(error))
             return None
+        if stream == contract.JOINT_STATES and stream not in self._well_read:
+            self._first_states = message
         self._well_read.add(stream)
         return said
 
@@ -279,17 +309,19 @@ class TopicRobot:
     def _observed_stamp(self) -> int:
         return self._stamp + (self.period_ns if self._command is not None else 0)
 
-    def _subscribe(self, kind: Any, name: str, qos: QoSProfile = contract.RELIABLE) -> Any:
-        awaited = self._awaited
-        raw = name in (contract.JOINT_STATES, contract.TARGET_POSE)
+    def _own_qos(self, name: str) -> QoSProfile:
+        """The quality of service with which a topic is heard where nobody who publishes on it offers less."""
+        return contract.LATCHED if name == contract.EPISODE else contract.RELIABLE
+
+    def _subscribe(self, name: str, qos: QoSProfile) -> Any:
+        special = {contract.COMMAND_REJECTED: self._on_rejected, contract.EPISODE: self._on_episode}
+        awaited, raw = self._awaited, name in (contract.JOINT_STATES, contract.TARGET_POSE)
         stamp_ns = wire.stamp_ns if raw else messages.stamp_ns
-        return self._waiter.subscribe(
-            kind,
-            absolute(self._namespace, name),
-            lambda message: awaited.offer(name, stamp_ns(message), message),
-            qos,
-            raw,
-        )
+        callback = special.get(name) or (lambda message: awaited.offer(name, stamp_ns(message), message))
+        return self._waiter.subscribe(self._kinds[name], absolute(self._namespace, name), callback, qos, raw)
+
+    def _advertise(self, qos: QoSProfile) -> Any:
+        return self._node.create_publisher(JointState, absolute(self._namespace, contract.JOINT_COMMAND), qos)
 
     def _on_episode(self, message: String) -> None:
         try:
@@ -305,13 +337,19 @@ class TopicRobot:
             self._rejection = reason
 
     def _await_endpoints(self, deadline: float) -> None:
+        """Wait for the robot and, the first time, for a moment for what else it may serve; then hear all that it offers."""
+        if not self._known:
+            self._until_served((contract.JOINT_STATES,), deadline)
+            self._get_to_know(deadline)
+            self._known = True
+        self._until_served(self._streams, deadline)
+        for name, qos in self._qos.items():
+            self._adopt(name, qos)
+
+    def _until_served(self, streams: Sequence[str], deadline: float) -> None:
         while True:
-            missing = [
-                absolute(self._namespace, name)
-                for name, subscription in self._subscriptions.items()
-                if not self._node.count_publishers(subscription.topic_name)
-            ]
-            if not self._publisher.get_subscription_count():
+            missing = [absolute(self._namespace, name) for name in streams if not self._published(name)]
+            if not self._commands_are_heard():
                 missing.append(absolute(self._namespace, contract.JOINT_COMMAND))
             if not self._calls.reset.service_is_ready():
                 missing.append(self._calls.reset.srv_name)
@@ -321,8 +359,101 @@ class TopicRobot:
                 waited = f"within {self._patience.start_timeout_s:g} s"
                 names = ", ".join(missing)
                 raise RobotTimeout(f"{self._namespace}: nobody serves {names} {waited}; {likely_cause(missing)}")
-            self._waiter.wait(0.05)  # discovery wakes nobody: look again
-            self._check_running()
+            self._pause()
+
+    def _get_to_know(self, deadline: float) -> None:
+        """Find out what a robot serves that it may lack, and say once what it does not.
+
+        Raises RobotError where the task or the observation cannot be without something of it.
+        """
+        begin, patience = time.monotonic(), self._patience
+        self._look_until = min(deadline, begin + patience.optional_timeout_s)
+        needed = [name for name in (*self._streams, *self._needed_elsewhere) if self._is_needed(name)]
+        optional = [name for name in (*self._streams, contract.COMMAND_REJECTED) if name in _WITHOUT]
+
+        def found(names: Sequence[str]) -> bool:
+            return all(self._published(name) for name in names)
+
+        while not (found((*needed, *optional)) and self._calls.parameters_ready):
+            if time.monotonic() >= self._look_until:
+                break
+            self._pause()
+        while not found(needed) and time.monotonic() < min(deadline, begin + patience.needed_timeout_s):
+            self._pause()
+        for name in needed:
+            if not self._published(name):
+                raise RobotError(self._needs(name))
+        lacking = [name for name in optional if not self._published(name)]
+        self._streams = [name for name in self._streams if name not in lacking]
+        self._awaited.leave_out(lacking)
+        self._calls.target_is_ours = contract.TARGET_POSE in lacking
+        self._look_until = time.monotonic()
+        for name in lacking:
+            self._node.get_logger().warning(f"{self._topic(name)} is not published: {_WITHOUT[name]}")
+
+    def _is_needed(self, name: str) -> bool:
+        """Whether nothing can count in this stream's place. States come from a node of ours that may be slow to start."""
+        return name in self._needed_by or name not in (contract.JOINT_STATES, contract.SRL_STATE, *_WITHOUT)
+
+    def _needs(self, name: str) -> str:
+        part = contract.CAMERA if name.startswith(f"{contract.CAMERA}/") else name
+        who = self._needed_by.get(name) or self._needed_by.get(part) or "this environment"
+        topic, waited = self._topic(name), f"within {self._patience.needed_timeout_s:g} s"
+        return f"{who} needs {topic}, which {self._namespace} does not publish {waited}; {likely_cause([topic])}"
+
+    def _adopt(self, name: str, qos: QoSProfile) -> None:
+        """Hear a topic with what its publishers offer: a reliable reader hears no best-effort writer."""
+        topic = self._topic(name)
+        heard = offered_qos.hearing_all(self._node, topic, qos)
+        if heard != qos:
+            self._qos[name] = heard
+            self._subscriptions[name] = self._subscribe(name, heard)
+            self._tell_adopted(f"{topic} is published {offered_qos.words(heard)}, and heard so")
+
+    def _tell_adopted(self, said: str) -> None:
+        """Lockstep is meant to be reliable; what is lost is asked for again, after a while."""
+        wait_s = self._patience.repeat_after_s
+        self._node.get_logger().warning(f"{said}: in lockstep each message that is lost costs {wait_s:g} s")
+
+    def _commands_are_heard(self) -> bool:
+        """Whether somebody hears our commands, with another quality of service where that is what is asked for."""
+        if self._publisher.get_subscription_count():
+            return True
+        topic = self._publisher.topic_name
+        qos = offered_qos.heard_by_all(self._node, topic, contract.RELIABLE)
+        if qos != contract.RELIABLE and self._publisher.qos_profile.durability != qos.durability:
+            self._node.destroy_publisher(self._publisher)
+            self._publisher = self._advertise(qos)
+            self._node.get_logger().warning(
+                f"{topic} is asked for as transient local, and published so: who subscribes later gets the last command"
+            )
+        return False
+
+    def _tell_states(self, observation: Observation) -> None:
+        """Say once what joint_states lack, and where a reset leads elsewhere than the robot's file says."""
+        state, log = deserialize_message(self._first_states, JointState), self._node.get_logger()
+        lacking = [field for field in ("velocity", "effort") if not len(getattr(state, field))]
+        if lacking:
+            log.warning(f"{self._topic(contract.JOINT_STATES)} has no {' and no '.join(lacking)}: they count as 0")
+        away = np.abs(observation.position - self._description.rest)
+        if away.max() > _REST_RAD:
+            i = int(away.argmax())
+            log.warning(
+                f"{self._namespace}: after a reset {self.joint_names[i]} is at {observation.position[i]:.3f}, and the robot's "
+                f"file has rest {self._description.rest[i]:.3f}; episodes begin with the way between them, if it is not mended"
+            )
+
+    def _published(self, name: str) -> bool:
+        return bool(self._node.count_publishers(self._topic(name)))
+
+    def _topic(self, name: str) -> str:
+        if name in self._subscriptions:
+            return str(self._subscriptions[name].topic_name)
+        return str(self._node.resolve_topic_name(absolute(self._namespace, name)))
+
+    def _pause(self) -> None:
+        self._waiter.wait(0.02)  # discovery wakes nobody: look again
+        self._check_running()
 
     def _no_answer(self) -> RobotError:
         missing = self._awaited.missing

@@ -31,6 +31,7 @@ class Chasing(PlaneTask):
 
     summary = "in the arena: stay close behind a target that sweeps through it"
     world = "chasing"
+    target_moves = True
 
     def draw_target(self, generator: np.random.Generator) -> Target:
         """See Task."""

@@ -33,6 +33,7 @@ class Escape(PlaneTask):
 
     summary = "in the arena: keep away from a pursuer, but not too far"
     world = "escape"
+    target_moves = True
 
     def draw_target(self, generator: np.random.Generator) -> Target:
         """See Task."""

@@ -15,3 +15,4 @@ class MovingButton(Button):
 
     summary = "press a button that goes to and fro"
     world = "moving_button"
+    target_moves = True

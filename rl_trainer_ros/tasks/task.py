@@ -45,6 +45,8 @@ class Task(ABC):
     """Entries of the robot's file without which it cannot be: `table`, `arena`."""
     signals: ClassVar[tuple[str, ...]] = ()
     """What `step` reads of `Observation.signals`."""
+    target_moves: ClassVar[bool] = False
+    """Whether the target goes elsewhere within an episode, so that the robot must say where it is."""
     posture: ClassVar[str] = ""
     """The robot's posture in which episodes begin, by name; empty: its rest."""
     action: ClassVar[str] = "joint_velocity"

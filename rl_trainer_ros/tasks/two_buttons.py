@@ -39,6 +39,7 @@ class TwoButtons(Button):
     Settings = TwoButtonsSettings
     summary = "press two buttons in order"
     world = "two_buttons"
+    target_moves = True
     signals = ("presses", "table_contact")
 
     def middle_of(self, table: Target) -> Target:

@@ -1,0 +1,95 @@
+"""The robot of docs/example_robot in this process, as it is and with habits that other robots have."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import rclpy
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "example_robot"
+FILE = FOLDER / "two_joints.yaml"
+NAMESPACE = "/two_joints"
+SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+def example() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("two_joints", FOLDER / "two_joints.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Crowded:
+    """Publishes more joints than it is commanded in, in an order of its own, and neither velocities nor efforts."""
+
+    def publish(self: Any) -> None:
+        publisher, self.states = self.states, _Kept()
+        super().publish()  # type: ignore[misc]
+        message, self.states = self.states.message, publisher
+        message.name = ["finger_mimic_joint", *reversed(message.name), "wheel_joint"]
+        message.position = [0.1, *reversed(message.position), 7.0]
+        message.velocity = []
+        publisher.publish(message)
+
+
+class _Kept:
+    def publish(self, message: Any) -> None:
+        self.message = message
+
+
+class Sensor:
+    """Offers its states as sensors do, best effort, and asks for commands as transient local."""
+
+    def create_publisher(self: Any, kind: Any, name: str, qos: Any, **more: Any) -> Any:
+        return Node.create_publisher(self, kind, name, SENSOR if name == "joint_states" else qos, **more)
+
+    def create_subscription(self: Any, kind: Any, name: str, callback: Any, qos: Any, **more: Any) -> Any:
+        kept = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        return Node.create_subscription(self, kind, name, callback, kept, **more)
+
+
+class Late:
+    """Publishes its robot_description a while after everything else."""
+
+    def create_publisher(self: Any, kind: Any, name: str, qos: Any, **more: Any) -> Any:
+        made = Node.create_publisher(self, kind, name, qos, **more)
+        return made if name != "robot_description" else _Delayed(made)
+
+
+class _Delayed:
+    def __init__(self, publisher: Any):
+        self._publisher = publisher
+
+    def publish(self, message: Any) -> None:
+        threading.Timer(1.0, self._publisher.publish, [message]).start()
+
+
+@contextmanager
+def serving(mode: str, domain: int, *habits: type, made: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+    """Serve the example's robot, `RealTime` or `Lockstep`, with these habits, until the end; yields the node."""
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=domain, args=[])
+    node = type("Stranger", (*habits, getattr(example(), mode)), {})(context=context)
+    if made is not None:
+        made(node)
+    executor = MultiThreadedExecutor(num_threads=2, context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    try:
+        yield node
+    finally:
+        executor.shutdown(timeout_sec=5.0)
+        thread.join(10.0)
+        node.destroy_node()
+        rclpy.shutdown(context=context)
