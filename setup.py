@@ -68,7 +68,7 @@ setup(
         *shared("firmware"),
         *shared("urdf"),
     ],
-    entry_points={"console_scripts": [f"{name} = {target}" for name, target in EXECUTABLES.items()]},
+    entry_points={"console_scripts": [f"{name} = robot_interface_ros.start:{name}" for name in EXECUTABLES]},
     install_requires=[
         "setuptools",
         "cma>=3.2",

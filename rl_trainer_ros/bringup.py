@@ -30,6 +30,7 @@ from rl_trainer_ros.launch_arguments import help_text as help_text
 from rl_trainer_ros.process import Process as Process
 from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH, TrainerConfig, settings_of
 from rl_trainer_ros.viewing import viewers
+from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.description import resolve
 
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
@@ -286,8 +287,8 @@ def _encoders(values: Values) -> list[Process]:
         return []
     if not Path(trainer.encoder_folder).is_dir():
         raise BringupError(
-            f"no {trainer.srl_model} model at {trainer.encoder_folder}; make one with: rl_trainer train_srl "
-            f"srl_model:={trainer.srl_model}, or say where it is: srl_folder:=..."
+            f"no {trainer.srl_model} model at {trainer.encoder_folder}; say where it is (srl_folder:=...), or make one with: "
+            f"{_train_srl(trainer)}"
         )
     return [
         Process(
@@ -299,6 +300,14 @@ def _encoders(values: Values) -> list[Process]:
             parameters={"namespaces": values.served, "srl_folder": trainer.encoder_folder, "camera": CAMERA},
         )
     ]
+
+
+def _train_srl(trainer: TrainerConfig) -> str:
+    """The command line that makes the encoder of a training."""
+    defaults = TrainerConfig()
+    same = [name for name in ("robot", "log_dir") if getattr(trainer, name) != getattr(defaults, name)]
+    more = [f"{name}:={getattr(trainer, name)}" for name in same]
+    return command_line("train_srl", f"srl_model:={trainer.srl_model}", *more)
 
 
 def _environment(bringup: BringupConfig, environ: Mapping[str, str]) -> dict[str, str]:

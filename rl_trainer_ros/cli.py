@@ -27,8 +27,7 @@ from rl_trainer_ros.words import UsageError, from_words, parse_words, setting_li
 from robot_interface_ros.config import unknown_name
 from robot_interface_ros.description import share_directory
 from robot_interface_ros.errors import RobotError, StopRequested
-
-INTERRUPTED = 130  # a shell's code for what Ctrl-C ended
+from robot_interface_ros.start import INTERRUPTED, OUTPUT_CLOSED, discard, interruptible
 
 
 def train(words: list[str]) -> int:
@@ -156,7 +155,14 @@ def run(words: list[str]) -> int:
 def main() -> int:
     """Entry point."""
     try:
-        return run(sys.argv[1:])
+        interruptible()
+        code = run(sys.argv[1:])
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # rl_trainer list | head
+        discard(sys.stdout)
+        return OUTPUT_CLOSED
     except (ValueError, RobotError, EvaluateError, OSError) as error:
         print(f"rl_trainer: {error}", file=sys.stderr)
         return 2

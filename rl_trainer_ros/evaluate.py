@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rl_trainer_ros.shown_progress import Progress
+from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
+from robot_interface_ros.start import leaving_at_once
 
 if TYPE_CHECKING:
     from rl_trainer_ros.environment import RobotEnv
@@ -58,15 +61,16 @@ class EvaluateError(Exception):
 
 def evaluate_run(options: EvaluateOptions) -> int:
     """Evaluate a run's model, print a table and the summary line, save `evaluation.json` in the run folder."""
-    import torch  # here and below: `rl_trainer --help` and `rl_trainer train` do not wait for what they do not need
+    with leaving_at_once():  # here and below: `rl_trainer --help` and `train` do not wait for what they do not need
+        import torch
 
-    from rl_trainer_ros import model_files, run_folder
-    from rl_trainer_ros.acting import Acting
-    from rl_trainer_ros.film import Film
-    from rl_trainer_ros.make_env import make_robot_env
-    from rl_trainer_ros.needs import task_class
-    from rl_trainer_ros.rendering import RGB_ARRAY
-    from rl_trainer_ros.training import env_settings
+        from rl_trainer_ros import model_files, run_folder
+        from rl_trainer_ros.acting import Acting
+        from rl_trainer_ros.film import Film
+        from rl_trainer_ros.make_env import make_robot_env
+        from rl_trainer_ros.needs import task_class
+        from rl_trainer_ros.rendering import RGB_ARRAY
+        from rl_trainer_ros.training import env_settings
 
     folder = run_folder.find(options.run, options.log_dir, learned=True)
     named = Path(options.run)
@@ -100,6 +104,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
         result = measure(Acting(policy.algorithm, policy.normalisation.apply), environment, options, film.watch)
     finally:
         environment.close()
+    run_folder.write_json(folder / "evaluation.json", {"model": str(model), **result.to_dict()})
     if options.video:
         _save_film(film.gif(), Path(options.video))
     _finish(folder, model, result)
@@ -179,7 +184,7 @@ def measure(
             environment,
             options.episodes,
             hold=options.hold,
-            report=lambda done: _progress(done, options.episodes),
+            report=Progress("episode", options.episodes).show,
             watch=watch,
         )
     except RuntimeError as error:
@@ -187,25 +192,14 @@ def measure(
 
 
 def _finish(folder: Path, model: Path, result: Evaluation) -> None:
-    from rl_trainer_ros import run_folder
     from rl_trainer_ros.curves.callback import PICTURE
 
     training_s = None
     if (folder / "result.json").is_file():
         training_s = json.loads((folder / "result.json").read_text(encoding="utf-8"))["training_s"]
-    run_folder.write_json(folder / "evaluation.json", {"model": str(model), **result.to_dict()})
     print(result.table())
     for name, path in (("run folder", folder), ("model", model), ("figures", folder / "evaluation.json")):
         print(f"  {name:<28}{path}")
-    print(f"  {'learning curves':<28}{folder / PICTURE}, tensorboard --logdir {folder}")
+    board = command_line("--logdir", str(folder), program="tensorboard")
+    print(f"  {'learning curves':<28}{folder / PICTURE}; {board}")
     print(result.line(training_s), flush=True)
-
-
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(
-            f"\r  {done} of {total} episodes",
-            end="" if done < total else "\r" + " " * 40 + "\r",
-            file=sys.stderr,
-            flush=True,
-        )

@@ -9,8 +9,10 @@ from rl_trainer_ros import doors
 from rl_trainer_ros.launch_arguments import BOARDS
 from rl_trainer_ros.words import UsageError, from_words, parse_words, value_of
 from robot_interface_ros import ros2_control as control
+from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import check_namespaces, option
 from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.start import leaving_at_once
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class MoveOptions(StopOptions):
 
 def move(words: list[str]) -> int:
     """Move joints of a robot in real time, at its own speed; Ctrl-C: it holds."""
-    from robot_interface_ros.ros import operator
+    with leaving_at_once():
+        from robot_interface_ros.ros import operator
 
     options, goals = asked_to_move(words)
     operator.move(options.namespace, goals, options.timeout_s, options.domain_id)
@@ -93,17 +96,21 @@ def asked_to_move(words: list[str]) -> tuple[MoveOptions, dict[str, float]]:
 
 def stop(words: list[str]) -> int:
     """Stop a robot until `enable`."""
-    from robot_interface_ros.ros import operator
+    with leaving_at_once():
+        from robot_interface_ros.ros import operator
 
     options = from_words(StopOptions, words, "stop")
     operator.stop(options.namespace, options.timeout_s, options.domain_id)
-    print(f"{options.namespace} is stopped; rl_trainer enable namespace:={options.namespace} lets it move again")
+    domain = [] if options.domain_id is None else [f"domain_id:={options.domain_id}"]
+    again = command_line("enable", f"namespace:={options.namespace}", *domain)
+    print(f"{options.namespace} is stopped; {again} lets it move again")
     return 0
 
 
 def enable(words: list[str]) -> int:
     """Let a robot move, or take its torque off."""
-    from robot_interface_ros.ros import operator
+    with leaving_at_once():
+        from robot_interface_ros.ros import operator
 
     options = from_words(EnableOptions, words, "enable")
     operator.enable(options.namespace, options.motion, options.timeout_s, options.domain_id)
@@ -125,7 +132,8 @@ class ContractCheckOptions:
 
 def contract_check(words: list[str]) -> int:
     """Check a robot against the contract; returns 0 where it keeps every rule."""
-    from robot_interface_ros.ros.contract_check import check_contract
+    with leaving_at_once():
+        from robot_interface_ros.ros.contract_check import check_contract
 
     options, kept, broken = from_words(ContractCheckOptions, words, "contract_check"), 0, 0
     for point in check_contract(options.namespace, options.timeout_s, options.mode, options.domain_id):

@@ -14,6 +14,7 @@ from rl_trainer_ros import toolbox_spellings
 from rl_trainer_ros.checkpoints import resume
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
 from rl_trainer_ros.words import default_text, description, setting_line, typed, yaml_value
+from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.description import resolve, share_directory
 
@@ -290,7 +291,8 @@ def _check_driver(bringup: BringupConfig, trainer: TrainerConfig, driver_params_
             f"{given[-1]} has no effect in lockstep, where robot_source:=mock has no servos; add realtime:=true"
         )
     if bringup.hardware and not resolve(bringup.hardware).is_file():
-        raise ConfigError(f"hardware: no file {bringup.hardware}; rl_trainer calibrate writes one")
+        calibrate = command_line("calibrate", f"output:={bringup.hardware}")
+        raise ConfigError(f"hardware: no file {bringup.hardware}; {calibrate} writes one")
     if bringup.ports and bringup.robot_source != "driver":
         raise ConfigError(
             f"ports has no effect with robot_source:={bringup.robot_source}, which has none; leave it out"

@@ -21,6 +21,7 @@ from rl_trainer_ros.observations import OBSERVATIONS, Goals, ObservationSpace, S
 from rl_trainer_ros.rendering import SIZE, check_render_mode, view_of
 from rl_trainer_ros.tasks import Task
 from rl_trainer_ros.trainer_config import CAMERA, SRL_STATE, observed
+from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
 from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.newest import Freshness
@@ -184,7 +185,7 @@ def _posture(kind: type[Task], robot: str) -> str:
     if lacks:
         raise ConfigError(
             f"task {kind.__name__} needs {', '.join(lacks)} of the robot, and {robot} has none in its file; add it, or see "
-            "rl_trainer list what:=combinations"
+            f"{command_line('list', 'what:=combinations')}"
         )
     return kind.posture
 

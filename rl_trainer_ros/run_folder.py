@@ -17,6 +17,7 @@ import yaml
 
 from rl_trainer_ros.checkpoints.folders import ABOUT, LINKS
 from rl_trainer_ros.trainer_config import TrainerConfig
+from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml
 from robot_interface_ros.robot_config import RobotDescription
 
@@ -96,7 +97,8 @@ def find(run: str, log_dir: str = "runs", learned: bool = False) -> Path:
         found = [path.parent for path in runs if not learned or has_model(path.parent)]
         if not found:
             what = "run with a model" if runs else "run"
-            raise ConfigError(f"no {what} in {Path(log_dir).resolve()}; train first: rl_trainer train")
+            words = ("train", *([f"log_dir:={log_dir}"] if log_dir != TrainerConfig.log_dir else []))
+            raise ConfigError(f"no {what} in {Path(log_dir).resolve()}; train first: {command_line(*words)}")
         return found[-1]
     path = Path(run)
     for folder in (path, *path.absolute().parents):

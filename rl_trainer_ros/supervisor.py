@@ -95,7 +95,9 @@ class _Supervisor:
     def start(self, process: Process, restarts: tuple[float, ...] = ()) -> None:
         """Start a process in a session of its own: Ctrl-C at the terminal reaches it through us alone, in our order."""
         stdout, stderr = (None, None) if process.ends_system else (subprocess.PIPE, subprocess.STDOUT)
-        program = [process.program] if process.program else [self.python, "-m", process.module]
+        program = (
+            [process.program] if process.program else [self.python, "-m", "robot_interface_ros.start", process.module]
+        )
         popen = subprocess.Popen(
             [*program, *ros_arguments(process)],
             env=self.environment,

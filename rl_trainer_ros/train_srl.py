@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rl_trainer_ros.shown_progress import Progress
 from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH, SRL_MODELS
+from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
+from robot_interface_ros.start import leaving_at_once
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,26 +73,26 @@ def record(
 
 def record_and_train(options: TrainSrlOptions) -> int:
     """Record, train, save in `<log_dir>/srl/<srl_model>` and say what comes next."""
-    from rl_trainer_ros import doors
-    from rl_trainer_ros.make_env import make_robot_env
+    with leaving_at_once():
+        from rl_trainer_ros import doors
+        from rl_trainer_ros.make_env import make_robot_env
 
     folder = Path(options.log_dir) / "srl" / options.srl_model
     simulation = {"cameras": (CAMERA,), "imperfection": options.imperfection}
     environment = make_robot_env(robot=options.robot, simulation=simulation, end_at_success=False)
     try:
-        images, targets = record(
-            environment, options.images, options.seed, lambda done: _progress(done, options.images)
-        )
+        images, targets = record(environment, options.images, options.seed, Progress("image", options.images).show)
     finally:
         environment.close()
     print(f"recorded {len(images):,} images of {images.shape[2]}x{images.shape[1]} pixels", flush=True)
     doors.train_encoder(options.srl_model, images, targets, ("target_x", "target_y", "target_z"), folder, options.seed)
-    print(f"encoder saved in {folder}; train with it: rl_trainer train srl_model:={options.srl_model}", flush=True)
+    print(f"encoder saved in {folder}; train with it: {_next(options)}", flush=True)
     return 0
 
 
-def _progress(done: int, total: int) -> None:
-    if sys.stdout.isatty():
-        print(f"\rrecording {done:,} of {total:,} images", end="" if done < total else "\n", flush=True)
-    elif done % 2000 < EPISODE_STEPS // STRIDE:
-        print(f"recording {done:,} of {total:,} images", flush=True)
+def _next(options: TrainSrlOptions) -> str:
+    """The command line that trains a policy with this encoder."""
+    defaults = TrainSrlOptions()
+    same = ("robot", "imperfection", "log_dir")
+    more = [f"{name}:={getattr(options, name)}" for name in same if getattr(options, name) != getattr(defaults, name)]
+    return command_line("train", f"srl_model:={options.srl_model}", *more)

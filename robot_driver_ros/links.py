@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from robot_driver_ros.firmata import BAUD
+from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.errors import RobotError
 
 
@@ -68,7 +69,7 @@ class SerialLink:
 def _likely(error: Exception) -> str:
     number = getattr(error, "errno", None)
     if number == 2:
-        return "there is no such port; is the board plugged in? `rl_trainer find_port` lists what is there"
+        return f"there is no such port; is the board plugged in? {command_line('find_port')} lists what is there"
     if number == 13:
         return "no permission; sudo usermod -aG dialout $USER, then log in again"
     if number in (11, 16):

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from robot_interface_ros.command_lines import command_line
 from srl_ros.files import write_atomically
 from srl_ros.methods import METHODS
 from srl_ros.models import StateNetwork
@@ -157,7 +158,9 @@ def _weights_name(sha256: str) -> str:
 
 def _command(folder: Path) -> str:
     """The command that makes the encoder of `folder`, which is named after its method unless a user chose otherwise."""
-    return f"rl_trainer train_srl srl_model:={folder.name if folder.name in METHODS else 'autoencoder'}"
+    parent = folder.parent
+    log_dir = [f"log_dir:={parent.parent}"] if parent.name == "srl" and str(parent.parent) != "runs" else []
+    return command_line("train_srl", f"srl_model:={folder.name if folder.name in METHODS else 'autoencoder'}", *log_dir)
 
 
 def _first_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -24,6 +25,7 @@ import yaml
 from rl_trainer_ros.bringup import system
 from rl_trainer_ros.launch_arguments import arguments
 from rl_trainer_ros.trainer_config import TrainerConfig
+from robot_interface_ros import start
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "rl_trainer_ros"
@@ -62,6 +64,7 @@ def test_every_executable_is_a_module_with_a_main_and_a_file_for_ros2_run() -> N
     assert {file.name for file in (ROOT / "resource" / "lib").iterdir()} == set(executables)
     for name, target in executables.items():
         module, function = target.split(":")
+        assert start.MODULES[name] == module  # what the console script of this name runs
         assert f"def {function}(" in (ROOT / f"{module.replace('.', '/')}.py").read_text()
         assert os.access(ROOT / "resource" / "lib" / name, os.X_OK)
 
@@ -97,6 +100,14 @@ def test_every_ros_package_that_is_imported_is_asked_for() -> None:
         wheels = [re.split("[<>=]", row)[0].removeprefix(f"ros-{distribution}-") for row in rows]
         assert used - {wheel.replace("-", "_") for wheel in wheels} - COME_ALONG - NO_WHEEL == set()
     assert used - {depend.text for depend in package_xml().iter("exec_depend")} == set()
+
+
+def test_the_readme_installs_everything_that_pip_would() -> None:
+    """In a workspace of ROS nothing reads setup.py's requirements, so the README names each of them."""
+    (call,) = re.findall(r"^pip install ((?:.*\\\n)*.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    named = {re.split("[<>=]", word)[0] for word in shlex.split(call.replace("\\\n", " "))}
+    source = (ROOT / "setup.py").read_text().partition("install_requires=[")[2].partition("]")[0]
+    assert {re.split("[<>=]", row)[0] for row in re.findall(r'"(.+?)"', source)} - named == set()
 
 
 def test_no_folder_hides_a_ros_package() -> None:
@@ -197,7 +208,11 @@ def test_make_train_evaluates_where_it_has_trained() -> None:
     said = subprocess.run(
         ["make", "-n", "train", words], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
     )
-    asked = [line.partition("/rl_trainer ")[2] for line in said.stdout.splitlines() if "/rl_trainer " in line]
+    asked = [
+        line.partition("/rl_trainer ")[2]
+        for line in said.stdout.splitlines()
+        if re.search("/rl_trainer (train|evaluate)", line)
+    ]
     assert asked == [
         "train seed:=1 log_dir:=/x control_hz:=50 physics_hz:=250",
         "evaluate run:=latest log_dir:=/x physics_hz:=250",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,12 +87,12 @@ def start(config: TrainerConfig) -> Checkpoint | None:
         chosen = folders.read(named)
         if not chosen.resumable:
             raise ModelError(
-                f"{named} is a model alone; resume the run, or begin a new one with it: load_model:={named}"
+                f"{named} is a model alone; resume the run, or begin a new one with it: load_model:={shlex.quote(str(named))}"
             )
         if named.parent != run / folders.CHECKPOINTS:
             raise ModelError(
                 f"{named} belongs to an earlier attempt of its run, whose logs have been cut; begin a new run with it: "
-                f"load_model:={named}"
+                f"load_model:={shlex.quote(str(named))}"
             )
     else:
         found = [one for one in folders.all_of(run) if one.resumable]

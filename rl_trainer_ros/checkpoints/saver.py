@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,7 +67,7 @@ class Saver:
         except OSError as error:
             raise NotSaved(
                 f"the end of the training could not be saved: {error}; the last checkpoint is {self._last()}; make room, then "
-                f"go on with resume:={self._run}"
+                f"go on with resume:={shlex.quote(str(self._run))}"
             ) from error
         except Diverged as error:
             raise Diverged(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.start import leaving_at_once
 
 if TYPE_CHECKING:
     from rl_trainer_ros.trainer_config import TrainerConfig
@@ -31,9 +32,10 @@ class CurvesOptions:
 
 def draw_curves(options: CurvesOptions) -> int:
     """Draw, and say where the picture is."""
-    from rl_trainer_ros.curves.callback import PICTURE
-    from rl_trainer_ros.curves.episodes import read_episodes, read_evaluations
-    from rl_trainer_ros.curves.picture import Curve, save_picture
+    with leaving_at_once():
+        from rl_trainer_ros.curves.callback import PICTURE
+        from rl_trainer_ros.curves.episodes import read_episodes, read_evaluations
+        from rl_trainer_ros.curves.picture import Curve, save_picture
 
     runs = find_runs(options.run, options.log_dir)
     file = Path(options.file) if options.file else runs[0] / PICTURE if len(runs) == 1 else Path("curves.png")

@@ -24,6 +24,7 @@ from rl_trainer_ros.ros.trainer_services import TrainerServices
 from rl_trainer_ros.ros.watched import watched
 from rl_trainer_ros.trainer_config import TrainerConfig
 from rl_trainer_ros.training import TrainingRun, env_settings, in_process_env
+from robot_interface_ros import start
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError, StopRequested
 from robot_interface_ros.ros.program import BAD_SETTINGS, Loop, ServiceThread, run_program
@@ -91,7 +92,7 @@ def say(line: str) -> None:
     try:
         print(line, flush=True)
     except OSError:
-        sys.stdout = open("/dev/null", "w")  # noqa: SIM115  it stays open as long as the process
+        start.discard(sys.stdout)
 
 
 def main(arguments: list[str] | None = None) -> int:

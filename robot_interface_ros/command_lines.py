@@ -1,0 +1,40 @@
+"""Command lines as we suggest them: they work when they are copied into the shell in which they were printed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+PACKAGE = "rl_trainer_ros"
+
+
+def command_line(*words: str, program: str = "rl_trainer") -> str:
+    """Return a program of this installation with words, each quoted where a shell asks for it."""
+    return " ".join([*_program(program, os.environ), *map(shlex.quote, words)])
+
+
+def _program(name: str, environ: Mapping[str, str]) -> list[str]:
+    """How a program beside this Python is called here: by its name where PATH leads to it, else by its path.
+
+    In a colcon workspace it is ros2 that finds ours.
+    """
+    beside, on_path = Path(sys.prefix) / "bin" / name, shutil.which(name, path=environ.get("PATH"))
+    if beside.is_file():
+        if on_path and os.path.samefile(on_path, beside):
+            return [name]
+        relative = os.path.relpath(beside)
+        return [shlex.quote(str(beside) if relative.startswith("..") else relative)]
+    if on_path:
+        return [name]
+    for prefix in environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        if prefix and (Path(prefix) / "lib" / PACKAGE / name).is_file():
+            return ["ros2", "run", PACKAGE, name]
+    return [
+        shlex.quote(sys.executable),
+        "-m",
+        {"rl_trainer": f"{PACKAGE}.cli", "tensorboard": "tensorboard.main"}[name],
+    ]
