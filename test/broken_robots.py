@@ -42,6 +42,16 @@ class Numb(MockRobot):
         return dataclasses.replace(observation, effort=np.full_like(observation.effort, np.nan))
 
 
+class Leisurely(RealTimeRobot):
+    """Keeps the contract, but takes ten ticks for every reset."""
+
+    ticks = 0
+
+    def _reset_step(self, now: int) -> Observation | None:
+        self.ticks += 1
+        return super()._reset_step(now) if self.ticks % 10 == 0 else None
+
+
 class OnePeriod(MockRobot):
     """A reset advances one period."""
 

@@ -162,6 +162,13 @@ def test_a_node_that_breaks_a_rule_is_told_which(
     assert said in found[0].said and "\n" not in found[0].said
 
 
+def test_target_poses_of_the_way_to_rest_are_not_the_episodes(serve: Callable[..., None], domain: int) -> None:
+    serve(REAL_TIME, inner=broken.Leisurely)
+    rule = rules.episodes_are_told
+    points = list(check_contract("/env_0", 10.0, REAL_TIME, domain, rules=(rule,)))
+    assert Point(text_of(rule), True) in points, points
+
+
 def test_every_rule_has_a_node_that_breaks_it() -> None:
     assert {rule for rule, _, _ in BREACHES} == set(ALL_RULES)
     assert len({text_of(rule) for rule in ALL_RULES}) == len(ALL_RULES)

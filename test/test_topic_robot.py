@@ -17,6 +17,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
+from rl_trainer_ros.ros.episode_calls import EpisodeCalls
 from rl_trainer_ros.ros.patience import Patience
 from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
@@ -306,6 +307,17 @@ def test_a_slow_reset_is_heard_in_the_end(connect: Callable, domain: int) -> Non
         serving.request_stop()
         thread.join(10.0)
         serving.close()
+
+
+def test_parameters_that_do_not_answer_are_an_error_and_no_other_task(runtime: Runtime) -> None:
+    """A robot whose node of parameters is there, but silent; it is not taken for one without parameters."""
+    robot, client = runtime.topic_node("robot_sim_topics"), runtime.topic_node("trainer_robots")
+    robot.create_publisher(JointState, "/env_0/joint_states", contract.RELIABLE)
+    runtime.node("robot", namespace="/env_0", start_parameter_services=False)
+    waiter, patience = make_waiter(client), Patience(start_timeout_s=1.5)
+    calls = EpisodeCalls(client, waiter, "/env_0", patience, lambda: None)
+    with pytest.raises(RobotTimeout, match="/env_0: nobody serves /env_0/robot/set_parameters within 1.5 s, though"):
+        calls.start(Episode(), time.monotonic() + 1.5, time.monotonic())
 
 
 def test_signals_belong_to_one_runtime_and_a_closed_robot_is_forgotten(domain: int) -> None:

@@ -17,6 +17,7 @@ from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.robot import Episode
 from robot_interface_ros.ros import contract
 from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.graph import has_parameter_node, is_named
 from robot_interface_ros.ros.waiting import Waiter
 
 
@@ -36,6 +37,7 @@ class EpisodeCalls:
         self._parameters = waiter.client(
             SetParameters, absolute(namespace, f"{contract.PARAMETER_NODE}/set_parameters")
         )
+        self._states = absolute(namespace, contract.JOINT_STATES)
         self.takes_episodes: bool | None = None
         """Whether the robot takes seed and target of an episode; None until it was asked."""
         self.target_is_ours = False
@@ -59,23 +61,33 @@ class EpisodeCalls:
         return int(answer)
 
     def _has_parameters(self, deadline: float, look_until: float) -> bool:
-        """A robot without them is told so once and goes on; one that had them must have them again."""
+        """Whether the robot takes an episode's parameters, found out once. Raises RobotTimeout where it should and does not.
+
+        A robot has them where it had them before, or where the node that holds them is there: going on without would
+        quietly be another task.
+        """
         if self.takes_episodes is False:
             return False
-        if self.takes_episodes is None:
-            deadline = min(deadline, look_until)
-        while not self.parameters_ready and time.monotonic() < deadline:
+        while not (ready := self.parameters_ready) and time.monotonic() < deadline:
+            if time.monotonic() >= look_until and is_named(self._node, self._states) and not self._should_have_them():
+                break
             self._waiter.wait(0.02)  # discovery wakes nobody: look again
             self._check()
-        name, ready = self._parameters.srv_name, self.parameters_ready
-        if not ready and self.takes_episodes:  # going on would quietly be another task
+        name = self._parameters.srv_name
+        if not ready and self._should_have_them():
             waited = f"within {self._patience.start_timeout_s:g} s"
-            raise RobotTimeout(f"{self._namespace}: nobody serves {name} {waited}; {likely_cause([name])}")
+            raise RobotTimeout(
+                f"{self._namespace}: nobody serves {name} {waited}, though this robot has parameters of episodes; "
+                f"{likely_cause([name])}"
+            )
         if not ready:
             chooses = "" if self.target_is_ours else "this robot chooses targets itself, and "
             self._node.get_logger().warning(f"{name} is not served: {chooses}its episodes cannot be repeated")
         self.takes_episodes = ready
         return ready
+
+    def _should_have_them(self) -> bool:
+        return bool(self.takes_episodes) or has_parameter_node(self._node, self._namespace)
 
     def _call(self, client: Any, request: Any, deadline: float, what: str) -> Any:
         """Call until one call is answered well. Only the last call's answer counts: earlier ones may be late.

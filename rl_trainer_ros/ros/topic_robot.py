@@ -33,8 +33,9 @@ from robot_interface_ros.robot import NOTHING, Array, Command, Episode, Observat
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages, offered_qos, wire
 from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.graph import publishers
 from robot_interface_ros.ros.messages import UnreadableMessage
-from robot_interface_ros.ros.refused import publishers, shortened
+from robot_interface_ros.ros.refused import shortened
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.two_of_a_kind import two_of_a_kind
 

@@ -127,6 +127,13 @@ class ContractClient:
             + (f" (stamps that came: {_stamps(self.states)})" if self.states else ""),
         )
 
+    def pose_since(self, stamp: int) -> PoseStamped:
+        """The first target_pose that is no older than a stamp: in real time those of the way to rest come before it."""
+        return self.until(
+            lambda: next((pose for pose in self.poses if messages.stamp_ns(pose) >= stamp), None),
+            f"target_pose with stamp {stamp} or later",
+        )
+
     def position(self, state: JointState) -> dict[str, float]:
         """Joint -> position, rad."""
         return dict(zip(state.name, state.position))

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 
 from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.graph import publishers
 
 LOG_EVERY_S = 5.0  # of one topic
 REPORT_EVERY_S = 1.0
@@ -37,12 +38,6 @@ def read(data: Any, kind: Any) -> Any:
         raise messages.UnreadableMessage(
             f"{len(data)} bytes that are no {kind.__name__} ({shortened(str(error))})"
         ) from None
-
-
-def publishers(node: Node, topic: str) -> list[str]:
-    """Return the full names of the nodes that publish on a topic, one for each publisher."""
-    infos = node.get_publishers_info_by_topic(topic)
-    return sorted(f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in infos)
 
 
 class Refused:
