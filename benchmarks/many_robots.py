@@ -58,7 +58,7 @@ def over_topics(robots: int, sim_processes: int, domain: int) -> Iterator[VecEnv
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     shares = [{"namespaces": f"[{', '.join(share)}]"} for share in share_out(names, sim_processes)]
     with simulators(shares, {"ROS_DOMAIN_ID": str(domain)}), Runtime(domain_id=domain, signals=False) as runtime:
-        shared = SharedWaiter(runtime)
+        shared = SharedWaiter(runtime, names)
         make = partial(make_robot_env, transport="topics", runtime=runtime, shared=shared)
         vec_env = RobotVecEnv([limited(make(namespace=name)) for name in names], shared.fibers, names=names)
         vec_env.reset()

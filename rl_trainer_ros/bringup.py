@@ -28,16 +28,21 @@ from rl_trainer_ros.launch_arguments import (
 from rl_trainer_ros.launch_arguments import BringupError as BringupError
 from rl_trainer_ros.launch_arguments import help_text as help_text
 from rl_trainer_ros.process import Process as Process
+from rl_trainer_ros.ros_arguments import RosArguments
 from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH, TrainerConfig, settings_of
 from rl_trainer_ros.viewing import viewers
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.description import resolve
+from robot_interface_ros.names import resolve as resolve_name
+from robot_interface_ros.names import robot_rules
 
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
 NOTICING_MARGIN_S = 30.0  # beyond a trainer's own waits: the update and the episode that it is in
 LONGEST_PAUSE_S = 10.0  # before a restart; a trainer's own waits are longer
 SERVING_TIMEOUT_S = 1.0  # a system without a trainer that cannot serve any more has nothing to wait for
 BAD_SETTINGS = 2  # exit code of a node that cannot work as it was told; starting it again would not help
+NO_ROS_ARGUMENTS = RosArguments()
+OWN_NAMES = ("joint_states", "joint_command", "reset")  # that two robots cannot share; the nodes know them all
 DISCOVERY_VARIABLES = (
     "ROS_AUTOMATIC_DISCOVERY_RANGE",
     "ROS_LOCALHOST_ONLY",
@@ -60,12 +65,14 @@ class System:
 
     give_up_timeout_s: for the trainer to find out by itself that a process it needs stays down.
     endless: none ends it; it serves until it is told to stop.
+    ros_words: ROS arguments for every process.
     """
 
     processes: tuple[Process, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     give_up_timeout_s: float = 120.0
     endless: bool = False
+    ros_words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [process.name for process in self.processes]
@@ -93,9 +100,11 @@ class System:
         return next(process for process in self.processes if process.ends_system)
 
 
-def system(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> System:
+def system(
+    arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ, ros: RosArguments = NO_ROS_ARGUMENTS
+) -> System:
     """The system that launch arguments ask for (name -> text, empty: not given); BringupError says what is wrong."""
-    values = resolve_values({name: text for name, text in arguments.items() if text != ""})
+    values = _values(arguments, ros)
     trainer = Process(
         TRAINER,
         "trainer_node",
@@ -109,34 +118,55 @@ def system(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ
     )
     others = []
     if values.trainer.transport == "topics":
-        others = _clock_for_all(_robots(values), values.trainer.namespaces[0]) + _encoders(values)
+        clock = resolve_name("clock", ros.namespace)
+        others = _clock_for_all(_robots(values, ros.namespace), values.trainer.namespaces[0], clock) + _encoders(values)
     others += viewers(values, environ)
     waits_s = values.trainer.start_timeout_s + values.trainer.answer_timeout_s
-    return System((*others, trainer), _environment(values.bringup, environ), waits_s + NOTICING_MARGIN_S)
+    margin_s = waits_s + NOTICING_MARGIN_S
+    return System((*others, trainer), _environment(values.bringup, environ), margin_s, ros_words=ros.words)
 
 
-def trainer_config(arguments: Mapping[str, str]) -> TrainerConfig:
+def trainer_config(arguments: Mapping[str, str], ros: RosArguments = NO_ROS_ARGUMENTS) -> TrainerConfig:
     """The trainer's settings as launch arguments make them. Raises BringupError."""
-    return resolve_values({name: text for name, text in arguments.items() if text != ""}).trainer
+    return _values(arguments, ros).trainer
 
 
-def robots(arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> System:
+def _values(arguments: Mapping[str, str], ros: RosArguments) -> Values:
+    """The values of what is given, checked; remappings that would join two robots are refused."""
+    values = resolve_values({name: text for name, text in arguments.items() if text != ""}, ros.namespace)
+    robot_rules(ros.rules, TRAINER, (ros.namespace, TRAINER), values.trainer.namespaces, OWN_NAMES)
+    return values
+
+
+def robots(
+    arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ, ros: RosArguments = NO_ROS_ARGUMENTS
+) -> System:
     """Everything of `system` but the trainer, for a trainer on another machine; it runs until it is told to stop."""
-    values = resolve_values({name: text for name, text in arguments.items() if text != ""})
+    values = _values(arguments, ros)
     if values.trainer.transport != "topics" or values.bringup.robot_source == "external":
         raise BringupError("nothing to start: robots are served with transport:=topics robot_source:=sim (or mock)")
     return System(
-        tuple(_robots(values) + _encoders(values)),
+        tuple(_robots(values, ros.namespace) + _encoders(values)),
         _environment(values.bringup, environ),
         SERVING_TIMEOUT_S,
         endless=True,
+        ros_words=ros.words,
     )
 
 
-def ros_arguments(process: Process) -> list[str]:
-    """The process's command line after its name; what -p sets overrules the parameter file before it."""
+def ros_arguments(process: Process, ros_words: Sequence[str] = ()) -> list[str]:
+    """The process's command line after its name; what -p sets overrules the parameter file before it.
+
+    `ros_words`: ROS arguments for every process; of two remappings the first one counts, and a namespace that is the process's
+    own comes before theirs, every other name after.
+    """
     words = [*process.words, "--ros-args"]
-    for name, target in process.remappings.items():
+    places = {name: target for name, target in process.remappings.items() if name.startswith("__")}
+    others = {name: target for name, target in process.remappings.items() if name not in places}
+    for name, target in places.items():
+        words += ["-r", f"{name}:={target}"]
+    words += ros_words
+    for name, target in others.items():
         words += ["-r", f"{name}:={target}"]
     if process.params_file:
         words += ["--params-file", process.params_file]
@@ -203,7 +233,7 @@ def best_processes(robots: int, cores: int | None = None) -> int:
     return max(1, min(robots, cores - 1))
 
 
-def _robots(values: Values) -> list[Process]:
+def _robots(values: Values, base: str) -> list[Process]:
     """Who serves this machine's robots: simulators that share them, one driver for all, or nobody of ours."""
     bringup, trainer = values.bringup, values.trainer
     told = {"namespaces": values.served, "robot": trainer.robot, "control_hz": trainer.control_hz}
@@ -248,7 +278,7 @@ def _robots(values: Values) -> list[Process]:
                 "robot_driver_ros.ros.robot_driver_node",
                 parameters=told | _servos(bringup),
                 params_file=str(values.driver_params_file),
-                max_restarts=bringup.max_restarts if _remembers(values) else 0,
+                max_restarts=bringup.max_restarts if _remembers(values, base) else 0,
                 restart_window_s=bringup.restart_window_s,
                 orphan_signal=signal.SIGTERM,
             )
@@ -256,9 +286,9 @@ def _robots(values: Values) -> list[Process]:
     return []
 
 
-def _remembers(values: Values) -> bool:
+def _remembers(values: Values, base: str) -> bool:
     """Whether a driver that is started again knows where the limbs are and of a stop; else a person is to look first."""
-    parameters = node_parameters(values.driver_params_file, DRIVER)
+    parameters = node_parameters(values.driver_params_file, DRIVER, base)
     return values.bringup.robot_source != "driver" or parameters.get("remember", True) is True
 
 
@@ -269,11 +299,11 @@ def _servos(bringup: BringupConfig) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 
-def _clock_for_all(robots: list[Process], first: str) -> list[Process]:
-    """The same, with the clock of the first robot as `/clock`, where a simulator publishes it."""
-    clock = {f"{first.rstrip('/')}/clock": "/clock"}
+def _clock_for_all(robots: list[Process], first: str, clock: str) -> list[Process]:
+    """The same, with the clock of the first robot as `clock`, the system's, where a simulator publishes it."""
+    renamed = {resolve_name("clock", first): clock}
     return [
-        dataclasses.replace(process, remappings={**process.remappings, **clock})
+        dataclasses.replace(process, remappings={**process.remappings, **renamed})
         if process.executable == "robot_sim_node" and first in process.parameters["namespaces"]
         else process
         for process in robots

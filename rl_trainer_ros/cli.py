@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from rl_trainer_ros import completion, examples, hardware_commands, listing, toolbox_spellings
+from rl_trainer_ros import completion, examples, hardware_commands, listing, ros_arguments, toolbox_spellings
 from rl_trainer_ros.completion import CompletionOptions
 from rl_trainer_ros.curves.command import CurvesOptions, draw_curves
 from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
@@ -29,14 +29,25 @@ from robot_interface_ros.description import share_directory
 from robot_interface_ros.errors import RobotError, StopRequested
 from robot_interface_ros.start import INTERRUPTED, OUTPUT_CLOSED, discard, interruptible
 
+WHOLE_SYSTEMS = ("train", "robots")  # commands that hand ROS arguments to every process
+OVER_TOPICS = (
+    "evaluate",
+    "move",
+    "stop",
+    "enable",
+    "contract_check",
+    "status",
+)  # and those that take them for themselves
+
 
 def train(words: list[str]) -> int:
     """Start simulator, SRL node and trainer; ends with the trainer's exit code."""
     from rl_trainer_ros import bringup, early_checks, supervisor
 
-    arguments = parse_words(words)
-    system = bringup.system(arguments)
-    early_checks.check(bringup.trainer_config(arguments))
+    own, ros = ros_arguments.split(words)
+    arguments = parse_words(own)
+    system = bringup.system(arguments, ros=ros)
+    early_checks.check(bringup.trainer_config(arguments, ros))
     return supervisor.run(system)
 
 
@@ -44,7 +55,8 @@ def robots(words: list[str]) -> int:
     """Serve robots for a trainer elsewhere, until Ctrl-C."""
     from rl_trainer_ros import bringup, supervisor
 
-    return supervisor.run(bringup.robots(parse_words(words)))
+    own, ros = ros_arguments.split(words)
+    return supervisor.run(bringup.robots(parse_words(own), ros=ros))
 
 
 def evaluate(words: list[str]) -> int:
@@ -149,7 +161,12 @@ def run(words: list[str]) -> int:
     if any(word in ("-h", "--help") for word in words[1:]):
         print(help_text(words[0]))
         return 0
-    return COMMANDS[words[0]][0](words[1:])
+    if words[0] in WHOLE_SYSTEMS:
+        return COMMANDS[words[0]][0](words[1:])
+    own, ros = ros_arguments.split(words[1:])
+    if ros.words and words[0] not in OVER_TOPICS:
+        raise UsageError(f"{words[0]} has no topics, so it takes no --ros-args; leave them out")
+    return COMMANDS[words[0]][0](own)  # its Runtime reads the command line itself
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rl_trainer_ros.ros_arguments import placed
 from rl_trainer_ros.shown_progress import Progress
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
@@ -35,7 +36,7 @@ class EvaluateOptions:
         "in_process: simulated here; topics: on the robot that serves `namespace`",
         choices=("in_process", "topics"),
     )
-    namespace: str = option("/env_0", "the robot's namespace, over topics")
+    namespace: str = option("env_0", "the robot's namespace, over topics")
     realtime: bool = option(False, "over topics: the robot lives at its own rate, as a physical one does")
     physics_hz: float | None = option(
         None,
@@ -97,7 +98,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
         settings["task_settings"] = {**settings["task_settings"], "end_at_success": False}
     settings["simulation"] = dict(settings["simulation"] or {}) | _simulation(options)
     print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
-    settings |= {"transport": options.transport, "namespace": options.namespace}
+    settings |= {"transport": options.transport, "namespace": placed(options.namespace)}
     environment = make_robot_env(**settings, render_mode=RGB_ARRAY if options.video else None)
     film = Film(environment, _FILMED if options.video else 0)
     try:

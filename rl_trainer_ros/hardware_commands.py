@@ -7,10 +7,11 @@ from pathlib import Path
 
 from rl_trainer_ros import doors
 from rl_trainer_ros.launch_arguments import BOARDS
+from rl_trainer_ros.ros_arguments import placed
 from rl_trainer_ros.words import UsageError, from_words, parse_words, value_of
 from robot_interface_ros import ros2_control as control
 from robot_interface_ros.command_lines import command_line
-from robot_interface_ros.config import check_namespaces, option
+from robot_interface_ros.config import option
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.start import leaving_at_once
 
@@ -49,9 +50,14 @@ def find_port(words: list[str]) -> int:
 class StopOptions:
     """Which robot to stop."""
 
-    namespace: str = option("/env_0", "the robot's namespace")
+    namespace: str = option(
+        "env_0", "the robot's namespace; without a slash in front it lies in the command line's __ns"
+    )
     timeout_s: float = option(15.0, "how long it is looked for", minimum=0.1, maximum=600.0)
     domain_id: int | None = option(None, "ROS domain; empty: as in the environment", minimum=0, maximum=232)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "namespace", placed(self.namespace))
 
 
 @dataclass(frozen=True)
@@ -122,12 +128,17 @@ def enable(words: list[str]) -> int:
 class ContractCheckOptions:
     """Which robot to check."""
 
-    namespace: str = option("/env_0", "the robot's namespace")
+    namespace: str = option(
+        "env_0", "the robot's namespace; without a slash in front it lies in the command line's __ns"
+    )
     mode: str = option("auto", "how it is served; auto: looks", choices=("auto", "lockstep", "realtime"))
     timeout_s: float = option(
         3.0, "how long anything is awaited (a reset: ten times as long)", minimum=0.1, maximum=600.0
     )
     domain_id: int | None = option(None, "ROS domain; empty: as in the environment", minimum=0, maximum=232)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "namespace", placed(self.namespace))
 
 
 def contract_check(words: list[str]) -> int:
@@ -152,15 +163,19 @@ class Ros2ControlOptions:
 
     robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
     groups: tuple[str, ...] = option((), "groups of joints that are driven, or [all]; empty: as the robot's file says")
-    namespace: str = option("/env_0", "the robot's namespace")
+    namespace: str = option(
+        "env_0", "the robot's namespace; without a slash in front it lies in the command line's __ns"
+    )
     control_hz: int = option(50, "commands per second, the robot's own", minimum=1, maximum=1000)
     folder: str = option("ros2_control", "folder to write to")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "namespace", placed(self.namespace))
 
 
 def ros2_control(words: list[str]) -> int:
     """Write a URDF and a parameter file by which ros2_control commands a robot that serves the contract."""
     options = from_words(Ros2ControlOptions, words, "ros2_control")
-    check_namespaces((options.namespace,))
     description, folder = load_robot(options.robot, options.groups), Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in control.files(description, options.namespace, options.control_hz).items():

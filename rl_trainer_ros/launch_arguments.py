@@ -17,6 +17,9 @@ from rl_trainer_ros.words import default_text, description, setting_line, typed,
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.description import resolve, share_directory
+from robot_interface_ros.names import in_namespace
+from robot_interface_ros.names import resolve as resolve_name
+from robot_interface_ros.parameter_files import from_file, misspelt, of_ros
 
 PARTS = {  # task.contacts:=3 sets one of the settings that stand as YAML in task_settings
     "task": "task_settings",
@@ -151,8 +154,11 @@ def help_text(serving: bool = False) -> str:
     return "\n".join(shown)
 
 
-def resolve_values(given: Mapping[str, str]) -> Values:
-    """Values from name -> text; a setting is the text's, else the parameter file's, else the default. BringupError."""
+def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
+    """Values from name -> text; a setting is the text's, else the parameter file's, else the default. BringupError.
+
+    `base`: the namespace in which the nodes are started; the robots' relative namespaces lie in it.
+    """
     known = [field.name for cls in (TrainerConfig, BringupConfig) for field in dataclasses.fields(cls)]
     parts = {name: text for name, text in given.items() if part_of(name)}
     given = {name: text for name, text in given.items() if name not in parts}
@@ -166,7 +172,7 @@ def resolve_values(given: Mapping[str, str]) -> Values:
         bringup = from_mapping(BringupConfig, _typed_own(BringupConfig, given), "launch argument")
         config = share_directory() / "config"
         params_file = resolve(bringup.params_file or config / "trainer.yaml")
-        in_file = node_parameters(params_file, TRAINER)
+        in_file = node_parameters(params_file, TRAINER, base, TrainerConfig)
         from_mapping(TrainerConfig, in_file, str(params_file))
         told = _typed_own(TrainerConfig, given)
         told |= _real_time(bringup.robot_source, in_file | told, told)
@@ -176,7 +182,7 @@ def resolve_values(given: Mapping[str, str]) -> Values:
             told.pop("resume", None)
         told |= with_parts({**in_file, **told}, parts)
         if "namespaces" not in told and ("namespaces" not in in_file or "num_envs" in given):
-            told["namespaces"] = [f"/env_{i}" for i in range(bringup.num_envs)]
+            told["namespaces"] = [f"env_{i}" for i in range(bringup.num_envs)]
         if bringup.rviz:
             told.setdefault("markers", True)
         trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
@@ -190,12 +196,14 @@ def resolve_values(given: Mapping[str, str]) -> Values:
             resume.refuse_changes(resumed, trainer)
             told = dataclasses.asdict(trainer)
         sim_params_file = resolve(bringup.sim_params_file or config / "robot_sim.yaml")
-        _check_simulator(bringup, trainer, sim_params_file)
+        _check_simulator(bringup, trainer, sim_params_file, base)
         driver_params_file = resolve(bringup.driver_params_file or config / "robot_driver.yaml")
-        _check_driver(bringup, trainer, driver_params_file)
+        _check_driver(bringup, trainer, driver_params_file, base)
     except (ValueError, OSError) as error:
         raise BringupError(str(error)) from None
+    trainer = in_namespace(trainer, base)
     told = {name: getattr(trainer, name) for name in told}
+    served = tuple(resolve_name(namespace, base) for namespace in served)
     return Values(bringup, trainer, params_file, told, sim_params_file, driver_params_file, served)
 
 
@@ -225,17 +233,20 @@ def with_parts(settings: Mapping[str, Any], parts: Mapping[str, str]) -> dict[st
     }
 
 
-def node_parameters(params_file: Path, node: str) -> dict[str, Any]:
-    """What a ROS parameter file sets for a node of ours; ConfigError if it is none or does not name that node."""
-    found: dict[str, Any] = {}
-    content = read_yaml(params_file)
-    for name in ("/**", f"/{node}", node):
-        entry = content.get(name)
-        parameters = entry.get("ros__parameters") if isinstance(entry, dict) else None
-        found |= parameters if isinstance(parameters, dict) else {}
-    if not found:
-        raise ConfigError(f"{params_file} sets nothing for {node}: no '{node}:' with 'ros__parameters:' in it")
-    return found
+def node_parameters(params_file: Path, node: str, base: str = "/", config: type[Any] | None = None) -> dict[str, Any]:
+    """What a ROS parameter file sets for a node of ours in the namespace `base`, without what every node has.
+
+    `config`: without what is set for all nodes and is no setting of it. ConfigError if it is no parameter file or sets nothing.
+    """
+    name = resolve_name(node, base)
+    given = from_file(read_yaml(params_file), name)
+    if not given.matched:
+        raise ConfigError(f"{params_file} sets nothing for {name}: no '/**/{node}:' with 'ros__parameters:' in it")
+    known = [field.name for field in dataclasses.fields(config)] if config else []
+    for_all = {
+        name: value for name, value in given.for_all.items() if not config or name in known or misspelt(name, known)
+    }
+    return {name: value for name, value in {**for_all, **given.own}.items() if not of_ros(name)}
 
 
 def _typed_own(cls: type[Any], given: Mapping[str, str]) -> dict[str, Any]:
@@ -243,10 +254,10 @@ def _typed_own(cls: type[Any], given: Mapping[str, str]) -> dict[str, Any]:
     return typed(cls, {field.name: given[field.name] for field in dataclasses.fields(cls) if field.name in given})
 
 
-def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_file: Path) -> None:
+def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_file: Path, base: str) -> None:
     """Refuse settings for a simulator that is not started, and a file that has none; it names unknown ones itself."""
     if trainer.transport == "topics" and bringup.robot_source == "sim":
-        node_parameters(sim_params_file, SIMULATOR)
+        node_parameters(sim_params_file, SIMULATOR, base)
         return
     ours = ("sim_params_file", "physics_hz", "sim_processes")
     given = [name for name in ours if getattr(bringup, name) not in ("", None, 0)]
@@ -276,11 +287,11 @@ def _real_time(robot_source: str, settings: Mapping[str, Any], told: Mapping[str
     return {"realtime": True}
 
 
-def _check_driver(bringup: BringupConfig, trainer: TrainerConfig, driver_params_file: Path) -> None:
+def _check_driver(bringup: BringupConfig, trainer: TrainerConfig, driver_params_file: Path, base: str) -> None:
     """Refuse settings for a driver that is not started, and for servos where a robot has none."""
     driven = trainer.transport == "topics" and bringup.robot_source in BOARDS
     if driven:
-        node_parameters(driver_params_file, DRIVER)
+        node_parameters(driver_params_file, DRIVER, base)
     given = [name for name in ("driver_params_file", "hardware", "ports", "body") if getattr(bringup, name)]
     if given and not driven:
         raise ConfigError(

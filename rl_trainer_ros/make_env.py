@@ -24,6 +24,7 @@ from rl_trainer_ros.trainer_config import CAMERA, SRL_STATE, observed
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
 from robot_interface_ros.lockstep import period_of
+from robot_interface_ros.names import check_namespace
 from robot_interface_ros.newest import Freshness
 from robot_interface_ros.robot import Robot
 from robot_interface_ros.robot_config import RobotDescription, load_robot, robot_config
@@ -113,6 +114,7 @@ def make_robot_env(
         if encoder:
             the_robot = EncodedRobot(the_robot, encoder, CAMERA)
     elif transport == "topics":
+        check_namespace(namespace)
         the_robot = _topic_robot(
             runtime,
             description,

@@ -99,7 +99,7 @@ class _Supervisor:
             [process.program] if process.program else [self.python, "-m", "robot_interface_ros.start", process.module]
         )
         popen = subprocess.Popen(
-            [*program, *ros_arguments(process)],
+            [*program, *ros_arguments(process, self.system.ros_words)],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=stdout,

@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
-from robot_interface_ros.config import ConfigError, check_namespaces, option
+from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.lockstep import period_of
+from robot_interface_ros.names import check_namespaces
 
 GROUND_TRUTH = "ground_truth"
 TRAINING, EVALUATION = "training", "evaluation"  # what decides which model is best
@@ -79,7 +80,10 @@ class TrainerConfig:
         "topics: robots behind ROS 2; in_process: simulate in the trainer itself",
         choices=("topics", "in_process"),
     )
-    namespaces: tuple[str, ...] = option(("/env_0",), "robots to train on, one per namespace")
+    namespaces: tuple[str, ...] = option(
+        ("env_0",),
+        "robots to train on, one per namespace; one without a slash in front lies in the node's own namespace",
+    )
     control_hz: float = option(20.0, "commands per second; the robot's own", minimum=1.0, maximum=1000.0)
     realtime: bool = option(
         False, "robots live at their own rate, as physical ones do; false: lockstep, as fast as the machine can"

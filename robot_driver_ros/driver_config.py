@@ -24,7 +24,7 @@ class DriverNodeConfig:
     control_hz: float = option(
         20.0, "commands and observations per second of the robot's time", minimum=1.0, maximum=1000.0
     )
-    namespaces: tuple[str, ...] = option(("/env_0",), "one robot per namespace; in real time one alone")
+    namespaces: tuple[str, ...] = option(("env_0",), "one robot per namespace; in real time one alone")
     realtime: bool = option(False, "live at control_hz by a steady clock, whether or not commands come")
     publish_joint_target: bool = option(False, "also publish joint_target; in lockstep both sides compute it")
     remember: bool = option(

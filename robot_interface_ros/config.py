@@ -65,17 +65,6 @@ def as_number(value: Any) -> float | None:
     return None
 
 
-def check_namespaces(namespaces: tuple[str, ...]) -> None:
-    """Raise ConfigError unless every namespace is absolute and named once."""
-    if not namespaces:
-        raise ConfigError("namespaces is empty; name at least one, such as [/env_0]")
-    for namespace in namespaces:
-        if not namespace.startswith("/"):
-            raise ConfigError(f"namespace '{namespace}' is not absolute; write '/{namespace}'")
-    if len(set(namespaces)) != len(namespaces):
-        raise ConfigError(f"a namespace is listed twice in {list(namespaces)}")
-
-
 def from_mapping(cls: type[T], values: Mapping[str, Any] | None, where: str) -> T:
     """Make the dataclass `cls` from `values`, checking names, types, ranges and choices; `where` names the source."""
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]

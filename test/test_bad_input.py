@@ -48,10 +48,10 @@ def refused(module: str, *words: str, code: int = 2) -> str:
         ("robot_sim_ros.ros.robot_sim_node", "robot:=imoov", "unknown robot 'imoov' (did you mean inmoov?)"),
         (
             "robot_sim_ros.ros.robot_sim_node",
-            "namespaces:=[env_0]",
-            "namespace 'env_0' is not absolute; write '/env_0'",
+            "namespaces:=[/my-robot]",
+            "namespace '/my-robot' has '-' in it; only a-z, A-Z, 0-9, _ and / are allowed; write '/my_robot'",
         ),
-        ("robot_sim_ros.ros.robot_sim_node", "namespaces:=[]", "robot_sim: "),
+        ("robot_sim_ros.ros.robot_sim_node", "namespaces:=[]", "robot_sim: namespaces is empty; name at least one"),
         ("robot_driver_ros.ros.robot_driver_node", "board:=mega", "unknown board 'mega'; known: mock"),
         ("srl_ros.ros.srl_node", "srl_folder:=/nowhere", "rl_trainer train_srl"),
         ("rl_trainer_ros.ros.trainer_node", "task:=reech", "unknown task 'reech' (did you mean reach?); known: reach"),

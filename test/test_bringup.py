@@ -211,7 +211,7 @@ def test_discovery_stays_local_unless_asked(
         ({"domain_id": "233"}, ["domain_id", "0 to 232"]),
         ({"max_restarts": "-1"}, ["max_restarts", "-1"]),
         ({"control_hz": "fast"}, ["control_hz", "fast", "float"]),
-        ({"namespaces": "[env_0]"}, ["env_0", "/"]),
+        ({"namespaces": "[/my-robot]"}, ["/my-robot", "/my_robot"]),
         ({"namespaces": "[/a, /a]"}, ["/a", "twice"]),
         ({"physics_hz": "10"}, ["physics_hz", "50 to 10000"]),
         ({"sim_params_file": "/no/such.yaml"}, ["/no/such.yaml"]),

@@ -37,7 +37,7 @@ def test_robots_together_give_the_same_bits_as_each_alone_in_process(simulator: 
     """Four robots of two simulators; lengths differ by success, so that resets fall between the others' steps."""
     simulator(namespaces="[/env_0, /env_2]")
     simulator(namespaces="[/env_1, /env_3]")
-    shared = SharedWaiter(runtime)
+    shared = SharedWaiter(runtime, NAMES)
     robots = [make_robot_env(transport="topics", namespace=name, runtime=runtime, shared=shared) for name in NAMES]
     vec_env = RobotVecEnv([TimeLimit(robot, MAX_STEPS + 7 * i) for i, robot in enumerate(robots)], shared.fibers)
     steps = np.random.default_rng(3).uniform(-1.0, 1.0, (200, 4, 5)).astype(np.float32)

@@ -153,7 +153,7 @@ def test_a_wheel_puts_everything_where_ros2_looks(tmp_path: Path) -> None:
 
 
 def parameters_in(file: str, node: str) -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "config" / file).read_text())[node]["ros__parameters"]
+    return yaml.safe_load((ROOT / "config" / file).read_text())[f"/**/{node}"]["ros__parameters"]
 
 
 def defaults(cls: type[Any], without: set[str]) -> dict[str, Any]:

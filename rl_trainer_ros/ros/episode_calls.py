@@ -57,8 +57,14 @@ class EpisodeCalls:
             self._call(self._parameters, _request(episode), deadline, "take the episode's parameters")
         answer = self._call(self.reset, Trigger.Request(), deadline, "reset").message
         if not answer.isdecimal():
-            raise RobotError(f"{self.reset.srv_name} answered '{answer}'; expected the new observation's stamp in ns")
+            raise RobotError(
+                f"{self.name_of(self.reset)} answered '{answer}'; expected the new observation's stamp in ns"
+            )
         return int(answer)
+
+    def name_of(self, client: Any) -> str:
+        """Return the name of a client's service, after remappings."""
+        return str(self._node.resolve_service_name(client.srv_name))
 
     def _has_parameters(self, deadline: float, look_until: float) -> bool:
         """Whether the robot takes an episode's parameters, found out once. Raises RobotTimeout where it should and does not.
@@ -73,7 +79,7 @@ class EpisodeCalls:
                 break
             self._waiter.wait(0.02)  # discovery wakes nobody: look again
             self._check()
-        name = self._parameters.srv_name
+        name = self.name_of(self._parameters)
         if not ready and self._should_have_them():
             waited = f"within {self._patience.start_timeout_s:g} s"
             raise RobotTimeout(
@@ -113,7 +119,7 @@ class EpisodeCalls:
             else:
                 client.remove_pending_request(future)
             if time.monotonic() >= deadline:
-                name, waited = client.srv_name, f"within {self._patience.start_timeout_s:g} s"
+                name, waited = self.name_of(client), f"within {self._patience.start_timeout_s:g} s"
                 if refusal:
                     raise RobotTimeout(f"{self._namespace}: {name} refused to {what} {waited}: {refusal}")
                 raise RobotTimeout(

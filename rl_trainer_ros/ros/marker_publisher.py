@@ -30,7 +30,7 @@ class MarkerPublisher:
 
     def __init__(self, runtime: Runtime, namespaces: Sequence[str], roots: Sequence[str]):
         """`roots`: each robot's root link."""
-        self._node = runtime.topic_node("trainer_markers")
+        self._node = runtime.topic_node("trainer_markers", namespaces)
         self._frames = [frame(namespace, root) for namespace, root in zip(namespaces, roots)]
         self._markers, self._workspaces = (
             [self._node.create_publisher(MarkerArray, absolute(namespace, name), qos) for namespace in namespaces]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rclpy.qos import QoSProfile
@@ -19,8 +20,9 @@ class SharedWaiter:
     `fibers` drives the robots: what waits in a fiber lets the others go on; what waits outside of any blocks as usual.
     """
 
-    def __init__(self, runtime: Runtime):
-        self.node = runtime.topic_node("trainer_robots")
+    def __init__(self, runtime: Runtime, namespaces: Sequence[str]):
+        """`namespaces`: of all the robots that there may be."""
+        self.node = runtime.topic_node("trainer_robots", namespaces)
         self.waiter = make_waiter(self.node)
         self.fibers = Fibers(self.waiter.wait)
         self._parts: list[RobotWaiter] = []

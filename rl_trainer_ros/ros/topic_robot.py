@@ -86,7 +86,7 @@ class TopicRobot:
         self.namespace = namespace
         self._patience = patience or Patience()
         self._limiter = TargetLimiter(description.limits, description.max_acceleration, period_ns * 1e-9)
-        shared = shared or SharedWaiter(runtime)
+        shared = shared or SharedWaiter(runtime, (namespace,))
         self._node, self._waiter, self._open = shared.node, shared.part(), True
 
         self._cameras = CameraParts(namespace, cameras, depth_cameras, image_sizes)
@@ -287,11 +287,11 @@ class TopicRobot:
 
     def _refuse(self, stream: str, reason: str) -> None:
         self._refusals[stream] = reason
-        self._waiter.refused.note(absolute(self._namespace, stream), reason)
+        self._waiter.refused.note(self._topic(stream), reason)
 
     def _crowd(self, stream: str) -> str:
         """Say who publishes a stream, where there are several; empty where there are not."""
-        topic = absolute(self._namespace, stream)
+        topic = self._topic(stream)
         return two_of_a_kind(self._namespace, topic, publishers(self._node, topic))
 
     def _srl_state(self, message: JointState) -> Array:
@@ -349,11 +349,11 @@ class TopicRobot:
 
     def _until_served(self, streams: Sequence[str], deadline: float) -> None:
         while True:
-            missing = [absolute(self._namespace, name) for name in streams if not self._published(name)]
+            missing = [self._topic(name) for name in streams if not self._published(name)]
             if not self._commands_are_heard():
-                missing.append(absolute(self._namespace, contract.JOINT_COMMAND))
+                missing.append(self._topic(contract.JOINT_COMMAND))
             if not self._calls.reset.service_is_ready():
-                missing.append(self._calls.reset.srv_name)
+                missing.append(self._calls.name_of(self._calls.reset))
             if not missing:
                 return
             if time.monotonic() >= deadline:
@@ -461,7 +461,7 @@ class TopicRobot:
         oldest = self._awaited.oldest
         if oldest is not None and oldest < self._stamp:
             return RobotInterrupted(f"the stamps of {self._namespace} went back: it was restarted")
-        topics = ", ".join(absolute(self._namespace, name) for name in missing)
+        topics = ", ".join(self._topic(name) for name in missing)
         waited = f"within {self._patience.answer_timeout_s:g} s"
         refusals = {name: self._refusals[name] for name in missing if name in self._refusals}
         refused = [f"the last message on {name} was refused: {reason}" for name, reason in refusals.items()]

@@ -36,8 +36,9 @@ FAILED = 3
 def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
     """Check everything and make the environments; the loop trains."""
     config = resume.resolved(config)
+    robots = (*config.namespaces, *([config.eval_namespace] if config.eval_namespace else []))
     patience = Patience(start_timeout_s=config.start_timeout_s, answer_timeout_s=config.answer_timeout_s)
-    shared = SharedWaiter(runtime) if config.transport == "topics" else None
+    shared = SharedWaiter(runtime, robots) if config.transport == "topics" else None
 
     def make_env(namespace: str) -> RobotEnv:
         if config.transport == "in_process":

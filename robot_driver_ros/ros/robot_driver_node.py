@@ -43,7 +43,7 @@ def _prepare(runtime: Runtime, node: Node, config: DriverNodeConfig) -> Loop:
         return prepare_serving(runtime, node, config, driven)
     assert isinstance(node, ManagedNode)
     driven_robot, namespace = DrivenRobot(config), config.namespaces[0]
-    stepping = Stepping(runtime, node)
+    stepping = Stepping(runtime, node, config.namespaces)
     episode = stepping.episode_node(namespace)
     life, robot = driven_robot.life, driven_robot.robot
     server = RealTimeServer(stepping.node, stepping.waiter, episode, namespace, robot, driven_robot.description)

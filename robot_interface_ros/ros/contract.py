@@ -23,6 +23,26 @@ ROBOT_DESCRIPTION = "robot_description"
 CLOCK = "clock"
 DIAGNOSTICS = "/diagnostics"
 
+OF_A_ROBOT = frozenset(
+    {
+        JOINT_STATES,
+        JOINT_COMMAND,
+        JOINT_TARGET,
+        COMMAND_REJECTED,
+        TARGET_POSE,
+        SRL_STATE,
+        CONTACT,
+        WORLD_STATE,
+        EPISODE,
+        RESET,
+        ENABLE,
+        EMERGENCY_STOP,
+        MOTION_ENABLED,
+        ROBOT_DESCRIPTION,
+    }
+)
+"""Names that each robot has for itself: two robots cannot share one."""
+
 PARAMETER_NODE = "robot"
 """Node in the robot's namespace that holds `episode.seed` and `episode.target`."""
 EPISODE_SEED = "episode.seed"

@@ -32,7 +32,7 @@ class ContractClient:
     def __init__(self, runtime: Runtime, namespace: str, timeout_s: float):
         """`timeout_s`: how long anything is awaited (a reset: ten times as long, for the robot may have to move)."""
         self.namespace, self.timeout_s = namespace, timeout_s
-        self.node = runtime.node("contract_check", start_parameter_services=False)
+        self.node = runtime.topic_node("contract_check", (namespace,))
         self._waiter = make_waiter(self.node)
         self.states: list[JointState] = []
         self.targets: list[JointState] = []
@@ -69,8 +69,8 @@ class ContractClient:
         self.period_ns = 0
 
     def name(self, name: str) -> str:
-        """The absolute name of something of the robot."""
-        return absolute(self.namespace, name)
+        """The absolute name of something of the robot, after remappings."""
+        return str(self.node.resolve_topic_name(absolute(self.namespace, name)))
 
     def until(self, condition: Callable[[], Any], expected: str, timeout_s: float | None = None) -> Any:
         """Wait for a condition and return what it found. Raises RuleBroken."""

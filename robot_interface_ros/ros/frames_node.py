@@ -17,8 +17,9 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
-from robot_interface_ros.config import ConfigError, check_namespaces, option
+from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.frames import FrameTree
+from robot_interface_ros.names import check_namespaces
 from robot_interface_ros.robot_model import RobotModel, RobotModelError
 from robot_interface_ros.ros import contract
 from robot_interface_ros.ros.contract import absolute
@@ -38,7 +39,7 @@ NEWEST = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=Reliab
 class FramesConfig:
     """Whose frames, and how often."""
 
-    namespaces: tuple[str, ...] = option(("/env_0",), "robots, one per namespace")
+    namespaces: tuple[str, ...] = option(("env_0",), "robots, one per namespace")
     rate_hz: float = option(30.0, "at most so many transforms a second of each frame, by the wall clock", minimum=0.1)
 
     def __post_init__(self) -> None:
@@ -94,7 +95,7 @@ class RobotFrames:
 def prepare(runtime: Runtime, node: Node, config: FramesConfig) -> Loop:
     """Subscribe to every robot; the loop publishes what is new, `rate_hz` times a second at most."""
     tf_message = _tf_message()
-    own = runtime.topic_node("frames_reader")
+    own = runtime.topic_node("frames_reader", config.namespaces)
     waiter = make_waiter(own)
     robots = [RobotFrames(own, waiter, namespace) for namespace in config.namespaces]
     moving = own.create_publisher(tf_message, "/tf", TF_QOS)

@@ -14,13 +14,14 @@ _UNKNOWN = "_NODE_NAME_UNKNOWN_"  # of an endpoint that was discovered before it
 
 def publishers(node: Node, topic: str) -> list[str]:
     """Return the full names of the nodes that publish on a topic, one for each publisher."""
-    return _names(node.get_publishers_info_by_topic(topic))
+    return _names(node.get_publishers_info_by_topic(node.resolve_topic_name(topic)))
 
 
 def robots(node: Node, namespace: str) -> list[str]:
     """Return the full names of the nodes that publish joint_states and hear joint_command, one for each robot."""
     says = Counter(publishers(node, absolute(namespace, contract.JOINT_STATES)))
-    hears = Counter(_names(node.get_subscriptions_info_by_topic(absolute(namespace, contract.JOINT_COMMAND))))
+    commands = node.resolve_topic_name(absolute(namespace, contract.JOINT_COMMAND))
+    hears = Counter(_names(node.get_subscriptions_info_by_topic(commands)))
     return sorted((says & hears).elements())
 
 
@@ -32,7 +33,7 @@ def has_parameter_node(node: Node, namespace: str) -> bool:
 
 def is_named(node: Node, topic: str) -> bool:
     """Whether the nodes of all publishers of a topic are known by name; endpoints are discovered before their nodes."""
-    infos = node.get_publishers_info_by_topic(topic)
+    infos = node.get_publishers_info_by_topic(node.resolve_topic_name(topic))
     return bool(infos) and all(info.node_name != _UNKNOWN for info in infos)
 
 

@@ -10,28 +10,33 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
+from robot_interface_ros.parameter_files import Given, misspelt, of_ros
 
 T = TypeVar("T")
-_OF_ROS = ("use_sim_time", "qos_overrides", "start_type_description_service")
 
 
-def from_parameters(node: Node, cls: type[T]) -> T:
+def from_parameters(node: Node, cls: type[T], given: Given | None = None) -> T:
     """Declare one read-only parameter per field of `cls` and return the instance that the overrides ask for.
 
     `node` must have been made with `automatically_declare_parameters_from_overrides=True`: that is how an override
-    that nothing declares is seen at all. Raises ConfigError, one line, for unknown names and bad values.
+    that nothing declares is seen at all. `given`: which overrides were for all nodes; of those, unknown ones that are like none
+    of ours are left to the others. Raises ConfigError, one line, for unknown names and bad values.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    given = {
-        name: parameter.value
-        for name, parameter in node.get_parameters_by_prefix("").items()
-        if not name.startswith(_OF_ROS)
-    }
-    for name in given:
-        if name not in fields:
+    given = given or Given()
+    values = {}
+    for name, parameter in node.get_parameters_by_prefix("").items():
+        if of_ros(name):
+            continue
+        if name in fields:
+            values[name] = parameter.value
+        elif name in given.own or name not in given.for_all or misspelt(name, list(fields)):
             raise ConfigError(f"node {node.get_name()}: {unknown_name('parameter', name, fields)}")
+        else:
+            node.get_logger().info(f"parameter {name}, set for all nodes, is none of this node's")
+            continue
         node.undeclare_parameter(name)
-    config = from_mapping(cls, given, f"node {node.get_name()}")
+    config = from_mapping(cls, values, f"node {node.get_name()}")
     for name, field in fields.items():
         value = getattr(config, name)
         if value is None or isinstance(value, dict) or dataclasses.is_dataclass(value):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.utilities import remove_ros_args
 
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
+from robot_interface_ros.names import in_namespace, place_of, resolve, rules_of
+from robot_interface_ros.parameter_files import from_arguments
 from robot_interface_ros.ros.contract import PARAMETER_NODE
 from robot_interface_ros.ros.parameters import from_parameters
 from robot_interface_ros.ros.refused import Refused, RefusingExecutor
@@ -64,9 +67,10 @@ class ServiceThread:
 class Stepping:
     """A node whose messages are taken in the stepping thread, beside one whose parameters a thread of services answers."""
 
-    def __init__(self, runtime: Runtime, node: Node):
+    def __init__(self, runtime: Runtime, node: Node, namespaces: Sequence[str] = ()):
+        """`namespaces`: of the robots whose topics it serves or reads."""
         self._runtime = runtime
-        self.node = runtime.topic_node(f"{node.get_name()}_topics")
+        self.node = runtime.topic_node(f"{node.get_name()}_topics", namespaces)
         self.waiter = make_waiter(self.node)
         runtime.on_stop(self.waiter.wake)
         self.services = ServiceThread(runtime)
@@ -74,7 +78,13 @@ class Stepping:
 
     def episode_node(self, namespace: str) -> Node:
         """Return the node that holds a robot's episode parameters; the thread of services answers for it."""
-        node = self._runtime.node(PARAMETER_NODE, namespace=namespace, use_global_arguments=False, enable_rosout=False)
+        node = self._runtime.node(
+            PARAMETER_NODE,
+            namespace=namespace,
+            cli_args=self._runtime.remappings((namespace,)),
+            use_global_arguments=False,
+            enable_rosout=False,
+        )
         self.services.add(node)
         return node
 
@@ -112,8 +122,18 @@ def run_program(
             if words:
                 raise ConfigError(f"cannot read '{words[0]}'; parameters follow --ros-args, each as -p name:=value")
             runtime = stack.enter_context(Runtime(arguments))
-            node = runtime.node(name, node_class, automatically_declare_parameters_from_overrides=True)
-            loop = prepare(runtime, node, from_parameters(node, config_class))
+            namespace, called = place_of(rules_of(arguments), name)
+            given = from_arguments(arguments, name, resolve(called, namespace))
+            node = runtime.main_node(
+                name,
+                node_class,
+                automatically_declare_parameters_from_overrides=True,
+                parameter_overrides=[Parameter(empty, Parameter.Type.STRING_ARRAY, []) for empty in given.empty_lists],
+            )
+            config = in_namespace(from_parameters(node, config_class, given), node.get_namespace())
+            if not given.matched:
+                node.get_logger().warning(f"no parameter file names {resolve(called, namespace)}; '/**/{name}:' would")
+            loop = prepare(runtime, node, config)
         # rclpy answers a missing parameter file, or a value without a type, with a RuntimeError or ValueError of its own.
         except (RobotError, ValueError, OSError, RuntimeError) as error:
             print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)

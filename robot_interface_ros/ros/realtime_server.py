@@ -76,7 +76,8 @@ class RealTimeServer(RobotServer):
     def status(self, punctuality: Punctuality) -> DiagnosticStatus:
         """Return this robot's entry of `/diagnostics`."""
         robot, late = self.robot, punctuality.late
-        commanders = self._node.count_publishers(absolute(self._namespace, contract.JOINT_COMMAND))
+        topic = self._node.resolve_topic_name(absolute(self._namespace, contract.JOINT_COMMAND))
+        commanders = self._node.count_publishers(topic)
         level, said = DiagnosticStatus.OK, robot.state.value
         if self._fault:
             level, said = DiagnosticStatus.ERROR, self._fault

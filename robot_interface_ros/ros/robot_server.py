@@ -151,7 +151,7 @@ class RobotServer:
         self._rejected.publish(String(data=f"{stamp}: {reason}"))
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        topic = absolute(self._namespace, contract.JOINT_COMMAND)
+        topic = self._node.resolve_topic_name(absolute(self._namespace, contract.JOINT_COMMAND))
         writers = self._node.count_publishers(topic)
         if writers > 1:
             response.success = False

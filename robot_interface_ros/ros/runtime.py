@@ -6,8 +6,9 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -15,6 +16,9 @@ import rclpy
 from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+
+from robot_interface_ros.names import place_of, resolve, robot_rules, rules_of
+from robot_interface_ros.ros.contract import OF_A_ROBOT
 
 Wake = Callable[[], None]
 
@@ -29,13 +33,16 @@ class Runtime:
     """
 
     def __init__(self, arguments: list[str] | None = None, domain_id: int | None = None, signals: bool = True):
-        """`arguments`: command line with ROS arguments (None: none); `domain_id`: None takes ROS_DOMAIN_ID's.
+        """`arguments`: command line with ROS arguments (None: this process's own); `domain_id`: None takes ROS_DOMAIN_ID's.
 
         `signals`: handle them; a process has room for one Runtime that does.
         """
+        arguments = sys.argv if arguments is None else arguments
+        self._rules = rules_of(arguments)
+        self._program, self._place = "", place_of(self._rules, "")
         self.context = rclpy.Context()
         rclpy.init(
-            args=arguments if arguments is not None else [],
+            args=arguments,
             context=self.context,
             domain_id=domain_id,
             signal_handler_options=SignalHandlerOptions.NO,
@@ -55,9 +62,32 @@ class Runtime:
         self._nodes.append(node)
         return node
 
-    def topic_node(self, name: str) -> Node:
-        """Return a node for topics and services of absolute names alone: without parameters, log or remappings of its own."""
-        return self.node(name, start_parameter_services=False, enable_rosout=False, use_global_arguments=False)
+    def main_node(self, name: str, node_class: type[Node] = Node, **settings: Any) -> Any:
+        """Return the node that a program is known by; the command line may give it another name and namespace."""
+        node = self.node(name, node_class, **settings)
+        self._program, self._place = name, (node.get_namespace(), node.get_name())
+        return node
+
+    def topic_node(self, name: str, namespaces: Sequence[str] = ()) -> Node:
+        """Return a node for the topics and services of the robots in `namespaces`, without parameters or log of its own.
+
+        It lies beside the main node. The command line's remappings hold for each robot's names, which are asked for as
+        absolute ones. Raises ConfigError for a remapping that would give two robots one topic.
+        """
+        return self.node(
+            name,
+            namespace=self._place[0],
+            cli_args=self.remappings(namespaces),
+            start_parameter_services=False,
+            enable_rosout=False,
+            use_global_arguments=False,
+        )
+
+    def remappings(self, namespaces: Sequence[str]) -> list[str]:
+        """Return the arguments of a node that has the topics of these robots; see robot_interface_ros/names.py."""
+        names = [resolve(namespace, self._place[0]) for namespace in namespaces]
+        rules = robot_rules(self._rules, self._program, self._place, names, OF_A_ROBOT)
+        return ["--ros-args", *(word for rule in rules for word in ("-r", rule))] if rules else []
 
     def request_stop(self) -> None:
         """Ask every loop to end; from any thread."""

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 
-from robot_interface_ros.config import check_namespaces
+from robot_interface_ros.names import check_namespaces
 from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot
 from robot_interface_ros.robot import Episode
 from robot_interface_ros.robot_config import RobotDescription
@@ -64,7 +64,7 @@ def prepare_serving(
 ) -> Loop:
     """Make robots and servers, and return the loop that serves them until a stop is requested."""
     check_namespaces(config.namespaces)
-    stepping = Stepping(runtime, node)
+    stepping = Stepping(runtime, node, config.namespaces)
     robots: list[SafeRobot] = []
     servers: list[RealTimeServer] = []
     for namespace in config.namespaces:
@@ -72,8 +72,7 @@ def prepare_serving(
         robots.append(robot)
         episode = stepping.episode_node(namespace)
         where = stepping.node, stepping.waiter, episode, namespace
-        # On the node that takes remappings: the first robot's clock may become everybody's.
-        clock = node.create_publisher(Clock, absolute(namespace, CLOCK), RELIABLE) if has_clock else None
+        clock = stepping.node.create_publisher(Clock, absolute(namespace, CLOCK), RELIABLE) if has_clock else None
         if config.realtime:
             living = RealTimeRobot(robot, PLACED, first=robot.reset(Episode()))
             camera_hz = getattr(config, "camera_hz", 0.0)  # only who has cameras has it

@@ -21,7 +21,7 @@ from robot_sim_ros.sim_config import SimConfig
 class SimNodeConfig(SimConfig):
     """The simulation's settings and which robots to serve."""
 
-    namespaces: tuple[str, ...] = option(("/env_0",), "one simulated robot per namespace")
+    namespaces: tuple[str, ...] = option(("env_0",), "one simulated robot per namespace")
     publish_joint_target: bool = option(False, "also publish joint_target; in lockstep both sides compute it")
     publish_clock: bool = option(False, "also publish clock, the time of the simulation; in real time it always is")
 

@@ -14,7 +14,8 @@ import torch
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 
-from robot_interface_ros.config import check_namespaces, option
+from robot_interface_ros.config import option
+from robot_interface_ros.names import check_namespaces
 from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.program import Loop, Stepping, run_program
@@ -29,7 +30,7 @@ class SrlNodeConfig:
 
     srl_folder: str = option("runs/srl/autoencoder", "folder of the trained encoder")
     camera: str = option("external", "camera whose images are encoded")
-    namespaces: tuple[str, ...] = option(("/env_0",), "robots whose images are encoded")
+    namespaces: tuple[str, ...] = option(("env_0",), "robots whose images are encoded")
     torch_threads: int = option(1, "threads of the encoder", minimum=1, maximum=256)
 
 
@@ -60,7 +61,7 @@ def prepare(runtime: Runtime, node: Node, config: SrlNodeConfig) -> Loop:
     check_namespaces(config.namespaces)
     torch.set_num_threads(config.torch_threads)
     encoder = Encoder.load(config.srl_folder)
-    stepping = Stepping(runtime, node)
+    stepping = Stepping(runtime, node, config.namespaces)
     for namespace in config.namespaces:
         EncodedStream(stepping.node, stepping.waiter, encoder, namespace, config.camera)
 
