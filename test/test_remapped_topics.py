@@ -52,7 +52,7 @@ def test_both_sides_in_one_namespace_with_the_same_remappings_meet(start: Callab
 def test_an_error_names_the_topic_that_was_looked_for(domain: int) -> None:
     arguments = ["x", *remap("joint_states:=/arm/joint_states", "reset:=/home")]
     with Runtime(arguments, domain_id=domain, signals=False) as runtime:
-        patience = Patience(start_timeout_s=0.2, parameters_timeout_s=0.1)
+        patience = Patience(start_timeout_s=0.2)
         robot = make_robot_env(transport="topics", runtime=runtime, patience=patience)
         with pytest.raises(RobotTimeout, match="/env_0: nobody serves /arm/joint_states, .*/home within 0.2 s"):
             robot.reset()
