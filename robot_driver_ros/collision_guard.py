@@ -41,9 +41,8 @@ class CollisionGuard:
         model = with_mesh_boxes(RobotModel.from_urdf(text), text)
         self._names = description.joint_names
         self._links = [link for link in model.links if model.collisions.get(link)]
-        self._chains = [model.chain(link) for link in self._links]
         index = {name: i for i, name in enumerate(self._names)}
-        self._uses = [[index[name] for name in chain.joint_names] for chain in self._chains]
+        self._model, self._order = model, [index[name] for name in model.joint_names]
         owner, ends, radii = [], [], []
         for i, link in enumerate(self._links):
             for shape in model.collisions[link]:
@@ -84,8 +83,9 @@ class CollisionGuard:
         if not len(self._pairs):
             return np.zeros(0)
         rotations, origins = np.empty((len(self._links), 3, 3)), np.empty((len(self._links), 3))
-        for i, (chain, uses) in enumerate(zip(self._chains, self._uses)):
-            origins[i], rotations[i] = chain.pose(position[uses])
+        poses = self._model.link_poses(position[self._order])
+        for i, link in enumerate(self._links):
+            origins[i], rotations[i] = poses[link]
         world = np.einsum("cij,cej->cei", rotations[self._owner], self._ends) + origins[self._owner][:, None, :]
         a, b = world[self._pairs[:, 0]], world[self._pairs[:, 1]]
         return segment_distances(a[:, 0], a[:, 1], b[:, 0], b[:, 1]) - self._reach

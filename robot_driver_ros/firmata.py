@@ -20,6 +20,8 @@ START_SYSEX = 0xF0
 END_SYSEX = 0xF7
 
 WATCHDOG = 0x01  # not Firmata's: our own sketch, firmware/inmoov_servos, understands it; others ignore it
+CAPABILITY_QUERY = 0x6B
+CAPABILITY_RESPONSE = 0x6C
 EXTENDED_ANALOG = 0x6F
 SERVO_CONFIG = 0x70
 STRING_DATA = 0x71
@@ -30,7 +32,8 @@ OUTPUT, SERVO = 1, 4  # pin modes
 
 MOST_PIN = 127
 MOST_VALUE = (1 << 14) - 1
-LONGEST_SYSEX = 512  # bytes; more than any board sends us, so that noise cannot grow without bound
+NO_MORE_MODES = 0x7F  # ends a pin's entry in a capability response
+LONGEST_SYSEX = 4096  # bytes: 70 pins of many modes each are 1 to 2 KiB; noise cannot grow beyond it
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,15 @@ class Text:
     text: str
 
 
-Message = Version | Firmware | Analog | Text
+@dataclass(frozen=True)
+class Capabilities:
+    """Which pins can do what."""
+
+    servo_pins: frozenset[int]
+    """Pins that have the mode SERVO."""
+
+
+Message = Version | Firmware | Analog | Text | Capabilities
 
 
 def servo_config(pin: int, min_us: int, max_us: int) -> bytes:
@@ -86,6 +97,11 @@ def write_pin(pin: int, value: int) -> bytes:
     if pin <= 15:
         return bytes((ANALOG_MESSAGE | _pin(pin), *_two(value)))
     return _sysex(EXTENDED_ANALOG, _pin(pin), *_two(value))
+
+
+def bytes_of(pin: int) -> int:
+    """How long `write_pin`'s message is."""
+    return 3 if pin <= 15 else 6
 
 
 def report_analog(channel: int, enabled: bool) -> bytes:
@@ -113,6 +129,11 @@ def ask_version() -> bytes:
 def ask_firmware() -> bytes:
     """Ask for a Firmware."""
     return _sysex(REPORT_FIRMWARE)
+
+
+def ask_capabilities() -> bytes:
+    """Ask for Capabilities."""
+    return _sysex(CAPABILITY_QUERY)
 
 
 class Parser:
@@ -168,11 +189,26 @@ def _read_sysex(data: bytes) -> Message | None:
     """The message between START_SYSEX and END_SYSEX, None for what we have no use for or what is cut short."""
     if len(data) >= 3 and data[0] == REPORT_FIRMWARE:
         return Firmware(data[1], data[2], _text(data[3:]))
+    if data[:1] == bytes((CAPABILITY_RESPONSE,)):
+        return Capabilities(_servo_pins(data[1:]))
     if len(data) >= 1 and data[0] == STRING_DATA:
         return Text(_text(data[1:]))
     if len(data) >= 3 and data[0] == EXTENDED_ANALOG:
         return Analog(data[1], data[2] | (data[3] << 7 if len(data) > 3 else 0))
     return None
+
+
+def _servo_pins(data: bytes) -> frozenset[int]:
+    """Pins with the mode SERVO; each pin's entry is (mode, resolution) pairs and then NO_MORE_MODES."""
+    found, pin, place = set(), 0, 0
+    while place < len(data):
+        if data[place] == NO_MORE_MODES:
+            pin, place = pin + 1, place + 1
+            continue
+        if data[place] == SERVO:
+            found.add(pin)
+        place += 2
+    return frozenset(found)
 
 
 def _text(data: bytes) -> str:

@@ -13,6 +13,10 @@ class LinkLost(RobotError):
     """The board cannot be reached (any more): unplugged, switched off, or its port taken by another program."""
 
 
+class BoardRefused(LinkLost):
+    """The board cannot be used as things are, and trying again changes nothing: no such port, another sketch, a wrong pin."""
+
+
 class Link(Protocol):
     """An open connection to one board."""
 
@@ -32,17 +36,17 @@ class SerialLink:
     WRITE_TIMEOUT_S = 0.1  # the kernel takes 4 KiB at once, so anything longer means that nobody listens
 
     def __init__(self, port: str):
-        """Open `port`; raises LinkLost with the likely cause."""
+        """Open `port`; raises BoardRefused with the likely cause."""
         try:
             import serial
         except ImportError:
-            raise RobotError("serial boards need pyserial: pip install pyserial") from None
+            raise BoardRefused("serial boards need pyserial: pip install pyserial") from None
         self._errors: tuple[type[Exception], ...] = (serial.SerialException, OSError, TypeError)  # TypeError: closed
         self._port = port
         try:
             self._serial: Any = serial.Serial(port, BAUD, timeout=0, write_timeout=self.WRITE_TIMEOUT_S, exclusive=True)
         except self._errors as error:
-            raise LinkLost(f"cannot open {port or 'a port without name'}: {_likely(error)}") from None
+            raise BoardRefused(f"cannot open {port or 'a port without name'}: {_likely(error)}") from None
 
     def read(self) -> bytes:
         """See Link."""

@@ -45,7 +45,9 @@ class MockMega:
 
     def __init__(self, clock: Callable[[], float], boot_s: float = 0.0, version: tuple[int, int] = (2, 3)):
         """`version`: of StandardFirmata; from 2.4 on, pins share the slots of the Servo library."""
-        self._clock, self._boot_s, self._version = clock, boot_s, version
+        self._clock, self.boot_s, self._version = clock, boot_s, version
+        self.sketch = "MockFirmata.ino"
+        self.servo_pins = frozenset(range(2, 50 if version < (2, 4) else 70))
         self._plugged = True
         self._connection: _Connection | None = None
         self.seen: dict[int, Seen] = {}
@@ -101,8 +103,8 @@ class MockMega:
 
     def _reset(self) -> None:
         now = self._clock()
-        self._ready_at, self._next_refresh = now + self._boot_s, now + REFRESH_S
-        self._greeted = False
+        self._ready_at, self._next_refresh = now + self.boot_s, now + REFRESH_S
+        self._greeted, self._answers = False, bytearray()
         self._servos: dict[int, _Servo] = {}
         self._pins: dict[int, int] = {}  # pin -> slot
         self._free: list[int] = []
@@ -127,14 +129,24 @@ class MockMega:
         self.run()
         if self._clock() < self._ready_at:
             return b""
-        greeting = b"" if self._greeted else self._greeting()
-        self._greeted = True
+        if not self._greeted:
+            self._greeted = True
+            self._answers[:0] = self._version_message() + self._firmware_message()
+        answers, self._answers = bytes(self._answers), bytearray()
         values = ((channel, self.analog.get(channel, 0)) for channel in sorted(self._watched))
-        return greeting + b"".join(firmata.write_pin(channel, value) for channel, value in values)
+        return answers + b"".join(firmata.write_pin(channel, value) for channel, value in values)
 
-    def _greeting(self) -> bytes:
-        name = b"".join(bytes((letter, 0)) for letter in b"MockFirmata.ino")
-        return bytes((0xF9, *self._version, 0xF0, 0x79, *self._version)) + name + b"\xf7"
+    def _version_message(self) -> bytes:
+        return bytes((firmata.REPORT_VERSION, *self._version))
+
+    def _firmware_message(self) -> bytes:
+        name = b"".join(bytes((letter, 0)) for letter in self.sketch.encode())
+        return bytes((0xF0, 0x79, *self._version)) + name + b"\xf7"
+
+    def _capabilities_message(self) -> bytes:
+        modes = bytes((0, 1, 1, 1))  # input and output, one bit each
+        pins = (modes + (b"\x04\x0e" if pin in self.servo_pins else b"") + b"\x7f" for pin in range(70))
+        return b"\xf0\x6c" + b"".join(pins) + b"\xf7"
 
     def _obey(self, message: bytes) -> None:
         command = message[0]
@@ -147,8 +159,12 @@ class MockMega:
                 self._attach(message[1], LEAST_US, MOST_US)
             else:
                 self._detach(message[1])
-        elif command == firmata.REPORT_VERSION or message[:2] == firmata.ask_firmware()[:2]:
-            self._greeted = False
+        elif command == firmata.REPORT_VERSION:
+            self._answers += self._version_message()
+        elif message == firmata.ask_firmware():
+            self._answers += self._firmware_message()
+        elif message == firmata.ask_capabilities():
+            self._answers += self._capabilities_message()
         elif message[:2] == bytes((firmata.START_SYSEX, firmata.EXTENDED_ANALOG)):
             self._write(message[2], message[3] | message[4] << 7)
         elif message[:2] == bytes((firmata.START_SYSEX, firmata.SERVO_CONFIG)):
@@ -218,7 +234,7 @@ def _message_length(data: bytearray) -> int:
     command = data[0]
     if command == firmata.START_SYSEX:
         return data.find(firmata.END_SYSEX) + 1
-    if command in (firmata.REPORT_VERSION, firmata.SYSTEM_RESET) or command < 0x80:
+    if command in (firmata.REPORT_VERSION, firmata.SYSTEM_RESET, firmata.END_SYSEX) or command < 0x80:
         return 1
     length = 2 if command & 0xF0 == firmata.REPORT_ANALOG else 3
     return length if len(data) >= length else 0

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from robot_driver_ros.calibration import FeedbackConfig, Servo
 from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.hardware import Hardware
-from robot_driver_ros.links import LinkLost
+from robot_driver_ros.links import BoardRefused, LinkLost
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Array
 
@@ -22,7 +22,8 @@ class ServoDriver:
     """All servos as one: `drive` takes joint angles once a control period, and never waits.
 
     Whatever it is told, no servo is sent further in one period than its top speed allows, counted from where it was sent
-    last; over a lost board and a detached servo too. Before anything else every servo of a board gets, in one burst, the
+    last; over a lost board and a detached servo too. A board that is lost begins again with the pulses that are known to
+    have reached it, and meanwhile the joints of the others brake. Before anything else every servo of a board gets, in one burst, the
     pulse that it had last (at the beginning: that of the rest pose), since a board's first pulse would be 1500 us
     otherwise. Servos that stand still are detached after their idle timeout.
     """
@@ -46,6 +47,8 @@ class ServoDriver:
         """Whether `drive` is allowed."""
         self._clock = clock
         self._max_step = hardware.description.limits.velocity * period_s
+        self._brake = hardware.description.max_acceleration * period_s * period_s  # what a step may lose in a period
+        self._step = np.zeros(len(self.servos))  # rad, that the last period moved each joint
         self._sent = np.array(hardware.parked if begins_at is None else begins_at)  # rad
         self._pulses = [
             servo.pulse(angle) for servo, angle in zip(self.servos, self._sent)
@@ -61,6 +64,12 @@ class ServoDriver:
         self._watching: set[str] = set()
         self._retry_at = {name: clock() for name in boards}
         self._lost: dict[str, str] = {}
+        self._refused: dict[str, str] = {}
+
+    @property
+    def refused(self) -> str:
+        """Why boards cannot be used, where trying again changes nothing; empty: none is refused."""
+        return "; ".join(self._refused.values())
 
     @property
     def angles(self) -> Array:
@@ -75,8 +84,18 @@ class ServoDriver:
 
     @property
     def sent(self) -> list[int | None]:
-        """The same; None for servos of boards that were sent nothing yet."""
-        return [us if servo.config.board in self._ever_primed else None for servo, us in zip(self.servos, self._pulses)]
+        """The same, as far as the board is known to hear us; None for servos of boards that were sent nothing yet."""
+        boards = self.boards
+        known = {name: board.known if board.overdue else {} for name, board in boards.items()}
+        return [
+            known[servo.config.board].get(servo.config.pin, us) if servo.config.board in self._ever_primed else None
+            for servo, us in zip(self.servos, self._pulses)
+        ]
+
+    @property
+    def motion(self) -> tuple[Array, Array]:
+        """Where the joints are sent and how far the last period moved them, `(n_joints,)` rad each."""
+        return self._sent.copy(), self._step.copy()
 
     @property
     def powered(self) -> tuple[str, ...]:
@@ -104,7 +123,9 @@ class ServoDriver:
                     self._retry_at[name] = now + REOPEN_EVERY_S
                     board.open()
                 if board.poll() is BoardState.READY:
+                    board.ask_for_life()
                     self._lost.pop(name, None)
+                    self._refused.pop(name, None)
                     if name not in self._watching:
                         if self._configs[name].firmware == "watchdog":
                             board.set_watchdog(*self._configs[name].watchdog_s)
@@ -112,14 +133,16 @@ class ServoDriver:
                         self._watching.add(name)
             except LinkLost as error:
                 self._forget(name, error)
+                if isinstance(error, BoardRefused):
+                    self._refused[name] = str(error)
         return not self.problem
 
     def drive(self, target: Array) -> None:
         """Send every servo one period on the way to `target`, `(n_joints,)` rad.
 
-        Raises RobotError where the driver is not active or a board is lost, ValueError for NaN; nothing has moved then.
+        Raises RobotError where the driver is not active or a board is lost, ValueError for NaN.
 
-        A lost board stops the joints of the others as well: half a robot follows no plan.
+        Where a board is lost the joints of the others brake: half a robot follows no plan.
         """
         ready = self.poll()
         if not self.active:
@@ -127,7 +150,7 @@ class ServoDriver:
         now = self._clock()
         if not ready:
             problem = self.problem
-            self._keep_up(now)
+            self._come_to_a_stand(now)
             raise LinkLost(problem)
         unprimed = [name for name in self.boards if name not in self._primed]
         self._find_limp_joints(target, now)
@@ -136,19 +159,7 @@ class ServoDriver:
             self._still_until = now + FIRST_PULSES_S
         if now < self._still_until:
             angles = self._sent.copy()
-        pulses = [servo.pulse(angle) for servo, angle in zip(self.servos, angles)]
-        for i, (us, before) in enumerate(zip(pulses, self._pulses)):
-            if us != before:
-                self._moved_at[i] = now
-        try:
-            for name in unprimed:
-                self._prime(name)
-            self._sent, self._pulses = angles, pulses
-            for name, board in self.boards.items():
-                self._frame(name, board, now)
-        except LinkLost as error:
-            self._forget_closed(error)
-            raise
+        self._send(angles, now, unprimed)
 
     def relax(self) -> None:
         """End all pulses; the next `drive` begins with those that were sent last. Raises LinkLost."""
@@ -184,13 +195,35 @@ class ServoDriver:
             if servo.config.board == name:
                 self._moved_at[i] = now
 
-    def _keep_up(self, now: float) -> None:
-        """While nothing may move: the pulses as they are, so that a board's watchdog hears us and idle servos go limp."""
+    def _come_to_a_stand(self, now: float) -> None:
+        """Brake, then keep the pulses as they are, so that a board's watchdog hears us and idle servos go limp."""
+        heard = [servo.config.board in self._primed for servo in self.servos]
+        step = np.sign(self._step) * np.maximum(np.abs(self._step) - self._brake, 0.0)
         try:
-            for name in self._primed:
-                self._frame(name, self.boards[name], now)
-        except LinkLost as error:
-            self._forget_closed(error)
+            self._send(self._sent + np.where(heard, step, 0.0), now)
+        except LinkLost:  # another one: the caller has a problem to tell already
+            return
+
+    def _send(self, angles: Array, now: float, unprimed: Sequence[str] = ()) -> None:
+        """Send all boards that have their first pulses, or get them now, these angles. Raises LinkLost after all were tried."""
+        pulses = [servo.pulse(angle) for servo, angle in zip(self.servos, angles)]
+        for i, (us, before) in enumerate(zip(pulses, self._pulses)):
+            if us != before:
+                self._moved_at[i] = now
+        self._step, self._sent, self._pulses = angles - self._sent, angles, pulses
+        lost: LinkLost | None = None
+        for name, board in self.boards.items():
+            if name not in self._primed and name not in unprimed:
+                continue
+            try:
+                if name in unprimed:
+                    self._prime(name)
+                self._frame(name, board, now)
+            except LinkLost as error:
+                self._forget(name, error)
+                lost = error
+        if lost is not None:
+            raise lost
 
     def _frame(self, name: str, board: FirmataBoard, now: float) -> None:
         wanted, idle = {}, []
@@ -225,13 +258,17 @@ class ServoDriver:
                 self._pulses[i] = servo.pulse(felt)
                 self._moved_at[i] = now  # powered from now on, however small its steps are
 
-    def _forget_closed(self, error: LinkLost) -> None:
-        for name, board in self.boards.items():
-            if board.state is BoardState.CLOSED:
-                self._forget(name, error)
-
     def _forget(self, name: str, error: Exception) -> None:
+        """A board is lost: its servos stand where it has heard that they should, not where it was told since."""
         self._lost[name] = str(error)
+        known = self.boards[name].known
+        for i, servo in enumerate(self.servos):
+            us = known.get(servo.config.pin) if servo.config.board == name else None
+            if us is not None and us != self._pulses[i]:
+                self._pulses[i] = us
+                self._sent[i] = min(max(servo.angle(us), servo.lower), servo.upper)
+            if servo.config.board == name:
+                self._step[i] = 0.0
         self._primed.discard(name)
         self._watching.discard(name)
         self._retry_at[name] = self._clock() + REOPEN_EVERY_S

@@ -61,6 +61,11 @@ class ServoRobot:
             0, self._position, self._velocity, np.zeros_like(self._position), self._target, self._position
         )
 
+    @property
+    def motion(self) -> tuple[Array, Array]:
+        """See Plant."""
+        return self.driver.motion
+
     def relax(self) -> None:
         """Take the torque off; called at every period as long as nothing is to move."""
         self.driver.poll()

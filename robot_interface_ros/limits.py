@@ -51,10 +51,13 @@ class TargetLimiter:
         self._brake = max_acceleration * period_s * period_s  # how much a step may change from one period to the next
         self.restart(np.zeros(len(limits.names)))
 
-    def restart(self, target: Array) -> None:
-        """Stand at `target`, rad, without a ramp: for a robot that stands there already."""
+    def restart(self, target: Array, step: Array | None = None) -> None:
+        """Go on from `target`, rad, without a ramp: for a robot that stands there already.
+
+        `step`: how far its last period moved it, rad; None: it stands.
+        """
         self.target = self._commanded = _frozen(np.clip(target, self._lower, self._upper))
-        self._step = np.zeros_like(self.target)
+        self._step = np.zeros_like(self.target) if step is None else np.clip(step, -self.max_step, self.max_step)
 
     def accept(self, command: Command) -> None:
         """Check the whole command and make it what `step` moves towards; joints not named keep their command.
@@ -92,6 +95,27 @@ class TargetLimiter:
         """Forget what was commanded; return the next target on the shortest way to a stand, `(n_joints,)` rad."""
         self.forget()
         return self._advance(np.zeros_like(self.target))
+
+    def brake_instead(self, target: Array, step: Array) -> Array:
+        """Take back the last period, which began at `target` after a `step`, both rad, and brake in it; the next target."""
+        self.restart(target, step)
+        return self.brake()
+
+    @property
+    def step_taken(self) -> Array:
+        """How far the last period moved the target, `(n_joints,)` rad."""
+        return self._step
+
+    @property
+    def stop(self) -> Array:
+        """Where the target comes to a stand if it brakes from now on, `(n_joints,)` rad.
+
+        A step s loses b = a * period^2 a period: (s - b) + ... + (s - k b) = k s - b k (k + 1) / 2, k the whole part of s / b.
+        """
+        speed = np.abs(self._step)
+        k = np.floor(speed / self._brake)
+        way = k * speed - self._brake * k * (k + 1.0) / 2.0
+        return np.clip(self.target + np.sign(self._step) * way, self._lower, self._upper)
 
     @property
     def moving(self) -> bool:

@@ -22,7 +22,7 @@ import numpy as np
 
 from robot_interface_ros.config import option
 from robot_interface_ros.errors import CommandRejected, RobotError
-from robot_interface_ros.robot import Command, Episode, Observation, Robot
+from robot_interface_ros.robot import Array, Command, Episode, Observation, Robot
 from robot_interface_ros.safe_robot import SafeRobot, check_episode
 from robot_interface_ros.ticker import Clock
 
@@ -38,6 +38,13 @@ class Plant(Robot, Protocol):
     target. A RobotError out of any of them ends a running reset and is reported; the next tick tries again. Stamps are
     written anew here.
     """
+
+    @property
+    def motion(self) -> tuple[Array, Array]:
+        """Optional: where the joints are sent and how far the last period moved them, `(n_joints,)` rad each.
+
+        After a RobotError out of `send` the targets go on from there: the robot may have braked, or not have heard.
+        """
 
     def relax(self) -> None:
         """Optional: take the torque off, called in place of `send` at every tick as long as nothing is to move."""

@@ -29,13 +29,13 @@ class SafeRobot:
     """
 
     def __init__(self, robot: Robot, description: RobotDescription, allows: Allows | None = None):
-        """`allows`: in real time, whether targets may go from one posture to the next; else they stay where they are."""
+        """`allows`: in real time, whether targets may go from one posture to the next; else they brake."""
         self._robot, self._allows = robot, allows
         self.joint_names = robot.joint_names
         self.period_ns = robot.period_ns
         self.rest = description.rest
         self._limiter = TargetLimiter(description.limits, description.max_acceleration, robot.period_ns * 1e-9)
-        self._given = self._limiter.target
+        self._given, self._given_step = self._limiter.target, self._limiter.step_taken
         self._why_stopped: str | None = None
 
     @property
@@ -134,20 +134,30 @@ class SafeRobot:
         return True
 
     def _give(self, target: Array) -> None:
-        """Send targets; those that are not allowed, or that the robot does not take, leave the targets where they were."""
-        if self._allows is not None and not self._allows(self._given, target):
-            self._limiter.restart(self._given)
-            target = self._given
+        """Send targets. Those that are not allowed are braked instead: the way to that stand was allowed a period ago."""
+        limiter = self._limiter
+        if not self._may_go_on(target):
+            target = limiter.brake_instead(self._given, self._given_step)
         try:
             self._robot.send(Command(0, self.joint_names, target))
         except RobotError:
-            self._limiter.restart(self._given)
+            limiter.restart(*getattr(self._robot, "motion", (self._given,)))
+            self._given, self._given_step = limiter.target, limiter.step_taken
             raise
-        self._given = target
+        self._given, self._given_step = target, limiter.step_taken
+
+    def _may_go_on(self, target: Array) -> bool:
+        """Whether both the next targets and the posture in which they could come to a stand after them are allowed."""
+        if self._allows is None or (target == self._given).all():
+            return True
+        stop = self._limiter.stop
+        if not self._allows(self._given, target):
+            return False
+        return bool((stop == target).all()) or self._allows(target, stop)
 
     def _stand_at(self, target: Array) -> None:
         self._limiter.restart(target)
-        self._given = self._limiter.target
+        self._given, self._given_step = self._limiter.target, self._limiter.step_taken
 
     def _with_target(self, observation: Observation) -> Observation:
         return dataclasses.replace(observation, joint_target=self._limiter.target)

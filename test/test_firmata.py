@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robot_driver_ros import firmata
-from robot_driver_ros.firmata import Analog, Firmware, Message, Parser, Text, Version
+from robot_driver_ros.firmata import Analog, Capabilities, Firmware, Message, Parser, Text, Version
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ from robot_driver_ros.firmata import Analog, Firmware, Message, Parser, Text, Ve
         (firmata.watchdog(500, 3000), "f0 01 74 03 38 17 f7"),
         (firmata.ask_version(), "f9"),
         (firmata.ask_firmware(), "f0 79 f7"),
+        (firmata.ask_capabilities(), "f0 6b f7"),
     ],
 )
 def test_messages_to_the_board(message: bytes, expected: str) -> None:
@@ -39,7 +40,8 @@ def test_messages_to_the_board(message: bytes, expected: str) -> None:
         ("e3 7f 07", [Analog(3, 1023)]),
         ("f0 6f 12 01 02 f7", [Analog(18, 257)]),
         ("90 01 00", []),  # a digital port: nothing of ours
-        ("f0 6c 7f f7", []),  # a sysex that we have no use for
+        ("f0 6a 7f f7", []),  # a sysex that we have no use for
+        ("f0 6c 7f 00 01 04 0e 7f 04 0e 7f 02 0a 7f f7", [Capabilities(frozenset({1, 2}))]),  # pin 3 is analog only
         ("f0 79 02 f7", []),  # cut short
     ],
 )
@@ -58,7 +60,7 @@ def test_messages_from_the_board(received: str, expected: list[Message]) -> None
         ("f0 79 02 03 53 f9 02 05", [Version(2, 5)]),  # a sysex that was cut by another message
         ("f9 02 f9 02 03", [Version(2, 3)]),
         ("f0 71 41 00 f0 71 42 00 f7", [Text("B")]),
-        ("f0 71" + " 41" * 600 + " f7 e0 01 00", [Analog(0, 1)]),  # too long to be true
+        ("f0 71" + " 41" * 5000 + " f7 e0 01 00", [Analog(0, 1)]),  # too long to be true
     ],
 )
 def test_noise_costs_the_messages_it_hits_and_no_more(received: str, expected: list[Message]) -> None:

@@ -2,11 +2,14 @@
 
 #include "analog.h"
 #include "host_watchdog.h"
+#include "pins.h"
 #include "serial_port.h"
 #include "servos.h"
 
 enum : uint8_t {
   WATCHDOG = 0x01,  // ours: hold_ms, relax_ms; 0x01 to 0x0F are free for such things
+  CAPABILITY_QUERY = 0x6B,
+  CAPABILITY_RESPONSE = 0x6C,
   EXTENDED_ANALOG = 0x6F,
   SERVO_CONFIG = 0x70,
   STRING_DATA = 0x71,
@@ -20,8 +23,8 @@ enum : uint8_t {
   REPORT_VERSION = 0xF9,
   SYSTEM_RESET = 0xFF,
 };
-static const uint8_t MODE_SERVO = 4;
-static const uint8_t PROTOCOL[] = {2, 3}, OWN_VERSION[] = {1, 0};
+static const uint8_t MODE_SERVO = 4, SERVO_BITS = 14, NO_MORE_MODES = 0x7F;
+static const uint8_t PROTOCOL[] = {2, 3}, OWN_VERSION[] = {1, 1};
 static const char NAME[] = "inmoov_servos";
 
 static uint8_t command;  // 0: between messages
@@ -55,6 +58,20 @@ static void report_firmware() {
   serial_write(END_SYSEX);
 }
 
+// The answer is longer than the queue of bytes to send, so it waits for the line: 40 ms in which no message is read.
+static void report_capabilities() {
+  serial_write_waiting(START_SYSEX);
+  serial_write_waiting(CAPABILITY_RESPONSE);
+  for (uint8_t pin = 0; pin <= LAST_PIN; pin++) {
+    if (pin >= FIRST_PIN) {
+      serial_write_waiting(MODE_SERVO);
+      serial_write_waiting(SERVO_BITS);
+    }
+    serial_write_waiting(NO_MORE_MODES);
+  }
+  serial_write_waiting(END_SYSEX);
+}
+
 static bool obey_sysex() {
   if (length == 6 && data[0] == SERVO_CONFIG) return servo_attach(data[1], two(data + 2), two(data + 4));
   if (length == 4 && data[0] == EXTENDED_ANALOG) return servo_write(data[1], two(data + 2));
@@ -64,6 +81,8 @@ static bool obey_sysex() {
     watchdog_set(two(data + 1), two(data + 3));
   } else if (length == 1 && data[0] == REPORT_FIRMWARE) {
     report_firmware();
+  } else if (length == 1 && data[0] == CAPABILITY_QUERY) {
+    report_capabilities();
   } else {
     return false;
   }

@@ -22,6 +22,11 @@ void serial_write(uint8_t byte) {
   count++;
 }
 
+void serial_write_waiting(uint8_t byte) {
+  while (count == sizeof queue) serial_send_waiting();
+  serial_write(byte);
+}
+
 void serial_send_waiting() {
   if (!count || !(UCSR0A & _BV(UDRE0))) return;
   UDR0 = queue[first];

@@ -11,5 +11,8 @@ int serial_read();
 // Queue a byte; it is lost where the queue is full.
 void serial_write(uint8_t byte);
 
+// The same, but it waits for room.
+void serial_write_waiting(uint8_t byte);
+
 // Hand a queued byte to the sender, if it is free.
 void serial_send_waiting();

@@ -84,14 +84,21 @@ class EmulatedMega:
 
     def set_analog(self, channel: int, value: int) -> None:
         """Put a voltage on an analog input: 0 to 1023 for 0 to 5 V."""
-        if self._process is not None and self._process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._process.stdin.write(f"adc {channel} {round(value * 5000 / 1023)}\n")
+        self._tell(f"adc {channel} {round(value * 5000 / 1023)}")
+
+    def sag(self) -> None:
+        """Start the board anew while its port stays open, as a supply that sags does."""
+        self._tell("sag")
 
     def close(self) -> None:
         """Unplug it for good; safe to call twice."""
         self.unplug()
         self._folder.cleanup()
+
+    def _tell(self, line: str) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(f"{line}\n")
 
     def _hear(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
         assert process.stdout is not None

@@ -10,10 +10,11 @@
  *
  * Standard output, one line each:
  *   ready                        the link is there
- *   reset                        somebody opened the port
+ *   reset                        somebody opened the port, or the supply sagged
  *   pulse PIN WIDTH_US START_US  a pulse has ended; both times in microseconds of the board's own clock
  *   load PERCENT                 once a second of real time: the share of one CPU that this takes
- * Standard input: "adc CHANNEL MILLIVOLTS" sets an analog input. The program ends with its standard input.
+ * Standard input: "adc CHANNEL MILLIVOLTS" sets an analog input; "sag" starts the board anew while its port stays open, as a
+ * weak supply does. The program ends with its standard input.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -50,6 +51,7 @@ static avr_irq_t *uart_in;
 static uint64_t risen[PIN_COUNT];
 static int uart_full;                       /* the UART asks for a pause */
 static uint8_t to_avr[BUFFER], to_host[BUFFER];
+static int has_sagged;
 static size_t to_avr_length, to_avr_done, to_host_length;
 
 static int64_t now_us(clockid_t clock)
@@ -174,7 +176,9 @@ static int obey(void)
         }
         line[length] = 0;
         length = 0;
-        if (sscanf(line, "adc %d %d", &channel, &millivolts) == 2 && channel >= 0 && channel < 16)
+        if (!strcmp(line, "sag"))
+            has_sagged = 1;
+        else if (sscanf(line, "adc %d %d", &channel, &millivolts) == 2 && channel >= 0 && channel < 16)
             avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_ADC0 + channel), (uint32_t)millivolts);
     }
     return 1;
@@ -203,8 +207,9 @@ int main(int count, char **words)
     for (;;) {
         struct pollfd port = {master, POLLIN, 0};
         poll(&port, 1, 0);
-        if (!is_open && !(port.revents & POLLHUP)) {
-            is_open = 1;
+        if (has_sagged || (!is_open && !(port.revents & POLLHUP))) {
+            is_open = is_open || !has_sagged;
+            has_sagged = 0;
             reset_board();
             booted_at = board_us + boot_us;
             printf("reset\n");
