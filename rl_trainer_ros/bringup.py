@@ -39,6 +39,8 @@ from robot_interface_ros.names import robot_rules
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
 NOTICING_MARGIN_S = 30.0  # beyond a trainer's own waits: the update and the episode that it is in
 LONGEST_PAUSE_S = 10.0  # before a restart; a trainer's own waits are longer
+PARK_TIMEOUT_S, LONGEST_PARK_S = 10.0, 600.0  # the driver's park_timeout_s, and the most it may be
+LEAVING_TIMEOUT_S = 10.0  # beyond that: a servo driver brakes, takes the torque off and closes its boards
 SERVING_TIMEOUT_S = 1.0  # a system without a trainer that cannot serve any more has nothing to wait for
 BAD_SETTINGS = 2  # exit code of a node that cannot work as it was told; starting it again would not help
 NO_ROS_ARGUMENTS = RosArguments()
@@ -280,6 +282,7 @@ def _robots(values: Values, base: str) -> list[Process]:
                 params_file=str(values.driver_params_file),
                 max_restarts=bringup.max_restarts if _remembers(values, base) else 0,
                 restart_window_s=bringup.restart_window_s,
+                shutdown_timeout_s=_park_timeout_s(values) + LEAVING_TIMEOUT_S,
                 orphan_signal=signal.SIGTERM,
             )
         ]
@@ -290,6 +293,12 @@ def _remembers(values: Values, base: str) -> bool:
     """Whether a driver that is started again knows where the limbs are and of a stop; else a person is to look first."""
     parameters = node_parameters(values.driver_params_file, DRIVER, base)
     return values.bringup.robot_source != "driver" or parameters.get("remember", True) is True
+
+
+def _park_timeout_s(values: Values) -> float:
+    """How long the driver may take to its rest pose when it is told to leave; what is no number it refuses itself."""
+    given = node_parameters(values.driver_params_file, DRIVER).get("park_timeout_s", PARK_TIMEOUT_S)
+    return float(given) if isinstance(given, (int, float)) and 0.0 <= given <= LONGEST_PARK_S else PARK_TIMEOUT_S
 
 
 def _servos(bringup: BringupConfig) -> dict[str, Any]:

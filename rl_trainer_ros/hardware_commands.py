@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -23,7 +24,9 @@ class CalibrateOptions:
     robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
     groups: tuple[str, ...] = option((), "groups of joints to calibrate, or [all]; empty: as the robot's file says")
     joints: tuple[str, ...] = option((), "joints to calibrate; empty: all of the groups")
-    hardware: str = option("", "file to begin with; empty: <robot>_hardware.yaml beside the robot's file")
+    hardware: str = option(
+        "", "file to begin with; empty: output where that exists, else <robot>_hardware.yaml beside the robot's file"
+    )
     output: str = option("my_hardware.yaml", "file to write")
     board: str = option("serial", "what the servos hang on", choices=BOARDS.values())
     ports: tuple[str, ...] = option((), "board=port where it is another than the file's: [left=/dev/ttyACM0]")
@@ -91,13 +94,21 @@ def asked_to_move(words: list[str]) -> tuple[MoveOptions, dict[str, float]]:
     """The words of `move`: settings, and joint -> rad. Raises UsageError, ConfigError."""
     names, texts = [field.name for field in fields(MoveOptions)], parse_words(words)
     options = from_words(MoveOptions, [word for word in words if word.partition(":=")[0] in names], "move")
-    goals = {name: value_of(float, text) for name, text in texts.items() if name not in names}
-    for joint, angle in goals.items():
-        if not isinstance(angle, float):
-            raise UsageError(f"move: {joint} is '{angle}'; expected an angle, rad")
+    goals = {name: angle_of(name, text) for name, text in texts.items() if name not in names}
     if not goals:
         raise UsageError("move: no joint is named; write joint:=rad, such as r_wrist_roll_joint:=-1.4")
     return options, goals
+
+
+def angle_of(joint: str, text: str) -> float:
+    """A joint's goal: a number, rad, or degrees where it ends with deg. Raises UsageError."""
+    number, in_degrees = text.removesuffix("deg"), text.endswith("deg")
+    value = value_of(float, number)
+    if not isinstance(value, float) or not math.isfinite(value):
+        raise UsageError(
+            f"move: {joint} is '{text}'; expected an angle: rad, or degrees with deg at the end, as in -45deg"
+        )
+    return math.radians(value) if in_degrees else value
 
 
 def stop(words: list[str]) -> int:

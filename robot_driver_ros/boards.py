@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from robot_driver_ros.firmata import BAUD, ask_version, bytes_of
 from robot_driver_ros.firmata_board import FirmataBoard
 from robot_driver_ros.hardware import Hardware
 from robot_driver_ros.links import SerialLink
@@ -15,6 +17,8 @@ from robot_interface_ros.config import ConfigError, unknown_name
 
 BOARDS = ("mock", "emulated", "serial")
 MOCK_BOOT_S = 0.2
+BITS_PER_BYTE = 10  # on a serial line: a start bit, eight of data, a stop bit
+MOST_OF_THE_LINE = 0.9  # the rest is for servos that get power, in longer messages, so that nothing queues up
 OWN_SKETCH = "inmoov_servos"  # what firmware/inmoov_servos calls itself
 
 
@@ -40,10 +44,16 @@ def make_boards(kind: str, hardware: Hardware, ports: Sequence[str] = ()) -> Boa
     """
     used = [name for name in hardware.config.boards if any(s.config.board == name for s in hardware.servos)]
     given = _ports(ports, hardware)
+    pins = {name: [s.config.pin for s in hardware.servos if s.config.board == name] for name in used}
     sketches = {name: OWN_SKETCH if hardware.config.boards[name].firmware == "watchdog" else "" for name in used}
     if kind == "mock":
         mocks = {name: MockMega(time.monotonic, MOCK_BOOT_S) for name in used}
-        boards = {name: FirmataBoard(name, mock.connect, time.monotonic) for name, mock in mocks.items()}
+        for name, sketch in sketches.items():
+            if sketch:
+                mocks[name].servo_pins = frozenset(range(2, 70))
+        boards = {
+            name: FirmataBoard(name, mock.connect, time.monotonic, pins=pins[name]) for name, mock in mocks.items()
+        }
         return Boards(boards, {name: mock.pulses for name, mock in mocks.items()})
     if kind == "emulated":
         from robot_driver_ros.emulator import build
@@ -51,17 +61,39 @@ def make_boards(kind: str, hardware: Hardware, ports: Sequence[str] = ()) -> Boa
 
         megas = {name: EmulatedMega(firmware=build.own_firmware() if sketches[name] else None) for name in used}
         boards = {
-            name: FirmataBoard(name, mega.connect, time.monotonic, sketches[name]) for name, mega in megas.items()
+            name: FirmataBoard(name, mega.connect, time.monotonic, sketches[name], pins[name])
+            for name, mega in megas.items()
         }
         pulses = {name: mega.pulses for name, mega in megas.items()}
         return Boards(boards, pulses, ends=[mega.close for mega in megas.values()])
     if kind == "serial":
         found = {name: given[name] for name in used}
         boards = {
-            name: FirmataBoard(name, _opener(port), time.monotonic, sketches[name]) for name, port in found.items()
+            name: FirmataBoard(name, _opener(port), time.monotonic, sketches[name], pins[name])
+            for name, port in found.items()
         }
         return Boards(boards, ports=found)
     raise ConfigError(unknown_name("board", kind, BOARDS))
+
+
+def check_rate(hardware: Hardware, control_hz: float) -> None:
+    """Raise ConfigError where a board's serial line cannot carry a pulse for each of its servos every period.
+
+    All of them may move at once. Each is written every period, so that a byte that is lost heals; what the line cannot carry
+    would queue up, and an emergency stop would wait behind it.
+    """
+    for name in hardware.config.boards:
+        pins = [servo.config.pin for servo in hardware.servos if servo.config.board == name]
+        if not pins:
+            continue
+        size = sum(map(bytes_of, pins)) + len(ask_version())
+        most = MOST_OF_THE_LINE * BAUD / BITS_PER_BYTE / size
+        if control_hz > most:
+            raise ConfigError(
+                f"control_hz is {control_hz:g}, but the serial line of board {name} carries its {len(pins)} servos "
+                f"{math.floor(most)} times a second ({size} bytes each time, {BAUD} baud); lower control_hz, or spread "
+                "the servos over boards"
+            )
 
 
 def _opener(port: str) -> Callable[[], SerialLink]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,19 +13,22 @@ from typing import Protocol
 
 from robot_driver_ros.calibration import LEAST_PULSE_US, MOST_PULSE_US, HardwareConfig, Servo, ServoConfig
 from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
-from robot_driver_ros.hardware_file import write_hardware
+from robot_driver_ros.hardware import read_hardware
+from robot_driver_ros.hardware_file import hardware_text, write_hardware
 from robot_driver_ros.links import LinkLost
 from robot_driver_ros.servo_driver import FIRST_PULSES_S
 from robot_interface_ros.config import ConfigError, unknown_name
 
 SPEED_US_PER_S = 100.0  # about 10 servo degrees a second
 TICK_S = 0.02
+LEAST_GAIN, MOST_GAIN = 0.05, 20.0  # servo degrees per joint degree that a linkage may have; InMoov's are 0.3 to 4.7
 
 HELP = """  1450         go to a pulse of 1450 us, slowly      +10  -25    go so many us further
   at -45       the joint stands at -45 degrees now (two of these give zero, direction and gain; more give a table)
   min  max     this is as far as the servo may go to this side
-  show         what is known so far                  help        these lines
+  show         what is known so far                  undo        forget the last at, min or max
   done         keep it and go on                     skip        leave this servo as it was
+  help         these lines
   quit         stop here; servos that are done are written"""
 
 
@@ -48,9 +52,13 @@ class Console:
     def ask(self, prompt: str) -> str:
         """See Terminal."""
         try:
-            return input(prompt)
+            answer = input(prompt)
         except EOFError:
+            print("quit", flush=True)
             return "quit"
+        if not sys.stdin.isatty():  # answers that are piped in show nothing of themselves
+            print(answer, flush=True)
+        return answer
 
 
 class Stop(Exception):
@@ -66,9 +74,15 @@ class Findings:
     points: dict[float, float] = dataclasses.field(default_factory=dict)
     """Joint angle -> pulse."""
 
+    def copy(self) -> Findings:
+        """The same, to be changed."""
+        return Findings(self.least, self.most, dict(self.points))
+
 
 def calibrated(config: ServoConfig, found: Findings) -> ServoConfig:
-    """The settings of a servo with what was found. Raises ConfigError for points that make no sense. Pure."""
+    """The settings of a servo with what was found. Raises ConfigError for points that make no sense, or for none. Pure."""
+    if found == Findings():
+        raise ConfigError("nothing is known of this servo yet; say where it stands (at, min, max), or skip it")
     low, high = config.pulse_us
 
     def degrees(pulse_us: float) -> float:
@@ -89,6 +103,10 @@ def calibrated(config: ServoConfig, found: Findings) -> ServoConfig:
         slope = (servo_second - servo_first) / math.degrees(second - first)
         if abs(slope) < 0.01:
             raise ConfigError("two angles of the joint at one pulse: move the servo between them")
+        if not LEAST_GAIN <= abs(slope) <= MOST_GAIN:
+            raise ConfigError(
+                f"the servo would turn {abs(slope):.3g} degrees for each degree of the joint; are the angles in degrees?"
+            )
         changes |= {"direction": 1 if slope > 0 else -1, "gain": round(abs(slope), 4), "table": ()}
         changes["zero"] = round(servo_first - slope * math.degrees(first), 2)
     elif len(points) > 2:
@@ -107,8 +125,13 @@ class Calibration:
         rest: Mapping[str, float],
         terminal: Terminal,
         sleep: Callable[[float], None] = time.sleep,
+        check: Callable[[HardwareConfig], None] = lambda config: None,
     ):
-        """`limits`, `rest`: of each joint, rad, as the robot's files have them."""
+        """`limits`, `rest`: of each joint, rad, as the robot's files have them.
+
+        `check`: raises ConfigError for a file that a driver would refuse.
+        """
+        self._check = check
         self.config, self._boards, self._limits, self._rest = config, boards, limits, rest
         self._terminal, self._sleep = terminal, sleep
 
@@ -149,7 +172,7 @@ class Calibration:
         wide = Pulse(round(pulse), LEAST_PULSE_US, MOST_PULSE_US)
         board.attach({config.pin: wide})
         self._sleep(FIRST_PULSES_S)
-        found = Findings()
+        found: list[Findings] = [Findings()]  # the latest last
         while True:
             words = self._words(f"{joint} {pulse:.0f} us> ")
             if words == ["skip"]:
@@ -158,28 +181,46 @@ class Calibration:
                 break
             if words == ["done"]:
                 try:
-                    result = calibrated(config, found)
+                    result = calibrated(config, found[-1])
                     Servo(joint, result, *self._limits[joint])
+                    self._check(dataclasses.replace(self.config, servos={**self.config.servos, joint: result}))
+                    self._terminal.say(f"  kept: {servo_line(result)}")
                     break
                 except ConfigError as error:
                     self._terminal.say(f"not yet: {error}")
                     continue
-            pulse = self._obey(words, pulse, board, config, found)
+            pulse = self._obey(words, pulse, board, joint, config, found)
         board.detach([config.pin])
         return result
 
-    def _obey(self, words: list[str], pulse: float, board: FirmataBoard, config: ServoConfig, found: Findings) -> float:
+    def _obey(
+        self,
+        words: list[str],
+        pulse: float,
+        board: FirmataBoard,
+        joint: str,
+        config: ServoConfig,
+        found: list[Findings],
+    ) -> float:
         """Do one thing that was asked; returns the pulse after it."""
         say = self._terminal.say
         word, value = (words[0], _number(words[-1])) if words else ("help", None)
         if word == "at" and len(words) == 2 and value is not None:
-            found.points[math.radians(value)] = pulse
+            found.append(found[-1].copy())
+            found[-1].points[math.radians(value)] = pulse
+            rad = math.radians(value)
+            say(f"  noted: {joint} at {value:g} degrees ({rad:.3f} rad) is {pulse:.0f} us{self._far(joint, value)}")
         elif word in ("min", "max") and len(words) == 1:
             # By the servo's angle, not the pulse's width: a servo may count backwards.
-            setattr(found, "least" if word == "min" else "most", pulse)
+            found.append(found[-1].copy())
+            setattr(found[-1], "least" if word == "min" else "most", pulse)
+            say(f"  noted: {word} is {pulse:.0f} us")
+        elif words == ["undo"]:
+            if len(found) > 1:
+                found.pop()
+            self._show(found[-1])
         elif word == "show":
-            points = ", ".join(f"{math.degrees(q):g} degrees at {us:.0f} us" for q, us in sorted(found.points.items()))
-            say(f"  min {_us(found.least)}, max {_us(found.most)}; {points or 'no angles yet'}")
+            self._show(found[-1])
         elif len(words) == 1 and value is not None:
             goal = pulse + value if word[0] in "+-" else value
             if LEAST_PULSE_US <= goal <= MOST_PULSE_US:
@@ -188,6 +229,17 @@ class Calibration:
         else:
             say(HELP)
         return pulse
+
+    def _show(self, found: Findings) -> None:
+        points = ", ".join(f"{math.degrees(q):g} degrees at {us:.0f} us" for q, us in sorted(found.points.items()))
+        self._terminal.say(f"  min {_us(found.least)}, max {_us(found.most)}; {points or 'no angles yet'}")
+
+    def _far(self, joint: str, degrees: float) -> str:
+        """A remark on an angle that the joint does not have."""
+        lower, upper = (math.degrees(limit) for limit in self._limits[joint])
+        if lower - 1.0 <= degrees <= upper + 1.0:
+            return ""
+        return f"; the robot's file has {lower:.0f} to {upper:.0f} degrees: `undo` forgets it, if that was wrong"
 
     def _move(self, board: FirmataBoard, pin: int, pulse: float, goal: float) -> float:
         while pulse != goal:
@@ -219,21 +271,55 @@ def calibrate(
     output: Path,
     terminal: Terminal | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    check: Callable[[HardwareConfig], None] = lambda config: None,
 ) -> None:
-    """Calibrate `joints` (none: all that the robot moves) and write `output`. Raises ConfigError and LinkLost."""
+    """Calibrate `joints` (none: all that the robot moves) and write `output`. Raises ConfigError and LinkLost.
+
+    `check`: raises ConfigError for a file that a driver would refuse. Where nothing was kept nothing is written.
+    """
     for joint in joints:
         if joint not in limits:
             raise ConfigError(unknown_name("joint", joint, limits))
     terminal = terminal or Console()
-    calibration = Calibration(config, boards, limits, rest, terminal, sleep)
-    ended = False
+    calibration = Calibration(config, boards, limits, rest, terminal, sleep, check)
     try:
         calibration.run(joints or tuple(limits))
-        ended = True
     finally:  # a lost board or Ctrl-C costs the servo that was at hand, not the hour before
-        if ended or calibration.config != config:
-            write_hardware(calibration.config, output)
-            terminal.say(f"written to {output}; give it to the driver as hardware:={output}")
+        kept = [joint for joint, servo in calibration.config.servos.items() if servo != config.servos[joint]]
+        if kept:
+            saved = _write(calibration.config, output)
+            terminal.say(f"{', '.join(kept)} written to {output}{saved}; give it to the driver as hardware:={output}")
+        else:
+            terminal.say(f"nothing was calibrated, so {output} is {'as it was' if output.exists() else 'not written'}")
+
+
+def _write(config: HardwareConfig, output: Path) -> str:
+    """Write the file; what was there and is not of our making (comments, another order) is kept beside it."""
+    try:
+        before = output.read_text(encoding="utf-8") if output.exists() else ""
+        ours = not before or hardware_text(read_hardware(output)) == before
+    except (ConfigError, UnicodeDecodeError):
+        ours = False
+    if ours:
+        write_hardware(config, output)
+        return ""
+    backup = output.with_name(f"{output.name}.before")
+    number = 1
+    while backup.exists():
+        backup, number = output.with_name(f"{output.name}.before{number}"), number + 1
+    output.rename(backup)
+    write_hardware(config, output)
+    return f" (what it was, with its comments, is {backup})"
+
+
+def servo_line(servo: ServoConfig) -> str:
+    """A servo's calibration in words."""
+    low, high = servo.limits
+    if servo.table:
+        how = "table " + ", ".join(f"{math.degrees(q):.0f} degrees = {degrees:.1f}" for q, degrees in servo.table)
+    else:
+        how = f"zero {servo.zero:g}, direction {servo.direction}, gain {servo.gain:g}"
+    return f"{how}, limits {low:g} to {high:g} servo degrees"
 
 
 def _number(word: str) -> float | None:

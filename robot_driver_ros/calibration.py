@@ -16,7 +16,10 @@ from robot_interface_ros.config import ConfigError, option, unknown_name
 LEAST_PULSE_US, MOST_PULSE_US = 544, 2496
 """What Arduino's Servo library takes for a pulse: less is read as degrees, and more does not fit its limits."""
 
+MOST_STOCK_PIN = 63  # ServoPin_t of Arduino's Servo.h: `uint8_t nbr :6`
+MOST_SERVOS = 48  # Servo.h: MAX_SERVOS is 12 for each of a Mega's four timers; firmware/inmoov_servos has as many
 MOST_WATCHDOG_S = 16.0  # two 7-bit bytes of milliseconds
+MOST_TURNS = 2.0  # of a joint either way, in a table; more is an angle in degrees
 BEYOND_TABLE = 0.1  # how far beyond the ends of its table a potentiometer may read, as a share of the table
 
 Point = tuple[float, float]
@@ -31,6 +34,7 @@ class FeedbackConfig:
 
     def __post_init__(self) -> None:
         _check_finite("feedback table", self.table)
+        _check_radians("feedback table", [angle for _, angle in self.table])
         values = [value for value, _ in self.table]
         if len(values) < 2 or any(b <= a for a, b in zip(values, values[1:])):
             raise ConfigError(f"feedback table has values {values}; expected at least two, each above the one before")
@@ -172,11 +176,23 @@ class Servo:
 
 
 def check_wiring(config: HardwareConfig) -> None:
-    """Raise ConfigError for a servo on an unknown board, and for two servos, or two potentiometers, on one pin."""
+    """Raise ConfigError for a servo on an unknown board, or on a pin that its sketch cannot pulse, and for two on one pin."""
     taken: dict[tuple[str, str], str] = {}
+    for name in config.boards:
+        count = sum(servo.board == name for servo in config.servos.values())
+        if count > MOST_SERVOS:
+            raise ConfigError(
+                f"board {name} has {count} servos; a Mega pulses {MOST_SERVOS} at most: use another board"
+            )
     for joint, servo in config.servos.items():
         if servo.board not in config.boards:
             raise ConfigError(f"servo of {joint}: {unknown_name('board', servo.board, config.boards)}")
+        if servo.pin > MOST_STOCK_PIN and config.boards[servo.board].firmware == "stock":
+            raise ConfigError(
+                f"servo of {joint}: pin {servo.pin} of board {servo.board} would pulse pin {servo.pin - MOST_STOCK_PIN - 1}: "
+                f"the servo library of the stock firmware has room for pins up to {MOST_STOCK_PIN}. Use another pin, or flash "
+                "firmware/inmoov_servos and set firmware: watchdog"
+            )
         pins = [f"pin {servo.pin}"]
         if servo.feedback is not None:
             pins.append(f"pin {54 + servo.feedback.channel}")  # A0 is digital pin 54 of a Mega
@@ -191,9 +207,19 @@ def _check_finite(name: str, table: Sequence[Point]) -> None:
         raise ConfigError(f"{name} is {[list(point) for point in table]}; expected finite numbers")
 
 
+def _check_radians(name: str, angles: Sequence[float]) -> None:
+    worst = max(angles, key=abs, default=0.0)
+    if abs(worst) > MOST_TURNS * 2.0 * math.pi:
+        raise ConfigError(
+            f"{name} has a joint angle of {worst:g} rad, {abs(worst) / (2.0 * math.pi):.1f} turns; joint angles are rad "
+            f"({worst:g} degrees are {math.radians(worst):.4g})"
+        )
+
+
 def _check_table(table: Sequence[Point]) -> None:
     _check_finite("table", table)
     joints, servos = [joint for joint, _ in table], [servo for _, servo in table]
+    _check_radians("table", joints)
     if len(table) == 1:
         raise ConfigError("table has one pair; expected at least two, or none")
     if any(b <= a for a, b in zip(joints, joints[1:])):

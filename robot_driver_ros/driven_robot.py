@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from robot_driver_ros import doors
-from robot_driver_ros.boards import make_boards
+from robot_driver_ros.boards import check_rate, make_boards
 from robot_driver_ros.collision_guard import CollisionGuard
 from robot_driver_ros.driver_config import DriverNodeConfig
 from robot_driver_ros.driver_life import DriverLife
@@ -22,15 +22,17 @@ class DrivenRobot:
     def __init__(self, config: DriverNodeConfig):
         hardware = load_hardware(config.robot, config.hardware, config.groups, config.posture)
         self.description, period_ns = hardware.description, period_of(config.control_hz)
+        check_rate(hardware, config.control_hz)
         self._boards = make_boards(config.board, hardware, config.ports)
         ports = self._boards.ports
         self._memory = Memory(ports.values()) if ports and config.remember else None
         self._places = [(ports.get(s.config.board, ""), s.config.pin) for s in hardware.servos]
         left = self._memory.recall() if self._memory else None
-        self.found = f"{left.line} ({self._memory.folder})" if left and self._memory else ""
-        """One line about what a driver before this one has left; empty where there was none."""
         self._left = left or Left()
         pulses = [self._left.pulses.get(port, {}).get(pin) for port, pin in self._places]
+        found = self._left.line(sum(us is not None for us in pulses))
+        self.found = f"{found} ({self._memory.folder})" if found and self._memory else ""
+        """One line about what a driver before this one has left; empty where that is nothing."""
         self._driver = ServoDriver(hardware, self._boards.boards, period_ns * 1e-9, begins_at=hardware.at(pulses))
         body = None
         if config.body == "simulated":

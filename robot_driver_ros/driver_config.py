@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from robot_driver_ros.boards import BOARDS
 from robot_interface_ros.config import ConfigError, option
 
+PARK_TIMEOUT_S = 10.0  # the slowest joint of InMoov, 0.35 rad/s, goes 3.5 rad in it
+
 
 @dataclass(frozen=True)
 class DriverNodeConfig:
@@ -39,6 +41,12 @@ class DriverNodeConfig:
         0.0, "holding for so long it takes the torque off all servos; 0: never", minimum=0.0, maximum=86_400.0
     )
     reset_timeout_s: float = option(20.0, "for the way to the rest pose", minimum=0.1, maximum=600.0)
+    park_timeout_s: float = option(
+        PARK_TIMEOUT_S,
+        "on Ctrl-C or SIGTERM it moves to rest for at most so long before the torque goes off; 0: off at once",
+        minimum=0.0,
+        maximum=600.0,
+    )
 
     def __post_init__(self) -> None:
         if not self.realtime and self.board != "mock":

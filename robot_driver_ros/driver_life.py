@@ -57,6 +57,8 @@ class DriverLife:
         self._deadline = 0.0
         self._reset: Observation | RobotError | None = None
         self._stays_disabled = stays_disabled
+        self._under_way = ""
+        robot.unavailable = self._why_unavailable
         self._disable()
 
     @property
@@ -66,13 +68,26 @@ class DriverLife:
             return self._stays_disabled
         return not self._robot.motion_enabled and not self._safe.emergency_stopped
 
+    @property
+    def waits_for(self) -> str:
+        """What `configure` waits for, one line; empty where it is not under way."""
+        return self._driver.problem if self._under_way == "configure" else ""
+
+    @property
+    def refused(self) -> str:
+        """Why the boards cannot be used, where trying again changes nothing; empty: they are not refused."""
+        return self._driver.refused
+
     def configure(self, ended: Ended) -> None:
-        """Open the boards and wait for their greeting."""
-        self._deadline = self._clock() + CONNECT_TIMEOUT_S
-        self._begin(self._connecting, ended)
+        """Open the boards and wait for their greeting; a board that is refused ends that at once."""
+        if self._is_free(ended):
+            self._deadline = self._clock() + CONNECT_TIMEOUT_S
+            self._begin("configure", self._connecting, ended)
 
     def activate(self, ended: Ended) -> None:
         """Allow motion, from where the robot is; after an emergency stop only `enable` does."""
+        if not self._is_free(ended):
+            return
         self._driver.active = True
         if not self._safe.emergency_stopped and not self._stays_disabled:
             self._robot.enable(True)
@@ -81,6 +96,8 @@ class DriverLife:
 
     def deactivate(self, ended: Ended) -> None:
         """Move to rest, where nothing has stopped the robot, and take the torque off."""
+        if not self._is_free(ended):
+            return
         self._stays_disabled = self.disabled
         self._reset = None
         self._safe.rest = self._parked
@@ -88,10 +105,12 @@ class DriverLife:
             self._robot.start_reset(Episode, self._on_reset_end)
         except RobotError as error:  # stopped: it must not move, and only goes limp
             self._reset = error
-        self._begin(self._going_to_rest, ended)
+        self._begin("deactivate", self._going_to_rest, ended)
 
     def cleanup(self, ended: Ended) -> None:
         """Close the boards."""
+        if not self._is_free(ended):
+            return
         self._disable()
         self._driver.close()
         self.state = LifeState.UNCONFIGURED
@@ -103,8 +122,14 @@ class DriverLife:
             return
         said = self._step()
         if said is not None and self._ended is not None:
-            ended, self._step, self._ended = self._ended, None, None
+            ended, self._step, self._ended, self._under_way = self._ended, None, None, ""
             ended(said)
+
+    def park(self) -> bool:
+        """Begin to deactivate, if that is possible and not under way; return whether it goes on. Call `tick` meanwhile."""
+        if self.state is LifeState.ACTIVE and self._step is None:
+            self.deactivate(lambda said: None)
+        return self._under_way == "deactivate"
 
     def close(self) -> None:
         """End at once: no power, boards closed."""
@@ -112,17 +137,38 @@ class DriverLife:
         if self._ended is not None:
             self._ended("the driver is shut down")
             self._step = self._ended = None
+            self._under_way = ""
         self._robot.close()
 
-    def _begin(self, step: Callable[[], str | None], ended: Ended) -> None:
-        self._step, self._ended = step, ended
+    def _is_free(self, ended: Ended) -> bool:
+        """Whether no transition is under way; else `ended` is told which."""
+        if self._step is not None:
+            ended(f"{self._under_way} is under way; ask again when it has ended")
+        return self._step is None
+
+    def _begin(self, name: str, step: Callable[[], str | None], ended: Ended) -> None:
+        self._under_way, self._step, self._ended = name, step, ended
+
+    def _why_unavailable(self) -> str:
+        """Why neither commands nor resets are possible now whatever is enabled; empty: they are."""
+        if self._under_way == "configure":
+            return f"the driver waits for its boards: {self._driver.problem}"
+        if self._under_way:
+            return f"the driver is busy: {self._under_way} is under way"
+        if self.state is LifeState.UNCONFIGURED:
+            return (
+                "the driver is not connected to its boards; ros2 lifecycle set /robot_driver configure, then activate"
+            )
+        if self.state is LifeState.INACTIVE:
+            return "the driver is not active; ros2 lifecycle set /robot_driver activate"
+        return ""
 
     def _connecting(self) -> str | None:
         if self._driver.poll():
             self.state = LifeState.INACTIVE
             return ""
-        if self._clock() > self._deadline:
-            problem = self._driver.problem
+        if self._driver.refused or self._clock() > self._deadline:
+            problem = self._driver.refused or self._driver.problem
             self._driver.close()
             return problem
         return None

@@ -28,12 +28,14 @@ class Left:
     disabled: bool = False
     """Whether an operator had taken the torque off."""
 
-    @property
-    def line(self) -> str:
-        """What it means for a driver that begins with it."""
-        begins = "beginning where a driver before this one left the servos"
+    def line(self, servos: int) -> str:
+        """What it means for a driver of which so many servos were sent something before; empty: nothing."""
         stopped = self.emergency_stopped or self.disabled
-        return begins + (", and stopped as it was: enable with true lets it move" if stopped else "")
+        may_move = "enable with true lets it move"
+        if servos:
+            begins = f"beginning where a driver before this one left the servos ({servos} of them)"
+            return begins + (f", and stopped as it was: {may_move}" if stopped else "")
+        return f"stopped as the driver before this one was: {may_move}" if stopped else ""
 
 
 class Memory:

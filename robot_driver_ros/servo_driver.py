@@ -23,9 +23,9 @@ class ServoDriver:
 
     Whatever it is told, no servo is sent further in one period than its top speed allows, counted from where it was sent
     last; over a lost board and a detached servo too. A board that is lost begins again with the pulses that are known to
-    have reached it, and meanwhile the joints of the others brake. Before anything else every servo of a board gets, in one burst, the
-    pulse that it had last (at the beginning: that of the rest pose), since a board's first pulse would be 1500 us
-    otherwise. Servos that stand still are detached after their idle timeout.
+    have reached it, and meanwhile the joints of the others brake. Before anything else every servo of a board gets, in
+    one burst, the pulse that it had last (at the beginning: that of the rest pose), since a board's first pulse would be
+    1500 us otherwise. Servos that stand still are detached after their idle timeout.
     """
 
     def __init__(

@@ -110,6 +110,8 @@ class RealTimeRobot:
         self._reset_deadline = self._settled_by = 0
         self.holds_by_watchdog = False
         """Whether it holds because commands have stopped."""
+        self.unavailable: Callable[[], str] = lambda: ""
+        """Why commands and resets are refused whatever is enabled, one line; empty: they are not. For who owns the robot."""
         self.observation = self._stamped(first or robot.stand(), 0)
         """The last observation."""
 
@@ -127,6 +129,7 @@ class RealTimeRobot:
         """Take a command; of several between two ticks the newest counts. Raises CommandRejected."""
         if self.state is State.RESETTING:
             raise CommandRejected("a reset is under way; send commands when its service has answered")
+        self._check_available()
         self._robot.accept(command)
         self.state, self._commanded_ns, self.holds_by_watchdog = State.TRACKING, self._clock(), False
 
@@ -135,6 +138,7 @@ class RealTimeRobot:
 
         The episode is asked for when the robot has arrived. A second call joins a reset that is under way.
         """
+        self._check_available()
         self._robot.check_enabled()
         check_episode(episode())
         self._episode = episode
@@ -175,6 +179,11 @@ class RealTimeRobot:
         if self.state is State.RESETTING:
             self._end_reset(CommandRejected("the robot is shut down"))
         self._robot.close()
+
+    def _check_available(self) -> None:
+        why = self.unavailable()
+        if why:
+            raise CommandRejected(why)
 
     def _advance(self) -> Observation:
         now, last = self._clock(), self.observation.stamp

@@ -8,13 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from boards import MockBench, Time, whole_robot
+from boards import Time, whole_robot
 
 from robot_driver_ros import find_port
 from robot_driver_ros.calibrate import Calibration, Findings, calibrate, calibrated
+from robot_driver_ros.calibrate_robot import calibrate_robot
 from robot_driver_ros.calibration import HardwareConfig, ServoConfig
 from robot_driver_ros.firmata_board import FirmataBoard
-from robot_driver_ros.hardware import load_hardware, read_hardware
+from robot_driver_ros.hardware import hardware_file, load_hardware, read_hardware
 from robot_driver_ros.hardware_file import hardware_text, write_hardware
 from robot_driver_ros.links import LinkLost
 from robot_driver_ros.mock_mega import MockMega
@@ -87,7 +88,7 @@ def test_servos_move_slowly_and_one_at_a_time() -> None:
         seen.extend(us for pin, us in bench.megas["right"].pulses().items() if pin == elbow.pin)
 
     bench.sleep = sleep  # type: ignore[method-assign]
-    bench.run([ELBOW, "r_wrist_roll_joint"], "", "1000", "done", "", "1000", "done")
+    bench.run([ELBOW, "r_wrist_roll_joint"], "", "1000", "min", "done", "", "1000", "min", "done")
     assert max(abs(b - a) for a, b in zip(seen, seen[1:])) <= 2  # us in 20 ms
     assert max(len(pins) for pins in bench.powered) == 1
     for joint in (ELBOW, "r_wrist_roll_joint"):
@@ -129,14 +130,80 @@ def test_what_is_written_reads_back_the_same(tmp_path: Path) -> None:
     assert load_hardware("inmoov", str(path)).config == config
 
 
-def test_the_whole_command_writes_a_file(tmp_path: Path) -> None:
-    bench, output = MockBench(), tmp_path / "mine.yaml"
-    names = bench.hardware.description.joint_names
-    script = Script(["skip"])
-    limits = dict.fromkeys(names, (-3.0, 3.0))
-    calibrate(bench.hardware.config, {}, limits, dict.fromkeys(names, 0.0), [ELBOW], output, script)
-    assert read_hardware(output) == bench.hardware.config
-    assert str(output) in script.said[-1]
+class Commanded:
+    """`rl_trainer calibrate` with answers, on mock boards."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch):
+        self.output, self.script = folder / "mine.yaml", Script([])
+        monkeypatch.setattr("robot_driver_ros.boards.MOCK_BOOT_S", 0.0)
+        monkeypatch.setattr("robot_driver_ros.calibrate.SPEED_US_PER_S", 1e5)
+
+    def run(self, joint: str, *answers: str, hardware: str = "") -> str:
+        """What was said last."""
+        self.script = Script(answers)
+        groups, output = (), str(self.output)
+        assert calibrate_robot("inmoov", groups, (joint,), hardware, output, "mock", (), self.script) == 0
+        return self.script.said[-1]
+
+    def heard(self, text: str) -> bool:
+        return any(text in line for line in self.script.said)
+
+
+WRIST = "r_wrist_roll_joint"
+
+
+def test_one_joint_after_the_other_is_calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commanded, shipped = Commanded(tmp_path, monkeypatch), load_hardware().config
+    assert "nothing was calibrated" in commanded.run(ELBOW, "skip") and not commanded.output.exists()
+    said = commanded.run(ELBOW, "", "900", "at -30", "1400", "at -75", "done")
+    assert said.startswith(f"{ELBOW} written to {commanded.output}")
+    elbow = read_hardware(commanded.output).servos[ELBOW]
+    assert elbow.gain == pytest.approx(1.0776)
+    commanded.run(WRIST, "", "1000", "at -130", "1500", "at -90", "done")
+    written = read_hardware(commanded.output)
+    assert written.servos[ELBOW] == elbow
+    assert written.servos[WRIST].gain == pytest.approx(1.2123)
+    assert {joint for joint, servo in written.servos.items() if servo != shipped.servos[joint]} == {ELBOW, WRIST}
+    before = commanded.output.read_text()
+    assert "nothing was calibrated, so" in commanded.run(WRIST, "", "1000")
+    assert commanded.output.read_text() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+def test_what_a_person_wrote_is_kept_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commanded = Commanded(tmp_path, monkeypatch)
+    for k, name in enumerate(("mine.yaml.before", "mine.yaml.before1")):
+        own = f"# number {k}\n{hardware_file('inmoov').read_text()}"
+        commanded.output.write_text(own)
+        assert name in commanded.run(ELBOW, "", "900", "at -30", "1400", "at -75", "done")
+        assert (tmp_path / name).read_text() == own
+
+
+def test_another_file_to_begin_with_does_not_wipe_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commanded = Commanded(tmp_path, monkeypatch)
+    write_hardware(load_hardware().config, commanded.output)
+    with pytest.raises(
+        ConfigError, match="what is calibrated in it would be lost: leave hardware out to go on with it"
+    ):
+        commanded.run(ELBOW, hardware=str(hardware_file("inmoov")))
+
+
+def test_what_a_driver_would_refuse_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table from which the servo does not reach its rest; radians for degrees; and the way out by undo."""
+    commanded = Commanded(tmp_path, monkeypatch)
+    table = ("900", "at -60", "1000", "at -65", "1100", "at -70", "800", "min", "1100", "max", "done")
+    commanded.run(ELBOW, "", *table, "skip")
+    assert commanded.heard(f"not yet: a driver would refuse that: rest of {ELBOW} is -0.400 rad")
+    assert not commanded.output.exists()
+    commanded.run(ELBOW, "", "900", "at -0.5", "1400", "at -1.3", "done", "skip")
+    assert commanded.heard("the robot's file has -80 to -15 degrees")
+    assert commanded.heard("servo would turn 60.6 degrees for each degree of the joint; are the angles in degrees?")
+    commanded.run(ELBOW, "", "900", "at -30", "1400", "at -1", "undo", "at -75", "show", "done")
+    assert commanded.heard(f"noted: {ELBOW} at -75 degrees (-1.309 rad) is 1400 us")
+    assert commanded.heard("kept: zero 2.2, direction -1, gain 1.0776, limits 0 to 90 servo degrees")
+    load_hardware("inmoov", str(commanded.output))
+    commanded.run(ELBOW, "", "done", "skip")
+    assert commanded.heard("not yet: nothing is known of this servo yet")
 
 
 def test_a_board_that_is_lost_costs_only_the_servo_at_hand(tmp_path: Path) -> None:

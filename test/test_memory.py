@@ -109,7 +109,7 @@ def test_a_stop_outlives_the_driver(state: Path, how: str) -> None:
     Memory([port]).keep(Left({}, **{how: True}))  # type: ignore[arg-type]
     for _ in range(2):  # and the next one too
         robot = driven(port)
-        assert "stopped as it was" in robot.found
+        assert "stopped as the driver before this one was: enable with true lets it move" in robot.found
         robot.turn()
         robot.life.activate(lambda why: None)
         assert not robot.robot.motion_enabled

@@ -64,8 +64,16 @@ def test_joints_are_moved_and_the_robots_own_reason_is_said_where_not(
     assert operator.position("r_wrist_roll_joint") == pytest.approx(-1.4, abs=0.003)
     with pytest.raises(CommandRejected, match=r"/env_0 refused the command: unknown joint 'r_elbow' .*did you mean"):
         cli.run(["move", "r_elbow:=-0.6"])
-    with pytest.raises(RobotTimeout, match=r"not there within 8 s; are the angles within its limits"):
-        cli.run(["move", f"{ELBOW}:=1.0", "timeout_s:=8"])
+    before = operator.position()
+    for wrong, hint in (
+        ("-30", f"If that is in degrees: {ELBOW}:=-0.5236, or {ELBOW}:=-30deg"),
+        ("1.0", "and 1 is beyond; nothing has moved"),
+    ):
+        with pytest.raises(CommandRejected, match=hint):
+            cli.run(["move", f"{ELBOW}:={wrong}", "timeout_s:=8"])
+    assert operator.position() == before
+    assert cli.run(["move", f"{ELBOW}:=-30deg"]) == 0
+    assert operator.position() == pytest.approx(-0.5236, abs=0.003)
 
 
 @pytest.mark.bad_input
@@ -74,7 +82,8 @@ def test_joints_are_moved_and_the_robots_own_reason_is_said_where_not(
     [
         ([], "no joint is named; write joint:=rad"),
         (["namespace:=/env_0"], "no joint is named"),
-        (["elbow:=up"], "elbow is 'up'; expected an angle, rad"),
+        (["elbow:=up"], "elbow is 'up'; expected an angle: rad, or degrees with deg at the end"),
+        (["elbow:=nan"], "elbow is 'nan'; expected an angle"),
         (["elbow:=1", "timeout_s:=soon"], "timeout_s is 'soon'; expected float"),
         (["elbow:=1", "namespace:=/arm", "timeout_s:=0.3"], "no /arm/joint_target, as in real time, within 0.3 s"),
     ],

@@ -11,7 +11,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from robot_driver_ros.driver_life import DriverLife, LifeState
 
-TRANSITION_TIMEOUT_S = 120.0  # an arm may be a long way from rest
+LOOK_EVERY_S = 1.0  # whether whoever owns the robot still takes its turns
 
 
 class Transitions:
@@ -21,10 +21,15 @@ class Transitions:
         """`wake` is called after each request, so that `turn` comes soon."""
         self._life, self._wake = life, wake
         self._asked: queue.Queue[tuple[str, Callable[[str], None]]] = queue.Queue()
+        self._closed = False
 
     def request(self, name: str) -> str:
-        """Do a transition and wait for its end; empty for well, else why not."""
-        done, said = threading.Event(), ["it took too long"]
+        """Do a transition and wait for its end; empty for well, else why not.
+
+        However long it takes: each has a time limit of its own (a way to rest: `reset_timeout_s`), and an answer before
+        its end would be a lie.
+        """
+        done, said = threading.Event(), [""]
 
         def ended(why: str) -> None:
             said[0] = why
@@ -32,8 +37,14 @@ class Transitions:
 
         self._asked.put((name, ended))
         self._wake()
-        done.wait(TRANSITION_TIMEOUT_S)
+        while not done.wait(LOOK_EVERY_S):
+            if self._closed:
+                return "the driver is shut down"
         return said[0]
+
+    def close(self) -> None:
+        """Take no further turns: whoever waits is told so."""
+        self._closed = True
 
     def turn(self) -> None:
         """Begin what was asked for, and advance what is under way."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 
 from rclpy.node import Node
 
@@ -22,14 +23,14 @@ from robot_driver_ros.mock_robot import MockRobot
 from robot_driver_ros.ros.managed_node import ManagedNode, Transitions
 from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.robot_config import RobotDescription, load_robot
-from robot_interface_ros.ros.program import Loop, Stepping, run_program
+from robot_interface_ros.ros.program import BAD_SETTINGS, Loop, Stepping, run_program
 from robot_interface_ros.ros.realtime_server import RealTimeLoop, RealTimeServer
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.serving import prepare_serving
 from robot_interface_ros.safe_robot import SafeRobot
 from robot_interface_ros.ticker import Ticker
 
-FAILED = 1  # exit code where the boards cannot be reached; whoever restarts nodes may try again
+FAILED = 1  # exit code where a board was lost at the start; whoever restarts nodes may try again
 
 
 def driven(config: DriverNodeConfig) -> tuple[SafeRobot, RobotDescription]:
@@ -62,18 +63,36 @@ def _prepare(runtime: Runtime, node: Node, config: DriverNodeConfig) -> Loop:
             stepping.waiter.wait(0.02)
         else:
             ticking.turn()
+        if life.waits_for:
+            node.get_logger().info(f"waiting: {life.waits_for}", throttle_duration_sec=3.0)
         problem = driven_robot.turn()
         if problem:
             node.get_logger().error(problem, throttle_duration_sec=10.0)
+
+    parked_by: list[float] = []
+
+    def parking() -> bool:
+        if not config.park_timeout_s or not life.park():
+            return False
+        if not parked_by:
+            node.get_logger().info(f"moving to rest before the torque goes off, {config.park_timeout_s:g} s at most")
+            parked_by.append(time.monotonic() + config.park_timeout_s)
+        if time.monotonic() < parked_by[0]:
+            return True
+        node.get_logger().warning(f"not at rest within park_timeout_s ({config.park_timeout_s:g} s)")
+        return False
 
     def loop() -> int:
         if config.autostart:
             start.start()
         try:
-            stepping.run(turn)
+            stepping.run(turn, parking)
         finally:
+            transitions.close()
             driven_robot.close()
-        return FAILED if config.autostart and node.failed else 0
+        if not (config.autostart and node.failed):
+            return 0
+        return BAD_SETTINGS if life.refused else FAILED
 
     return loop
 

@@ -13,6 +13,7 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool
 
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotTimeout
+from robot_interface_ros.robot_model import RobotModel
 from robot_interface_ros.ros.contract import (
     COMMAND_REJECTED,
     EMERGENCY_STOP,
@@ -22,6 +23,7 @@ from robot_interface_ros.ros.contract import (
     LATCHED,
     MOTION_ENABLED,
     RELIABLE,
+    ROBOT_DESCRIPTION,
     absolute,
 )
 from robot_interface_ros.ros.runtime import Runtime
@@ -29,6 +31,8 @@ from robot_interface_ros.ros.waiting import Waiter, make_waiter
 
 PERIOD_S = 0.05  # well within a robot's patience, 0.3 s
 ARRIVED_RAD = 0.002
+SLACK_RAD = 0.005  # beyond a limit: what is rounded to two digits is no wrong unit
+MOST_TURNS_RAD = 4.0 * math.pi  # of a joint without limits, either way
 TOLD_S = 0.3  # a stop is told again and again for at least so long
 
 
@@ -66,8 +70,10 @@ def enable(namespace: str, motion: bool, timeout_s: float, domain_id: int | None
 def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id: int | None = None) -> None:
     """Command joints of a robot in real time, joint -> rad, until their targets are there.
 
-    Raises RobotTimeout, and CommandRejected with the robot's own reason.
+    Nothing is sent before every goal lies within the limits of the robot's description: an angle in degrees would drive a
+    joint to its end stop. Raises RobotTimeout, and CommandRejected with the robot's own reason or ours.
     """
+    descriptions: list[str] = []
     targets: list[JointState] = []
     refused: list[str] = []
 
@@ -80,11 +86,15 @@ def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id
         return all(abs(told.get(joint, math.inf) - angle) < ARRIVED_RAD for joint, angle in goals.items())
 
     with _beside(domain_id) as (node, waiter):
+        name = absolute(namespace, ROBOT_DESCRIPTION)
+        waiter.subscribe(String, name, lambda message: descriptions.append(message.data), LATCHED)
         waiter.subscribe(JointState, absolute(namespace, JOINT_TARGET), targets.append)
         waiter.subscribe(String, absolute(namespace, COMMAND_REJECTED), hear_refusal)
         publisher = node.create_publisher(JointState, absolute(namespace, JOINT_COMMAND), RELIABLE)
         command = JointState(name=list(goals), position=list(goals.values()))
         _until(waiter, lambda: bool(targets), f"no {absolute(namespace, JOINT_TARGET)}, as in real time,", timeout_s)
+        _until(waiter, lambda: bool(descriptions), f"no {name}, which has the limits of the joints,", timeout_s)
+        check_goals(goals, descriptions[-1])
         deadline = time.monotonic() + timeout_s
         while not there():
             if refused:  # ours: they have no stamp
@@ -95,6 +105,28 @@ def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id
                 )
             publisher.publish(command)
             waiter.wait(PERIOD_S)
+
+
+def check_goals(goals: Mapping[str, float], urdf: str) -> None:
+    """Raise CommandRejected where a goal, rad (m for a prismatic joint), lies beyond its joint's limits. Pure.
+
+    Joints that the description does not know are left to the robot, which knows what it moves.
+    """
+    joints = RobotModel.from_urdf(urdf).joints
+    for name, goal in goals.items():
+        joint = joints.get(name)
+        if joint is None:
+            continue
+        most = MOST_TURNS_RAD if joint.type == "continuous" else math.inf
+        lower, upper = max(joint.lower, -most), min(joint.upper, most)
+        if lower - SLACK_RAD <= goal <= upper + SLACK_RAD:
+            continue
+        unit = "m" if joint.type == "prismatic" else "rad"
+        said = f"{name} goes from {lower:.4g} to {upper:.4g} {unit}, and {goal:g} is beyond; nothing has moved"
+        in_rad = math.radians(goal)
+        if unit == "rad" and lower <= in_rad <= upper:
+            said += f". If that is in degrees: {name}:={in_rad:.4f}, or {name}:={goal:g}deg"
+        raise CommandRejected(said)
 
 
 @contextmanager

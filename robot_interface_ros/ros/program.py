@@ -88,11 +88,14 @@ class Stepping:
         self.services.add(node)
         return node
 
-    def run(self, turn: Callable[[], None] | None = None) -> None:
-        """Answer until a stop is requested; `turn` waits once, for no longer than about a second, and may do more."""
+    def run(self, turn: Callable[[], None] | None = None, leaving: Callable[[], bool] = lambda: False) -> None:
+        """Answer until a stop is requested; `turn` waits once, for no longer than about a second, and may do more.
+
+        `leaving`: asked once a stop is requested, before each further turn: whether there is still something to do.
+        """
         self.services.start()
         try:
-            while not self._runtime.stop_requested:
+            while not self._runtime.stop_requested or leaving():
                 if turn is not None:
                     turn()
                 else:

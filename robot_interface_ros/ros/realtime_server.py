@@ -82,7 +82,8 @@ class RealTimeServer(RobotServer):
         if self._fault:
             level, said = DiagnosticStatus.ERROR, self._fault
         elif robot.state is State.STOPPED:
-            level, said = DiagnosticStatus.WARN, "stopped; the enable service with true lets it go on"
+            level = DiagnosticStatus.WARN
+            said = robot.unavailable() or "stopped; the enable service with true lets it go on"
         elif commanders > 1:
             level, said = DiagnosticStatus.WARN, f"{commanders} publishers command it, and the newest command counts"
         elif slow := self._turns.too_slow():

@@ -1,0 +1,157 @@
+"""How far servos jump when the supply of an emulated board sags in the middle of a motion.
+
+    .venv/bin/python benchmarks/supply_sags.py [times:=40] [firmware:=stock]
+
+The whole robot, on two emulated boards, moves to and fro at 50 Hz. At a random moment one board starts anew while its port
+stays open. Each servo's first pulse afterwards is held against its last one before, which is where it stands. Prints the
+median and the most over all servos that were moving, and how long the driver took to notice, as a row in Markdown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rl_trainer_ros.words import from_words
+from robot_driver_ros.emulator import build
+from robot_driver_ros.emulator.emulated_mega import EmulatedMega
+from robot_driver_ros.firmata_board import FirmataBoard
+from robot_driver_ros.hardware import fit, hardware_file, read_hardware
+from robot_driver_ros.servo_driver import ServoDriver
+from robot_driver_ros.servo_robot import ServoRobot
+from robot_interface_ros.config import option
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.realtime import RealTimeRobot
+from robot_interface_ros.robot import Command
+from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.safe_robot import SafeRobot
+
+PERIOD_S, WAIT_S = 0.02, 120.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How often, and on which sketch."""
+
+    times: int = option(40, "sags", minimum=1, maximum=10_000)
+    firmware: str = option("stock", "the boards' sketch", choices=("stock", "watchdog"))
+    groups: tuple[str, ...] = option(
+        ("all",), "groups of joints that move; those of the right side need one board alone"
+    )
+    seed: int = option(0, "of the moments", minimum=0)
+
+
+class Pins:
+    """An emulated board, the last pulse of each pin, and the first of each since `mark`."""
+
+    def __init__(self, firmware: str):
+        self.last: dict[int, float] = {}
+        self.first: dict[int, float] = {}
+        own = build.own_firmware() if firmware == "watchdog" else None
+        self.mega = EmulatedMega(firmware=own, on_pulse=self._on_pulse)
+
+    def mark(self) -> dict[int, float]:
+        """Forget first pulses; returns the last ones."""
+        self.first = {}
+        return dict(self.last)
+
+    def _on_pulse(self, pin: int, width: float, start: int) -> None:
+        self.last[pin] = width
+        self.first.setdefault(pin, width)
+
+
+class Bench:
+    """The whole robot on two emulated boards, in real time."""
+
+    def __init__(self, firmware: str, groups: tuple[str, ...]):
+        config = read_hardware(hardware_file("inmoov"))
+        boards = {name: dataclasses.replace(board, firmware=firmware) for name, board in config.boards.items()}
+        # Always powered: a servo that goes limp in the middle of a pulse gets a cut one from the stock sketch.
+        config = dataclasses.replace(config, boards=boards, idle_timeout_s=0.0)
+        self.hardware = fit(config, load_robot("inmoov", groups), "inmoov")
+        self.pins = {name: Pins(firmware) for name in sorted({s.config.board for s in self.hardware.servos})}
+        links = {name: FirmataBoard(name, pins.mega.connect, time.monotonic) for name, pins in self.pins.items()}
+        self.driver = ServoDriver(self.hardware, links, PERIOD_S)
+        plant = ServoRobot(self.hardware, self.driver, round(PERIOD_S * 1e9))
+        self.robot = RealTimeRobot(SafeRobot(plant, self.hardware.description))
+        self.problem, self.noticed_at = "", 0.0
+        self._due = time.monotonic()
+
+    def run(self, goal: Any, done: Callable[[], bool]) -> None:
+        """Command `goal` once a period until `done`."""
+        end = time.monotonic() + WAIT_S
+        while not done():
+            if time.monotonic() > end:
+                raise SystemExit(f"this takes longer than {WAIT_S:g} s: {self.driver.problem}")
+            self.robot.command(Command(0, self.robot.joint_names, goal))
+            try:
+                self.robot.tick()
+            except RobotError as error:
+                if not self.problem:
+                    self.problem, self.noticed_at = str(error), time.monotonic()
+            self._due = max(self._due + PERIOD_S, time.monotonic())
+            time.sleep(max(0.0, self._due - time.monotonic()))
+
+    def sag(self, name: str, goal: Any) -> tuple[list[tuple[float, float]], float]:
+        """Let a board's supply sag; each moving servo's jump, us and ms at top speed, and the seconds until it was noticed."""
+        pins, servos = self.pins[name], [s for s in self.hardware.servos if s.config.board == name]
+        before = dict(pins.last)
+        end = time.monotonic() + 0.1
+        self.run(goal, lambda: time.monotonic() > end)
+        moving = {pin for pin, us in pins.last.items() if abs(us - before.get(pin, us)) > 3.0}
+        self.problem = ""
+        pins.mega.sag()
+        sagged_at = time.monotonic()
+        time.sleep(0.03)  # a pulse that has begun is on its way to us
+        last = pins.mark()
+        mine = [s.config.pin for s in servos if s.config.pin != 13]  # where the stock sketch blinks
+        self.run(goal, lambda: not self.driver.problem and bool(self.problem) and all(p in pins.first for p in mine))
+        speeds = dict(zip(self.robot.joint_names, self.hardware.description.limits.velocity))
+        jumps = []
+        for servo in servos:
+            pin = servo.config.pin
+            if pin in mine and pin in moving:
+                us_per_ms = 1e-3 * speeds[servo.joint] / abs(servo.angle(1001) - servo.angle(1000))
+                jump = abs(pins.first[pin] - last[pin])
+                jumps.append((jump, jump / us_per_ms))
+        return jumps, self.noticed_at - sagged_at
+
+
+def main(words: list[str]) -> int:
+    """Entry point."""
+    options: Any = from_words(Options, words, "benchmark")
+    bench, generator = Bench(options.firmware, options.groups), np.random.default_rng(options.seed)
+    limits, jumps, noticed = bench.hardware.description.limits, [], []
+    bench.run(bench.hardware.parked, lambda: bool(bench.driver.powered))
+    for k in range(options.times):
+        goal = limits.upper if k % 2 else limits.lower
+        end = time.monotonic() + generator.uniform(0.3, 1.0)
+        bench.run(goal, lambda end=end: time.monotonic() > end)  # type: ignore[misc]
+        jumped, after_s = bench.sag(list(bench.pins)[k // 2 % len(bench.pins)], goal)
+        jumps += jumped
+        noticed.append(after_s)
+        most_us, most_ms = np.max(jumped, axis=0, initial=0.0) if jumped else (0.0, 0.0)
+        print(f"sag {k + 1}: {len(jumped)} servos moving, most {most_us:.0f} us, {most_ms:.0f} ms", file=sys.stderr)
+    for pins in bench.pins.values():
+        pins.mega.close()
+    us, ms = np.array(jumps).T
+    print(
+        "| sketch | sags | servos in motion | jump, us: median | 99 % | most | jump, ms at top speed: median | 99 % | most "
+        f"| noticed after, s: median | most |\n{'|---' * 11}|"
+    )
+    figures = [*np.percentile(us, (50, 99, 100)), *np.percentile(ms, (50, 99, 100))]
+    print(
+        f"| {options.firmware} | {options.times} | {len(jumps)} | {' | '.join(f'{x:.1f}' for x in figures)} "
+        f"| {np.median(noticed):.2f} | {max(noticed):.2f} |"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
