@@ -58,6 +58,8 @@ class DriverLife:
         self._reset: Observation | RobotError | None = None
         self._stays_disabled = stays_disabled
         self._under_way = ""
+        self.refused = ""
+        """Why the boards cannot be used, where trying again changes nothing; empty: the last `configure` found no reason."""
         robot.unavailable = self._why_unavailable
         self._disable()
 
@@ -73,15 +75,10 @@ class DriverLife:
         """What `configure` waits for, one line; empty where it is not under way."""
         return self._driver.problem if self._under_way == "configure" else ""
 
-    @property
-    def refused(self) -> str:
-        """Why the boards cannot be used, where trying again changes nothing; empty: they are not refused."""
-        return self._driver.refused
-
     def configure(self, ended: Ended) -> None:
         """Open the boards and wait for their greeting; a board that is refused ends that at once."""
         if self._is_free(ended):
-            self._deadline = self._clock() + CONNECT_TIMEOUT_S
+            self._deadline, self.refused = self._clock() + CONNECT_TIMEOUT_S, ""
             self._begin("configure", self._connecting, ended)
 
     def activate(self, ended: Ended) -> None:
@@ -168,7 +165,8 @@ class DriverLife:
             self.state = LifeState.INACTIVE
             return ""
         if self._driver.refused or self._clock() > self._deadline:
-            problem = self._driver.refused or self._driver.problem
+            self.refused = self._driver.refused
+            problem = self.refused or self._driver.problem
             self._driver.close()
             return problem
         return None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from robot_driver_ros import firmata
-from robot_driver_ros.links import LinkLost
+from robot_driver_ros.links import BoardRefused, LinkLost
 
 REFRESH_S = 0.02
 TIMER_START_S = 0.0328  # 65536 counts of half a microsecond
@@ -58,9 +58,9 @@ class MockMega:
         self._reset()
 
     def connect(self) -> _Connection:
-        """Open the port, which resets the board. Raises LinkLost."""
+        """Open the port, which resets the board. Raises BoardRefused."""
         if not self._plugged:
-            raise LinkLost("cannot open mock: there is no such port; is the board plugged in?")
+            raise BoardRefused("cannot open mock: there is no such port; is the board plugged in?")
         self._reset()
         self._connection = _Connection(self)
         return self._connection

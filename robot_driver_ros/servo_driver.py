@@ -183,6 +183,8 @@ class ServoDriver:
                 board.close()
         self._primed.clear()
         self._watching.clear()
+        self._refused.clear()
+        self._retry_at = dict.fromkeys(self.boards, self._clock())
 
     def _prime(self, name: str) -> None:
         """Give all servos of a board their last pulse at once; see FirmataBoard for why."""
