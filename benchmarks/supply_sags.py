@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from rl_trainer_ros.words import from_words
+from robot_driver_ros import firmata_board
 from robot_driver_ros.emulator import build
 from robot_driver_ros.emulator.emulated_mega import EmulatedMega
 from robot_driver_ros.firmata_board import FirmataBoard
@@ -126,6 +127,7 @@ class Bench:
 def main(words: list[str]) -> int:
     """Entry point."""
     options: Any = from_words(Options, words, "benchmark")
+    firmata_board.GREETING_TIMEOUT_S = WAIT_S  # on a busy machine an emulated board takes long to start
     bench, generator = Bench(options.firmware, options.groups), np.random.default_rng(options.seed)
     limits, jumps, noticed = bench.hardware.description.limits, [], []
     bench.run(bench.hardware.parked, lambda: bool(bench.driver.powered))

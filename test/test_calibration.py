@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 import yaml
 
-from robot_driver_ros.calibration import BoardConfig, FeedbackConfig, Servo, ServoConfig
+from robot_driver_ros.boards import check_rate
+from robot_driver_ros.calibration import (
+    BoardConfig,
+    FeedbackConfig,
+    HardwareConfig,
+    Servo,
+    ServoConfig,
+    check_wiring,
+)
 from robot_driver_ros.hardware import Hardware, fit, hardware_file, load_hardware, read_hardware
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.description import share_directory
@@ -150,3 +158,42 @@ def test_a_joint_that_does_not_exist_or_has_no_servo_is_named(tmp_path: Path) ->
 def test_a_watchdog_has_times_that_its_message_can_carry() -> None:
     with pytest.raises(ConfigError, match=r"watchdog_s is \[0.5, 20.0\]; allowed: 0 to 16 s each"):
         BoardConfig(firmware="watchdog", watchdog_s=(0.5, 20.0))
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("pin", [64, 69])
+def test_pins_that_the_stock_servo_library_cannot_name_need_our_sketch(pin: int) -> None:
+    def config(firmware: str) -> HardwareConfig:
+        servo = ServoConfig(board="left", pin=pin)
+        return HardwareConfig({"left": BoardConfig(firmware=firmware)}, {"elbow": servo})
+
+    with pytest.raises(ConfigError, match=f"servo of elbow: pin {pin} of board left would pulse pin {pin - 64}: "):
+        check_wiring(config("stock"))
+    check_wiring(config("watchdog"))
+
+
+@pytest.mark.bad_input
+def test_a_board_has_room_for_48_servos() -> None:
+    servos = {f"joint_{pin}": ServoConfig(board="left", pin=pin) for pin in range(2, 51)}
+    with pytest.raises(ConfigError, match="board left has 49 servos; a Mega pulses 48 at most"):
+        check_wiring(HardwareConfig({"left": BoardConfig()}, servos))
+
+
+@pytest.mark.bad_input
+def test_a_table_in_degrees_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"table has a joint angle of -80 rad, 12.7 turns; .*-80 degrees are -1.396"):
+        ServoConfig(board="left", pin=8, table=((-80.0, 100.0), (0.0, 10.0)))
+    with pytest.raises(ConfigError, match="feedback table has a joint angle of 90 rad"):
+        FeedbackConfig(channel=0, table=((100.0, 0.0), (900.0, 90.0)))
+
+
+@pytest.mark.bad_input
+def test_a_rate_that_the_serial_line_cannot_carry_is_refused() -> None:
+    """17 servos on the left board, five of them above pin 15: 12 * 3 + 5 * 6 + 1 = 67 bytes; 0.9 * 5760 / 67 = 77.4."""
+    whole = fit(read_hardware(hardware_file("inmoov")), load_robot("inmoov", ("all",)), "inmoov")
+    check_rate(whole, 77.0)
+    with pytest.raises(
+        ConfigError, match=r"control_hz is 78, but the serial line of board left carries its 17 servos 77 times"
+    ):
+        check_rate(whole, 78.0)
+    check_rate(load_hardware(), 200.0)  # five servos

@@ -71,7 +71,7 @@ def gaps(starts: list[int]) -> list[int]:
 def test_five_hundred_postures_come_out_of_every_pin(name: str, bench: Callable[..., Scope]) -> None:
     """All pulses, on one timer or, with the stock sketch, three: the first, those while values change, and the last."""
     board, generator = bench(), np.random.default_rng(11)
-    assert board.board.firmware == "inmoov_servos 1.0"
+    assert board.board.firmware == "inmoov_servos 1.1"
     servos = {servo.config.pin: servo for servo in whole_robot().servos if servo.config.board == name}
 
     def random_pulses() -> dict[int, Pulse]:
