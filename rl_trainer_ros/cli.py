@@ -19,6 +19,7 @@ from rl_trainer_ros.hardware_commands import (
     FindPortOptions,
     MoveOptions,
     Ros2ControlOptions,
+    StatusOptions,
     StopOptions,
 )
 from rl_trainer_ros.listing import ListOptions
@@ -101,6 +102,12 @@ COMMANDS: Mapping[str, tuple[Callable[[list[str]], int], str, Any]] = {
     "find_port": (hardware_commands.find_port, "list serial ports, Arduinos first", FindPortOptions),
     "calibrate": (hardware_commands.calibrate, "calibrate a physical robot's servos one by one", CalibrateOptions),
     "move": (hardware_commands.move, "move single joints of a robot in real time: joint:=rad ...", MoveOptions),
+    "status": (
+        hardware_commands.status,
+        "what a robot does: joints, targets, pulses, streams, who serves and commands it; exit code 0: it may move, "
+        "1: stopped or at fault, 2: not there",
+        StatusOptions,
+    ),
     "stop": (hardware_commands.stop, "emergency stop of a robot, until enable", StopOptions),
     "enable": (hardware_commands.enable, "let a stopped robot move again, or take its torque off", EnableOptions),
     "contract_check": (

@@ -14,6 +14,7 @@ from robot_interface_ros import ros2_control as control
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
 from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.robot_status import lines
 from robot_interface_ros.start import leaving_at_once
 
 
@@ -133,6 +134,25 @@ def enable(words: list[str]) -> int:
     operator.enable(options.namespace, options.motion, options.timeout_s, options.domain_id)
     print(f"{options.namespace} {'may move' if options.motion else 'is limp where it can be, and refuses commands'}")
     return 0
+
+
+@dataclass(frozen=True)
+class StatusOptions(StopOptions):
+    """Which robot to look at."""
+
+    timeout_s: float = option(
+        5.0, "how long it is looked for; then it is heard for about 1.6 s", minimum=0.1, maximum=600.0
+    )
+
+
+def status(words: list[str]) -> int:
+    """Show what a robot does, without commanding it; returns 0, or 1 where it is stopped or something is wrong."""
+    from robot_interface_ros.ros.status_client import robot_status
+
+    options = from_words(StatusOptions, words, "status")
+    found = robot_status(options.namespace, options.timeout_s, options.domain_id)
+    print("\n".join(lines(found)))
+    return 1 if found.problems else 0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from robot_driver_ros.hardware import Hardware
 from robot_driver_ros.servo_driver import ServoDriver
 from robot_interface_ros.robot import Array, Command, Episode, Observation, Robot
+from robot_interface_ros.robot_status import PULSE
 
 Pulses = Callable[[], Mapping[int, int]]
 """What a board that is no real one puts on its pins now: pin -> microseconds."""
@@ -65,6 +66,18 @@ class ServoRobot:
     def motion(self) -> tuple[Array, Array]:
         """See Plant."""
         return self.driver.motion
+
+    @property
+    def report(self) -> Mapping[str, object]:
+        """See Plant: what sketch runs on each board, and the pulse of each servo, microseconds."""
+        driver = self.driver
+        sketches = {f"board {name}": board.firmware for name, board in driver.boards.items()}
+        powered = set(driver.powered)
+        pulses = {
+            f"{PULSE}{servo.joint}": us if servo.joint in powered else "off"
+            for servo, us in zip(driver.servos, driver.pulses)
+        }
+        return sketches | pulses
 
     def relax(self) -> None:
         """Take the torque off; called at every period as long as nothing is to move."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +45,10 @@ class Plant(Robot, Protocol):
 
         After a RobotError out of `send` the targets go on from there: the robot may have braked, or not have heard.
         """
+
+    @property
+    def report(self) -> Mapping[str, object]:
+        """Optional: what else to say of it in /diagnostics, by key."""
 
     def relax(self) -> None:
         """Optional: take the torque off, called in place of `send` at every tick as long as nothing is to move."""

@@ -184,7 +184,10 @@ def best_by_the_rows(result: TrainingResult) -> None:
             {"eval_video": True, "eval_every_steps": 1, "eval_namespace": "/eval"},
             "eval_video:=true films a robot that is simulated in the trainer",
         ),
-        ({"eval_namespace": "/my-eval", "eval_every_steps": 1}, "namespace '/my-eval' has '-' in it; .* write '/my_eval'"),
+        (
+            {"eval_namespace": "/my-eval", "eval_every_steps": 1},
+            "namespace '/my-eval' has '-' in it; .* write '/my_eval'",
+        ),
     ],
 )
 def test_a_robot_for_evaluations_that_cannot_be(settings: dict[str, Any], named: str) -> None:

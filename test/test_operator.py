@@ -33,7 +33,8 @@ def test_a_stopped_robot_moves_only_when_it_is_enabled(
 ) -> None:
     start(module, **parameters).wait_for("serving")
     assert cli.run(["stop"]) == 0
-    assert "/env_0 is stopped; rl_trainer enable namespace:=/env_0 lets it move again" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.startswith("/env_0 is stopped; ") and "rl_trainer enable namespace:=/env_0 lets it move again" in said
     answer = operator.call(Trigger, "/env_0/reset")
     assert not answer.success and "emergency stop" in answer.message
     assert cli.run(["stop"]) == 0  # once more does no harm

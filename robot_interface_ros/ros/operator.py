@@ -40,7 +40,7 @@ def stop(namespace: str, timeout_s: float, domain_id: int | None = None) -> None
     """Stop a robot until `enable`; returns when it says that it is stopped. Raises RobotTimeout."""
     topic = absolute(namespace, EMERGENCY_STOP)
     enabled: list[bool] = []
-    with _beside(domain_id) as (node, waiter):
+    with beside(domain_id) as (node, waiter):
         waiter.subscribe(
             Bool, absolute(namespace, MOTION_ENABLED), lambda message: enabled.append(message.data), LATCHED
         )
@@ -58,7 +58,7 @@ def stop(namespace: str, timeout_s: float, domain_id: int | None = None) -> None
 def enable(namespace: str, motion: bool, timeout_s: float, domain_id: int | None = None) -> None:
     """Let a robot move, which ends an emergency stop, or take its torque off. Raises RobotTimeout, RobotError."""
     name = absolute(namespace, ENABLE)
-    with _beside(domain_id) as (_, waiter):
+    with beside(domain_id) as (_, waiter):
         client = waiter.client(SetBool, name)
         _until(waiter, client.service_is_ready, f"nobody serves {name}", timeout_s)
         future = client.call_async(SetBool.Request(data=motion))
@@ -85,7 +85,7 @@ def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id
         told = dict(zip(targets[-1].name, targets[-1].position))
         return all(abs(told.get(joint, math.inf) - angle) < ARRIVED_RAD for joint, angle in goals.items())
 
-    with _beside(domain_id) as (node, waiter):
+    with beside(domain_id) as (node, waiter):
         name = absolute(namespace, ROBOT_DESCRIPTION)
         waiter.subscribe(String, name, lambda message: descriptions.append(message.data), LATCHED)
         waiter.subscribe(JointState, absolute(namespace, JOINT_TARGET), targets.append)
@@ -130,7 +130,8 @@ def check_goals(goals: Mapping[str, float], urdf: str) -> None:
 
 
 @contextmanager
-def _beside(domain_id: int | None) -> Iterator[tuple[Node, Waiter]]:
+def beside(domain_id: int | None) -> Iterator[tuple[Node, Waiter]]:
+    """A node of its own, for as long as it is needed."""
     with Runtime(domain_id=domain_id, signals=False) as runtime:
         node = runtime.topic_node("operator")
         waiter = make_waiter(node)

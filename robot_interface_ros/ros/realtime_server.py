@@ -103,7 +103,7 @@ class RealTimeServer(RobotServer):
             "period jitter p99 (ms)": punctuality.jitter_p99_ms,
             "late ticks": punctuality.overruns,
             "ticks left out": punctuality.missed,
-        }
+        } | dict(getattr(robot.plant, "report", {}))
         name = f"{self._node.get_name().removesuffix('_topics')}: {self._namespace}"
         return messages.diagnostic_status(level, name, self._namespace, said, values)
 
