@@ -31,8 +31,10 @@ from rl_trainer_ros.process import Process as Process
 from rl_trainer_ros.ros_arguments import RosArguments
 from rl_trainer_ros.trainer_config import CAMERA, GROUND_TRUTH, TrainerConfig, settings_of
 from rl_trainer_ros.viewing import viewers
+from robot_interface_ros import ros_environment
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.description import resolve
+from robot_interface_ros.errors import RobotError
 from robot_interface_ros.names import resolve as resolve_name
 from robot_interface_ros.names import robot_rules
 
@@ -120,6 +122,7 @@ def system(
     )
     others = []
     if values.trainer.transport == "topics":
+        _check_discovery(values.bringup, environ)
         clock = resolve_name("clock", ros.namespace)
         others = _clock_for_all(_robots(values, ros.namespace), values.trainer.namespaces[0], clock) + _encoders(values)
     others += viewers(values, environ)
@@ -147,6 +150,7 @@ def robots(
     values = _values(arguments, ros)
     if values.trainer.transport != "topics" or values.bringup.robot_source == "external":
         raise BringupError("nothing to start: robots are served with transport:=topics robot_source:=sim (or mock)")
+    _check_discovery(values.bringup, environ)
     return System(
         tuple(_robots(values, ros.namespace) + _encoders(values)),
         _environment(values.bringup, environ),
@@ -347,6 +351,17 @@ def _train_srl(trainer: TrainerConfig) -> str:
     same = [name for name in ("robot", "log_dir") if getattr(trainer, name) != getattr(defaults, name)]
     more = [f"{name}:={getattr(trainer, name)}" for name in same]
     return command_line("train_srl", f"srl_model:={trainer.srl_model}", *more)
+
+
+def _check_discovery(bringup: BringupConfig, environ: Mapping[str, str]) -> None:
+    """Raise BringupError where nodes could not find each other, or not those that are asked for."""
+    try:
+        ros_environment.check_discovery(environ)
+    except RobotError as error:
+        raise BringupError(str(error)) from None
+    for name, value in (("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"), ("ROS_LOCALHOST_ONLY", "1")):
+        if bringup.remote and environ.get(name) == value:
+            raise BringupError(f"remote:=true, but {name}={value} keeps ROS on this machine; unset {name}")
 
 
 def _environment(bringup: BringupConfig, environ: Mapping[str, str]) -> dict[str, str]:

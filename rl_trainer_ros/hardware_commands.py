@@ -118,10 +118,13 @@ def stop(words: list[str]) -> int:
         from robot_interface_ros.ros import operator
 
     options = from_words(StopOptions, words, "stop")
-    operator.stop(options.namespace, options.timeout_s, options.domain_id)
+    stopped = operator.stop(options.namespace, options.timeout_s, options.domain_id)
     domain = [] if options.domain_id is None else [f"domain_id:={options.domain_id}"]
     again = command_line("enable", f"namespace:={options.namespace}", *domain)
-    print(f"{options.namespace} is stopped; {again} lets it move again")
+    says = (
+        "is stopped" if stopped else "was told to stop, and publishes no motion_enabled to say so: see that it stands"
+    )
+    print(f"{options.namespace} {says}; {again} lets it move again")
     return 0
 
 
@@ -162,6 +165,7 @@ class ContractCheckOptions:
     namespace: str = option(
         "env_0", "the robot's namespace; without a slash in front it lies in the command line's __ns"
     )
+    joints: tuple[str, ...] = option((), "joints that are commanded; empty: all that move in its robot_description")
     mode: str = option("auto", "how it is served; auto: looks", choices=("auto", "lockstep", "realtime"))
     timeout_s: float = option(
         3.0, "how long anything is awaited (a reset: ten times as long)", minimum=0.1, maximum=600.0
@@ -175,17 +179,22 @@ class ContractCheckOptions:
 def contract_check(words: list[str]) -> int:
     """Check a robot against the contract; returns 0 where it keeps every rule."""
     with leaving_at_once():
-        from robot_interface_ros.ros.contract_check import check_contract
+        from robot_interface_ros.ros.contract_check import Outcome, check_contract
 
-    options, kept, broken = from_words(ContractCheckOptions, words, "contract_check"), 0, 0
-    for point in check_contract(options.namespace, options.timeout_s, options.mode, options.domain_id):
+    options, found = from_words(ContractCheckOptions, words, "contract_check"), dict.fromkeys(Outcome, 0)
+    for point in check_contract(
+        options.namespace, options.timeout_s, options.mode, options.domain_id, joints=options.joints
+    ):
         print(
-            f"  {'ok    ' if point.kept else 'BROKEN'}  {point.rule}"
-            + (f"\n          {point.said}" if point.said else "")
+            f"  {point.outcome.value:<6}  {point.rule}" + (f"\n          {point.said}" if point.said else ""),
+            flush=True,
         )
-        kept, broken = kept + point.kept, broken + (not point.kept)
-    print(f"{options.namespace}: {kept} points kept, {broken} broken")
-    return 1 if broken else 0
+        found[point.outcome] += 1
+    print(
+        f"{options.namespace}: {found[Outcome.KEPT]} points kept, {found[Outcome.BROKEN]} broken, {found[Outcome.LACKING]} "
+        f"of optional names that it does not serve, {found[Outcome.UNCHECKED]} not checked"
+    )
+    return 1 if found[Outcome.BROKEN] else 0
 
 
 @dataclass(frozen=True)

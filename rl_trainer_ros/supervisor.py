@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from rl_trainer_ros.bringup import Next, Process, System, after_death, exit_code, exit_text, ros_arguments
+from robot_interface_ros import ros_environment
 
 TERM_TIMEOUT_S = 10.0  # from SIGTERM, for a process that did not leave when first asked, to SIGKILL
 GIVEN_UP = 3  # exit code where a trainer saved and left only because it was told to; its own for a robot that failed
@@ -33,8 +34,12 @@ def run(system: System, python: str = sys.executable) -> int:
     """Run `system` until its trainer has left and the rest is stopped; the trainer's exit code, 128 + n for signal n.
 
     SIGINT, SIGTERM and SIGHUP go to the trainer, once; it saves, and the rest is stopped after it. A trainer that does not
-    notice that a process stays down is made to leave; the code is then never 0. Main thread only.
+    notice that a process stays down is made to leave; the code is then never 0. Main thread only. Raises RosEnvironmentError
+    before anything is started where ROS itself could not be.
     """
+    environ = {**os.environ, **system.environment}
+    ros_environment.check(environ)
+    ros_environment.check_middleware(environ)
     with _caught_signals() as wakeup:
         return _Supervisor(system, python, wakeup).run()
 

@@ -19,7 +19,7 @@ from robot_interface_ros.lockstep import LockstepRobot
 from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot, ResetEnd, State
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
-from robot_interface_ros.ros.contract import RELIABLE
+from robot_interface_ros.ros.contract import BEST_EFFORT, RELIABLE
 from robot_interface_ros.ros.messages import PoseWriter
 from robot_interface_ros.ros.realtime_server import RealTimeServer
 from robot_interface_ros.ros.robot_server import RobotServer
@@ -266,11 +266,20 @@ class Unannounced(RobotServer):
 
 
 class Misnamed(RobotServer):
-    """Publishes target_pose under another name."""
+    """Publishes joint_states under another name."""
 
     def __init__(self, node: Node, *arguments: Any, **settings: Any):
         make = node.create_publisher
-        node.create_publisher = lambda kind, name, qos: make(kind, name.replace("target_pose", "goal"), qos)
+        node.create_publisher = lambda kind, name, qos: make(kind, name.replace("joint_states", "states"), qos)
+        super().__init__(node, *arguments, **settings)
+
+
+class Fleeting(RobotServer):
+    """Publishes joint_states as sensors do, best effort."""
+
+    def __init__(self, node: Node, *arguments: Any, **settings: Any):
+        make = node.create_publisher
+        node.create_publisher = lambda kind, name, qos: make(kind, name, BEST_EFFORT if "states" in name else qos)
         super().__init__(node, *arguments, **settings)
 
 

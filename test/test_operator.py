@@ -34,7 +34,8 @@ def test_a_stopped_robot_moves_only_when_it_is_enabled(
     start(module, **parameters).wait_for("serving")
     assert cli.run(["stop"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("/env_0 is stopped; ") and "rl_trainer enable namespace:=/env_0 lets it move again" in said
+    assert said.startswith("/env_0 is stopped; ")
+    assert "rl_trainer enable namespace:=/env_0 lets it move again" in said
     answer = operator.call(Trigger, "/env_0/reset")
     assert not answer.success and "emergency stop" in answer.message
     assert cli.run(["stop"]) == 0  # once more does no harm
@@ -86,7 +87,10 @@ def test_joints_are_moved_and_the_robots_own_reason_is_said_where_not(
         (["elbow:=up"], "elbow is 'up'; expected an angle: rad, or degrees with deg at the end"),
         (["elbow:=nan"], "elbow is 'nan'; expected an angle"),
         (["elbow:=1", "timeout_s:=soon"], "timeout_s is 'soon'; expected float"),
-        (["elbow:=1", "namespace:=/arm", "timeout_s:=0.3"], "no /arm/joint_target, as in real time, within 0.3 s"),
+        (
+            ["elbow:=1", "namespace:=/arm", "timeout_s:=0.3"],
+            "no /arm/joint_target and no /arm/joint_states, as in real time, within 0.3 s",
+        ),
     ],
 )
 def test_a_move_that_cannot_be_is_said(words: list[str], said: str, domain: int) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
-from strangers import FILE, FOLDER, NAMESPACE, SENSOR, Crowded, Sensor, serving
+from std_msgs.msg import String
+from strangers import FILE, FOLDER, NAMESPACE, SENSOR, Crowded, Late, Sensor, serving
 
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.ros.patience import Patience
@@ -19,6 +20,10 @@ from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.presumed_target import LAG_S, PresumedTarget
 from robot_interface_ros.robot import Command
 from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.ros import contract_rules, operator
+from robot_interface_ros.ros import contract_rules_lockstep as rules_lockstep
+from robot_interface_ros.ros import contract_rules_realtime as rules_realtime
+from robot_interface_ros.ros.contract_check import Outcome, check_contract, text_of
 
 pytestmark = pytest.mark.ros
 TWO_JOINTS = load_robot(str(FILE))
@@ -231,3 +236,51 @@ def test_a_target_that_somebody_publishes_counts(domain: int) -> None:
         for moment in drive(made, 3):
             assert moment.observation.target_position.tolist() == [0.3, 0.0, 0.4]
         made.close()
+
+
+CHECKS = {"Lockstep": ("lockstep", 16), "RealTime": ("realtime", 16)}
+
+
+@pytest.mark.parametrize("mode", CHECKS)
+def test_contract_check_answers_every_rule(mode: str, domain: int) -> None:
+    with serving(mode, domain, Late):
+        points = list(check_contract(NAMESPACE, 10.0, domain_id=domain))
+    name, rules = CHECKS[mode]
+    found = {point.rule: point for point in points}
+    assert not [point for point in points if point.outcome in (Outcome.BROKEN, Outcome.UNCHECKED)]
+    assert sum(point.outcome is Outcome.KEPT for point in points) == rules and f"mode: {name}" in found
+    lacking = {rule for rule, point in found.items() if point.outcome is Outcome.LACKING}
+    optional = ["target_pose", "command_rejected", "motion_enabled", "robot/set_parameters"]
+    assert {f"{name} is optional" for name in optional} <= lacking
+    assert ("joint_target is optional" in lacking) == (mode == "RealTime")
+    own = rules_realtime.IN_REAL_TIME if mode == "RealTime" else rules_lockstep.IN_LOCKSTEP
+    every = {text_of(rule) for rule in (*contract_rules.FIRST, *contract_rules.BOTH, *own, *contract_rules.LAST)}
+    assert every <= set(found)
+
+
+def test_contract_check_looks_at_the_joints_that_are_commanded(domain: int) -> None:
+    """Its description has a joint more, which moves by itself and takes no commands."""
+
+    def with_a_wheel(node: Any) -> None:
+        wheel = (
+            '<link name="wheel"/><joint name="wheel_joint" type="continuous"><parent link="base"/><child link="wheel"/>'
+            '<axis xyz="0 0 1"/><limit effort="1" velocity="1"/></joint></robot>'
+        )
+        urdf = (FOLDER / "two_joints.urdf").read_text().replace("</robot>", wheel)
+        node.description.publish(String(data=urdf))
+
+    with serving("Lockstep", domain, Crowded, Sensor, made=with_a_wheel):
+        joints = ("shoulder_joint", "elbow_joint")
+        points = list(check_contract(NAMESPACE, 10.0, domain_id=domain, joints=joints))
+    broken = [point.said for point in points if not point.kept]
+    assert len(broken) == 1 and "joint_command to be heard as volatile; it is asked for as transient local" in broken[0]
+
+
+def test_a_stop_is_told_to_a_robot_that_cannot_say_so(domain: int) -> None:
+    with serving("RealTime", domain) as node:
+        assert operator.stop(NAMESPACE, 10.0, domain) is False
+        assert not node.enabled
+        operator.enable(NAMESPACE, True, 10.0, domain)
+        assert node.enabled
+        operator.move(NAMESPACE, {"elbow_joint": 0.7}, 10.0, domain)
+        assert abs(node.arm.position["elbow_joint"] - 0.7) < 0.05

@@ -230,12 +230,13 @@ def test_a_flood_on_one_topic_leaves_the_others_their_turn(runtime: Runtime) -> 
     assert heard["flood"] - before <= 30
 
 
-def test_a_robot_that_is_not_there_is_named(connect: Callable) -> None:
+def test_a_robot_that_is_not_there_is_named(connect: Callable, domain: int) -> None:
     with pytest.raises(RobotTimeout) as error:
         connect(Patience(start_timeout_s=0.5)).reset(Episode())
     assert str(error.value) == (
         "/env_0: nobody serves /env_0/joint_states, /env_0/joint_command, /env_0/reset within 0.5 s; "
-        "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID?"
+        "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID? (discovery here: "
+        f"ROS_DOMAIN_ID={domain}, ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST (this machine alone))"
     )
 
 

@@ -206,6 +206,9 @@ def main() -> None:
             executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RuntimeError:  # Ctrl-C in the middle of a wait
+        if rclpy.ok():
+            raise
 
 
 if __name__ == "__main__":

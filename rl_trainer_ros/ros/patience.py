@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from robot_interface_ros.config import option
 from robot_interface_ros.ros import contract
+from robot_interface_ros.ros_environment import discovery_words
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,11 @@ def likely_cause(missing: Sequence[str]) -> str:
     if all(name.endswith(contract.JOINT_TARGET) for name in missing):
         return "a robot in lockstep does not publish it: start it with realtime:=true"
     if all(name.endswith(contract.SRL_STATE) for name in missing):
-        return "is srl_node running for that namespace?"
+        return f"is srl_node running for that namespace? ({discovery_words()})"
     if all(f"/{contract.CAMERA}/" in f"/{name}" for name in missing):
         return "does the robot serve those cameras? The simulator is told so by cameras:=[...] and camera_depth:=true"
     if all(name.endswith((contract.CONTACT, contract.WORLD_STATE)) for name in missing):
         return "does the simulator have the world that the task needs (world:=...), and contact:=true where it is felt?"
-    return "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID?"
+    return (
+        f"is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID? ({discovery_words()})"
+    )

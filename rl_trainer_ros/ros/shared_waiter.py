@@ -12,6 +12,7 @@ from robot_interface_ros.errors import RobotError
 from robot_interface_ros.ros.contract import RELIABLE
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import Callback, Handler, make_waiter
+from robot_interface_ros.ros_environment import check_discovery
 
 
 class SharedWaiter:
@@ -22,6 +23,7 @@ class SharedWaiter:
 
     def __init__(self, runtime: Runtime, namespaces: Sequence[str]):
         """`namespaces`: of all the robots that there may be."""
+        check_discovery()
         self.node = runtime.topic_node("trainer_robots", namespaces)
         self.waiter = make_waiter(self.node)
         self.fibers = Fibers(self.waiter.wait)

@@ -42,6 +42,8 @@ OF_A_ROBOT = frozenset(
     }
 )
 """Names that each robot has for itself: two robots cannot share one."""
+REQUIRED = (JOINT_STATES, JOINT_COMMAND, RESET, ENABLE, EMERGENCY_STOP, ROBOT_DESCRIPTION)
+"""What every robot serves. All else is used where it is served."""
 
 PARAMETER_NODE = "robot"
 """Node in the robot's namespace that holds `episode.seed` and `episode.target`."""
@@ -49,6 +51,8 @@ EPISODE_SEED = "episode.seed"
 EPISODE_TARGET = "episode.target"
 
 RELIABLE = QoSProfile(depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Hears every publisher, and may lose what it is sent."""
 LATCHED = QoSProfile(
     depth=1,
     history=HistoryPolicy.KEEP_LAST,

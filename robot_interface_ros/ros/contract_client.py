@@ -10,16 +10,19 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot_model import RobotModel
-from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros import contract, messages, offered_qos
 from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import make_waiter
+
+MEASURED_RAD = 0.02
 
 
 class RuleBroken(RobotError):
@@ -29,8 +32,12 @@ class RuleBroken(RobotError):
 class ContractClient:
     """Subscribes to all that the contract names, keeps what came, and awaits what is to come."""
 
-    def __init__(self, runtime: Runtime, namespace: str, timeout_s: float):
-        """`timeout_s`: how long anything is awaited (a reset: ten times as long, for the robot may have to move)."""
+    def __init__(self, runtime: Runtime, namespace: str, timeout_s: float, joints: Sequence[str] = ()):
+        """`timeout_s`: how long anything is awaited (a reset: ten times as long, for the robot may have to move).
+
+        `joints`: those that are commanded; none: all independent ones of the robot's description.
+        """
+        self.only = tuple(joints)
         self.namespace, self.timeout_s = namespace, timeout_s
         self.node = runtime.topic_node("contract_check", (namespace,))
         self._waiter = make_waiter(self.node)
@@ -40,23 +47,17 @@ class ContractClient:
         self.rejected: list[str] = []
         self.enabled: list[bool] = []
         self.descriptions: list[str] = []
-        hear = self._waiter.subscribe
-        hear(JointState, self.name(contract.JOINT_STATES), self.states.append)
-        hear(JointState, self.name(contract.JOINT_TARGET), self.targets.append)
-        hear(PoseStamped, self.name(contract.TARGET_POSE), self.poses.append)
-        hear(String, self.name(contract.COMMAND_REJECTED), lambda message: self.rejected.append(message.data))
-        hear(
-            Bool,
-            self.name(contract.MOTION_ENABLED),
-            lambda message: self.enabled.append(message.data),
-            contract.LATCHED,
-        )
-        hear(
-            String,
-            self.name(contract.ROBOT_DESCRIPTION),
-            lambda message: self.descriptions.append(message.data),
-            contract.LATCHED,
-        )
+        self._heard: dict[str, tuple[type, Callable[[Any], Any], QoSProfile]] = {
+            contract.JOINT_STATES: (JointState, self.states.append, contract.RELIABLE),
+            contract.JOINT_TARGET: (JointState, self.targets.append, contract.RELIABLE),
+            contract.TARGET_POSE: (PoseStamped, self.poses.append, contract.RELIABLE),
+            contract.COMMAND_REJECTED: (String, lambda said: self.rejected.append(said.data), contract.RELIABLE),
+            contract.MOTION_ENABLED: (Bool, lambda said: self.enabled.append(said.data), contract.LATCHED),
+            contract.ROBOT_DESCRIPTION: (String, lambda said: self.descriptions.append(said.data), contract.LATCHED),
+        }
+        self._adopted: dict[str, QoSProfile] = {}
+        for name, (kind, callback, qos) in self._heard.items():
+            self._waiter.subscribe(kind, self.name(name), callback, qos)
         self.commands = self.node.create_publisher(JointState, self.name(contract.JOINT_COMMAND), contract.RELIABLE)
         self.stop = self.node.create_publisher(Bool, self.name(contract.EMERGENCY_STOP), contract.RELIABLE)
         self.reset_service = self._waiter.client(Trigger, self.name(contract.RESET))
@@ -67,6 +68,61 @@ class ContractClient:
         self.stamp = 0
         """Of the current observation, in lockstep."""
         self.period_ns = 0
+        self.unusable: set[str] = set()
+        """Names of the contract that are not served, or not so that anything could be checked with them."""
+        self.lockstep = False
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The topics of the trainer's every step, and the stop's."""
+        heard = (contract.JOINT_STATES, contract.JOINT_TARGET, contract.TARGET_POSE, contract.COMMAND_REJECTED)
+        return (*heard, contract.JOINT_COMMAND, contract.EMERGENCY_STOP)
+
+    def kind_of(self, name: str) -> str:
+        """What is expected under a name, in words."""
+        if name in (contract.RESET, contract.ENABLE):
+            return f"service {self.name(name)}"
+        sent = name in (contract.JOINT_COMMAND, contract.EMERGENCY_STOP)
+        return f"a {'subscription' if sent else 'publisher'} of {self.name(name)}"
+
+    def serves(self, name: str) -> bool:
+        """Whether the robot serves something that it may lack."""
+        return name not in self.unusable
+
+    @property
+    def executed(self) -> list[JointState]:
+        """What tells how the robot moves: joint_target or, of a robot without, where its joints are measured."""
+        return self.targets if self.serves(contract.JOINT_TARGET) else self.states
+
+    @property
+    def evidence(self) -> str:
+        """The name of what `executed` holds."""
+        return contract.JOINT_TARGET if self.serves(contract.JOINT_TARGET) else contract.JOINT_STATES
+
+    @property
+    def slack_rad(self) -> float:
+        """How far `executed` may be from what is executed: joints are measured with noise, and lag."""
+        return 0.0 if self.serves(contract.JOINT_TARGET) else MEASURED_RAD
+
+    def adopt(self, name: str) -> QoSProfile | None:
+        """Hear a topic, or speak there, as the robot offers and asks; what that is where it is not the contract's."""
+        if name in self._heard:
+            kind, callback, own = self._heard[name]
+            qos = offered_qos.hearing_all(self.node, self.name(name), own)
+            if qos != own and self._adopted.get(name) != qos:
+                self._waiter.subscribe(kind, self.name(name), callback, qos)
+        else:
+            own, qos = contract.RELIABLE, offered_qos.heard_by_all(self.node, self.name(name), contract.RELIABLE)
+            if qos != own and self._adopted.get(name) != qos:
+                publisher = self.commands if name == contract.JOINT_COMMAND else self.stop
+                self.node.destroy_publisher(publisher)
+                made = self.node.create_publisher(publisher.msg_type, self.name(name), qos)
+                if name == contract.JOINT_COMMAND:
+                    self.commands = made
+                else:
+                    self.stop = made
+        self._adopted[name] = qos
+        return qos if qos != own else None
 
     def name(self, name: str) -> str:
         """The absolute name of something of the robot, after remappings."""

@@ -47,11 +47,11 @@ def towards_room(client: ContractClient, joint: str, distance: float) -> float:
 
 
 def target_of(client: ContractClient) -> dict[str, float]:
-    """The newest joint_target, joint -> rad."""
-    target = client.position(client.until(lambda: client.targets, "joint_target")[-1])
+    """Where the newest joint_target is or, of a robot without, its joints are; joint -> rad."""
+    target = client.position(client.until(lambda: client.executed, client.evidence)[-1])
     missing = [joint for joint in client.joints if joint not in target]
     if missing:
-        raise RuleBroken(f"expected joint_target of every independent joint; it lacks {', '.join(missing)}")
+        raise RuleBroken(f"expected {client.evidence} of every independent joint; it lacks {', '.join(missing)}")
     return target
 
 
@@ -90,8 +90,8 @@ def go(client: ContractClient, joint: str, goal: float) -> None:
     command(
         client,
         {joint: goal},
-        lambda: abs(target_of(client)[joint] - goal) < 0.1 * SMALL_STEP_RAD,
-        f"joint_target of {joint} near {goal:.3f} rad, where commands send it",
+        lambda: abs(target_of(client)[joint] - goal) < 0.1 * SMALL_STEP_RAD + client.slack_rad,
+        f"{client.evidence} of {joint} near {goal:.3f} rad, where commands send it",
         3.0 * client.timeout_s,
     )
 
@@ -106,10 +106,10 @@ def stray(client: ContractClient) -> tuple[str, float, float]:
 
 def stand(client: ContractClient, joint: str, when: str) -> float:
     """Where a joint's target stands, rad; RuleBroken when it moves."""
-    client.targets.clear()
-    client.until(lambda: len(client.targets) >= 5, f"joint_target {when}")
-    last = [client.position(target)[joint] for target in client.targets]
-    if max(last) - min(last) > STILL_RAD:
+    client.executed.clear()
+    client.until(lambda: len(client.executed) >= 5, f"{client.evidence} {when}")
+    last = [client.position(target)[joint] for target in client.executed]
+    if max(last) - min(last) > STILL_RAD + client.slack_rad:
         raise RuleBroken(f"expected {joint} to hold {when}; its target went on by {max(last) - min(last):.4f} rad")
     return last[-1]
 
@@ -126,10 +126,10 @@ def check_speed(client: ContractClient, targets: Sequence[JointState]) -> None:
     for apart in range(1, len(targets)):
         took_s = stamps_s[apart:] - stamps_s[:-apart]
         moved = np.abs(positions[apart:] - positions[:-apart])
-        excess = moved - np.outer(1.3 * took_s + period_s, top_speeds) - STILL_RAD
+        excess = moved - np.outer(1.3 * took_s + period_s, top_speeds) - STILL_RAD - 2.0 * client.slack_rad
         when, which = np.unravel_index(excess.argmax(), excess.shape)
         if excess[when, which] > 0.0:
             raise RuleBroken(
                 f"expected {client.joints[which]} to move at most {top_speeds[which]:.3g} rad/s; "
-                f"its joint_target moved {moved[when, which]:.4f} rad in {took_s[when]:.3f} s"
+                f"its {client.evidence} moved {moved[when, which]:.4f} rad in {took_s[when]:.3f} s"
             )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from robot_interface_ros.robot_model import RobotModel, RobotModelError
-from robot_interface_ros.ros import contract
+from robot_interface_ros.ros import contract, offered_qos
 from robot_interface_ros.ros.contract_client import ContractClient, RuleBroken
 from robot_interface_ros.ros.graph import has_parameter_node
 
@@ -19,8 +19,20 @@ TARGET = (0.25, -0.3, 1.1)
 SMALL_STEP_RAD = 0.05
 LISTEN_S = 0.3
 NO_SUCH_JOINT = "no_such_joint"
+FURTHER_S = 1.0  # what a robot may lack is looked for so long after the rest
+LATE = 3.0  # times as long as anything else is a robot_description awaited: nodes publish it when they have read it
 
-Rule = Callable[[ContractClient], None]
+TOLD_S = 0.3  # a robot without motion_enabled is told to stop again and again for so long
+LACKING = {  # what a robot may lack, and what that means
+    contract.TARGET_POSE: "the trainer's own drawn target counts, and does not move",
+    contract.JOINT_TARGET: "in real time actions start from what was commanded and measured; here joint_states are looked at",
+    contract.COMMAND_REJECTED: "nobody learns why a command is refused; here it is looked at whether the robot moves",
+    contract.MOTION_ENABLED: "nobody sees whether the robot is stopped; here it is seen by its resets, which are refused",
+    f"{contract.PARAMETER_NODE}/set_parameters": "episodes cannot be repeated by their seed",
+}
+
+Rule = Callable[[ContractClient], str | None]
+"""May return what is to be said of a rule that is kept."""
 
 
 def begin(client: ContractClient) -> JointState:
@@ -40,7 +52,10 @@ def answered_stamp(answer: Trigger.Response) -> int:
 
 
 def refused(client: ContractClient, what: str) -> None:
-    """Wait until a command with the current stamp is refused. Raises RuleBroken."""
+    """Wait until a command with the current stamp is refused, where the robot says so. Raises RuleBroken."""
+    if not client.serves(contract.COMMAND_REJECTED):
+        client.listen(LISTEN_S)
+        return
     said = client.until(lambda: client.rejected, f"command_rejected for {what}")[-1]
     if not said.startswith(f"{client.stamp}: "):
         raise RuleBroken(f"expected command_rejected to begin with '{client.stamp}: '; it is '{said}'")
@@ -50,6 +65,15 @@ def refused(client: ContractClient, what: str) -> None:
 def stopped(client: ContractClient) -> Iterator[None]:
     """Stop the robot, and let it go on in the end, whatever happens. Raises RuleBroken."""
     client.enabled.clear()
+    if not client.serves(contract.MOTION_ENABLED):
+        try:
+            for _ in range(3):
+                client.stop.publish(Bool(data=True))
+                client.listen(TOLD_S / 3.0)
+            yield
+        finally:
+            client.call(client.enable_service, SetBool.Request(data=True))
+        return
     try:
         client.stop.publish(Bool(data=True))
         client.until(lambda: client.enabled and not client.enabled[-1], "motion_enabled false after emergency_stop")
@@ -59,28 +83,34 @@ def stopped(client: ContractClient) -> Iterator[None]:
     client.until(lambda: client.enabled[-1:] == [True], "motion_enabled true after enable")
 
 
-def endpoints(client: ContractClient) -> None:
-    """It publishes and hears every topic and serves every service of the contract."""
+def endpoints(client: ContractClient) -> str:
+    """It serves every name that the contract requires."""
 
-    def missing() -> list[str]:
-        node = client.node
-        published = (
-            contract.JOINT_STATES,
-            contract.TARGET_POSE,
-            contract.COMMAND_REJECTED,
-            contract.MOTION_ENABLED,
-            contract.ROBOT_DESCRIPTION,
+    def served(name: str) -> bool:
+        if name == contract.RESET:
+            return bool(client.reset_service.service_is_ready())
+        if name == contract.ENABLE:
+            return bool(client.enable_service.service_is_ready())
+        if name in (contract.JOINT_COMMAND, contract.EMERGENCY_STOP):
+            return bool(client.node.count_subscribers(client.name(name)))
+        if name.startswith(contract.PARAMETER_NODE + "/"):
+            return client.parameters.service_is_ready() or has_parameter_node(client.node, client.namespace)
+        return bool(client.node.count_publishers(client.name(name)))
+
+    with contextlib.suppress(RuleBroken):
+        client.until(lambda: all(map(served, contract.REQUIRED)), "all endpoints")
+        others = [name for name in LACKING if name != contract.JOINT_TARGET]  # in lockstep it is not needed
+        client.until(lambda: all(map(served, others)), "all else", min(client.timeout_s, FURTHER_S))
+    client.unusable = {name for name in (*contract.REQUIRED, *LACKING) if not served(name)}
+    for name in client.spoken:
+        client.adopt(name)
+    missing = [name for name in contract.REQUIRED if name in client.unusable]
+    if missing:
+        raise RuleBroken(
+            f"missing, and required: {', '.join(map(client.kind_of, missing))}; nothing within {client.timeout_s:g} s"
         )
-        names = [f"a publisher of {client.name(n)}" for n in published if not node.count_publishers(client.name(n))]
-        heard = (contract.JOINT_COMMAND, contract.EMERGENCY_STOP)
-        names += [f"a subscription of {client.name(n)}" for n in heard if not node.count_subscribers(client.name(n))]
-        services = (client.reset_service, client.enable_service)
-        return names + [f"service {service.srv_name}" for service in services if not service.service_is_ready()]
-
-    try:
-        client.until(lambda: not missing(), "all endpoints")
-    except RuleBroken:
-        raise RuleBroken(f"expected {', '.join(missing())}; nothing within {client.timeout_s:g} s") from None
+    optional = [name for name in LACKING if client.serves(name)]
+    return f"required: {', '.join(contract.REQUIRED)}; optional, and served: {', '.join(optional) or 'nothing'}"
 
 
 def types(client: ContractClient) -> None:
@@ -96,51 +126,102 @@ def types(client: ContractClient) -> None:
         contract.ROBOT_DESCRIPTION: "std_msgs/msg/String",
     }
     found = dict(client.node.get_topic_names_and_types())
-    for name, kind in expected.items():
-        if found.get(client.name(name)) != [kind]:
-            raise RuleBroken(f"expected {client.name(name)} to be {kind}; it is {found.get(client.name(name))}")
+    wrong = {
+        name: found.get(client.name(name))
+        for name, kind in expected.items()
+        if client.serves(name) and found.get(client.name(name)) != [kind]
+    }
+    client.unusable |= wrong.keys()
+    if wrong:
+        said = (f"expected {client.name(name)} to be {expected[name]}; it is {kinds}" for name, kinds in wrong.items())
+        raise RuleBroken("; ".join(said))
 
 
 def described(client: ContractClient) -> None:
     """robot_description is latched and holds a URDF."""
-    text = client.until(lambda: client.descriptions, "robot_description, also long after it was published")[-1]
+    said = "robot_description, also long after it was published"
+    latched = True
     try:
-        client.model = RobotModel.from_urdf(text)
+        client.until(lambda: client.descriptions, said, LATE * client.timeout_s)
+    except RuleBroken:
+        qos = client.adopt(contract.ROBOT_DESCRIPTION)
+        if qos is None:
+            raise
+        latched = False
+        client.until(lambda: client.descriptions, f"{said}; it is {offered_qos.words(qos)}, not transient local")
+    try:
+        client.model = RobotModel.from_urdf(client.descriptions[-1])
     except RobotModelError as error:
         raise RuleBroken(f"expected a URDF on robot_description; {error}") from None
-    client.joints = client.model.joint_names
+    client.joints = client.only or client.model.joint_names
+    unknown = [joint for joint in client.joints if joint not in client.model.joint_names]
+    if unknown:
+        known = ", ".join(client.model.joint_names)
+        raise RuleBroken(f"expected joints {', '.join(unknown)} in the description; its independent joints: {known}")
+    if not latched:
+        raise RuleBroken(
+            "expected robot_description transient local: who comes later hears it now only if it is repeated"
+        )
 
 
 def announced(client: ContractClient) -> None:
     """motion_enabled is latched, and says true at first."""
-    if client.until(lambda: client.enabled, "motion_enabled, also long after it was published")[-1] is not True:
+    try:
+        enabled = client.until(lambda: client.enabled, "motion_enabled, also long after it was published")[-1]
+    except RuleBroken:
+        client.adopt(contract.MOTION_ENABLED)
+        raise
+    if not enabled:
+        client.unusable.add(contract.RESET)  # and with it all that moves the robot
         raise RuleBroken("expected motion_enabled to be true; is it stopped? Call enable with true, then check again")
 
 
-def resets(client: ContractClient) -> None:
+def resets(client: ContractClient) -> str | None:
     """reset answers the stamp of an observation, whose joint_states come."""
     state = begin(client)
-    if set(state.name) != set(client.joints):
+    missing = [joint for joint in client.joints if joint not in state.name]
+    client.joints = tuple(joint for joint in client.joints if joint in state.name)
+    if not client.joints or (client.only and missing):
         raise RuleBroken(
-            f"expected joint_states of the description's independent joints {', '.join(client.joints)}; "
-            f"it has {', '.join(state.name)}"
+            f"expected joint_states of {', '.join(missing)}, joints of the description; it has {', '.join(state.name)}"
         )
+    return f"joint_states lack {', '.join(missing)}: no policy can be trained on them" if missing else None
 
 
 FIRST: tuple[Rule, ...] = (endpoints, types, described, announced, resets)
 
 
+def qualities(client: ContractClient) -> None:
+    """What is published can be heard, and what is heard can be sent, with the contract's quality of service."""
+    unlike = {name: qos for name in client.spoken if client.serves(name) and (qos := client.adopt(name)) is not None}
+    for name in (contract.JOINT_COMMAND, contract.EMERGENCY_STOP):
+        if name in unlike:
+            raise RuleBroken(
+                f"expected {client.name(name)} to be heard as volatile; it is asked for as transient local, so it does not "
+                "hear an ordinary publisher, and after a restart hears again what was sent before"
+            )
+    for name, qos in unlike.items() if client.lockstep else ():
+        raise RuleBroken(
+            f"expected {client.name(name)} reliable in lockstep; it is {offered_qos.words(qos)}, and each message that is lost "
+            "holds up the trainer until it asks again"
+        )
+
+
 def states_are_whole(client: ContractClient) -> None:
-    """joint_states hold finite positions, velocities and efforts within the joints' limits."""
+    """joint_states hold finite positions within the joints' limits and, where they are measured, velocities and efforts."""
     state, model = begin(client), client.model
     assert model is not None
     for label in ("position", "velocity", "effort"):
         values = getattr(state, label)
+        if not len(values) and label != "position":
+            continue
         if len(values) != len(state.name):
             raise RuleBroken(f"expected {len(state.name)} entries of {label}; there are {len(values)}")
         if not all(math.isfinite(value) for value in values):
             raise RuleBroken(f"expected finite {label}; it is {list(values)}")
-    for joint, value in client.position(state).items():
+    position = client.position(state)
+    for joint in client.joints:
+        value = position[joint]
         low, high = model.joints[joint].lower, model.joints[joint].upper
         if not low - 0.05 <= value <= high + 0.05:
             raise RuleBroken(f"expected {joint} within {low:g} to {high:g} rad; it is at {value:g}")
@@ -159,8 +240,6 @@ def poses_are_framed(client: ContractClient) -> None:
 def episodes_are_told(client: ContractClient) -> None:
     """episode.target, where the robot takes it, is where target_pose is then, exactly."""
     client.listen(LISTEN_S)
-    if not (client.parameters.service_is_ready() or has_parameter_node(client.node, client.namespace)):
-        return  # a robot without them chooses its targets itself
     client.set_episode(3, TARGET)
     begin(client)
     pose = client.pose_since(client.stamp).pose.position
@@ -173,20 +252,37 @@ def bad_commands_are_refused(client: ContractClient) -> None:
     state, model = begin(client), client.model
     assert model is not None
     before, joint = client.position(state), client.joints[0]
+    away = before[joint] + (0.0 if client.serves(contract.COMMAND_REJECTED) else SMALL_STEP_RAD)  # it would show
+    both = list(client.joints[:2]) if len(client.joints) > 1 else [joint, joint]
     bad = {
         "NaN": ([joint], [math.nan]),
-        "an unknown joint": ([joint, NO_SUCH_JOINT], [before[joint], 0.0]),
-        "a joint named twice": ([joint, joint], [before[joint], before[joint]]),
-        "two names with one position": (list(client.joints[:2]) if len(client.joints) > 1 else [joint, joint], [0.0]),
+        "an unknown joint": ([joint, NO_SUCH_JOINT], [away, 0.0]),
+        "a joint named twice": ([joint, joint], [away, away]),
+        "two names with one position": (both, [away]),
     }
     fixed = [entry for entry in model.joints.values() if entry.type == "fixed"]
     for what, joints in (("a mimic joint", model.mimic_joints), ("a fixed joint", fixed)):
         if joints:
-            bad[what] = ([joint, joints[0].name], [before[joint], 0.0])
+            bad[what] = ([joint, joints[0].name], [away, 0.0])
     for what, (names, position) in bad.items():
         client.rejected.clear()
         client.send(client.stamp, names, position)
         refused(client, what)
+        if not client.serves(contract.COMMAND_REJECTED):
+            unmoved(client, before, joint, f"a command with {what}")
+
+
+def unmoved(client: ContractClient, before: Mapping[str, float], joint: str, what: str) -> None:
+    """RuleBroken where a joint is no longer where it was, or where in lockstep time has gone on."""
+    client.states.clear()
+    if client.lockstep:
+        client.send(0, [joint], [before[joint]])
+        state = client.state_at(client.stamp, f"again, since {what} is to be refused")
+    else:
+        state = client.until(lambda: client.states, "joint_states")[-1]
+    moved = abs(client.position(state)[joint] - before[joint])
+    if moved > 0.2 * SMALL_STEP_RAD + client.slack_rad:
+        raise RuleBroken(f"expected {what} to move nothing; {joint} moved {moved:.4f} rad")
 
 
 def stops(client: ContractClient) -> None:
@@ -202,5 +298,26 @@ def stops(client: ContractClient) -> None:
     begin(client)
 
 
-BOTH: tuple[Rule, ...] = (states_are_whole, poses_are_framed, episodes_are_told, bad_commands_are_refused)
+BOTH: tuple[Rule, ...] = (qualities, states_are_whole, poses_are_framed, episodes_are_told, bad_commands_are_refused)
 LAST: tuple[Rule, ...] = (stops,)
+
+_MOTION = (contract.JOINT_STATES, contract.JOINT_COMMAND, contract.RESET, contract.ROBOT_DESCRIPTION)
+STOPPING = (*_MOTION, contract.EMERGENCY_STOP, contract.ENABLE)
+NEEDS: dict[str, tuple[str, ...]] = {  # rule -> names without which it cannot be checked; of others: _MOTION
+    "endpoints": (),
+    "types": (),
+    "described": (contract.ROBOT_DESCRIPTION,),
+    "announced": (contract.MOTION_ENABLED,),
+    "resets": (contract.JOINT_STATES, contract.RESET, contract.ROBOT_DESCRIPTION),
+    "qualities": (),
+    "poses_are_framed": (contract.TARGET_POSE, *_MOTION),
+    "episodes_are_told": (f"{contract.PARAMETER_NODE}/set_parameters", contract.TARGET_POSE, *_MOTION),
+    "refused_commands_move_nothing": STOPPING,
+    "a_stop_cuts_a_reset_short": STOPPING,
+    "stops": STOPPING,
+}
+
+
+def needs(rule: Rule) -> tuple[str, ...]:
+    """The names without which a rule cannot be checked."""
+    return NEEDS.get(rule.__name__, _MOTION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,10 +16,12 @@ from std_srvs.srv import SetBool
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotTimeout
 from robot_interface_ros.robot_model import RobotModel
 from robot_interface_ros.ros.contract import (
+    BEST_EFFORT,
     COMMAND_REJECTED,
     EMERGENCY_STOP,
     ENABLE,
     JOINT_COMMAND,
+    JOINT_STATES,
     JOINT_TARGET,
     LATCHED,
     MOTION_ENABLED,
@@ -28,31 +31,37 @@ from robot_interface_ros.ros.contract import (
 )
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import Waiter, make_waiter
+from robot_interface_ros.ros_environment import check_discovery, discovery_words
 
 PERIOD_S = 0.05  # well within a robot's patience, 0.3 s
 ARRIVED_RAD = 0.002
 SLACK_RAD = 0.005  # beyond a limit: what is rounded to two digits is no wrong unit
 MOST_TURNS_RAD = 4.0 * math.pi  # of a joint without limits, either way
+MEASURED_RAD = 0.02  # ... where joints are measured, of a robot that publishes no joint_target
+SILENT_S = 1.0  # so much longer it is told to a robot that cannot say that it is stopped
 TOLD_S = 0.3  # a stop is told again and again for at least so long
 
 
-def stop(namespace: str, timeout_s: float, domain_id: int | None = None) -> None:
-    """Stop a robot until `enable`; returns when it says that it is stopped. Raises RobotTimeout."""
-    topic = absolute(namespace, EMERGENCY_STOP)
+def stop(namespace: str, timeout_s: float, domain_id: int | None = None) -> bool:
+    """Stop a robot until `enable`; returns when it says that it is stopped. Raises RobotTimeout.
+
+    A robot without motion_enabled cannot say so: it is told for a while, and False is returned.
+    """
+    topic, answer = absolute(namespace, EMERGENCY_STOP), absolute(namespace, MOTION_ENABLED)
     enabled: list[bool] = []
     with beside(domain_id) as (node, waiter):
-        waiter.subscribe(
-            Bool, absolute(namespace, MOTION_ENABLED), lambda message: enabled.append(message.data), LATCHED
-        )
-        publisher = node.create_publisher(Bool, topic, RELIABLE)
+        waiter.subscribe(Bool, answer, lambda message: enabled.append(message.data), LATCHED)
+        publisher = node.create_publisher(Bool, topic, LATCHED)  # heard also where it is asked for as transient local
         _until(waiter, lambda: publisher.get_subscription_count() > 0, f"nobody hears {topic}", timeout_s)
         told_until = time.monotonic() + TOLD_S
 
         def stopped() -> bool:  # whoever else listens, the robot may be heard last
             publisher.publish(Bool(data=True))
-            return enabled[-1:] == [False] and time.monotonic() > told_until
+            silent = not node.count_publishers(answer) and time.monotonic() > told_until + SILENT_S
+            return silent or (enabled[-1:] == [False] and time.monotonic() > told_until)
 
         _until(waiter, stopped, f"{namespace} does not say that it is stopped", timeout_s)
+        return enabled[-1:] == [False]
 
 
 def enable(namespace: str, motion: bool, timeout_s: float, domain_id: int | None = None) -> None:
@@ -75,24 +84,38 @@ def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id
     """
     descriptions: list[str] = []
     targets: list[JointState] = []
+    states: list[JointState] = []
     refused: list[str] = []
+    measured = False  # where it is, of a robot that publishes no joint_target
 
     def hear_refusal(message: String) -> None:
         if message.data.startswith("0: "):
             refused.append(message.data)
 
     def there() -> bool:
-        told = dict(zip(targets[-1].name, targets[-1].position))
-        return all(abs(told.get(joint, math.inf) - angle) < ARRIVED_RAD for joint, angle in goals.items())
+        last, near = (states[-1], MEASURED_RAD) if measured else (targets[-1], ARRIVED_RAD)
+        told = dict(zip(last.name, last.position))
+        return all(abs(told.get(joint, math.inf) - angle) < near for joint, angle in goals.items())
 
     with beside(domain_id) as (node, waiter):
         name = absolute(namespace, ROBOT_DESCRIPTION)
+        target_topic, state_topic = absolute(namespace, JOINT_TARGET), absolute(namespace, JOINT_STATES)
         waiter.subscribe(String, name, lambda message: descriptions.append(message.data), LATCHED)
-        waiter.subscribe(JointState, absolute(namespace, JOINT_TARGET), targets.append)
+        waiter.subscribe(JointState, target_topic, targets.append)
+        waiter.subscribe(JointState, state_topic, states.append, BEST_EFFORT)
         waiter.subscribe(String, absolute(namespace, COMMAND_REJECTED), hear_refusal)
         publisher = node.create_publisher(JointState, absolute(namespace, JOINT_COMMAND), RELIABLE)
         command = JointState(name=list(goals), position=list(goals.values()))
-        _until(waiter, lambda: bool(targets), f"no {absolute(namespace, JOINT_TARGET)}, as in real time,", timeout_s)
+
+        _until(
+            waiter,
+            lambda: bool(targets or states),
+            f"no {target_topic} and no {state_topic}, as in real time,",
+            timeout_s,
+        )
+        with contextlib.suppress(RobotTimeout):  # its states may be heard before
+            _until(waiter, lambda: bool(targets), "no joint_target", SILENT_S)
+        measured = not targets
         _until(waiter, lambda: bool(descriptions), f"no {name}, which has the limits of the joints,", timeout_s)
         check_goals(goals, descriptions[-1])
         deadline = time.monotonic() + timeout_s
@@ -133,6 +156,7 @@ def check_goals(goals: Mapping[str, float], urdf: str) -> None:
 def beside(domain_id: int | None) -> Iterator[tuple[Node, Waiter]]:
     """A node of its own, for as long as it is needed."""
     with Runtime(domain_id=domain_id, signals=False) as runtime:
+        check_discovery()
         node = runtime.topic_node("operator")
         waiter = make_waiter(node)
         try:
@@ -146,5 +170,6 @@ def _until(waiter: Waiter, condition: Callable[[], bool], said: str, timeout_s: 
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
-            raise RobotTimeout(f"{said} within {timeout_s:g} s; is a robot served in that namespace and ROS domain?")
+            cause = f"is a robot served in that namespace and ROS domain? ({discovery_words()})"
+            raise RobotTimeout(f"{said} within {timeout_s:g} s; {cause}")
         waiter.wait(0.02)

@@ -22,6 +22,7 @@ from robot_interface_ros.ros.parameters import from_parameters
 from robot_interface_ros.ros.refused import Refused, RefusingExecutor
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import make_waiter
+from robot_interface_ros.ros_environment import check_discovery
 
 BAD_SETTINGS = 2
 """Exit code for what only the user can mend; whoever restarts nodes need not try again."""
@@ -70,6 +71,7 @@ class Stepping:
     def __init__(self, runtime: Runtime, node: Node, namespaces: Sequence[str] = ()):
         """`namespaces`: of the robots whose topics it serves or reads."""
         self._runtime = runtime
+        check_discovery()
         self.node = runtime.topic_node(f"{node.get_name()}_topics", namespaces)
         self.waiter = make_waiter(self.node)
         runtime.on_stop(self.waiter.wake)

@@ -17,6 +17,7 @@ from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from robot_interface_ros import ros_environment
 from robot_interface_ros.names import place_of, resolve, robot_rules, rules_of
 from robot_interface_ros.ros.contract import OF_A_ROBOT
 
@@ -37,16 +38,20 @@ class Runtime:
 
         `signals`: handle them; a process has room for one Runtime that does.
         """
+        ros_environment.check(domain_id=domain_id)
         arguments = sys.argv if arguments is None else arguments
         self._rules = rules_of(arguments)
         self._program, self._place = "", place_of(self._rules, "")
         self.context = rclpy.Context()
-        rclpy.init(
-            args=arguments,
-            context=self.context,
-            domain_id=domain_id,
-            signal_handler_options=SignalHandlerOptions.NO,
-        )
+        try:
+            rclpy.init(
+                args=arguments,
+                context=self.context,
+                domain_id=domain_id,
+                signal_handler_options=SignalHandlerOptions.NO,
+            )
+        except RuntimeError as error:
+            raise ros_environment.start_error(error) from None
         self.stop_requested = False  # a plain flag: a signal handler must not take a lock
         self._wakes: list[Wake] = []
         self._nodes: list[Node] = []
