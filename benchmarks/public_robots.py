@@ -4,7 +4,7 @@
 
 A .yaml is a robot file of ours. For a .urdf or .xacro one is made up beside it in memory: what moves is the longest chain
 of movable joints (`tip=LINK` after the file names its end), meshes that cannot be read are left out, and the rest pose is
-halfway between zero and the middle of the limits. `name:=value` after a file is a xacro argument of it.
+one that asks little of the joints. `name:=value` after a file is a xacro argument of it.
 
 Each robot runs in a process of its own, so that one that ends its process is a row too.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import math
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,8 @@ import numpy as np
 import yaml
 
 from robot_interface_ros.description import urdf_text
+from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.robot_doubts import gravity_torques
 from robot_interface_ros.robot_model import RobotModel
 from robot_interface_ros.urdf_repair import repair
 
@@ -140,6 +141,8 @@ def made_up(words: list[str], folder: Path) -> Path:
             name, _, value = word.partition(":=")
             arguments[name] = value
     model = RobotModel.from_urdf(repair(urdf_text(file, arguments)).text)
+    if tip and tip not in model.links:
+        model.chain(tip)  # raises the error that lists the links
     chains = {link: model.chain(link) for link in model.links}
     tip = tip or max(model.links, key=lambda link: (len(chains[link].joint_names), -model.links.index(link)))
     moving = [name for name in chains[tip].joint_names if model.joints[name].upper - model.joints[name].lower > 1e-4]
@@ -149,18 +152,33 @@ def made_up(words: list[str], folder: Path) -> Path:
         "end_effector": tip,
         "articulated": ["arm"],
         "groups": {"arm": moving},
-        "rest": {name: _rest(model.joints[name].lower, model.joints[name].upper) for name in moving},
         "broken_meshes": "leave_out",
     }
     made = folder / f"{file.name.split('.')[0]}.yaml"
     made.write_text(yaml.safe_dump(settings))
+    made.write_text(yaml.safe_dump({**settings, "rest": _rest(str(made))}))
+    load_robot.cache_clear()
     return made
 
 
-def _rest(lower: float, upper: float) -> float:
-    """Halfway from zero, or the limit next to it, to the middle of the limits."""
-    lower, upper = max(lower, -math.pi), min(upper, math.pi)
-    return (min(max(0.0, lower), upper) + (lower + upper) / 2) / 2
+def _rest(file: str) -> dict[str, float]:
+    """Of some poses between zero and the middle of the limits the one in which gravity asks least of the weakest joint."""
+    logging.disable(logging.WARNING)
+    robot = load_robot(file)
+    logging.disable(logging.NOTSET)
+    limits, middle = robot.limits, (robot.limits.lower + robot.limits.upper) / 2
+    zero = np.clip(0.0, limits.lower, limits.upper)
+    generator = np.random.default_rng(0)
+    shares = [0.25, 0.5, 0.0, 1.0, *generator.uniform(0, 1, (50, len(middle)))]
+
+    def asked(rest: np.ndarray) -> float:
+        torques = gravity_torques(robot.model, rest, robot.urdf)
+        return max(abs(torques[name]) / effort for name, effort in zip(limits.names, limits.effort))
+
+    poses = [zero + share * (middle - zero) for share in shares]
+    best = next((pose for pose in poses if asked(pose) < 0.5), None)
+    best = min(poses, key=asked) if best is None else best
+    return {name: round(float(value), 3) for name, value in zip(limits.names, best)}
 
 
 if __name__ == "__main__":

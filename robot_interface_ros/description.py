@@ -14,6 +14,7 @@ from robot_interface_ros.xacro_process import expand
 
 PACKAGE = "rl_trainer_ros"
 PYBULLET_DATA = "pybullet_data://"
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DECLARED = re.compile(rb"\s*<\?xml([^>]*?)encoding\s*=\s*[\"']([\w.-]+)[\"'][^>]*\?>")
 
 
@@ -37,12 +38,14 @@ def urdf_text(path: str | Path, arguments: Mapping[str, str] | None = None) -> s
     for beginning, kind in POINTERS.items():
         if text.startswith(beginning.decode()):
             raise ValueError(f"{file} is {kind}, not the robot description; {POINTER_REMEDY}")
-    if "<xacro:" in text:
-        if "xmlns:xacro" in text:
+    bare = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
+    if "<xacro:" in bare:
+        if "xmlns:xacro" in bare:
             return expand(file, arguments or {})  # a .urdf by name alone, as ROS users have them
+        line = bare[: bare.index("<xacro:")].count("\n") + 1
         raise ValueError(
-            f"{file}, line {text[: text.index('<xacro:')].count(chr(10)) + 1}: it uses xacro and does not say so; write "
-            f'<robot xmlns:xacro="http://www.ros.org/wiki/xacro" ...> at its beginning'
+            f"{file}, line {line}: it uses xacro and does not say so; write "
+            '<robot xmlns:xacro="http://www.ros.org/wiki/xacro" ...> at its beginning'
         )
     if arguments:
         raise ValueError(f"{file} is not a .xacro file and takes no arguments, got {', '.join(arguments)}")

@@ -97,6 +97,10 @@ def _stl(data: bytes, file: Path) -> list[Array]:
         if b"endsolid" not in data[-4096:].lower():
             raise MeshError("is cut short: a text STL ends with endsolid, and this one does not")
         return [_rows(data, "vertex").reshape(-1, 3, 3)]
+    if data[:84].isascii() and b"\0" not in data[:84]:
+        raise MeshError(
+            f"is text that begins with {data[:20].decode('ascii')!r}, and no STL; was an error page downloaded?"
+        )
     if len(data) < whole or len(data) < 84:
         raise MeshError(f"is cut short: {len(data)} of {max(whole, 84)} bytes are there")
     return [_binary_triangles(data, count)]  # more follows than a reader needs
@@ -117,6 +121,8 @@ def _obj(data: bytes, file: Path) -> list[Array]:
             continue
         if words[0] == "v":
             points.append([float(word) for word in words[1:4]])
+            if len(points[-1]) < 3:
+                raise MeshError("is cut short: a vertex has fewer than three coordinates")
         elif words[0] == "f":
             corners = [int(word.partition("/")[0]) for word in words[1:]]
             corners = [corner - 1 if corner > 0 else len(points) + corner for corner in corners]
@@ -256,9 +262,9 @@ def _glb(data: bytes, file: Path) -> list[Array]:
         length = int.from_bytes(data[at : at + 4], "little")
         if at + 8 + length > len(data):
             raise MeshError(f"is cut short: {len(data)} of {at + 8 + length} bytes are there")
-        chunks[data[at + 4 : at + 8]] = data[at + 8 : at + 8 + length]
+        chunks[data[at + 4 : at + 8].rstrip(b"\0").decode("latin-1")] = data[at + 8 : at + 8 + length]
         at += 8 + length
-    return _gltf_parts(json.loads(chunks[b"JSON"]), file, chunks.get(b"BIN\0", b""))
+    return _gltf_parts(json.loads(chunks["JSON"]), file, chunks.get("BIN", b""))
 
 
 def _gltf(data: bytes, file: Path) -> list[Array]:

@@ -46,6 +46,13 @@ def doubts(
         found.append(
             f"limits that look like degrees: {', '.join(wide)}; a URDF has rad: divide them by 57.3, or see limits"
         )
+    long = [
+        name for name, low, high in zip(limits.names, limits.lower, limits.upper) if _slides_far(model, name, low, high)
+    ]
+    if long:
+        found.append(
+            f"limits that look like millimetres: {', '.join(long)}; a URDF has m: divide them by 1000, or see limits"
+        )
     reach = model.reach(end_effector, rest)
     if reach > LONGEST_M:
         found.append(
@@ -79,6 +86,10 @@ def gravity_torques(model: RobotModel, q: NDArray[np.float64], urdf: str) -> dic
         lever = np.array(first) - mass * position
         torques[joint.name] = float(axis @ (force if joint.type == "prismatic" else np.cross(lever, GRAVITY)))
     return torques
+
+
+def _slides_far(model: RobotModel, name: str, lower: float, upper: float) -> bool:
+    return model.joints[name].type == "prismatic" and upper - lower > LONGEST_M
 
 
 def _large_meshes(urdf: str) -> list[str]:

@@ -155,7 +155,9 @@ class RobotModel:
             raise RobotModelError(str(error)) from None
         if robot.tag != "robot":
             raise RobotModelError(f"the robot description's root element is <{robot.tag}>; expected <robot>")
-        links = tuple(_required(link, "name", "a link") for link in robot.findall("link"))
+        links = tuple(link.get("name", "") for link in robot.findall("link"))
+        if "" in links:
+            raise RobotModelError("a link has no name", ("link", "name", ""))
         joints = [_placed_joint(element) for element in robot.findall("joint")]
         _refuse_doubles("link", links)
         _refuse_doubles("joint", [joint.name for joint in joints])
@@ -300,8 +302,10 @@ def _placed_joint(element: ElementTree.Element) -> Joint:
 
 
 def _placed_shapes(link: ElementTree.Element) -> tuple[Shape, ...]:
-    """The shapes; an error names the link and knows its place."""
+    """The collision shapes; an error, also of a visual shape's place, names the link and knows its line."""
     try:
+        for visual in link.findall("visual"):
+            _origin(visual, f"link {link.get('name')!r} <visual>")
         return _shapes(link)
     except RobotModelError as error:
         text = str(error) if str(error).startswith("link ") else f"link {link.get('name')!r} <collision>: {error}"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from robot_interface_ros.robot_model import RobotModel
 from robot_interface_ros.urdf_pose import element_pose, written
-from robot_interface_ros.urdf_shapes import MeshBox, Solid, solid, solids, together
+from robot_interface_ros.urdf_shapes import MeshBox, Solid, all_solids, solids, together
 
 DENSEST = 8000.0
 """kg/m3, steel: a link with more than this in its bounding box cannot be."""
@@ -84,7 +84,7 @@ def mend_impossible(robot: ElementTree.Element, mesh_box: MeshBox) -> list[str]:
             if shapes:
                 link.insert(0, _estimated(shapes))
             mended.append(name)
-        elif not _possible(mass, tensor, shapes):
+        elif not _possible(mass, tensor, all_solids(link, mesh_box)):
             _write_tensor(inertial, _spread(mass, shapes))
             mended.append(name)
     return mended
@@ -220,8 +220,7 @@ def _mend_origin(inertial: ElementTree.Element) -> None:
 
 
 def _box_volume(link: ElementTree.Element, mesh_box: MeshBox) -> float:
-    shapes = [solid(shape, mesh_box) for shape in (*link.findall("visual"), *link.findall("collision"))]
-    return sum(part.box_volume for part in shapes if part is not None)
+    return sum(part.box_volume for part in all_solids(link, mesh_box))
 
 
 def _mass(inertial: ElementTree.Element | None, otherwise: float = 0.0) -> float:

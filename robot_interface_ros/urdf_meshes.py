@@ -143,7 +143,7 @@ def _located(name: str, folder: Path) -> str:
     candidates = []
     for path in dict.fromkeys((plain, unquote(plain))):  # a URI has %20 where a path has a space
         if packaged:
-            package, _, rest = path.partition("://")[2].partition("/")
+            package, _, rest = path.partition("://")[2].lstrip("/").partition("/")
             own = (share_directory(),) if package == PACKAGE else ()
             candidates += [found / rest for found in (*own, *package_folders(package, folder))]
         else:
@@ -157,7 +157,7 @@ def _located(name: str, folder: Path) -> str:
             raise MeshError(f"is not there; its name is written {near.name}")
         remedy = "a relative path counts from the URDF's folder"
         if packaged:
-            package = name.partition("://")[2].partition("/")[0]
+            package = name.partition("://")[2].lstrip("/").partition("/")[0]
             remedy = f"source its package's setup.bash, or put the folder of package {package} beside or above the URDF"
         raise MeshError(f"is not there; {remedy}")
     if name.startswith("package://") and _is_installed(name):
@@ -174,7 +174,8 @@ def _is_installed(name: str) -> bool:
 def _other_case(file: Path) -> Path | None:
     """A file of the same folder whose name differs in capitals alone."""
     try:
-        return next((other for other in file.parent.iterdir() if other.name.lower() == file.name.lower()), None)
+        others = [other for other in file.parent.iterdir() if other.name.lower() == file.name.lower()]
+        return next((other for other in others if other.is_file()), None)
     except OSError:
         return None
 

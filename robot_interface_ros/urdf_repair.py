@@ -84,20 +84,26 @@ def _leave_out_shapes(robot: ElementTree.Element) -> list[str]:
     without = []
     for link in robot.findall("link"):
         for shape in (*link.findall("visual"), *link.findall("collision")):
-            if not any(_has_size(geometry) for geometry in shape.iterfind("geometry/*")):
+            if not any(_usable(shape, geometry) for geometry in shape.iterfind("geometry/*")):
                 link.remove(shape)
                 without.append(link.get("name", ""))
     return list(dict.fromkeys(without))
 
 
-def _has_size(geometry: ElementTree.Element) -> bool:
-    """False for extents of 0; what is no number, below 0 or no shape at all is for RobotModel to refuse."""
+def _usable(shape: ElementTree.Element, geometry: ElementTree.Element) -> bool:
+    """False for extents of 0, and for what only shows and has no extents: RobotModel refuses such a collision shape."""
+    if geometry.tag == "mesh":
+        return True
     if geometry.tag == "box":
-        return all(_value(word, 1.0) != 0.0 for word in geometry.get("size", "").split())
-    if geometry.tag in SHAPE_KINDS:
+        words = geometry.get("size", "").split()
+    else:
         labels = ("radius",) if geometry.tag in ("sphere", "capsule") else ("radius", "length")
-        return all(_value(geometry.get(label, ""), 1.0) != 0.0 for label in labels)
-    return geometry.tag == "mesh"
+        words = [geometry.get(label, "") for label in labels]
+    sizes = [_value(word, -1.0) for word in words]
+    if geometry.tag not in SHAPE_KINDS or 0.0 in sizes:
+        return False
+    whole = len(sizes) == (3 if geometry.tag == "box" else len(words))
+    return shape.tag == "collision" or (whole and all(0.0 < size <= LARGEST for size in sizes))
 
 
 def _fix_floating(robot: ElementTree.Element) -> list[str]:

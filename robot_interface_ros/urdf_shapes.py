@@ -17,6 +17,8 @@ MeshBox = Callable[[ElementTree.Element], "tuple[Array, Array] | None"]
 
 MESH_FILL = 0.5
 """Share of its bounding box that a mesh is taken to fill."""
+SPECK = 0.1
+"""Collision shapes of less than this share of the visual ones' volume only mark the place."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def solid(shape: ElementTree.Element, mesh_box: MeshBox) -> Solid | None:
         found = next(
             (part for geometry in shape.iterfind("geometry/*") for part in [_primitive(geometry, mesh_box)]), None
         )
-    except ValueError:  # a number that is none: RobotModel refuses it
+    except (ValueError, OverflowError):  # no number, or far too large a one: RobotModel refuses it
         return None
     if found is None or not 0.0 < found.volume < np.inf:
         return None
@@ -48,12 +50,19 @@ def solid(shape: ElementTree.Element, mesh_box: MeshBox) -> Solid | None:
 
 
 def solids(link: ElementTree.Element, mesh_box: MeshBox) -> list[Solid]:
-    """The link's collision shapes as bodies; its visual ones where no collision shape has known extents."""
-    for tag in ("collision", "visual"):
-        found = [part for shape in link.findall(tag) for part in [solid(shape, mesh_box)] if part is not None]
-        if found:
-            return found
-    return []
+    """The link's collision shapes as bodies; its visual ones where there are no others, or none but specks beside them."""
+    collision, visual = (_known(link.findall(tag), mesh_box) for tag in ("collision", "visual"))
+    speck = sum(part.volume for part in collision) < SPECK * sum(part.volume for part in visual)
+    return visual if not collision or speck else collision
+
+
+def all_solids(link: ElementTree.Element, mesh_box: MeshBox) -> list[Solid]:
+    """The link's visual and collision shapes whose extents are known."""
+    return _known((*link.findall("visual"), *link.findall("collision")), mesh_box)
+
+
+def _known(shapes: Iterable[ElementTree.Element], mesh_box: MeshBox) -> list[Solid]:
+    return [part for shape in shapes for part in [solid(shape, mesh_box)] if part is not None]
 
 
 def together(parts: Iterable[tuple[float, Array, Array]]) -> tuple[float, Array, Array]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
+import math
 import os
 import tempfile
 import xml.etree.ElementTree as ElementTree
@@ -66,10 +67,20 @@ def _write_joint(element: ElementTree.Element, model: RobotModel) -> None:
     axis = element.find("axis")
     if axis is not None and joint.type != "fixed":
         axis.set("xyz", written(joint.axis))
+    for dynamics in element.findall("dynamics"):
+        if not all(_is_number(value) for value in dynamics.attrib.values()):
+            element.remove(dynamics)
     limit = element.find("limit")
     if joint.type == "continuous" and limit is not None:
         for label in ("lower", "upper"):
             limit.attrib.pop(label, None)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def readable_mesh(file: Path, collision: bool) -> Path:
