@@ -33,6 +33,8 @@ HARDLY_USED = 50.0
 EFFORT_FACTOR, LEAST_EFFORT = 3.0, 0.5
 """A guessed effort is so many times gravity's greatest torque, and at least so many N·m."""
 GRAVITY = 9.81
+MOST_NAMES = 20
+"""So many joints or links one line names."""
 
 
 @dataclass(frozen=True)
@@ -234,4 +236,6 @@ def _value(text: str, otherwise: float = 0.0) -> float:
 
 
 def _note(names: Collection[str], fault: str, what: str = "joints") -> list[str]:
-    return [f"{fault}: {what} {', '.join(names)}"] if names else []
+    listed = list(names)
+    more = f" and {len(listed) - MOST_NAMES} more" if len(listed) > MOST_NAMES else ""
+    return [f"{fault}: {what} {', '.join(listed[:MOST_NAMES])}{more}"] if listed else []
