@@ -46,7 +46,8 @@ class Moving:
     """A robot whose arm swings, and which is stepped and looked at."""
 
     def __init__(self, options: Options, **settings: Any):
-        config = SimConfig(robot=options.robot, groups=options.groups, **settings)
+        # In real time a step draws nothing, so that each image is drawn once, when it is asked for.
+        config = SimConfig(robot=options.robot, groups=options.groups, **{"realtime": True, **settings})
         self.robot: SafeRobot = make_robot(config, start_ns=0)
         self.observation: Observation = self.robot.reset(Episode(0))
         self._steps = 0
@@ -113,8 +114,8 @@ def differences(options: Options) -> dict[str, tuple[float, float]]:
     size = options.sizes[min(1, len(options.sizes) - 1)]
     pictures = []
     for renderer in ("tiny", "egl"):
-        moving = Moving(options, cameras=options.cameras, image_width=size, image_height=size, renderer=renderer)
-        other = Moving(options, cameras=options.cameras, image_width=size, image_height=size, renderer=renderer)
+        seen = {"cameras": options.cameras, "image_width": size, "image_height": size, "realtime": False}
+        moving, other = (Moving(options, renderer=renderer, **seen) for _ in range(2))
         for _ in range(30):
             moving.step()
         pictures.append({name: image.astype(int) for name, image in moving.observation.images.items()})

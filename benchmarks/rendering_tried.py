@@ -7,6 +7,7 @@ ways take turns. No ROS, no torch.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import statistics
 import sys
@@ -111,6 +112,7 @@ def ways(size: int, folder: Path) -> dict[str, Callable[[], Any]]:
     for body in range(bare._client.getNumBodies() - 1, -1, -1):
         bare._client.removeBody(bare._client.getBodyUniqueId(body))
     position = whole.description.rest
+    periods, others = itertools.count(1), itertools.count(1)
     assert pybullet.isNumpyEnabled()
     return {
         "**before**: everything in one picture, rgb as a slice of rgba": sliced(one_picture(whole, size), size),
@@ -120,8 +122,10 @@ def ways(size: int, folder: Path) -> dict[str, Callable[[], Any]]:
         "... looking the other way: what nobody sees is transformed all the same": one_picture(whole, size, away=True),
         "... in an empty world: clearing and copying": one_picture(bare, size),
         "... cylinders as prisms of 12 sides": one_picture(prisms, size),
-        "**now**: what stands still drawn once, rgb plane by plane": lambda: parted._rig.see((CAMERA,), position),
-        "... cylinders as prisms of 12 sides too": lambda: parted_prisms._rig.see((CAMERA,), position),
+        "**now**: what stands still drawn once, rgb plane by plane": lambda: parted._rig.see(
+            (CAMERA,), position, next(periods)
+        ),
+        "... cylinders as prisms of 12 sides too": lambda: parted_prisms._rig.see((CAMERA,), position, next(others)),
     }
 
 

@@ -14,9 +14,6 @@ from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.robot_model import RobotModelError
 from robot_sim_ros.quiet import quiet_output
 
-_PARKED_M = (0.0, 0.0, 100.0)  # where nothing else is
-_UPRIGHT = (0.0, 0.0, 0.0, 1.0)
-
 
 class Body:
     """One robot, standing fixed. PyBullet damps nothing of it: a servo's damping is its gain, and more would let it sag."""
@@ -26,8 +23,6 @@ class Body:
         self._client, self._name = client, description.name
         self.id = self._load(urdf)
         """PyBullet's number of it."""
-        # Of its centre of mass, which is not its frame: putting it at zero would sink the robot into the floor.
-        self._base_pose = client.getBasePositionAndOrientation(self.id)
         joints = [client.getJointInfo(self.id, i) for i in range(client.getNumJoints(self.id))]
         self.index = {info[1].decode(): i for i, info in enumerate(joints)}
         """PyBullet's index of each joint, mimics too; its order is not the URDF's."""
@@ -53,15 +48,12 @@ class Body:
         return np.array([state[0] for state in self.states()])
 
     def place(self, position: Array) -> None:
-        """Put the joints at `position`, rad, without any memory of earlier contacts."""
+        """Put the joints at `position`, rad, at rest."""
         client = self._client
-        client.resetBasePositionAndOrientation(self.id, _PARKED_M, _UPRIGHT)
         for joint, value in zip(self.joints, position.tolist()):
             client.resetJointState(self.id, joint, value)
         for joint, source, multiplier, offset in self.mimics:
             client.resetJointState(self.id, joint, float(position[source]) * multiplier + offset)
-        client.performCollisionDetection()
-        client.resetBasePositionAndOrientation(self.id, *self._base_pose)
 
     def allow_built_in_contacts(self) -> None:
         """Never check pairs that are built into each other: links at most two joints apart, and what overlaps now.

@@ -14,6 +14,8 @@ from robot_sim_ros.imperfection.look import Look
 
 NEAR_M, FAR_M = 0.03, 10.0
 """What is drawn, along the optical axis. An eye's own ball, 18 mm about its frame, stays nearer."""
+_SETTLED = 4
+"""Pictures after which every normal of a shape is in its cycle."""
 _WHITE = np.uint32(0xFFFFFFFF)
 _NOTHING = np.float32(1.0 - 1e-6)  # z-buffer beyond which nothing was drawn: 9.997 m
 
@@ -61,10 +63,13 @@ class Camera:
         self._name, self._moving, self._still = name, moving, still
         self._kept: tuple[Any, Look, NDArray[np.uint32], Depth] | None = None
 
-    def draw(self, pose: Pose, look: Look = AS_DESCRIBED) -> tuple[Rgb, Depth]:
-        """Draw the world as it is now, the optical frame at `pose` in it; depths as in a z-buffer, see `metres`."""
+    def draw(self, pose: Pose, look: Look = AS_DESCRIBED, turn: int = 0) -> tuple[Rgb, Depth]:
+        """Draw the world as it is now, the optical frame at `pose` in it; depths as in a z-buffer, see `metres`.
+
+        `turn`: see Renderer. What never moves is drawn in turn 0, whenever that is.
+        """
         view = list(look.view_of(self._name, view_matrix(pose)))
-        rgba, depth = self._moving(self.model, view, look)
+        rgba, depth = self._moving(self.model, view, look, turn)
         if self._still is not None:
             still_rgba, still_depth = self._still_part(view, look)
             nearer = depth < still_depth
@@ -84,7 +89,14 @@ class Camera:
 
 
 class Renderer:
-    """Draws one PyBullet world."""
+    """Draws one PyBullet world. Nothing else may draw that world, since pictures are counted here.
+
+    At every picture TinyRenderer normalises the normals of all shapes in place, in float32 (`Model::normal` of Bullet's
+    examples/TinyRenderer/model.cpp). For a seventh of all vectors that has no fixed point but a cycle of two, so a
+    picture and the next one of the same world may differ, by one level in single pixels. Here a picture is a function of
+    the world and of `turn`, 0 or 1: where the number of pictures drawn before does not fit the turn, one of a single
+    pixel is drawn first. The very first pictures are of a single pixel too, until every normal has reached its cycle.
+    """
 
     def __init__(self, client: Any, kind: str):
         """`kind`: "tiny" or "egl", which must have been loaded into `client` before anything was."""
@@ -92,15 +104,31 @@ class Renderer:
         self._egl = kind == "egl"
         self._renderer = client.ER_BULLET_HARDWARE_OPENGL if self._egl else client.ER_TINY_RENDERER
         self._flags = client.ER_NO_SEGMENTATION_MASK
+        self._drawn = 0
 
-    def __call__(self, model: Pinhole, view: list[float], look: Look) -> tuple[NDArray[np.uint32], Depth]:
+    def __call__(
+        self, model: Pinhole, view: list[float], look: Look, turn: int = 0
+    ) -> tuple[NDArray[np.uint32], Depth]:
         """Return `(height, width)` uint32, the bytes of rgba, and the z-buffer."""
         width, height = model.width, model.height
-        _, _, rgba, depth, _ = self._render(
+        projection = projection_matrix(model, half_pixel=self._egl)
+        while not self._egl and (self._drawn < _SETTLED or self._drawn % 2 != turn):
+            self._draw(1, 1, view, projection, look)
+        _, _, rgba, depth, _ = self._draw(width, height, view, projection, look)
+        # Arrays already, unless PyBullet was compiled without numpy.
+        rgba = np.ascontiguousarray(rgba, dtype=np.uint8).reshape(height, width, 4).view(np.uint32)[:, :, 0]
+        depth = np.asarray(depth, dtype=np.float32).reshape(height, width)
+        if self._egl:  # its background is lilac
+            rgba = np.where(depth >= _NOTHING, _WHITE, rgba)
+        return rgba, depth
+
+    def _draw(self, width: int, height: int, view: list[float], projection: list[float], look: Look) -> tuple[Any, ...]:
+        self._drawn += 1
+        return self._render(
             width,
             height,
             view,
-            projection_matrix(model, half_pixel=self._egl),
+            projection,
             lightDirection=look.light_from(LIGHT),
             lightColor=[look.light_intensity] * 3,
             lightAmbientCoeff=AMBIENT * look.light_intensity,
@@ -108,12 +136,6 @@ class Renderer:
             renderer=self._renderer,
             flags=self._flags,
         )
-        # Arrays already, unless PyBullet was compiled without numpy.
-        rgba = np.ascontiguousarray(rgba, dtype=np.uint8).reshape(height, width, 4).view(np.uint32)[:, :, 0]
-        depth = np.asarray(depth, dtype=np.float32).reshape(height, width)
-        if self._egl:  # its background is lilac
-            rgba = np.where(depth >= _NOTHING, _WHITE, rgba)
-        return rgba, depth
 
 
 def metres(depth: Depth) -> Depth:

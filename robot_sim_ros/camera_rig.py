@@ -34,6 +34,7 @@ class CameraRig:
         if self.renderer == "egl":
             load_egl(client)
         self._moving = Renderer(client, self.renderer)
+        self._still: Renderer | None = None
         self.still_life: StillLife | None = None
         self._cameras: dict[str, Camera] = {}
         self._pictured: tuple[tuple[str, int, int], Camera, PoseAt] | None = None  # what took the last picture
@@ -41,14 +42,13 @@ class CameraRig:
 
     def part(self, urdf: str) -> str:
         """What is to be loaded of a robot without fixed joints; what never moves is drawn apart where that saves time."""
-        still = None
         if self.renderer == "tiny" and any(stands for stands, _ in self._poses.values()):
             urdf, rest = part_visuals(urdf)
             self.still_life = StillLife(rest)
-            still = Renderer(self.still_life.client, "tiny")
+            self._still = Renderer(self.still_life.client, "tiny")
         size, depth = self._config.image_size, self._config.camera_depth
         self._cameras = {
-            name: Camera(name, self._find(name), size(name), self._moving, still, depth) for name in self._poses
+            name: Camera(name, self._find(name), size(name), self._moving, self._still, depth) for name in self._poses
         }
         return urdf
 
@@ -57,12 +57,17 @@ class CameraRig:
         """Intrinsics of every configured camera."""
         return {name: camera.model for name, camera in self._cameras.items()}
 
-    def see(self, names: Iterable[str], position: Array) -> tuple[dict[str, Rgb], Mapping[str, Depth]]:
-        """Images of configured cameras, and depths (m) where they are asked for; `position` `(n_joints,)` rad."""
+    def see(self, names: Iterable[str], position: Array, periods: int) -> tuple[dict[str, Rgb], Mapping[str, Depth]]:
+        """Images of configured cameras, and depths (m) where they are asked for; `position` `(n_joints,)` rad.
+
+        `periods`: how many of them have passed since the reset. It says whose turn it is (see Renderer), such that an
+        episode in which every camera takes its picture after every period needs no picture more.
+        """
         images, depths = {}, {}
         for name in names:
             _, pose_at = self._poses[name]
-            images[name], depth = self._cameras[name].draw(pose_at(position), self.look)
+            turn = (periods * len(self._poses) + self._config.cameras.index(name)) % 2
+            images[name], depth = self._cameras[name].draw(pose_at(position), self.look, turn)
             if self._config.camera_depth:
                 depths[name] = metres(depth)
         return images, depths or NO_DEPTHS
@@ -71,8 +76,7 @@ class CameraRig:
         """One picture outside of the configured streams."""
         if self._pictured is None or self._pictured[0] != (name, width, height):
             config = self._find(name)
-            still = Renderer(self.still_life.client, "tiny") if self.still_life is not None else None
-            camera = Camera(name, config, (width, height), self._moving, still)
+            camera = Camera(name, config, (width, height), self._moving, self._still)
             self._pictured = (name, width, height), camera, _pose_at(self._description, config)[1]
         _, camera, pose_at = self._pictured
         return camera.draw(pose_at(position), self.look)[0]
@@ -87,7 +91,7 @@ class CameraRig:
         """Release what is drawn apart; safe to call twice."""
         if self.still_life is not None:
             self.still_life.close()
-            self.still_life = None
+            self.still_life = self._still = None
 
     def _find(self, name: str) -> CameraConfig:
         cameras = self._description.cameras

@@ -14,6 +14,7 @@ from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.safe_robot import SafeRobot
 from robot_sim_ros.body import Body
 from robot_sim_ros.camera_rig import CameraRig
+from robot_sim_ros.contacts import forget_contacts
 from robot_sim_ros.imperfection.actuation import per_joint
 from robot_sim_ros.imperfection.colours import Palette
 from robot_sim_ros.imperfection.config import load_imperfection
@@ -32,8 +33,8 @@ class PyBulletRobot:
     """One robot in a world of its own.
 
     What follows a reset is a function of the configuration, the episode and the commands, bit for bit, whatever came
-    before: overlapping pairs are kept in a fixed order, and a reset moves the robot out of all contact before it places
-    it. Every command moves all joints; limits are `SafeRobot`'s.
+    before: PyBullet keeps pairs of near things in a fixed order, and a reset makes it forget them. Every command moves
+    all joints; limits are `SafeRobot`'s.
     """
 
     def __init__(self, description: RobotDescription, config: SimConfig, start_ns: int | None = None):
@@ -61,6 +62,8 @@ class PyBulletRobot:
         self.cameras = self._rig.models
         self._observing = () if config.realtime else config.cameras  # in real time they render on demand
         self.world = World(client, self.body.id, description, config)
+        self._periods = 0  # since the last reset
+        self._bodies = (self.body.id, *self.world.bodies.values())
         self._target = np.zeros(3)
         self._dynamics: BodyDynamics | None = None
         self._palette: Palette | None = None
@@ -70,11 +73,12 @@ class PyBulletRobot:
 
     def reset(self, episode: Episode) -> Observation:
         """Place the joints at rest, at once, and the target where the episode says. Two periods pass."""
-        self.world.park()
         self.body.place(self._start)
         self._target = self.world.reset(episode)  # shared by every observation until it moves
+        forget_contacts(self._client, self._bodies)
         # Two periods, so that no observation of this episode can pass for the answer to a command of the last one.
         self._stamp += 2 * self.period_ns
+        self._periods = 0
         zero = np.zeros_like(self._start)  # PyBullet would still report the last episode's effort here
         contact, signals = self.world.untouched()
         return self._observation(self._start.copy(), zero, zero, contact, signals)
@@ -100,6 +104,7 @@ class PyBulletRobot:
             self._target = self.world.advance(self.body.positions())
         self._step()
         self._stamp += self.period_ns
+        self._periods += 1
 
     def receive(self, timeout_s: float | None = None) -> Observation:
         """Return what is true now; in simulation nothing is ever waited for."""
@@ -127,12 +132,14 @@ class PyBulletRobot:
 
     def render_images(self, names: Iterable[str]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Images and, where configured, depths of these configured cameras as the world is now, as in Observation."""
-        return self._rig.see(names, self.body.positions())
+        return self._rig.see(names, self.body.positions(), self._periods)
 
     def _observation(
         self, position: Array, velocity: Array, effort: Array, felt: Array | None, signals: Mapping[str, float]
     ) -> Observation:
-        images, depths = self._rig.see(self._observing, position) if self._observing else (NO_IMAGES, NO_DEPTHS)
+        images, depths = NO_IMAGES, NO_DEPTHS
+        if self._observing:
+            images, depths = self._rig.see(self._observing, position, self._periods)
         return Observation(
             self._stamp,
             position,

@@ -39,11 +39,6 @@ class Bodies:
                 # A button may stand in the table, and its plunger is still to slide.
                 client.setCollisionFilterPair(self.index["table"], button, -1, link, 0)
 
-    def park(self) -> None:
-        """Put each body where nothing else is."""
-        for k, body in enumerate(self.index.values()):
-            self.place(body, (10.0 * (k + 1), 0.0, 100.0))
-
     def place(self, body: int, position: Sequence[float], turn: float = 0.0) -> None:
         """Put a body upright at `position`, m, turned about the vertical, rad; it keeps its speed."""
         self._place(body, position, (0.0, 0.0, math.sin(turn / 2), math.cos(turn / 2)))

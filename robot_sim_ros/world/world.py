@@ -57,10 +57,6 @@ class World:
         self._chain = description.model.chain(description.config.end_effector)
         self._chain_indices = description.model.index(self._chain.joint_names)
 
-    def park(self) -> None:
-        """Take everything out of all contact, so that the next collision detection forgets the contacts that there were."""
-        self._bodies.park()
-
     def reset(self, episode: Episode) -> Array:
         """Place everything as the episode says, at rest; return where the target is, `(3,)` m, read-only."""
         generator, robot = generator_of(episode.seed), self._description.config

@@ -1,0 +1,79 @@
+"""An episode rich in contact is the same after any others as in a robot of its own, to the last bit.
+
+EPISODES=5000 replays so many of each world; the default is a few. FIRST=5000 begins with another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.scripted_press import ScriptedPress
+from robot_interface_ros.robot import Command, Episode, Observation
+from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.safe_robot import SafeRobot
+from robot_sim_ros.pybullet_robot import make_robot
+from robot_sim_ros.sim_config import SimConfig
+
+EPISODES, FIRST = int(os.environ.get("EPISODES", "12")), int(os.environ.get("FIRST", "0"))
+STEPS, PERIOD_S = 50, 0.05
+INTO_THE_TORSO = np.array([-0.13, -0.11, 1.51, -0.74, -0.05])
+ARM = Arm(load_robot("inmoov"))
+
+
+def robot_in(world: str) -> SafeRobot:
+    return make_robot(SimConfig(world=world, contact=True, imperfection="strong"), start_ns=0)
+
+
+def row(observation: Observation) -> tuple[Any, ...]:
+    """All numbers of an observation, as bytes."""
+    assert observation.contact is not None
+    arrays = (observation.position, observation.velocity, observation.effort, observation.target_position)
+    return (*(array.tobytes() for array in (*arrays, observation.contact)), sorted(observation.signals.items()))
+
+
+def play(robot: SafeRobot, seed: int, steps: int = STEPS) -> tuple[list[str], bool]:
+    """Every step of an episode as a digest, and whether anything was touched.
+
+    In turn the hand presses down where the target is, does so while it trembles, and goes into the robot's own torso.
+    """
+    generator, policy, touched, digests = np.random.default_rng(seed), ScriptedPress(ARM, PERIOD_S), False, []
+    target = tuple(generator.uniform([0.4, -0.35, 1.0], [0.46, -0.2, 1.02]).tolist())
+    observation = robot.reset(Episode(seed, target))
+    for _ in range(steps):
+        if seed % 3 == 2:
+            command = INTO_THE_TORSO + generator.normal(0.0, 0.05, 5)
+        else:
+            action = policy.act(Moment(observation, ARM.hand(observation.position)))
+            action = np.clip(action + generator.normal(0.0, 0.1 + 0.4 * (seed % 3), 5), -1.0, 1.0)
+            command = observation.joint_target[ARM.indices] + action * ARM.velocity * PERIOD_S
+        robot.send(Command(observation.stamp, ARM.names, command))
+        observation = robot.receive()
+        digests.append(hashlib.sha256(repr(row(observation)).encode()).hexdigest())
+        touched = touched or bool(observation.signals["self_collision"] or observation.signals["world_collision"])
+    return digests, touched
+
+
+@pytest.mark.equality
+@pytest.mark.timeout(60 + 10 * EPISODES)
+@pytest.mark.parametrize("world", ["button", "distractors"])
+def test_an_episode_after_others_equals_it_alone(world: str) -> None:
+    veteran, generator = robot_in(world), np.random.default_rng(FIRST)
+    touching, differing = 0, {}
+    for seed in range(FIRST, FIRST + EPISODES):
+        play(veteran, 1_000_000 + seed, steps=int(generator.integers(1, 30)))  # one that is cut at any moment
+        after, touched = play(veteran, seed)
+        own = robot_in(world)
+        alone, _ = play(own, seed)
+        own.close()
+        touching += touched
+        if after != alone:
+            differing[seed] = next(k for k, (a, b) in enumerate(zip(after, alone)) if a != b)
+    veteran.close()
+    assert not differing, f"episode: first step that differs: {differing}"
+    assert touching >= EPISODES // 4
