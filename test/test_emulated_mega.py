@@ -17,6 +17,7 @@ from robot_driver_ros.calibration import Servo
 from robot_driver_ros.emulator import build
 from robot_driver_ros.emulator.emulated_mega import EmulatedMega
 from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
+from robot_driver_ros.hardware import load_hardware
 from robot_driver_ros.links import LinkLost
 from robot_driver_ros.servo_driver import ServoDriver
 from robot_driver_ros.servo_robot import ServoRobot
@@ -225,6 +226,50 @@ def test_a_robot_survives_the_loss_of_a_board_without_a_jump(scope: Callable[...
                 assert servo.min_us - 1.0 <= min(widths) <= max(widths) <= servo.max_us + LATE_US
                 # Three periods, for a tick may come late and a pulse early.
                 assert biggest_step(widths) <= way_of(servo, hardware, 3 * PERIOD_S) + LATE_US
+
+
+@pytest.mark.parametrize("firmware", ["stock", "own"])
+def test_a_board_whose_supply_sags_in_motion_begins_where_its_servos_stand(
+    firmware: str, scope: Callable[..., Scope]
+) -> None:
+    """SAGS sags of the right board. Two periods at top speed, and a third, for a busy machine may hold a pulse up."""
+    hardware, own = load_hardware(), build.own_firmware() if firmware == "own" else None
+    hardware = dataclasses.replace(hardware, config=dataclasses.replace(hardware.config, idle_timeout_s=0.0))
+    board: Scope = scope(firmware=own)
+    driver = ServoDriver(hardware, {"right": board.board}, PERIOD_S, time.monotonic)
+    robot = RealTimeRobot(SafeRobot(ServoRobot(hardware, driver, round(PERIOD_S * 1e9)), hardware.description))
+    limits, pins = hardware.description.limits, [servo.config.pin for servo in hardware.servos]
+    problems: list[str] = []
+
+    def run(goal: np.ndarray, until: Callable[[], bool]) -> None:
+        deadline = due = time.monotonic()
+        while not until():
+            assert time.monotonic() < deadline + WAIT_S, driver.problem
+            robot.command(Command(0, robot.joint_names, goal))
+            try:
+                robot.tick()
+            except RobotError as error:
+                problems.append(str(error))
+            due = max(due + PERIOD_S, time.monotonic())
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    run(limits.lower, lambda: driver.problem == "" and set(pins) <= set(board.pulses))
+    for k in range(int(os.environ.get("SAGS", "2"))):
+        goal = limits.upper if k % 2 == 0 else limits.lower
+        before = {pin: widths[-1] for pin, widths in board.pulses.items()}
+        moves_until = time.monotonic() + 0.6
+        run(goal, lambda until=moves_until: time.monotonic() > until)  # type: ignore[misc]
+        problems.clear()
+        board.mega.sag()
+        time.sleep(0.03)  # a pulse that has begun is on its way to us
+        stood = {pin: widths[-1] for pin, widths in board.pulses.items()}
+        assert max(abs(stood[pin] - before[pin]) for pin in pins) > 100.0
+        board.forget()
+        run(goal, lambda: bool(problems) and driver.problem == "" and set(pins) <= set(board.pulses))
+        assert "has been silent" in problems[0] or "has started anew" in problems[0]
+        for servo in hardware.servos:
+            first = board.pulses[servo.config.pin][0]
+            assert abs(first - stood[servo.config.pin]) <= way_of(servo, hardware, 3 * PERIOD_S) + 5.0
 
 
 def tick_until_it_fails(robot: RealTimeRobot) -> None:
