@@ -27,7 +27,9 @@ from robot_driver_ros.links import BoardRefused, Link, LinkLost
 
 ASK_EVERY_S = 1.0
 GREETING_TIMEOUT_S = 8.0  # boot loader and blinking take about 2 s
-SILENT_AFTER_S = 0.5  # without an answer the board is silent; an answer takes less than 0.05 s
+SILENT_AFTER_S = (
+    1.0  # without an answer the board is silent; an answer takes less than 0.05 s, on a busy emulated board more
+)
 SILENT_AFTER_POLLS = 4  # and at least so many looks for one: a slow or busy host is no silent board
 OVERDUE_S = 0.1  # from then on nobody knows whether the board has heard what was written; the question is repeated
 SAMPLING_MS = 20

@@ -228,8 +228,7 @@ def reach_us(bench: MockBench, periods: float) -> list[float]:
     return [v * periods * PERIOD_S / abs(s.angle(1001) - s.angle(1000)) + 1.0 for s, v in zip(servos, speeds)]
 
 
-@pytest.mark.parametrize("boot_s", [2.0, 0.2, 0.0])
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version, boot_s", [((2, 3), 2.0), ((2, 5), 0.2), ((2, 3), 0.0)])
 def test_a_board_whose_supply_sags_in_motion_begins_where_its_servos_stand(
     version: tuple[int, int], boot_s: float
 ) -> None:
@@ -240,7 +239,7 @@ def test_a_board_whose_supply_sags_in_motion_begins_where_its_servos_stand(
     robot, generator = in_real_time(bench), np.random.default_rng(3)
     limits, servos = bench.hardware.description.limits, bench.hardware.servos
     moved = 0
-    for k in range(20):
+    for k in range(8):
         name = ("left", "right")[k % 2]
         goal = generator.choice([limits.lower, limits.upper])
         for _ in range(int(generator.integers(60, 90))):
@@ -253,7 +252,7 @@ def test_a_board_whose_supply_sags_in_motion_begins_where_its_servos_stand(
         count = {servo.joint: len(bench.seen(servo.joint).first) for servo in mine}
         bench.megas[name].sag()
         began, problem = bench.time.now_s, ""
-        for _ in range(400):
+        for _ in range(250):
             robot.command(Command(0, robot.joint_names, goal))
             try:
                 robot.tick()
@@ -261,13 +260,13 @@ def test_a_board_whose_supply_sags_in_motion_begins_where_its_servos_stand(
                 problem = problem or f"{error} after {bench.time.now_s - began:.2f} s"
             bench.time.pass_()
             bench.run_boards()
-        assert f"board {name} has " in problem and float(problem.split()[-2]) <= 0.65, problem
+        assert f"board {name} has " in problem and float(problem.split()[-2]) <= 1.15, problem
         for servo, reach in zip(servos, reach_us(bench, 2)):
             if servo.config.board == name:
                 first = bench.seen(servo.joint).first[count[servo.joint] :]
                 assert abs(first[0] - last[servo.joint]) <= reach
                 moved += bench.seen(servo.joint).last != last[servo.joint]
-    assert moved > 100
+    assert moved > 40
 
 
 def test_what_a_silent_board_was_told_is_not_remembered() -> None:
@@ -277,7 +276,7 @@ def test_what_a_silent_board_was_told_is_not_remembered() -> None:
     bench.drive(*[upper] * 30)
     before = bench.driver.sent
     bench.megas["left"].sag()
-    bench.drive(*[upper] * 15)
+    bench.drive(*[upper] * 40)
     assert bench.driver.problem == ""  # nothing is known yet
     for servo, us, then, reach in zip(bench.hardware.servos, bench.driver.sent, before, reach_us(bench, 2)):
         if servo.config.board == "left":
