@@ -75,11 +75,13 @@ class _Delayed:
 
 
 @contextmanager
-def serving(mode: str, domain: int, *habits: type, made: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+def serving(
+    mode: str, domain: int, *habits: type, made: Callable[[Any], Any] | None = None, name: str = "two_joints"
+) -> Iterator[Any]:
     """Serve the example's robot, `RealTime` or `Lockstep`, with these habits, until the end; yields the node."""
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=domain, args=[])
-    node = type("Stranger", (*habits, getattr(example(), mode)), {})(context=context)
+    node = type("Stranger", (*habits, getattr(example(), mode)), {})(name=name, context=context)
     if made is not None:
         made(node)
     executor = MultiThreadedExecutor(num_threads=2, context=context)

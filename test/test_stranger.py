@@ -79,7 +79,7 @@ def test_it_is_trained_without_a_companion(
     assert "model saved in" in said
     assert said.count("/two_joints/target_pose is not published: the trainer's own target counts") == 1
     assert said.count("/two_joints/joint_states has no effort: they count as 0") == 1
-    assert said.count("is not served: its episodes cannot be repeated") == 1
+    assert said.count("episode.target is not served: its episodes cannot be repeated") == 1
     assert said.count("/two_joints/joint_target is not published") == bool(mode)
 
 
@@ -284,3 +284,19 @@ def test_a_stop_is_told_to_a_robot_that_cannot_say_so(domain: int) -> None:
         assert node.enabled
         operator.move(NAMESPACE, {"elbow_joint": 0.7}, 10.0, domain)
         assert abs(node.arm.position["elbow_joint"] - 0.7) < 0.05
+
+
+def test_a_node_that_is_called_robot_need_not_have_parameters_of_episodes(
+    domain: int, capfd: pytest.CaptureFixture
+) -> None:
+    """Every node serves set_parameters, and `robot` is a likely name."""
+    with serving("Lockstep", domain, name="robot"):
+        made = environment(patience=Patience(start_timeout_s=10.0, optional_timeout_s=5.0))
+        for _ in range(2):
+            drive(made, 2)
+        made.close()
+        points = list(check_contract(NAMESPACE, 10.0, domain_id=domain))
+    said = "set_parameters with episode.seed and episode.target is not served: its episodes cannot be repeated"
+    assert "".join(capfd.readouterr()).count(said) == 1
+    assert not [point for point in points if not point.kept]
+    assert [point for point in points if "node /two_joints/robot has no such parameters" in point.said]

@@ -15,7 +15,7 @@ from std_srvs.srv import Trigger
 from rl_trainer_ros.ros.patience import Patience, likely_cause
 from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.robot import Episode
-from robot_interface_ros.ros import contract
+from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.graph import has_parameter_node, is_named
 from robot_interface_ros.ros.waiting import Waiter
@@ -54,7 +54,9 @@ class EpisodeCalls:
         `look_until`: until when the parameters are looked for, where it is not known yet whether the robot has them.
         """
         if self._has_parameters(deadline, look_until):
-            self._call(self._parameters, _request(episode), deadline, "take the episode's parameters")
+            answer = self._call(self._parameters, _request(episode), deadline, "take the episode's parameters")
+            if messages.undeclared(answer):  # a node that has the name by chance
+                self._do_without()
         answer = self._call(self.reset, Trigger.Request(), deadline, "reset").message
         if not answer.isdecimal():
             raise RobotError(
@@ -86,11 +88,17 @@ class EpisodeCalls:
                 f"{self._namespace}: nobody serves {name} {waited}, though this robot has parameters of episodes; "
                 f"{likely_cause([name])}"
             )
-        if not ready:
-            chooses = "" if self.target_is_ours else "this robot chooses targets itself, and "
-            self._node.get_logger().warning(f"{name} is not served: {chooses}its episodes cannot be repeated")
         self.takes_episodes = ready
+        if not ready:
+            self._do_without()
         return ready
+
+    def _do_without(self) -> None:
+        """Say once what a robot without parameters of episodes means."""
+        self.takes_episodes = False
+        chooses = "" if self.target_is_ours else "this robot chooses targets itself, and "
+        name = f"{self._parameters.srv_name} with {contract.EPISODE_SEED} and {contract.EPISODE_TARGET}"
+        self._node.get_logger().warning(f"{name} is not served: {chooses}its episodes cannot be repeated")
 
     def _should_have_them(self) -> bool:
         return bool(self.takes_episodes) or has_parameter_node(self._node, self._namespace)
@@ -148,4 +156,6 @@ def _refusal(response: Any) -> str:
     """Return why a service refused; empty when it did not."""
     if isinstance(response, Trigger.Response):
         return "" if response.success else response.message or "refused without a reason"
+    if messages.undeclared(response):
+        return ""
     return "; ".join(result.reason for result in response.results if not result.successful)

@@ -23,6 +23,7 @@ from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import make_waiter
 
 MEASURED_RAD = 0.02
+SET_PARAMETERS = f"{contract.PARAMETER_NODE}/set_parameters"
 
 
 class RuleBroken(RobotError):
@@ -155,15 +156,22 @@ class ContractClient:
         """Call reset; the answer, whatever it is."""
         return self.call(self.reset_service, Trigger.Request(), 10.0 * self.timeout_s)
 
-    def set_episode(self, seed: int, target: Sequence[float]) -> None:
-        """Set the parameters of the next episode."""
+    def set_episode(self, seed: int, target: Sequence[float]) -> bool:
+        """Set the parameters of the next episode; whether the robot has them."""
+        if not self.serves(SET_PARAMETERS):
+            return False
         values = [
             Parameter(contract.EPISODE_SEED, value=seed).to_parameter_msg(),
             Parameter(contract.EPISODE_TARGET, value=list(target)).to_parameter_msg(),
         ]
-        for result in self.call(self.parameters, SetParameters.Request(parameters=values)).results:
+        answer = self.call(self.parameters, SetParameters.Request(parameters=values))
+        if messages.undeclared(answer):
+            self.unusable.add(SET_PARAMETERS)
+            return False
+        for result in answer.results:
             if not result.successful:
                 raise RuleBroken(f"expected the parameters of an episode to be taken; refused: {result.reason}")
+        return True
 
     def send(self, stamp: int, names: Sequence[str], position: Sequence[float]) -> None:
         """Publish a command."""

@@ -243,6 +243,12 @@ def episode_record(message: String) -> tuple[int, dict[str, Any]]:
         raise MessageError(f"episode is '{text}'; expected JSON with stamp, seed and drawn") from None
 
 
+def undeclared(response: Any) -> bool:
+    """Whether a node has answered SetParameters that it has no such parameters: every node serves that, under any name."""
+    reasons = [result.reason.lower() for result in response.results if not result.successful]
+    return any("undeclared" in reason or "not declared" in reason for reason in reasons)
+
+
 def diagnostic_status(
     level: bytes, name: str, hardware_id: str, message: str, values: Mapping[str, object]
 ) -> DiagnosticStatus:
