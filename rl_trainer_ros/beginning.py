@@ -12,6 +12,7 @@ from typing import Any
 from gymnasium import spaces
 
 from rl_trainer_ros import algorithms, run_folder
+from rl_trainer_ros.algorithms.hyperparameters import checked
 from rl_trainer_ros.checkpoints import attempts, contents, episodes, fine_tuning, resume
 from rl_trainer_ros.checkpoints.folders import Checkpoint
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
@@ -55,7 +56,8 @@ class Beginning:
     def hyperparameters(self, kind: str) -> dict[str, Any]:
         """Return the algorithm's settings for a kind of observation. Raises ConfigError."""
         if self.run:
-            return run_folder.hyperparameters_of(self.run)
+            where = f"{self.run / 'config.yaml'}: hyperparameters"
+            return checked(self.config.algo, run_folder.hyperparameters_of(self.run), where)
         config, given = self.config, settings_of("hyperparameters", self.config.hyperparameters)
         everything = algorithms.hyperparameters(config.algo, given, kind=kind, preset=config.preset)
         return fine_tuning.settings(self.model, given) if self.model else everything
@@ -112,6 +114,7 @@ def beginning(config: TrainerConfig) -> Beginning:
             )
         policy = config.policy or model.about.get("policy", "")
         config = dataclasses.replace(config, load_model=str(model.folder), policy=policy)
+        contents.check_network(model)
         if model.about["algo"] != config.algo:
             raise ConfigError(
                 f"{model.folder} is a model of algo {model.about['algo']}, not {config.algo}; use algo:={model.about['algo']}"

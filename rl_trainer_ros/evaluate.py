@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from rl_trainer_ros.ros_arguments import placed
 from rl_trainer_ros.shown_progress import Progress
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
+from robot_interface_ros.paths import expanded
 from robot_interface_ros.start import leaving_at_once
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _FILMED = 3
 class EvaluateOptions:
     """Arguments of `rl_trainer evaluate`."""
 
-    run: str = option("latest", "run folder, or something in it such as its best/; or latest")
+    run: str = option("latest", "run folder, or something in it such as its best/; or latest", path=True)
     model: str = option("final", "which of the run's models", choices=("final", "best", "latest"))
     episodes: int = option(500, "unseen targets", minimum=1, maximum=1_000_000)
     hold: bool = option(False, "go on after success, and tell whether the hand stays within reach for 5 steps")
@@ -48,12 +48,15 @@ class EvaluateOptions:
         "",
         "what is imperfect, in process: a name in config/imperfections/ or the path of a .yaml file; none: nothing; "
         "empty: as in training",
+        path=True,
     )
     world: str = option(
-        "", "world around the robot, in process: a name or the path of a .yaml file; empty: as in training"
+        "", "world around the robot, in process: a name or the path of a .yaml file; empty: as in training", path=True
     )
-    video: str = option("", "film of the first three episodes, in process: a file to write, such as reach.gif")
-    log_dir: str = option("runs", "where latest is looked for")
+    video: str = option(
+        "", "film of the first three episodes, in process: a file to write, such as reach.gif", path=True
+    )
+    log_dir: str = option("runs", "where latest is looked for", path=True)
 
 
 class EvaluateError(Exception):
@@ -74,7 +77,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
         from rl_trainer_ros.training import env_settings
 
     folder = run_folder.find(options.run, options.log_dir, learned=True)
-    named = Path(options.run)
+    named = expanded(options.run)
     model = named if (named / model_files.ABOUT).is_file() else folder / options.model
     if model != named and not (model / model_files.ABOUT).is_file():
         raise EvaluateError(f"{folder} has no {options.model} model; it has: {_models(folder)}")
@@ -195,9 +198,7 @@ def measure(
 def _finish(folder: Path, model: Path, result: Evaluation) -> None:
     from rl_trainer_ros.curves.callback import PICTURE
 
-    training_s = None
-    if (folder / "result.json").is_file():
-        training_s = json.loads((folder / "result.json").read_text(encoding="utf-8"))["training_s"]
+    training_s = run_folder.training_s_of(folder)
     print(result.table())
     for name, path in (("run folder", folder), ("model", model), ("figures", folder / "evaluation.json")):
         print(f"  {name:<28}{path}")

@@ -11,6 +11,7 @@ from rl_trainer_ros import film
 from rl_trainer_ros.checkpoints.logs import EVALUATIONS as EVALUATIONS
 from rl_trainer_ros.checkpoints.logs import VIDEOS as VIDEOS
 from rl_trainer_ros.run_folder import write_text
+from rl_trainer_ros.run_tables import read_table, steps_in
 
 if TYPE_CHECKING:
     from rl_trainer_ros.evaluation import Evaluation
@@ -32,8 +33,7 @@ class EvaluationLog:
         self._run = run
         self._rows: list[dict[str, Any]] = []
         if (run / EVALUATIONS).is_file():
-            with open(run / EVALUATIONS, encoding="utf-8", newline="") as stream:
-                self._rows = [row for row in csv.DictReader(stream) if int(row["steps"]) <= steps]
+            self._rows = [row for row in read_table(run / EVALUATIONS) if steps_in(row, "steps") <= steps]
         self._steps, self._writer = steps, None  # type: int, Any
 
     def add(self, steps: int, evaluation: Evaluation, seconds: float) -> None:

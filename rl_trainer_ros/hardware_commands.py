@@ -22,13 +22,15 @@ from robot_interface_ros.start import leaving_at_once
 class CalibrateOptions:
     """What to calibrate, and where to write it."""
 
-    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
+    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file", path=True)
     groups: tuple[str, ...] = option((), "groups of joints to calibrate, or [all]; empty: as the robot's file says")
     joints: tuple[str, ...] = option((), "joints to calibrate; empty: all of the groups")
     hardware: str = option(
-        "", "file to begin with; empty: output where that exists, else <robot>_hardware.yaml beside the robot's file"
+        "",
+        "file to begin with; empty: output where that exists, else <robot>_hardware.yaml beside the robot's file",
+        path=True,
     )
-    output: str = option("my_hardware.yaml", "file to write")
+    output: str = option("my_hardware.yaml", "file to write", path=True)
     board: str = option("serial", "what the servos hang on", choices=BOARDS.values())
     ports: tuple[str, ...] = option((), "board=port where it is another than the file's: [left=/dev/ttyACM0]")
 
@@ -201,13 +203,13 @@ def contract_check(words: list[str]) -> int:
 class Ros2ControlOptions:
     """For which robot, and where to write."""
 
-    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
+    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file", path=True)
     groups: tuple[str, ...] = option((), "groups of joints that are driven, or [all]; empty: as the robot's file says")
     namespace: str = option(
         "env_0", "the robot's namespace; without a slash in front it lies in the command line's __ns"
     )
     control_hz: int = option(50, "commands per second, the robot's own", minimum=1, maximum=1000)
-    folder: str = option("ros2_control", "folder to write to")
+    folder: str = option("ros2_control", "folder to write to", path=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "namespace", placed(self.namespace))

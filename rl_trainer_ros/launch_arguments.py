@@ -56,7 +56,9 @@ class BringupConfig:
         choices=("sim", *BOARDS, "external"),
     )
     hardware: str = option(
-        "", "the driver's file of boards and servos (rl_trainer calibrate writes it); empty: as in driver_params_file"
+        "",
+        "the driver's file of boards and servos (rl_trainer calibrate writes it); empty: as in driver_params_file",
+        path=True,
     )
     ports: tuple[str, ...] = option(
         (), "the driver's ports where they are others than that file's: [left=/dev/ttyACM0, right=/dev/ttyACM1]"
@@ -67,7 +69,7 @@ class BringupConfig:
         choices=("none", "simulated"),
     )
     driver_params_file: str = option(
-        "", "ROS parameter file of the driver; empty: this package's config/robot_driver.yaml"
+        "", "ROS parameter file of the driver; empty: this package's config/robot_driver.yaml", path=True
     )
     num_envs: int = option(1, "robots, in the namespaces /env_0, /env_1, ...", minimum=1, maximum=1000)
     sim_processes: int = option(
@@ -87,9 +89,11 @@ class BringupConfig:
     )
     remote: bool = option(False, "find other machines of the ROS domain too; false: this machine alone")
     domain_id: int | None = option(None, "ROS domain; empty: as in the environment", minimum=0, maximum=232)
-    params_file: str = option("", "ROS parameter file of the trainer; empty: this package's config/trainer.yaml")
+    params_file: str = option(
+        "", "ROS parameter file of the trainer; empty: this package's config/trainer.yaml", path=True
+    )
     sim_params_file: str = option(
-        "", "ROS parameter file of the simulator; empty: this package's config/robot_sim.yaml"
+        "", "ROS parameter file of the simulator; empty: this package's config/robot_sim.yaml", path=True
     )
     frames: str = option(
         "auto",
@@ -97,7 +101,7 @@ class BringupConfig:
         choices=("auto", "true", "false"),
     )
     rviz: bool = option(False, "start RViz; markers:=true with it, unless it is given")
-    rviz_config: str = option("", "RViz file; empty: this package's config/rviz/train.rviz")
+    rviz_config: str = option("", "RViz file; empty: this package's config/rviz/train.rviz", path=True)
     physics_hz: float | None = option(
         None,
         "physics steps per simulated second, a multiple of control_hz; empty: as in sim_params_file",

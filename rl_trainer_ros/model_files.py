@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rl_trainer_ros import normalisation
+from rl_trainer_ros.algorithms.hyperparameters import checked
 from rl_trainer_ros.algorithms.learner import make_learner
 from rl_trainer_ros.checkpoints import contents, folders
 from rl_trainer_ros.checkpoints.errors import ModelError as ModelError
@@ -39,8 +40,9 @@ def load(folder: Path) -> Policy:
     checkpoint = folders.read(folder)
     about = checkpoint.about
     statistics = contents.load_statistics(checkpoint)
+    contents.check_network(checkpoint)
     env = DummyVecEnv([lambda: _Spaces(checkpoint)])
-    settings = {**about.get("hyperparameters", {})}
+    settings = checked(about["algo"], about.get("hyperparameters", {}), f"{folder / ABOUT}: hyperparameters")
     if "buffer_size" in settings:
         settings["buffer_size"] = 1
     algorithm = make_learner(about["algo"], env, settings, policy=about.get("policy", ""))

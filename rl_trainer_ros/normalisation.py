@@ -14,6 +14,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from robot_interface_ros import checked_values as check
+
 CLIP = 10.0  # the ancestor's figure and stable-baselines3's
 _BOX = ""  # the key of an observation that is no dictionary
 
@@ -51,7 +53,8 @@ class Normalisation:
     def not_finite(self) -> str:
         """Return what of it is not a number, or no variance; empty when all is."""
         for key, statistics in self.of.items():
-            if not (np.isfinite(statistics.mean).all() and (statistics.variance >= 0.0).all()):
+            variance = statistics.variance
+            if not (np.isfinite(statistics.mean).all() and np.isfinite(variance).all() and (variance >= 0.0).all()):
                 return f"its statistics{f' of {key}' if key else ''} hold numbers that are not finite"
         return ""
 
@@ -80,10 +83,29 @@ def to_dict(vec_normalize: Any) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> Normalisation:
-    """Read back what `to_dict` gave. Raises KeyError or TypeError for anything else."""
-    parts = values.get("keys", {_BOX: values})
-    of = {key: Statistics(np.array(part["mean"]), np.array(part["variance"])) for key, part in parts.items()}
+    """Read back what `to_dict` gave. Raises FileError, one line, for anything else."""
+    values = check.mapping(values, "it")
+    for name in ("epsilon", "return_mean", "return_variance", "return_count"):
+        check.number(values.get(name), name, -np.inf if name == "return_mean" else 0.0)
+    parts = check.mapping(values.get("keys", {_BOX: values}), "keys")
+    of = {}
+    for key, part in parts.items():
+        where = f"{key:.80}: " if key else ""
+        part = check.mapping(part, f"{where}statistics")
+        check.number(part.get("count"), f"{where}count", 0.0)
+        of[key] = Statistics(*(_array(part.get(name), f"{where}{name}") for name in ("mean", "variance")))
+        if of[key].mean.shape != of[key].variance.shape:
+            raise check.FileError(
+                f"{where}mean and variance have shapes {of[key].mean.shape}, {of[key].variance.shape}"
+            )
     return Normalisation(of, float(values["epsilon"]))
+
+
+def _array(values: Any, where: str) -> NDArray[np.float64]:
+    try:
+        return np.array(values if isinstance(values, list) else None, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise check.FileError(f"{where} is {check.shown(values)}; expected a list of numbers") from None
 
 
 def restore(vec_normalize: Any, values: Mapping[str, Any]) -> None:

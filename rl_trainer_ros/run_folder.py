@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -17,9 +18,12 @@ import yaml
 
 from rl_trainer_ros.checkpoints.folders import ABOUT, LINKS
 from rl_trainer_ros.trainer_config import TrainerConfig
+from robot_interface_ros.checked_values import mapping, number, shown
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml
+from robot_interface_ros.paths import expanded
 from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.untrusted_files import FileError, read_json
 
 _VERSIONS_OF = ("rl_trainer_ros", "rclpy", "numpy", "torch", "stable-baselines3", "gymnasium", "pybullet", "xacro")
 
@@ -49,9 +53,18 @@ def write_result(result: TrainingResult) -> None:
     )
 
 
+def training_s_of(folder: Path) -> float | None:
+    """How long a run has trained, s; None where its `result.json` is missing or does not tell."""
+    path = folder / "result.json"
+    try:
+        return number(mapping(read_json(path), str(path)).get("training_s"), f"{path}: training_s", 0.0)
+    except FileError:
+        return None
+
+
 def create(config: TrainerConfig, hyperparameters: dict[str, Any], robot: RobotDescription) -> Path:
     """Make a new run folder with `config.yaml` (settings, hyper-parameters, the robot's limits) and `versions.txt`."""
-    parent = Path(config.log_dir) / config.task / config.state / config.algo
+    parent = expanded(config.log_dir) / config.task / config.state / config.algo
     parent.mkdir(parents=True, exist_ok=True)
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     for name in [now, *(f"{now}_{i}" for i in range(1, 100))]:  # two runs may start in one second
@@ -75,32 +88,40 @@ def write_config(folder: Path, config: TrainerConfig, hyperparameters: dict[str,
 
 def go_on(folder: Path, config: TrainerConfig) -> None:
     """Write the settings with which a run goes on into its `config.yaml`."""
-    values = read_yaml(folder / "config.yaml")
-    write_config(folder, config, values["hyperparameters"], values["robot"])
+    write_config(folder, config, hyperparameters_of(folder), dict(_section(folder, "robot")))
 
 
 def hyperparameters_of(folder: Path) -> dict[str, Any]:
     """Read a run's hyper-parameters back, as they were resolved when it began."""
-    return read_yaml(folder / "config.yaml")["hyperparameters"]
+    return dict(_section(folder, "hyperparameters"))
 
 
 def load_config(folder: Path) -> TrainerConfig:
     """Read a run folder's configuration back."""
-    values = read_yaml(folder / "config.yaml")
-    return from_mapping(TrainerConfig, values.get("trainer"), str(folder / "config.yaml"))
+    return from_mapping(TrainerConfig, _section(folder, "trainer"), str(folder / "config.yaml"))
+
+
+def _section(folder: Path, name: str) -> Mapping[str, Any]:
+    """A part of a run's config.yaml. Raises ConfigError where it is missing or no mapping."""
+    found = read_yaml(folder / "config.yaml").get(name)
+    if not isinstance(found, Mapping):
+        raise ConfigError(
+            f"{folder / 'config.yaml'}: {name} is {shown(found)}; expected a mapping: it is damaged, or of no run"
+        )
+    return found
 
 
 def find(run: str, log_dir: str = "runs", learned: bool = False) -> Path:
     """Return a run folder: `latest`, or a path to the run or to something in it. `learned`: the latest that holds a model."""
     if run == "latest":
-        runs = sorted(Path(log_dir).glob("*/*/*/*/config.yaml"), key=lambda path: path.stat().st_mtime)
+        runs = sorted(expanded(log_dir).glob("*/*/*/*/config.yaml"), key=lambda path: path.stat().st_mtime)
         found = [path.parent for path in runs if not learned or has_model(path.parent)]
         if not found:
             what = "run with a model" if runs else "run"
             words = ("train", *([f"log_dir:={log_dir}"] if log_dir != TrainerConfig.log_dir else []))
-            raise ConfigError(f"no {what} in {Path(log_dir).resolve()}; train first: {command_line(*words)}")
+            raise ConfigError(f"no {what} in {expanded(log_dir).resolve()}; train first: {command_line(*words)}")
         return found[-1]
-    path = Path(run)
+    path = expanded(run)
     for folder in (path, *path.absolute().parents):
         if (folder / "config.yaml").is_file() and (folder / "versions.txt").is_file():
             return folder

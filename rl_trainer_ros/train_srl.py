@@ -32,11 +32,13 @@ class TrainSrlOptions:
         "what to train; see config/srl/",
         choices=tuple(model for model in SRL_MODELS if model != GROUND_TRUTH),
     )
-    robot: str = option("inmoov", "robot to take images of")
+    robot: str = option("inmoov", "robot to take images of", path=True)
     images: int = option(10_000, "images to record in the simulator", minimum=100, maximum=1_000_000)
-    imperfection: str = option("", "what is imperfect about it: a name in config/imperfections/, or a .yaml file")
+    imperfection: str = option(
+        "", "what is imperfect about it: a name in config/imperfections/, or a .yaml file", path=True
+    )
     seed: int = option(0, "seed of recording and training", minimum=0, maximum=2**31 - 1)
-    log_dir: str = option("runs", "the model goes to <log_dir>/srl/<srl_model>")
+    log_dir: str = option("runs", "the model goes to <log_dir>/srl/<srl_model>", path=True)
 
 
 def record(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from robot_interface_ros.checked_values import shown
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.names import check_namespaces
+from robot_interface_ros.untrusted_files import parse_yaml
 
 GROUND_TRUTH = "ground_truth"
 TRAINING, EVALUATION = "training", "evaluation"  # what decides which model is best
@@ -23,12 +23,9 @@ SETTINGS = ("task_settings", "action_settings", "observation_settings", "hyperpa
 
 def settings_of(name: str, text: str) -> dict[str, Any]:
     """Read settings that stand as YAML in one text, such as `{contacts: 3}`. Raises ConfigError for what is no mapping."""
-    try:
-        settings = yaml.safe_load(text) if text else {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
+    settings = parse_yaml(text, name) if text else {}
     if not isinstance(settings, dict) or not all(isinstance(key, str) for key in settings):
-        raise ConfigError(f"{name} is {text!r}; expected a mapping of settings, such as {{name: value}}")
+        raise ConfigError(f"{name} is {shown(text)}; expected a mapping of settings, such as {{name: value}}")
     return settings
 
 
@@ -45,7 +42,7 @@ class TrainerConfig:
 
     task: str = option("reach", "what to learn")
     task_settings: str = option("", "settings of the task, in YAML: '{success_distance_m: 0.05}'; or task.NAME:=VALUE")
-    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
+    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file", path=True)
     joint_group: str = option("", "group of the robot's joints that moves, or all; empty: those that move its hand")
     action: str = option("", "what the policy's numbers do; empty: the task's own, such as joint_velocity")
     action_settings: str = option("", "settings of the action, in YAML: '{speed_m_s: 0.1}'; or action.NAME:=VALUE")
@@ -68,7 +65,7 @@ class TrainerConfig:
     random_start: int = option(0, "random actions at the start of an episode", minimum=0, maximum=1000)
     goal_conditioned: bool = option(False, "observe where the hand is and should be, for hindsight experience replay")
     srl_model: str = option(GROUND_TRUTH, "what tells the policy where the target is", choices=SRL_MODELS)
-    srl_folder: str = option("", "folder of the trained encoder; empty: <log_dir>/srl/<srl_model>")
+    srl_folder: str = option("", "folder of the trained encoder; empty: <log_dir>/srl/<srl_model>", path=True)
     algo: str = option("ppo", "learning algorithm; rl_trainer list shows them")
     hyperparameters: str = option(
         "", "on top of config/algorithms/<algo>.yaml, in YAML: '{gamma: 0.9}'; or hyperparameters.NAME:=VALUE"
@@ -98,11 +95,13 @@ class TrainerConfig:
         "",
         "what is imperfect about simulated robots: a name in config/imperfections/, such as mild, or the path of a .yaml file; "
         "none: nothing; empty: over topics as in sim_params_file, else nothing",
+        path=True,
     )
     world: str = option(
         "",
         "world around a simulated robot: a name (rl_trainer list what:=worlds) or the path of a .yaml file; "
         "empty: the world of the task",
+        path=True,
     )
     num_timesteps: int = option(
         150_000,
@@ -111,7 +110,7 @@ class TrainerConfig:
         maximum=10**12,
     )
     seed: int = option(0, "seed of everything random", minimum=0, maximum=2**31 - 1)
-    log_dir: str = option("runs", "where run folders are made")
+    log_dir: str = option("runs", "where run folders are made", path=True)
     log_interval_s: float = option(10.0, "time between two log lines", minimum=0.1, maximum=3600.0)
     best_by: str = option(
         TRAINING,
@@ -134,9 +133,11 @@ class TrainerConfig:
     )
     keep_checkpoints: int = option(2, "periodic checkpoints that are kept", minimum=1, maximum=1_000_000)
     resume: str = option(
-        "", "go on with a run in its own folder: latest, or the path of a run or of a checkpoint in it"
+        "", "go on with a run in its own folder: latest, or the path of a run or of a checkpoint in it", path=True
     )
-    load_model: str = option("", "begin with a trained model: latest, or the path of a run or of a checkpoint in it")
+    load_model: str = option(
+        "", "begin with a trained model: latest, or the path of a run or of a checkpoint in it", path=True
+    )
     freeze_normalisation: bool = option(
         True, "with load_model: keep its statistics of observations and rewards as they are"
     )

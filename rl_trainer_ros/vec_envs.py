@@ -18,6 +18,7 @@ from rl_trainer_ros.environment import RobotEnv
 from rl_trainer_ros.fibers import Fibers
 from rl_trainer_ros.frame_stack import limited
 from rl_trainer_ros.robot_vec_env import RobotVecEnv
+from rl_trainer_ros.run_tables import first_moment
 from rl_trainer_ros.trainer_config import RAW_PIXELS, SRL_STATE, TrainerConfig
 
 MakeOne = Callable[[], RobotEnv]
@@ -60,7 +61,7 @@ def monitored(environment: RobotEnv, folder: Path) -> Monitor:
     """The environment with its clock and, in `folder`, its monitor file, which goes on where there is one."""
     folder.mkdir(exist_ok=True)
     path = folder / logs.MONITOR
-    began = logs.first_moment(path)
+    began = first_moment(path)
     keywords = ("is_success", "distance")
     monitor = Monitor(limited(environment), str(path), info_keywords=keywords, override_existing=began is None)
     if began is not None:

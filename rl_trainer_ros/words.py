@@ -12,6 +12,7 @@ import yaml
 
 from rl_trainer_ros import toolbox_spellings
 from robot_interface_ros.config import ConfigError, from_mapping
+from robot_interface_ros.untrusted_files import parse_yaml
 
 T = TypeVar("T")
 
@@ -60,8 +61,8 @@ def value_of(hint: Any, text: str) -> Any:
         for number in (float, int):
             if number in kinds:
                 return whole(text) if number is int else number(text)
-        return yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError):
+        return parse_yaml(text, "")
+    except ValueError:
         return text
 
 
@@ -79,9 +80,9 @@ def whole(text: str) -> int:
 def yaml_value(text: str) -> Any:
     """Text as YAML has it, and 1e-3 as the number it is; what is no YAML stays text, to be refused."""
     try:
-        value = yaml.safe_load(text)
+        value = parse_yaml(text, "")
         return float(value) if isinstance(value, str) else value
-    except (ValueError, yaml.YAMLError):
+    except ValueError:
         return text
 
 

@@ -14,11 +14,13 @@ PARK_TIMEOUT_S = 10.0  # the slowest joint of InMoov, 0.35 rad/s, goes 3.5 rad i
 class DriverNodeConfig:
     """Which robots to serve, and how."""
 
-    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
+    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file", path=True)
     groups: tuple[str, ...] = option((), "groups of joints that move, or [all]; empty: as the robot's file says")
     posture: str = option("", "posture of the robot's file in which episodes begin; empty: its rest")
     board: str = option("mock", "what the servos hang on", choices=BOARDS)
-    hardware: str = option("", "file of boards and servos; empty: <robot>_hardware.yaml beside the robot's file")
+    hardware: str = option(
+        "", "file of boards and servos; empty: <robot>_hardware.yaml beside the robot's file", path=True
+    )
     ports: tuple[str, ...] = option((), "board=port where it is another than the hardware file's")
     body: str = option(
         "none", "what moves when the pins of a mock or emulated board pulse", choices=("none", "simulated")

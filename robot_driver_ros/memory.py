@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from robot_interface_ros.checked_values import whole
 from robot_interface_ros.config import ConfigError
+from robot_interface_ros.untrusted_files import parse_json
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 RECORD = 4096  # bytes; a board's 68 pins need a quarter
+LONGEST_US = 20_000  # a servo's whole frame
 
 Pulses = Mapping[str, Mapping[int, int]]
 """Port -> pin -> microseconds."""
@@ -98,11 +101,12 @@ class Memory:
 
     def _read(self, port: str) -> Left | None:
         try:
-            found = json.loads(os.pread(self._files[port], RECORD, 0))
-            boot = found.pop("boot")
-            pulses = {int(pin): int(us) for pin, us in found.pop("pulses").items()}
-            return Left({port: pulses}, **found) if boot == self._boot else None
-        except (ValueError, TypeError, KeyError, AttributeError):  # empty, or not ours
+            found = parse_json(os.pread(self._files[port], RECORD, 0).decode(), str(self.path(port)))
+            if found["boot"] != self._boot:
+                return None
+            pulses = {int(pin): whole(us, "a pulse, us", 0, LONGEST_US) for pin, us in found["pulses"].items()}
+            return Left({port: pulses}, found["emergency_stopped"] is not False, found["disabled"] is not False)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):  # empty, or not ours
             return None
 
 

@@ -11,14 +11,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
+from robot_interface_ros import untrusted_files
+from robot_interface_ros.checked_values import shown
+from robot_interface_ros.errors import ConfigError as ConfigError
+from robot_interface_ros.paths import expanded
 
 T = TypeVar("T")
 _EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]{1,3}")
 
-
-class ConfigError(ValueError):
-    """A configuration value that is unknown or not allowed; one line that lists what is."""
+LARGEST = 1e15
+"""Of a setting that has no range of its own: beyond any length, angle or time, and its square is still a number."""
 
 
 def option(
@@ -28,13 +30,18 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: Iterable[str] | None = None,
+    path: bool = False,
 ) -> Any:
-    """A documented dataclass field; the same metadata checks values and describes node parameters."""
+    """A documented dataclass field; the same metadata checks values and describes node parameters.
+
+    `path`: the text names a file or folder, and a leading ~ in it stands for the home folder.
+    """
     metadata = {
         "description": description,
         "minimum": minimum,
         "maximum": maximum,
         "choices": tuple(choices) if choices is not None else None,
+        "path": path,
     }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
@@ -46,7 +53,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     names = [str(entry) for entry in known]
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = f" (did you mean {close[0]}?)" if close else ""
-    return f"unknown {kind} '{name}'{hint}; known: {', '.join(names) or 'none'}"
+    return f"unknown {kind} {shown(str(name))}{hint}; known: {', '.join(names) or 'none'}"
 
 
 def check_range(name: str, value: Any, minimum: float | None, maximum: float | None) -> None:
@@ -55,7 +62,7 @@ def check_range(name: str, value: Any, minimum: float | None, maximum: float | N
         return
     low, high = minimum if minimum is not None else -float("inf"), maximum if maximum is not None else float("inf")
     if not all(low <= entry <= high for entry in (value if isinstance(value, tuple) else (value,))):
-        raise ConfigError(f"{name} is {value}; allowed: {low:g} to {high:g}")
+        raise ConfigError(f"{name} is {shown(value)}; allowed: {low:g} to {high:g}")
 
 
 def as_number(value: Any) -> float | None:
@@ -80,6 +87,9 @@ def from_mapping(cls: type[T], values: Mapping[str, Any] | None, where: str) -> 
         if meta.get("choices") is not None and value not in meta["choices"]:
             raise ConfigError(f"{where}: {unknown_name(name, value, meta['choices'])}")
         check_range(f"{where}: {name}", value, meta.get("minimum"), meta.get("maximum"))
+        _check_finite(f"{where}: {name}", value)
+        if meta.get("path") and isinstance(value, str):
+            value = _expanded(value, f"{where}: {name}")
         checked[name] = value
     missing = [
         name
@@ -96,18 +106,35 @@ def from_mapping(cls: type[T], values: Mapping[str, Any] | None, where: str) -> 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """Read a YAML file that holds a mapping; errors name the file and the line."""
-    path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"no file {path}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    values = untrusted_files.read_yaml(path)
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected a mapping of settings, got {type(values).__name__}")
+    for key in values:
+        if not isinstance(key, str):
+            raise ConfigError(f"{path}: {shown(key)} is no name of a setting; expected text")
     return values
+
+
+def _check_finite(where: str, value: Any) -> None:
+    """Raise ConfigError for a number, in lists and mappings too, that is not finite or beyond LARGEST."""
+    if isinstance(value, (int, float)):
+        if not abs(value) <= LARGEST:
+            raise ConfigError(f"{where} is {shown(value)}; expected a finite number from {-LARGEST:g} to {LARGEST:g}")
+    elif isinstance(value, tuple):
+        for i, entry in enumerate(value):
+            _check_finite(f"{where}[{i}]", entry)
+    elif isinstance(value, Mapping):
+        for key, entry in value.items():
+            _check_finite(f"{where}.{key}", entry)
+
+
+def _expanded(value: str, where: str) -> str:
+    try:
+        return str(expanded(value)) if value.startswith("~") else value
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
@@ -121,7 +148,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return from_mapping(typing.cast(type, hint), value, where)
     if origin is tuple:
         if isinstance(value, str) or not isinstance(value, Iterable):
-            raise ConfigError(f"{where} is {value!r}; expected a list")
+            raise ConfigError(f"{where} is {shown(value)}; expected a list")
         entries = list(value)
         kinds = [arguments[0]] * len(entries) if arguments[-1] is Ellipsis else list(arguments)
         if len(kinds) != len(entries):
@@ -129,12 +156,12 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return tuple(_convert(kind, entry, f"{where}[{i}]") for i, (kind, entry) in enumerate(zip(kinds, entries)))
     if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, int]):
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{where} is {value!r}; expected a mapping")
-        return {str(key): _convert(arguments[1], entry, f"{where}.{key}") for key, entry in value.items()}
+            raise ConfigError(f"{where} is {shown(value)}; expected a mapping")
+        return {str(key): _convert(arguments[1], entry, f"{where}.{key!s:.80}") for key, entry in value.items()}
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
     if hint is Any or (isinstance(value, hint) and not (hint is int and isinstance(value, bool))):
         return value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
     if hint in (int, float) and (number := as_number(value)) is not None and (hint is float or number.is_integer()):
         return hint(number)
-    raise ConfigError(f"{where} is {value!r}; expected {getattr(hint, '__name__', hint)}")
+    raise ConfigError(f"{where} is {shown(value)}; expected {getattr(hint, '__name__', hint)}")

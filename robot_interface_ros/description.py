@@ -9,6 +9,7 @@ from pathlib import Path
 
 from robot_interface_ros.mesh_files import POINTER_REMEDY, POINTERS
 from robot_interface_ros.package_search import REMEDY, ament_share, package_folders
+from robot_interface_ros.paths import expanded
 from robot_interface_ros.untrusted_files import FileError, NoFileError, decoded, read_bytes
 from robot_interface_ros.xacro_process import expand
 
@@ -93,7 +94,7 @@ def resolve(path: str | Path, folder: Path | None = None) -> Path:
     if text.startswith(PYBULLET_DATA):
         return _pybullet_data(text) / text.removeprefix(PYBULLET_DATA)
     if not text.startswith("package://"):
-        plain = Path(text).expanduser()
+        plain = expanded(text)
         return folder / plain if folder is not None and (folder / plain).is_file() else plain
     package, _, rest = text.removeprefix("package://").partition("/")
     if package == PACKAGE:

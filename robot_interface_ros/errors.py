@@ -5,6 +5,10 @@ class RobotError(Exception):
     """Something a user must mend; the message is one line that names the cause and the remedy."""
 
 
+class ConfigError(ValueError):
+    """A configuration value or file that is unknown or not allowed; one line that lists what is."""
+
+
 class CommandRejected(RobotError):
     """The robot refused a whole command; nothing of it was applied."""
 

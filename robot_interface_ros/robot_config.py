@@ -17,6 +17,7 @@ from robot_interface_ros import description
 from robot_interface_ros.cameras import CameraConfig, check_cameras, with_camera_frames, with_external
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.held_joints import hold_joints
+from robot_interface_ros.paths import expanded
 from robot_interface_ros.registry import Registry
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_doubts import doubts
@@ -135,12 +136,12 @@ def robot_names() -> list[str]:
 def robot_file(robot: str) -> Path:
     """Return the YAML file of a robot: one's own by its path, a shipped one or another package's by name."""
     if robot.endswith((".yaml", ".yml")):
-        return Path(robot)
+        return expanded(robot)
     path = description.share_directory() / "config" / "robots" / f"{robot}.yaml"
     if path.is_file():
         return path
     if robot in BROUGHT:
-        return Path(BROUGHT[robot])
+        return expanded(BROUGHT[robot])
     names = [*robot_names(), *BROUGHT, "or the path of a robot's .yaml file"]
     raise ConfigError(unknown_name("robot", robot, names))
 

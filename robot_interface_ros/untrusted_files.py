@@ -22,6 +22,8 @@ from xml.parsers import expat
 
 import yaml
 
+from robot_interface_ros.errors import ConfigError
+
 MEBIBYTE = 2**20
 TEXT_LIMIT = 32 * MEBIBYTE
 """Bytes of a text file; the largest public URDF has 1 MiB, and a monitor.csv of a million episodes 30 MiB."""
@@ -45,7 +47,7 @@ _WHY = {
 }
 
 
-class FileError(ValueError):
+class FileError(ConfigError):
     """A file that cannot be used; one line that names file, place, what is wrong and what to do."""
 
 
@@ -58,7 +60,7 @@ def read_bytes(path: str | Path, limit: int = TEXT_LIMIT) -> bytes:
     with open_regular(path, limit) as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:  # it grew since it was opened, or its size was a lie
-        raise FileError(f"{path} has more than {_size(limit)}; at most so much is read of such a file")
+        raise FileError(f"{path} has more than {size_text(limit)}; at most so much is read of such a file")
     return content
 
 
@@ -205,6 +207,11 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
+def size_text(count: int) -> str:
+    """Bytes as a person reads them."""
+    return f"{count / MEBIBYTE:,.1f} MiB" if count >= MEBIBYTE else f"{count:,} bytes"
+
+
 class _TooDeep(Exception):
     pass
 
@@ -287,7 +294,7 @@ def _check_regular(about: os.stat_result, path: str | Path, limit: int) -> None:
     if not stat.S_ISREG(about.st_mode):
         raise FileError(f"{path} is {_kind(about.st_mode)}; expected a regular file")
     if about.st_size > limit:
-        raise FileError(f"{path} has {_size(about.st_size)}; at most {_size(limit)} are read of such a file")
+        raise FileError(f"{path} has {size_text(about.st_size)}; at most {size_text(limit)} are read of such a file")
 
 
 def _kind(mode: int) -> str:
@@ -299,7 +306,3 @@ def _kind(mode: int) -> str:
         (stat.S_ISSOCK, "a socket"),
     )
     return next((name for test, name in kinds if test(mode)), "no regular file")
-
-
-def _size(count: int) -> str:
-    return f"{count / MEBIBYTE:,.1f} MiB" if count >= MEBIBYTE else f"{count:,} bytes"

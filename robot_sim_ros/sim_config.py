@@ -17,7 +17,7 @@ _SIZE = re.compile(r"(\w+)=(\d+)x(\d+)")
 class SimConfig:
     """Checked when made; raises ValueError naming what does not fit."""
 
-    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file")
+    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file", path=True)
     control_hz: float = option(20.0, "commands and observations per simulated second", minimum=1.0, maximum=1000.0)
     physics_hz: float = option(
         240.0, "physics steps per simulated second; a multiple of control_hz", minimum=50.0, maximum=10000.0
@@ -29,7 +29,7 @@ class SimConfig:
         minimum=0.001,
         maximum=1.0,
     )
-    world: str = option("reach", "world that the package ships, or the path of a world's .yaml file")
+    world: str = option("reach", "world that the package ships, or the path of a world's .yaml file", path=True)
     contact: bool = option(False, "feel the force on the end effector, and count touching points; published as well")
     cameras: tuple[str, ...] = option((), "cameras to render and publish at every observation, such as [external]")
     image_width: int = option(64, "width of a camera image, pixels", minimum=IMAGE_PIXELS[0], maximum=IMAGE_PIXELS[1])
@@ -53,6 +53,7 @@ class SimConfig:
     imperfection: str = option(
         "",
         "what is imperfect: a name in config/imperfections/, such as mild, or the path of a .yaml file; empty or none: nothing",
+        path=True,
     )
     groups: tuple[str, ...] = option((), "groups of joints that move, or [all]; empty: as the robot's file says")
     posture: str = option("", "posture of the robot's file in which episodes begin; empty: its rest")

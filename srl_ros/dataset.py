@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_interface_ros.untrusted_arrays import read_npz
+from robot_interface_ros.untrusted_files import FileError, NoFileError
 from srl_ros.files import write_atomically
 
 FORMAT = 1
+LARGEST = 32 * 2**30  # bytes in memory: a million images of 100 x 100 pixels
 _KEYS = ("format", "images", "ground_truth", "names")
 
 
@@ -87,22 +88,16 @@ class Dataset:
     def load(cls, path: str | Path) -> Dataset:
         """Read what `save` wrote; raises DatasetError for a file that is missing, cut short, foreign or newer."""
         path = Path(path)
-        if not path.is_file():
-            raise DatasetError(f"no dataset at {path}; record one first")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                values = {key: file[key] for key in _KEYS}
-        except KeyError:
-            raise DatasetError(
-                f"{path} is not a dataset of this project: it lacks some of {', '.join(_KEYS)}"
-            ) from None
-        # What numpy raises depends on where the file is cut, and on whether it takes it for an archive at all.
-        except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-            raise DatasetError(
-                f"{path} cannot be read ({error}); it is cut short or no dataset: record again"
-            ) from None
+            values = read_npz(path, LARGEST)
+        except NoFileError:
+            raise DatasetError(f"no dataset at {path}; record one first") from None
+        except FileError as error:
+            raise DatasetError(f"{error}; it is no dataset, or not whole: record again") from None
+        if not values.keys() >= set(_KEYS) or values["format"].shape or values["format"].dtype.kind not in "iu":
+            raise DatasetError(f"{path} is not a dataset of this project: it lacks some of {', '.join(_KEYS)}")
         if values["format"] > FORMAT:
             raise DatasetError(
                 f"{path} has dataset format {values['format']} and this version reads up to {FORMAT}; update, or record again"
             )
-        return cls(values["images"], values["ground_truth"], tuple(values["names"].tolist()))
+        return cls(values["images"], values["ground_truth"], tuple(map(str, np.atleast_1d(values["names"]).tolist())))

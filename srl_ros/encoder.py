@@ -8,6 +8,7 @@ weights-only reader: no code in the file is run.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from robot_interface_ros.checked_values import listed, whole
 from robot_interface_ros.command_lines import command_line
+from robot_interface_ros.paths import expanded
+from robot_interface_ros.untrusted_files import FileError, NoFileError, read_bytes, read_json
 from srl_ros.files import write_atomically
 from srl_ros.methods import METHODS
 from srl_ros.models import StateNetwork
@@ -36,6 +40,8 @@ _KEYS: dict[str, type] = {
     "metrics": dict,
 }
 _HASH_DIGITS = 12
+WEIGHTS_LIMIT = 64 * 2**20  # bytes; ours have 40 KiB
+MOST_PIXELS, MOST_VALUES = 4096, 4096
 _BATCH = 256
 
 
@@ -122,7 +128,7 @@ class Encoder:
         Raises EncoderError when there is none, when a file is cut short, foreign or of a newer version, and when the
         weights are not the ones that encoder.json means.
         """
-        folder = Path(folder)
+        folder = expanded(folder)
         again = f"train again: {_command(folder)}"
         values = _read_json(folder / "encoder.json", _command(folder))
         path = folder / _weights_name(values["weights_sha256"])
@@ -169,12 +175,12 @@ def _first_line(error: Exception) -> str:
 
 def _read_json(path: Path, command: str) -> dict[str, Any]:
     """Return the checked values of an encoder.json."""
-    if not path.is_file():
-        raise EncoderError(f"no trained encoder at {path.parent}; make one with: {command}")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EncoderError(f"{path} cannot be read ({_first_line(error)}); train again: {command}") from None
+        values = read_json(path)
+    except NoFileError:
+        raise EncoderError(f"no trained encoder at {path.parent}; make one with: {command}") from None
+    except FileError as error:
+        raise EncoderError(f"{error}; train again: {command}") from None
     version = values.get("format") if isinstance(values, dict) else None
     if not isinstance(version, int):
         raise EncoderError(f"{path} was not written by this project: it has no format number; train again: {command}")
@@ -187,6 +193,13 @@ def _read_json(path: Path, command: str) -> dict[str, Any]:
     sha256 = values.get("weights_sha256")
     if not wrong and not (len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
         wrong = ["weights_sha256"]  # it becomes part of a file name
+    try:
+        for side, length in enumerate(listed(values.get("image_shape"), "image_shape", 3)):
+            whole(length, f"image_shape[{side}]", 1, MOST_PIXELS)
+        for key in ("state_dim", "feature_points", "outputs"):
+            whole(values.get(key), key, 0, MOST_VALUES)
+    except FileError as error:
+        raise EncoderError(f"{path}: {error}; train again: {command}") from None
     if wrong:
         raise EncoderError(f"{path} lacks a valid {', '.join(wrong)}; train again: {command}")
     checked: dict[str, Any] = values
@@ -195,10 +208,14 @@ def _read_json(path: Path, command: str) -> dict[str, Any]:
 
 def _read_weights(path: Path, again: str) -> dict[str, Tensor]:
     """Return the tensors in `path` by name."""
-    if not path.is_file():
-        raise EncoderError(f"{path} is missing, though encoder.json names it; {again}")
     try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_bytes(path, WEIGHTS_LIMIT)
+    except NoFileError:
+        raise EncoderError(f"{path} is missing, though encoder.json names it; {again}") from None
+    except FileError as error:
+        raise EncoderError(f"{error}; {again}") from None
+    try:
+        weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # a cut or foreign file makes torch raise nearly anything
         raise EncoderError(
             f"{path} is cut short or no file of weights ({type(error).__name__} while reading it); {again}"

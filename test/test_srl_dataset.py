@@ -87,7 +87,7 @@ def test_missing_foreign_and_newer_files_are_named(tmp_path: Path) -> None:
         Dataset.load(path)
     with path.open("wb") as file:
         np.save(file, np.zeros(3))
-    with pytest.raises(DatasetError, match=r"cannot be read|not a dataset"):
+    with pytest.raises(DatasetError, match=r"no dataset, or not whole|not a dataset"):
         Dataset.load(path)
     dataset = example()
     values = {"images": dataset.images, "ground_truth": dataset.ground_truth, "names": np.array(NAMES)}

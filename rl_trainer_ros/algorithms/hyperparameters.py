@@ -15,7 +15,8 @@ from typing import Any
 
 from rl_trainer_ros.algorithms.registry import algorithm
 from rl_trainer_ros.algorithms.schedules import SCHEDULES
-from robot_interface_ros.config import ConfigError, as_number, read_yaml, unknown_name
+from robot_interface_ros.checked_values import shown
+from robot_interface_ros.config import LARGEST, ConfigError, as_number, read_yaml, unknown_name
 from robot_interface_ros.description import share_directory
 
 DEFAULT, KINDS = "default", ("vector", "pixels", "goal")
@@ -44,6 +45,7 @@ COUNTS = (
     *("sub_sampling_factor", "top_quantiles_to_drop_per_net"),
 )
 """Further whole numbers, which the learners check themselves."""
+MOST_NEURONS, MOST_LAYERS = 16_384, 64
 ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
 ACTION_NOISES = ("none", "normal", "ou")
 _OF_THE_RUN = {
@@ -75,6 +77,11 @@ def hyperparameters(
     if settings.get("her") and settings.get("n_steps", 1) != 1:
         raise ConfigError(f"hyperparameters of {name}: n_steps has no effect with her; leave one of the two out")
     return settings
+
+
+def checked(name: str, settings: Any, where: str) -> dict[str, Any]:
+    """Return settings of an algorithm, from a file, once every name and value is one that it has. Raises ConfigError."""
+    return _checked(settings, setting_names(name), where)
 
 
 def setting_names(name: str) -> list[str]:
@@ -140,18 +147,22 @@ def steps_each(rollout: int, n_envs: int, batch_size: int) -> int:
 
 def _checked(settings: Any, known: list[str], where: str | Path) -> dict[str, Any]:
     if not isinstance(settings, Mapping):
-        raise ConfigError(f"{where}: expected a mapping of hyperparameters, got {settings!r}")
+        raise ConfigError(f"{where}: expected a mapping of hyperparameters, got {shown(settings)}")
     choices = {SCHEDULE: SCHEDULES, "activation": ACTIVATIONS, "action_noise": ACTION_NOISES}
     settings = {name: _number(name, value) for name, value in settings.items()}
     for name, value in settings.items():
         if name not in known:
             raise ConfigError(f"{where}: {unknown_name('hyperparameter', name, known)}")
-        if name in choices and value not in choices[name]:
+        if name in choices and (not isinstance(value, str) or value not in choices[name]):
             raise ConfigError(f"{where}: {unknown_name(name, value, choices[name])}")
-        if name == "learning_rate" and not (isinstance(value, (int, float)) and 0.0 < value < 10.0):
-            raise ConfigError(f"{where}: learning_rate is {value!r}; expected a number above 0 (write 1.0e-3)")
+        if name == "learning_rate" and not (type(value) in (int, float) and 0.0 < value < 10.0):
+            raise ConfigError(f"{where}: learning_rate is {shown(value)}; expected a number above 0 (write 1.0e-3)")
         if name in RANGES:
             _check_number(name, value, where)
+        if name == "net_arch":
+            _check_layers(value, where)
+        elif not _plain(value):
+            raise ConfigError(f"{where}: {name} is {shown(value)}; expected a number, a text, or a short list of them")
     return dict(settings)
 
 
@@ -169,7 +180,30 @@ def _check_number(name: str, value: Any, where: str | Path) -> None:
     kind, text = (int, "a whole number") if name in WHOLE else ((int, float), "a number")
     if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
         span = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
-        raise ConfigError(f"{where}: {name} is {value!r}; expected {text}, {span}")
+        raise ConfigError(f"{where}: {name} is {shown(value)}; expected {text}, {span}")
+
+
+def _check_layers(value: Any, where: str | Path, networks: bool = True) -> None:
+    """Raise ConfigError unless the value is a list of layers, or one for each network."""
+    if networks and isinstance(value, Mapping):
+        for part in value.values():
+            _check_layers(part, where, networks=False)
+        return
+    sizes = value if isinstance(value, list) and len(value) <= MOST_LAYERS else [None]
+    if not all(isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= MOST_NEURONS for size in sizes):
+        raise ConfigError(
+            f"{where}: net_arch is {shown(value)}; expected the neurons of each hidden layer, such as [64, 64], at most "
+            f"{MOST_NEURONS:,} each"
+        )
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value is a number that is finite, a short text, None, or a few of these."""
+    if isinstance(value, list):
+        return len(value) <= MOST_LAYERS and all(not isinstance(part, list) and _plain(part) for part in value)
+    if isinstance(value, (int, float)):
+        return abs(value) <= LARGEST
+    return value is None or (isinstance(value, str) and len(value) <= 200)
 
 
 def _activation(name: str) -> Any:

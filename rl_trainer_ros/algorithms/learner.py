@@ -13,6 +13,7 @@ from stable_baselines3.common.preprocessing import is_image_space
 from rl_trainer_ros.algorithms.hyperparameters import constructor_arguments
 from rl_trainer_ros.algorithms.registry import ALGORITHMS, CONTINUOUS, DISCRETE, Algorithm, algorithm, check_kind
 from robot_interface_ros.config import ConfigError, unknown_name
+from robot_interface_ros.untrusted_files import one_line
 
 _UNSEEN = {"cnn": ("vector", "goal"), "multi_input": ("vector", "pixels"), "mlp": ("goal",), "linear": ("goal",)}
 """Kinds of observation that a policy network cannot take."""
@@ -46,8 +47,8 @@ def make_learner(
     arguments = constructor_arguments(settings, actions, env.num_envs, rollouts)
     try:
         return kind(network, env, seed=seed, device=device, **arguments)
-    except (TypeError, ValueError, AssertionError) as error:
-        raise ConfigError(f"algo {name} refuses its settings: {' '.join(str(error).split())}") from error
+    except Exception as error:  # a learner says in many ways that it cannot be: assertions, torch's and NumPy's errors
+        raise ConfigError(f"algo {name} refuses its settings: {one_line(error)}") from error
 
 
 def check_actions(name: str, space: spaces.Space[Any]) -> None:

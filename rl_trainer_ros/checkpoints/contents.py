@@ -16,9 +16,19 @@ from typing import Any
 from gymnasium import spaces as gym_spaces
 
 from rl_trainer_ros import normalisation
-from rl_trainer_ros.checkpoints import counters, folders, parameters, random_state, replay, spaces, tensors
-from rl_trainer_ros.checkpoints.errors import ModelError, one_line
+from rl_trainer_ros.checkpoints import (
+    counters,
+    folders,
+    network_size,
+    parameters,
+    random_state,
+    replay,
+    spaces,
+    tensors,
+)
+from rl_trainer_ros.checkpoints.errors import ModelError
 from rl_trainer_ros.checkpoints.folders import ABOUT, BEST, FINAL, FORMAT, Checkpoint
+from robot_interface_ros.untrusted_files import FileError, NoFileError, read_json
 
 PARAMETERS, STATISTICS = "parameters.safetensors", "normalisation.json"
 RANDOM, REPLAY, MODEL = "random_states.json", "replay.npz", "model.zip"
@@ -87,17 +97,15 @@ def check(
 def saved_space(checkpoint: Checkpoint, name: str) -> gym_spaces.Space[Any]:
     """Return a checkpoint's observation_space or action_space. Raises ModelError."""
     try:
-        return spaces.from_json(checkpoint.about[name])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{checkpoint.folder} is damaged: {ABOUT}: {name}: {one_line(error)}") from None
+        return spaces.from_json(checkpoint.about.get(name), f"{ABOUT}: {name}")
+    except FileError as error:
+        raise ModelError(f"{checkpoint.folder} is damaged: {error}; use another checkpoint") from None
 
 
 def load_parameters(checkpoint: Checkpoint, algorithm: Any) -> None:
     """Give a learner the checkpoint's networks and optimisers. Raises ModelError."""
     path = checkpoint.folder / PARAMETERS
-    if not path.is_file():
-        raise ModelError(f"{checkpoint.folder} is no saved model: it has no {PARAMETERS}; use another checkpoint")
-    parameters.restore(algorithm, tensors.from_bytes(path.read_bytes(), str(path)), str(path))
+    parameters.restore(algorithm, tensors.read(path), str(path))
 
 
 def load_statistics(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -107,8 +115,8 @@ def load_statistics(checkpoint: Checkpoint) -> dict[str, Any]:
     try:
         found = normalisation.from_dict(values)
         misfit = found.fits(space) or found.not_finite()
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{checkpoint.folder / STATISTICS} is damaged: {error!r}; use another checkpoint") from None
+    except FileError as error:
+        raise ModelError(f"{checkpoint.folder / STATISTICS} is damaged: {error}; use another checkpoint") from None
     if misfit:
         raise ModelError(f"{checkpoint.folder}: {misfit}; the files are of different runs, or damaged")
     return values
@@ -120,7 +128,7 @@ def load_replay(checkpoint: Checkpoint, algorithm: Any) -> None:
     if buffer is None:
         raise ModelError(f"a {type(algorithm).__name__} has no replay buffer; leave out load_replay_buffer:=true")
     path = checkpoint.folder / REPLAY
-    if not path.is_file():
+    if not path.exists():
         raise ModelError(f"{checkpoint.folder} has no {REPLAY}; use the run's latest/ or final/")
     replay.load(buffer, path)
     replay.end_episodes(buffer)
@@ -132,11 +140,43 @@ def restore(checkpoint: Checkpoint, algorithm: Any, statistics: Any) -> None:
     normalisation.restore(statistics, load_statistics(checkpoint))
     if getattr(algorithm, "replay_buffer", None) is not None:
         load_replay(checkpoint, algorithm)
+    counters.restore(algorithm, checkpoint.about["counters"])
+    random_state.restore(algorithm, _random_states(checkpoint))
+
+
+def check_whole(checkpoint: Checkpoint) -> None:
+    """Raise ModelError, one line, unless a training can go on from a checkpoint: every file of it can be read.
+
+    A replay buffer is read later, since it may have gigabytes, into the buffer of the learner.
+    """
+    load_statistics(checkpoint)
+    _random_states(checkpoint)
+    tensors.read(checkpoint.folder / PARAMETERS)
+    for name in ("observation_space", "action_space"):
+        saved_space(checkpoint, name)
+    if "counters" not in checkpoint.about:
+        raise ModelError(f"{checkpoint.folder} is damaged: {ABOUT} lacks counters; use another checkpoint")
+
+
+def check_network(checkpoint: Checkpoint) -> None:
+    """Raise ModelError, one line, unless the network that about.json describes is the one whose weights are stored."""
     try:
-        counters.restore(algorithm, checkpoint.about["counters"])
-        random_state.restore(algorithm, _read_json(checkpoint.folder / RANDOM))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{checkpoint.folder} is damaged: {ABOUT} or {RANDOM}: {one_line(error)}") from None
+        shapes = network_size.stored_shapes(checkpoint.folder / PARAMETERS)
+        settings = checkpoint.about.get("hyperparameters", {})
+        network_size.check_network(settings, saved_space(checkpoint, "observation_space"), shapes, ABOUT)
+    except NoFileError:
+        raise ModelError(f"{checkpoint.folder} is no saved model: it has no {PARAMETERS}") from None
+    except FileError as error:
+        raise ModelError(f"{checkpoint.folder} is damaged: {error}; use another checkpoint") from None
+
+
+def _random_states(checkpoint: Checkpoint) -> dict[str, Any]:
+    path = checkpoint.folder / RANDOM
+    states = _read_json(path)
+    try:
+        return random_state.checked(states, str(path))
+    except FileError as error:
+        raise ModelError(f"{error}; use another checkpoint") from None
 
 
 def _short(space: gym_spaces.Space[Any]) -> str:
@@ -153,8 +193,8 @@ def _write_json(path: Path, values: Any, allow_nan: bool = True) -> None:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return read_json(path)
+    except NoFileError:
         raise ModelError(f"{path.parent} is not whole: it has no {path.name}; use another checkpoint") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path} is damaged or truncated: {one_line(error)}; use another checkpoint") from None
+    except FileError as error:
+        raise ModelError(f"{error}; use another checkpoint") from None

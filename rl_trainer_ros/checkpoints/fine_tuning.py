@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rl_trainer_ros import normalisation, run_folder
+from rl_trainer_ros.algorithms.hyperparameters import checked
 from rl_trainer_ros.checkpoints import contents, folders
 from rl_trainer_ros.checkpoints.errors import ModelError
 from rl_trainer_ros.checkpoints.folders import Checkpoint
 from rl_trainer_ros.trainer_config import TrainerConfig
+from robot_interface_ros.paths import expanded
 
 RATE_SHARE = 0.01
 """Of the model's own learning rate, unless one is given: enough to adapt, too little to forget at once."""
@@ -18,7 +19,7 @@ RATE_SHARE = 0.01
 
 def source(load_model: str, log_dir: str) -> Checkpoint:
     """Return the checkpoint that `load_model` stands for: a checkpoint's folder, or of a run its final, latest or best."""
-    path = Path(load_model)
+    path = expanded(load_model)
     if load_model != "latest" and (path / folders.ABOUT).is_file():
         return folders.read(path.resolve())
     run = run_folder.find(load_model, log_dir, learned=True)
@@ -33,10 +34,11 @@ def settings(checkpoint: Checkpoint, given: Mapping[str, Any]) -> dict[str, Any]
 
     A schedule begins again over the new run. Exploration by random actions (DQN) begins where the model's ended.
     """
-    own = dict(checkpoint.about["hyperparameters"])
+    where = f"{checkpoint.folder / folders.ABOUT}: hyperparameters"
+    own = checked(checkpoint.about["algo"], checkpoint.about.get("hyperparameters", {}), where)
     if "learning_rate" in own:
         own["learning_rate"] *= RATE_SHARE
-    if "exploration_rate" in checkpoint.about["counters"]:
+    if "exploration_rate" in checkpoint.about.get("counters", {}):
         own["exploration_initial_eps"] = own.get("exploration_final_eps", 0.05)
     return {**own, **given}
 

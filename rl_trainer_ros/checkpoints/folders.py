@@ -7,9 +7,7 @@ every folder without a dot is a whole checkpoint.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -17,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rl_trainer_ros.checkpoints.errors import ModelError, one_line
+from rl_trainer_ros.checkpoints import about
+from rl_trainer_ros.checkpoints.errors import ModelError
+from robot_interface_ros.checked_values import mapping, shown
+from robot_interface_ros.untrusted_files import FileError, NoFileError, read_json
 
 ABOUT, CHECKPOINTS = "about.json", "checkpoints"
 LINKS = ("best", "latest", "final")
@@ -79,29 +80,34 @@ def write(run: Path, num_timesteps: int, kind: str, fill: Callable[[Path], None]
 def read(folder: Path) -> Checkpoint:
     """Read a checkpoint's about.json. Raises ModelError, one line, for what is none."""
     path = folder / ABOUT
-    if not path.is_file():
-        raise ModelError(f"{folder} is no saved model: it has no {ABOUT}; give a run folder, or its best/ or final/")
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        if about["format"] != FORMAT:
+        values = mapping(read_json(path), str(path))
+        if "format" in values and values["format"] != FORMAT:
             raise ModelError(
-                f"{folder} has format {about['format']}, and this version of rl_trainer_ros reads format {FORMAT}; use the "
-                "version that wrote it (versions.txt in the run folder)"
+                f"{folder} has format {shown(values['format'])}, and this version of rl_trainer_ros reads format {FORMAT}; use "
+                "the version that wrote it (versions.txt in the run folder)"
             )
-        checkpoint = Checkpoint(folder, about)
-        _ = checkpoint.kind, checkpoint.num_timesteps, about["saved_ns"], about["algo"]
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else one_line(error)
-        raise ModelError(f"{folder} is damaged or not a model of rl_trainer_ros: {ABOUT}: {reason}") from None
-    return checkpoint
+        if "format" not in values:
+            raise FileError(f"{path} lacks format")
+        return Checkpoint(folder, about.checked(values, str(path), tuple(LINK_OF)))
+    except NoFileError:
+        raise ModelError(
+            f"{folder} is no saved model: it has no {ABOUT}; give a run folder, or its best/ or final/"
+        ) from None
+    except FileError as error:
+        raise ModelError(
+            f"{folder} is damaged or not a model of rl_trainer_ros: {error}; use another checkpoint"
+        ) from None
 
 
-def all_of(run: Path) -> list[Checkpoint]:
-    """Every checkpoint of a run that can be read, newest first."""
+def all_of(run: Path, damaged: Callable[[ModelError], None] = lambda error: None) -> list[Checkpoint]:
+    """Every checkpoint of a run that can be read, newest first; `damaged` is told of each that cannot."""
     found = []
-    for folder in (run / CHECKPOINTS).glob("[!.]*"):
-        with contextlib.suppress(ModelError):
+    for folder in sorted((run / CHECKPOINTS).glob("[!.]*")):
+        try:
             found.append(read(folder))
+        except ModelError as error:
+            damaged(error)
     return sorted(found, key=lambda checkpoint: checkpoint.about["saved_ns"], reverse=True)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,8 @@ from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoard
 from rl_trainer_ros.checkpoints.folders import Checkpoint
 from rl_trainer_ros.checkpoints.full_disk import TolerantWriter
 from rl_trainer_ros.run_folder import write_text
+from rl_trainer_ros.run_tables import TABLE_LIMIT, number_in, read_rows
+from robot_interface_ros.untrusted_files import FileError, read_bytes
 
 MONITOR, PROGRESS, EVALUATIONS = "monitor.csv", "progress.csv", "evaluations.csv"
 VIDEOS = "videos"
@@ -24,6 +24,9 @@ _TABLES = {PROGRESS: "time/total_timesteps", EVALUATIONS: "steps"}
 def sizes(run: Path) -> dict[str, int]:
     """Return the size in bytes of each robot's monitor file, by its path in the run's folder."""
     files = (run / MONITOR, *run.glob(f"[0-9]*/{MONITOR}"))
+    for path in files:
+        if path.exists() and not path.is_file():
+            raise FileError(f"{path} is no regular file; a run's table is written there: move it away")
     return {str(path.relative_to(run)): path.stat().st_size for path in files if path.is_file()}
 
 
@@ -34,7 +37,7 @@ def beyond(run: Path, checkpoint: Checkpoint | None) -> dict[str, str]:
     for name, size in sizes(run).items():
         header = _header(run / name)
         begin = max(len(header), min(size, kept.get(name, 0)))
-        rows = (run / name).read_bytes()[begin:]
+        rows = read_bytes(run / name, TABLE_LIMIT)[begin:]
         found[name] = (header + rows).decode(errors="replace") if rows else ""
     steps = checkpoint.num_timesteps if checkpoint else 0
     for name, column in _TABLES.items():
@@ -74,15 +77,6 @@ def logger(run: Path, steps: int | None, report: Callable[[str], None]) -> Logge
     return Logger(str(run), [TolerantWriter(table, report, once=True), TolerantWriter(tensorboard, report)])
 
 
-def first_moment(path: Path) -> float | None:
-    """Return the time at which a monitor file begins, s since the epoch; None where there is no whole header."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return float(json.loads(stream.readline()[1:])["t_start"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 class ContinuedCsv(CSVOutputFormat):
     """stable-baselines3's table, which appends to the rows that are there."""
 
@@ -108,8 +102,7 @@ def _table(path: Path, column: str, steps: int) -> tuple[list[list[str]], list[l
     """A table's rows of no more than so many steps and the others, each under the header; empty where there are none."""
     if not path.is_file():
         return [], []
-    with open(path, encoding="utf-8", newline="") as stream:
-        rows = list(csv.reader(stream))
+    rows = read_rows(path)
     if not rows or column not in rows[0]:
         return [], rows
     header, place = rows[0], rows[0].index(column)
@@ -117,16 +110,8 @@ def _table(path: Path, column: str, steps: int) -> tuple[list[list[str]], list[l
     others: list[list[str]] = []
     for row in rows[1:]:
         whole = len(row) == len(header)
-        (kept if whole and _number(row[place]) <= steps else others).append(row)
+        (kept if whole and number_in(row[place]) <= steps else others).append(row)
     return [header, *kept] if kept else [], [header, *others] if others else []
-
-
-def _number(text: str) -> float:
-    """A table's number; infinity for text that is none, which belongs to no step."""
-    try:
-        return float(text)
-    except ValueError:
-        return float("inf")
 
 
 def _text(rows: list[list[str]]) -> str:

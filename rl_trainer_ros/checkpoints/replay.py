@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_trainer_ros.checkpoints.errors import ModelError, one_line
+from robot_interface_ros.untrusted_arrays import read_npz
+from robot_interface_ros.untrusted_files import FileError
 
 _POSITION, _FULL = "pos", "full"
 
@@ -39,16 +40,15 @@ def load(buffer: Any, path: Path) -> None:
     """Fill a new buffer of the same settings. Raises ModelError, one line, for what does not fit or is damaged."""
     expected = _arrays(buffer)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
+        found = read_npz(path, sum(array.nbytes for array in expected.values()))
         position, full = int(found.pop(_POSITION)), bool(found.pop(_FULL))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (FileError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is damaged or truncated: {one_line(error)}; use another checkpoint") from None
     rows = buffer.buffer_size if full else position
     for name, array in expected.items():
         shape = array.shape if _per_environment(name) else (rows, *array.shape[1:])
         stored = found[name].shape if name in found else None
-        if stored != shape or position > buffer.buffer_size:
+        if stored != shape or found[name].dtype != array.dtype or not 0 <= position <= buffer.buffer_size:
             raise ModelError(
                 f"{path} does not fit the replay buffer: {name} is {stored}, expected {shape} in {buffer.buffer_size} rows "
                 "(robots, observation and buffer_size must be those it was made with)"

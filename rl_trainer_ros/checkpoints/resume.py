@@ -16,6 +16,7 @@ from rl_trainer_ros.checkpoints.errors import ModelError
 from rl_trainer_ros.checkpoints.folders import Checkpoint
 from rl_trainer_ros.trainer_config import SETTINGS, TrainerConfig, settings_of
 from robot_interface_ros.config import ConfigError
+from robot_interface_ros.paths import expanded
 
 FREE = (
     *("resume", "num_timesteps", "log_interval_s", "markers", "transport", "namespaces", "srl_folder"),
@@ -138,7 +139,7 @@ def alone(run: Path) -> Iterator[None]:
 
 def _named(resume: str, log_dir: str) -> Path:
     """The run's folder, or the checkpoint's where one is named; absolute."""
-    path = Path(resume)
+    path = expanded(resume)
     if resume != "latest" and (path / folders.ABOUT).is_file():
         return path.resolve()
     return run_folder.find(resume, log_dir).resolve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from rl_trainer_ros.checkpoints.errors import ModelError, one_line
+from rl_trainer_ros.checkpoints.network_size import PARAMETERS_LIMIT
+from robot_interface_ros.untrusted_files import FileError, NoFileError, parse_json, read_bytes
 
 _STRUCTURE = "structure"
 
@@ -21,13 +24,24 @@ def to_bytes(tree: Any) -> bytes:
     return save(tensors, metadata={_STRUCTURE: structure})
 
 
+def read(path: Path) -> Any:
+    """Read back a file of what `to_bytes` gave. Raises ModelError."""
+    try:
+        content = read_bytes(path, PARAMETERS_LIMIT)
+    except NoFileError:
+        raise ModelError(f"{path.parent} is no saved model: it has no {path.name}; use another checkpoint") from None
+    except FileError as error:
+        raise ModelError(f"{error}; use another checkpoint") from None
+    return from_bytes(content, str(path))
+
+
 def from_bytes(content: bytes, name: str) -> Any:
     """Read back what `to_bytes` gave. Raises ModelError, in which `name` stands for the file."""
     try:
         tensors = load(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        tree = _nested(json.loads(header["__metadata__"][_STRUCTURE]), tensors)
-    except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
+        header = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")].decode(), "header")
+        tree = _nested(parse_json(header["__metadata__"][_STRUCTURE], _STRUCTURE), tensors)
+    except (SafetensorError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
         raise ModelError(f"{name} is damaged or truncated: {one_line(error)}; use another checkpoint") from None
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.paths import expanded
 from robot_interface_ros.start import leaving_at_once
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ class CurvesOptions:
     )
     window: int = option(100, "episodes that are averaged", minimum=1, maximum=1_000_000)
     file: str = option(
-        "", "picture to write (.png, .svg or .pdf); empty: learning_curve.png in the run, or curves.png here"
+        "", "picture to write (.png, .svg or .pdf); empty: learning_curve.png in the run, or curves.png here", path=True
     )
-    log_dir: str = option("runs", "where latest is looked for")
+    log_dir: str = option("runs", "where latest is looked for", path=True)
 
 
 def draw_curves(options: CurvesOptions) -> int:
@@ -60,7 +61,7 @@ def find_runs(text: str, log_dir: str) -> list[Path]:
     found: list[Path] = []
     for name in (part.strip() for part in text.split(",") if part.strip()):
         below = sorted(
-            path.parent for path in Path(name).glob("**/config.yaml") if (path.parent / "versions.txt").is_file()
+            path.parent for path in expanded(name).glob("**/config.yaml") if (path.parent / "versions.txt").is_file()
         )
         found += below if name != "latest" and below else [run_folder.find(name, log_dir)]
     if not found:

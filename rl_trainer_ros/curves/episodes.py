@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rl_trainer_ros.evaluation_log import EVALUATIONS
+from rl_trainer_ros.run_tables import first_moment, number_in, read_table
 
 Array = NDArray[np.float64]
 MONITOR = "monitor.csv"
@@ -60,13 +58,10 @@ def read_episodes(run: Path) -> Episodes:
 
 def read_evaluations(run: Path) -> Evaluations:
     """Read a run's `evaluations.csv`; empty where there is none."""
-    rows: list[dict[str, str]] = []
-    if (run / EVALUATIONS).is_file():
-        with open(run / EVALUATIONS, encoding="utf-8", newline="") as stream:
-            rows = [row for row in csv.DictReader(stream) if None not in row and None not in row.values()]
+    rows = read_table(run / EVALUATIONS) if (run / EVALUATIONS).is_file() else []
 
     def column(name: str) -> Array:
-        return np.array([float(row[name]) for row in rows])
+        return np.array([number_in(row.get(name)) for row in rows])
 
     def interval(name: str) -> Array:
         return np.stack([column(f"{name}_low"), column(f"{name}_high")], axis=-1)
@@ -88,25 +83,12 @@ def smoothed(values: Array, window: int) -> Array:
 
 def _monitor_rows(path: Path) -> list[tuple[float, ...]]:
     """Moment of its end (s since the epoch), length, return, success, distance of each episode in one file."""
-    with open(path, encoding="utf-8", newline="") as stream:
-        first = stream.readline()
-        try:
-            began = float(json.loads(first.removeprefix("#"))["t_start"])
-        except (ValueError, KeyError, TypeError):
-            return []  # its robot has not begun
-        found = []
-        for row in csv.DictReader(stream):
-            numbers = [_number(row.get(name)) for name in ("t", *_COLUMNS)]
-            if not np.isnan(numbers[:3]).any():
-                found.append((began + numbers[0], *numbers[1:]))
+    began = first_moment(path)
+    if began is None:
+        return []  # its robot has not begun
+    found = []
+    for row in read_table(path):
+        numbers = [number_in(row.get(name)) for name in ("t", *_COLUMNS)]
+        if np.isfinite(numbers[:3]).all():
+            found.append((began + numbers[0], *numbers[1:]))
     return found
-
-
-def _number(text: Any) -> float:
-    """What a cell says; NaN where it is empty or cut."""
-    if text in ("True", "False"):
-        return float(text == "True")
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return float("nan")

@@ -20,6 +20,7 @@ from robot_interface_ros.cameras import Pinhole
 from robot_interface_ros.config import unknown_name
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Array, Command
+from robot_interface_ros.untrusted_files import parse_json
 
 NANOSECONDS = 1_000_000_000
 
@@ -236,9 +237,9 @@ def episode_message(stamp: int, seed: int, drawn: Mapping[str, Any]) -> String:
 def episode_record(message: String) -> tuple[int, dict[str, Any]]:
     """Return the stamp and what was drawn from an `episode`. Raises MessageError when it is something else."""
     try:
-        record = json.loads(message.data)
+        record = parse_json(message.data, "episode")
         return int(record["stamp"]), dict(record["drawn"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         text = message.data if len(message.data) <= 60 else f"{message.data[:60]}..."
         raise MessageError(f"episode is '{text}'; expected JSON with stamp, seed and drawn") from None
 

@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from robot_interface_ros.checked_values import shown
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.description import share_directory
+from robot_interface_ros.paths import expanded
 from robot_interface_ros.robot_config import Vector
 from robot_sim_ros.world.kinds import (
     MOTIONS,
@@ -89,8 +91,8 @@ def world_names() -> list[str]:
 @cache
 def load_world(world: str = "reach") -> WorldConfig:
     """Load a shipped world by name, or one's own by the path of its YAML file; ConfigError says what is wrong in it."""
-    path = Path(world) if world.endswith((".yaml", ".yml")) else _folder() / f"{world}.yaml"
-    if not path.is_file():
+    path = expanded(world) if world.endswith((".yaml", ".yml")) else _folder() / f"{world}.yaml"
+    if not world.endswith((".yaml", ".yml")) and not path.is_file():
         raise ConfigError(unknown_name("world", world, [*world_names(), "or the path of a world's .yaml file"]))
     return world_from_mapping(read_yaml(path), path.stem, str(path))
 
@@ -102,11 +104,11 @@ def world_from_mapping(values: Mapping[str, Any], name: str, where: str) -> Worl
             raise ConfigError(f"{where}: {unknown_name('setting', key, ('objects', 'target'))}")
     entries = values.get("objects", ())
     if not isinstance(entries, (list, tuple)):
-        raise ConfigError(f"{where}: objects is {entries!r}; expected a list")
+        raise ConfigError(f"{where}: objects is {shown(entries)}; expected a list")
     objects = tuple(_of_kind(OBJECTS, entry, f"{where}: objects[{i}]") for i, entry in enumerate(entries))
     target = values.get("target", {})
     if not isinstance(target, Mapping):
-        raise ConfigError(f"{where}: target is {target!r}; expected a mapping of settings")
+        raise ConfigError(f"{where}: target is {shown(target)}; expected a mapping of settings")
     motion = _of_kind(MOTIONS, target.get("motion", {"kind": "still"}), f"{where}: target: motion")
     plain = from_mapping(Target, {key: value for key, value in target.items() if key != "motion"}, f"{where}: target")
     return WorldConfig(name, objects, replace(plain, motion=motion))
@@ -115,8 +117,8 @@ def world_from_mapping(values: Mapping[str, Any], name: str, where: str) -> Worl
 def _of_kind(kinds: Mapping[str, type], entry: Any, where: str) -> Any:
     """Make what `kind` names from the other settings beside it."""
     if not isinstance(entry, Mapping) or "kind" not in entry:
-        raise ConfigError(f"{where} is {entry!r}; expected a mapping with a kind: {', '.join(kinds)}")
-    if entry["kind"] not in kinds:
+        raise ConfigError(f"{where} is {shown(entry)}; expected a mapping with a kind: {', '.join(kinds)}")
+    if not isinstance(entry["kind"], str) or entry["kind"] not in kinds:
         raise ConfigError(f"{where}: {unknown_name('kind', entry['kind'], kinds)}")
     settings = {name: value for name, value in entry.items() if name != "kind"}
     try:

@@ -28,7 +28,7 @@ from srl_ros.encoder import Encoder, EncoderError
 class SrlNodeConfig:
     """Which encoder serves which robots."""
 
-    srl_folder: str = option("runs/srl/autoencoder", "folder of the trained encoder")
+    srl_folder: str = option("runs/srl/autoencoder", "folder of the trained encoder", path=True)
     camera: str = option("external", "camera whose images are encoded")
     namespaces: tuple[str, ...] = option(("env_0",), "robots whose images are encoded")
     torch_threads: int = option(1, "threads of the encoder", minimum=1, maximum=256)
