@@ -11,9 +11,10 @@ from typing import Any
 
 from gymnasium import spaces
 
-from rl_trainer_ros import algorithms, run_folder
+from rl_trainer_ros import algorithms, robot_files, run_folder
 from rl_trainer_ros.algorithms.hyperparameters import checked
 from rl_trainer_ros.checkpoints import attempts, contents, episodes, fine_tuning, resume
+from rl_trainer_ros.checkpoints.errors import ModelError
 from rl_trainer_ros.checkpoints.folders import Checkpoint
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
 from robot_interface_ros.config import ConfigError
@@ -65,8 +66,17 @@ class Beginning:
     def check(self, encoder: str | None, observation: spaces.Space[Any], action: spaces.Space[Any]) -> None:
         """Raise ModelError, one line, where what is loaded does not fit this run."""
         for loaded in (self.checkpoint, self.model):
-            if loaded:
+            if not loaded:
+                continue
+            try:
                 contents.check(loaded, self.config.algo, encoder, observation, action)
+            except ModelError as error:
+                changed = self._robot_of_model()
+                raise ModelError(f"{error}; {changed}") if changed else error from None
+
+    def _robot_of_model(self) -> str:
+        """How this robot differs from the one that the model to begin with was trained on; empty where it does not."""
+        return robot_files.difference(self.model.folder.parent.parent, self.config.robot) if self.model else ""
 
     @contextmanager
     def folder(self, hyperparameters: dict[str, Any], robot: RobotDescription) -> Iterator[Path]:
@@ -87,7 +97,9 @@ class Beginning:
     def take_over(self) -> str:
         """Put aside what the resumed run had beyond its checkpoint, once the robots have answered; return a line for users."""
         if not self.run:
-            return f"begins with the model in {self.model.folder}" if self.model else ""
+            changed = self._robot_of_model()
+            line = f"begins with the model in {self.model.folder}" if self.model else ""
+            return f"{line} (another robot: {changed})" if changed else line
         run_folder.go_on(self.run, self.config)
         attempt = attempts.put_aside(self.run, self.checkpoint)
         kept = f"; what it had beyond is kept in {attempt.relative_to(self.run)}" if attempt else ""

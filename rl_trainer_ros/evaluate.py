@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from robot_interface_ros.start import leaving_at_once
 if TYPE_CHECKING:
     from rl_trainer_ros.environment import RobotEnv
     from rl_trainer_ros.evaluation import Evaluation
+    from rl_trainer_ros.trainer_config import TrainerConfig
 
 _FILMED = 3
 """Episodes in a film."""
@@ -56,6 +58,11 @@ class EvaluateOptions:
     video: str = option(
         "", "film of the first three episodes, in process: a file to write, such as reach.gif", path=True
     )
+    robot: str = option(
+        "",
+        "robot to evaluate on, or the path of its .yaml file; empty: the training's, which must be unchanged",
+        path=True,
+    )
     log_dir: str = option("runs", "where latest is looked for", path=True)
 
 
@@ -87,7 +94,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
         raise EvaluateError(str(error)) from None
     if policy.about.get("counters", {}).get("_n_updates") == 0 and policy.about["algo"] != "random":
         print(f"{model} was saved before the first update: this policy is untrained", file=sys.stderr, flush=True)
-    config = run_folder.load_config(folder)
+    config = _with_robot(run_folder.load_config(folder), folder, options.robot)
     torch.set_num_threads(config.torch_threads)
     _check_video(options)
     settings: dict[str, Any] = env_settings(config) | {"realtime": options.realtime}
@@ -103,6 +110,11 @@ def evaluate_run(options: EvaluateOptions) -> int:
     print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
     settings |= {"transport": options.transport, "namespace": placed(options.namespace)}
     environment = make_robot_env(**settings, render_mode=RGB_ARRAY if options.video else None)
+    if environment.observation_space != policy.algorithm.observation_space:
+        environment.close()
+        raise EvaluateError(
+            f"{model} observes other numbers than robot {config.robot} gives; evaluate on the robot it knows"
+        )
     film = Film(environment, _FILMED if options.video else 0)
     try:
         result = measure(Acting(policy.algorithm, policy.normalisation.apply), environment, options, film.watch)
@@ -121,6 +133,19 @@ def _models(folder: Path) -> str:
 
     found = [name for name in ("final", "latest", "best") if (folder / name / model_files.ABOUT).is_file()]
     return ", ".join(f"model:={name}" for name in found) or "none yet"
+
+
+def _with_robot(config: TrainerConfig, run: Path, robot: str) -> TrainerConfig:
+    """The run's settings, on `robot` where one is named. Raises ConfigError where the run's own has changed since."""
+    from rl_trainer_ros import robot_files
+
+    if not robot:
+        robot_files.check(run, config.robot, "evaluate on a robot as it is now: robot:=...")
+        return config
+    changed = robot_files.difference(run, robot)
+    if changed:
+        print(f"another robot than in training: {changed}", file=sys.stderr, flush=True)
+    return dataclasses.replace(config, robot=robot)
 
 
 def _simulation(options: EvaluateOptions) -> dict[str, Any]:
@@ -196,6 +221,7 @@ def measure(
 
 
 def _finish(folder: Path, model: Path, result: Evaluation) -> None:
+    from rl_trainer_ros import run_folder
     from rl_trainer_ros.curves.callback import PICTURE
 
     training_s = run_folder.training_s_of(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -16,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from rl_trainer_ros import robot_files
 from rl_trainer_ros.checkpoints.folders import ABOUT, LINKS
 from rl_trainer_ros.trainer_config import TrainerConfig
 from robot_interface_ros.checked_values import mapping, number, shown
@@ -75,6 +77,8 @@ def create(config: TrainerConfig, hyperparameters: dict[str, Any], robot: RobotD
             continue
     folder = parent / name
     write_config(folder, config, hyperparameters, _resolved(robot))
+    with contextlib.suppress(ConfigError, OSError):  # a robot that was made in another way than from its files
+        write_json(folder / robot_files.FILE, robot_files.record(config.robot))
     write_text(folder / "versions.txt", "".join(f"{name} {version}\n" for name, version in versions().items()))
     return folder
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
+import itertools
 import re
 import warnings
 import xml.etree.ElementTree as ElementTree
@@ -19,6 +19,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from robot_interface_ros.untrusted_files import FileError, parse_json, parse_xml, read_bytes
+
+MOST_NODES = 10_000
+MESH_LIMIT = 2**29  # bytes; the largest public ones have 100 MiB
 
 Array = NDArray[np.float64]
 
@@ -52,9 +57,9 @@ class Mesh:
 def read_mesh(file: Path) -> Mesh:
     """Read a mesh by its suffix; raises MeshError for what is not there, not whole, or without a triangle."""
     try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise MeshError(f"cannot be read ({error.strerror or error})") from None
+        data = read_bytes(file, MESH_LIMIT)
+    except FileError as error:
+        raise MeshError(f"cannot be read ({error})") from None
     if not data:
         raise MeshError("is empty; was its download cut short?")
     for beginning, kind in POINTERS.items():
@@ -137,7 +142,7 @@ def _obj(data: bytes, file: Path) -> list[Array]:
 
 def _dae(data: bytes, file: Path) -> list[Array]:
     """COLLADA 1.4 and 1.5: geometries where their nodes place them, in m. Which axis is up is not heeded, as in RViz."""
-    root = ElementTree.fromstring(data)
+    root = parse_xml(data, str(file))
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     if root.tag != "COLLADA":
@@ -152,8 +157,10 @@ def _dae(data: bytes, file: Path) -> list[Array]:
             shapes[url] = _dae_triangles(by_id[url], by_id)
         return shapes[url]
 
+    visits = itertools.count()
+
     def placed(node: ElementTree.Element, pose: Array, depth: int = 0) -> Iterator[Array]:
-        if depth > 64:
+        if depth > 64 or next(visits) > MOST_NODES:
             raise MeshError("nests its nodes without end")
         pose = pose @ _dae_pose(node)
         for child in node:
@@ -264,11 +271,11 @@ def _glb(data: bytes, file: Path) -> list[Array]:
             raise MeshError(f"is cut short: {len(data)} of {at + 8 + length} bytes are there")
         chunks[data[at + 4 : at + 8].rstrip(b"\0").decode("latin-1")] = data[at + 8 : at + 8 + length]
         at += 8 + length
-    return _gltf_parts(json.loads(chunks["JSON"]), file, chunks.get("BIN", b""))
+    return _gltf_parts(parse_json(chunks["JSON"].decode(), str(file)), file, chunks.get("BIN", b""))
 
 
 def _gltf(data: bytes, file: Path) -> list[Array]:
-    return _gltf_parts(json.loads(data), file, b"")
+    return _gltf_parts(parse_json(data.decode(), str(file)), file, b"")
 
 
 def _gltf_parts(gltf: dict[str, Any], file: Path, binary: bytes) -> list[Array]:
@@ -292,9 +299,12 @@ def _gltf_parts(gltf: dict[str, Any], file: Path, binary: bytes) -> list[Array]:
             order = values(primitive["indices"], 1).ravel() if "indices" in primitive else np.arange(len(points))
             yield points[order[: len(order) // 3 * 3]].reshape(-1, 3, 3)
 
+    seen: set[int] = set()
+
     def placed(index: int, pose: Array, depth: int = 0) -> Iterator[Array]:
-        if depth > 64:
-            raise MeshError("nests its nodes without end")
+        if index in seen or depth > 64:
+            raise MeshError(f"has node {index} in more than one place, or nested too deeply")
+        seen.add(index)
         node = gltf["nodes"][index]
         pose = pose @ _gltf_pose(node)
         if "mesh" in node:
@@ -314,8 +324,8 @@ def _gltf_buffer(entry: dict[str, Any], file: Path, binary: bytes) -> bytes:
     try:
         if uri.startswith("data:"):
             return base64.b64decode(uri.partition(",")[2])
-        return (file.parent / uri).read_bytes()
-    except (OSError, binascii.Error) as error:
+        return read_bytes(file.parent / uri, MESH_LIMIT)
+    except (FileError, binascii.Error) as error:
         raise MeshError(f"names a buffer that cannot be read ({error})") from None
 
 

@@ -169,7 +169,7 @@ def read_csv(path: str | Path, limit: int = TEXT_LIMIT) -> list[list[str]]:
         raise FileError(f"{path} is no CSV file: {error}") from None
 
 
-def parse_xml(text: str, where: str) -> ElementTree.Element:
+def parse_xml(text: str | bytes, where: str) -> ElementTree.Element:
     """Return the root of XML text, which declares no entities and is not nested too deeply. Raises FileError with the line."""
     parser = expat.ParserCreate()
     depth = 0

@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,27 @@ def declared_arguments(file: Path) -> list[str] | None:
     xacro itself takes unknown arguments without a word, and a slip of the pen would go unnoticed.
     """
     names: dict[str, None] = {}
-    waiting, seen = [file], set()
+    for _, text in _included(file):
+        if text is None:
+            return None
+        names |= dict.fromkeys(_ARGUMENT.findall(text))
+    return list(names)
+
+
+def files_of(file: Path) -> list[Path]:
+    """A xacro file and the files that it includes, as far as they can be followed without processing it."""
+    return [path for path, text in _included(file) if text is not None]
+
+
+def _included(file: Path) -> Iterator[tuple[Path, str | None]]:
+    """A xacro file and those that it includes, each once with its text; None where one cannot be followed."""
+    waiting: list[Path | None] = [file]
+    seen: set[Path] = set()
     while waiting:
         path = waiting.pop(0)
+        if path is None:
+            yield Path(), None
+            continue
         if path.resolve() in seen:
             continue
         seen.add(path.resolve())
@@ -83,15 +101,14 @@ def declared_arguments(file: Path) -> list[str] | None:
         except FileError:
             if path == file:
                 raise
-            return None
-        names |= dict.fromkeys(_ARGUMENT.findall(text))
+            yield path, None
+            continue
+        yield path, text
         for include in _INCLUDE.findall(text):
             found = _FIND.match(include)
             folders = package_folders(found[1], file.parent) if found else (path.parent,)
-            if not folders:
-                return None
-            waiting.append(folders[0] / include[found.end() if found else 0 :].lstrip("/" if found else ""))
-    return list(names)
+            rest = include[found.end() if found else 0 :].lstrip("/" if found else "")
+            waiting.append(folders[0] / rest if folders else None)
 
 
 def _run(file: Path, arguments: Mapping[str, str], limits: XacroLimits) -> dict[str, Any]:

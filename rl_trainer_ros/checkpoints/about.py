@@ -30,6 +30,7 @@ def checked(about: Any, where: str, kinds: tuple[str, ...]) -> dict[str, Any]:
     if about.get("encoder") is not None:
         check.text(about["encoder"], f"{where}: encoder")
     check.number(about.get("training_s", 0.0), f"{where}: training_s", 0.0, _LONGEST_TRAINING_S)
+    check.whole(about.get("departed", 0), f"{where}: departed")
     check.mapping(about.get("hyperparameters", {}), f"{where}: hyperparameters")
     for name, size in check.mapping(about.get("logs", {}), f"{where}: logs").items():
         check.whole(size, f"{where}: logs: {name:.80}")

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import logging
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rl_trainer_ros import run_folder
-from rl_trainer_ros.checkpoints import folders
+from rl_trainer_ros import robot_files, run_folder
+from rl_trainer_ros.checkpoints import contents, folders
 from rl_trainer_ros.checkpoints.errors import ModelError
 from rl_trainer_ros.checkpoints.folders import Checkpoint
 from rl_trainer_ros.trainer_config import SETTINGS, TrainerConfig, settings_of
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.paths import expanded
+
+_log = logging.getLogger(__name__)
 
 FREE = (
     *("resume", "num_timesteps", "log_interval_s", "markers", "transport", "namespaces", "srl_folder"),
@@ -31,7 +34,9 @@ DRAWN_ANEW = ("ars", "cma_es")
 
 def settings_of_run(resume: str, log_dir: str) -> TrainerConfig:
     """Return the settings of the run that `resume` (latest, or a path to a run or a checkpoint in it) stands for."""
-    config = run_folder.load_config(run_folder.find(resume, log_dir))
+    run = run_folder.find(resume, log_dir)
+    config = run_folder.load_config(run)
+    robot_files.check(run, config.robot, f"begin a new run with its model: load_model:={run} robot:=...")
     return dataclasses.replace(config, resume=str(_named(resume, log_dir)))
 
 
@@ -81,7 +86,8 @@ def start(config: TrainerConfig) -> Checkpoint | None:
 
     One that is named is taken. Else it is the newest exact one, where going on from it repeats what came after it, bit
     for bit. Where there is none yet, and in real time or where checkpoints come by the clock alone, it is the newest of
-    all: what follows is valid, and nothing that was learned is lost. Raises ConfigError or ModelError.
+    all: what follows is valid, and nothing that was learned is lost. One that is damaged is named and left out. Raises
+    ConfigError or ModelError.
     """
     run, named = run_of(config), Path(config.resume)
     if named != run:
@@ -96,7 +102,7 @@ def start(config: TrainerConfig) -> Checkpoint | None:
                 f"load_model:={shlex.quote(str(named))}"
             )
     else:
-        found = [one for one in folders.all_of(run) if one.resumable]
+        found = _whole(run)
         if not found:
             return None
         chosen = next((one for one in found if _repeats(config) and _leads_to(one, found[0])), found[0])
@@ -106,6 +112,25 @@ def start(config: TrainerConfig) -> Checkpoint | None:
             f"num_timesteps:={2 * chosen.num_timesteps}"
         )
     return chosen
+
+
+def _whole(run: Path) -> list[Checkpoint]:
+    """Checkpoints of a run that a training can go on from, newest first. Raises ModelError where all are damaged."""
+    damaged: list[ModelError] = []
+    found = []
+    for one in folders.all_of(run, damaged.append):
+        if not one.resumable:
+            continue
+        try:
+            contents.check_whole(one)
+            found.append(one)
+        except ModelError as error:
+            damaged.append(error)
+    for why in damaged:
+        _log.warning("left out: %s", why)
+    if damaged and not found:
+        raise ModelError(f"no checkpoint of {run} is whole, {len(damaged)} cannot be read; begin a new run")
+    return found
 
 
 def departed(checkpoint: Checkpoint | None) -> int:
