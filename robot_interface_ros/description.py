@@ -35,21 +35,21 @@ def urdf_text(path: str | Path, arguments: Mapping[str, str] | None = None) -> s
             f"no robot description at {file}; give a .urdf or .xacro file, or package://..."
         ) from None
     if not text.strip():
-        raise ValueError(f"{file} is empty; expected URDF text")
+        raise FileError(f"{file} is empty; expected URDF text")
     for beginning, kind in POINTERS.items():
         if text.startswith(beginning.decode()):
-            raise ValueError(f"{file} is {kind}, not the robot description; {POINTER_REMEDY}")
+            raise FileError(f"{file} is {kind}, not the robot description; {POINTER_REMEDY}")
     bare = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
     if "<xacro:" in bare:
         if "xmlns:xacro" in bare:
             return expand(file, arguments or {})  # a .urdf by name alone, as ROS users have them
         line = bare[: bare.index("<xacro:")].count("\n") + 1
-        raise ValueError(
+        raise FileError(
             f"{file}, line {line}: it uses xacro and does not say so; write "
             '<robot xmlns:xacro="http://www.ros.org/wiki/xacro" ...> at its beginning'
         )
     if arguments:
-        raise ValueError(f"{file} is not a .xacro file and takes no arguments, got {', '.join(arguments)}")
+        raise FileError(f"{file} is not a .xacro file and takes no arguments, got {', '.join(arguments)}")
     return text
 
 

@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robot_interface_ros.checked_values import shown
 from robot_interface_ros.kinematics import (
     IDENTITY,
     ORIGIN,
@@ -33,6 +34,7 @@ SHAPE_KINDS = ("box", "sphere", "cylinder", "capsule")
 _UNLIMITED = (-math.inf, math.inf, math.inf, math.inf)
 
 
+LONGEST_TEXT = 200
 LARGEST = 1e9
 """Beyond every length, angle, speed and effort of a robot; sums and products of smaller numbers stay finite."""
 
@@ -317,7 +319,7 @@ def _joint(element: ElementTree.Element) -> Joint:
     where = f"joint {name!r}"
     kind = _required(element, "type", where)
     if kind not in JOINT_TYPES:
-        raise RobotModelError(f"{where} has type {kind!r}; known: {', '.join(JOINT_TYPES)}")
+        raise RobotModelError(f"{where} has type {shown(kind)}; known: {', '.join(JOINT_TYPES)}")
     xyz, rpy = _origin(element, where)
     lower, upper, velocity, effort = _limit(element, kind, where)
     return Joint(
@@ -462,6 +464,8 @@ def _required(element: ElementTree.Element, attribute: str, where: str) -> str:
     value = element.get(attribute)
     if value is None:
         raise RobotModelError(f"{where} has no attribute {attribute!r}")
+    if len(value) > LONGEST_TEXT or "\n" in value:
+        raise RobotModelError(f"{where} has {attribute} {shown(value)}; expected at most {LONGEST_TEXT} letters in one line")
     return value
 
 
@@ -484,7 +488,7 @@ def _origin(element: ElementTree.Element, where: str) -> tuple[Vector3, Vector3]
 def _vector(text: str, where: str) -> Vector3:
     numbers = [_number(word, where) for word in text.split()]
     if len(numbers) != 3:
-        raise RobotModelError(f"{where} is {text!r}; expected three numbers")
+        raise RobotModelError(f"{where} is {shown(text)}; expected three numbers")
     return numbers[0], numbers[1], numbers[2]
 
 
@@ -494,7 +498,7 @@ def _number(text: str, where: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise RobotModelError(f"{where} is {text!r}; expected a number")
+        raise RobotModelError(f"{where} is {shown(text)}; expected a number")
     if abs(number) > LARGEST:
-        raise RobotModelError(f"{where} is {text!r}; expected at most {LARGEST:g}")
+        raise RobotModelError(f"{where} is {shown(text)}; expected at most {LARGEST:g}")
     return number

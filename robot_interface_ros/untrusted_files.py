@@ -231,6 +231,12 @@ class _Loader(yaml.SafeLoader):
         self._depth -= 1
         return node
 
+    def fetch_flow_collection_start(self, token: Any) -> None:
+        """The scanner reads ahead, and takes long where brackets are many."""
+        if self.flow_level > DEPTH_LIMIT:
+            raise _TooDeep
+        super().fetch_flow_collection_start(token)
+
     def construct_number(self, node: Any) -> Any:
         """A whole number, unless it takes long to read or is larger than any float."""
         if len(node.value) > DIGIT_LIMIT:

@@ -56,7 +56,7 @@ def expand(file: Path, arguments: Mapping[str, str], limits: XacroLimits = Xacro
     declared = declared_arguments(file)
     unknown = [name for name in arguments if declared is not None and name not in declared]
     if unknown:
-        raise ValueError(f"{file} has no argument {', '.join(unknown)}; known: {', '.join(declared or ()) or 'none'}")
+        raise FileError(f"{file} has no argument {', '.join(unknown)}; known: {', '.join(declared or ()) or 'none'}")
     key = (str(file), os.getcwd(), *sorted(arguments.items()), *sorted(os.environ.items()))
     text = _cache.find(key)
     if text is None:
@@ -124,18 +124,18 @@ def _run(file: Path, arguments: Mapping[str, str], limits: XacroLimits) -> dict[
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ValueError(_too_slow(file, limits)) from None
+        raise FileError(_too_slow(file, limits)) from None
     if done.returncode in (-signal.SIGXCPU, -signal.SIGALRM, -signal.SIGKILL):
-        raise ValueError(_too_slow(file, limits))
+        raise FileError(_too_slow(file, limits))
     try:
         answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         last = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise ValueError(f"xacro cannot process {file}: it ended with {last[:200]}") from None
+        raise FileError(f"xacro cannot process {file}: it ended with {last[:200]}") from None
     for warning in answer["warnings"]:
         _log.warning("xacro, %s: %s", file, warning)
     if "error" in answer:
-        raise ValueError(f"xacro cannot process {file}: {answer['error']}")
+        raise FileError(f"xacro cannot process {file}: {answer['error']}")
     return answer
 
 
