@@ -42,7 +42,9 @@ def load(folder: Path) -> Policy:
     statistics = contents.load_statistics(checkpoint)
     contents.check_network(checkpoint)
     env = DummyVecEnv([lambda: _Spaces(checkpoint)])
-    settings = checked(about["algo"], about.get("hyperparameters", {}), f"{folder / ABOUT}: hyperparameters")
+    settings = checked(
+        about["algo"], about.get("hyperparameters", {}), f"{folder / ABOUT}: hyperparameters of {about['algo']}"
+    )
     if "buffer_size" in settings:
         settings["buffer_size"] = 1
     algorithm = make_learner(about["algo"], env, settings, policy=about.get("policy", ""))

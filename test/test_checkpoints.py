@@ -320,15 +320,16 @@ def test_what_is_damaged_is_refused_in_one_line(trained: Path, tmp_path: Path) -
     assert "is damaged or truncated" in refused(lambda folder: (folder / parameters).write_bytes(b"hello"))
     assert "not finite" in refused(nan)
     assert "damaged or not a model" in refused(half(about))
-    assert "normalisation.json is damaged" in refused(half(contents.STATISTICS))
-    statistics = json.dumps({"mean": [0.0] * 3, "variance": [1.0] * 3, "epsilon": 1e-8})
+    assert "it is damaged or cut short" in refused(half(contents.STATISTICS))
+    returns = {"return_mean": 0.0, "return_variance": 1.0, "return_count": 1.0}
+    statistics = json.dumps({"mean": [0.0] * 3, "variance": [1.0] * 3, "count": 1.0, "epsilon": 1e-8, **returns})
     assert "the files are of different runs" in refused(
         lambda folder: (folder / contents.STATISTICS).write_text(statistics)
     )
     for name, value, said in (
         ("algo", "pipo", "unknown algo 'pipo' (did you mean ppo?)"),
         ("format", 9, "has format 9, and this version of rl_trainer_ros reads format 1"),
-        ("algo", "a2c", "A2C"),
+        ("algo", "a2c", "hyperparameters of a2c: unknown hyperparameter"),
     ):
         assert said in refused(lambda folder: edited(folder, **{name: value}))  # noqa: B023
 
@@ -416,7 +417,8 @@ def test_a_given_rate_is_taken_and_exploration_is_not_begun_anew(trained: Path) 
     model = folders.read(trained / "final")
     assert fine_tuning.settings(model, {"learning_rate": 0.1})["learning_rate"] == 0.1
     explorer = replace(
-        model, about={"hyperparameters": {"exploration_final_eps": 0.1}, "counters": {"exploration_rate": 0.1}}
+        model,
+        about={"algo": "dqn", "hyperparameters": {"exploration_final_eps": 0.1}, "counters": {"exploration_rate": 0.1}},
     )
     assert fine_tuning.settings(explorer, {})["exploration_initial_eps"] == 0.1
 

@@ -8,11 +8,13 @@ or negative number, NaN, deep nesting, a key too few, a file that is cut, filled
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
 import json
 import math
 import os
 import random
+import shutil
 import time
 import zipfile
 from collections.abc import Callable
@@ -24,19 +26,26 @@ import pytest
 import torch
 import yaml
 
-from rl_trainer_ros import model_files, run_folder
-from rl_trainer_ros.checkpoints import contents, folders
+from rl_trainer_ros import model_files, robot_files, run_folder
+from rl_trainer_ros.checkpoints import contents, folders, resume
 from rl_trainer_ros.checkpoints.errors import ModelError
+from rl_trainer_ros.curves.command import CurvesOptions
 from rl_trainer_ros.curves.episodes import read_episodes, read_evaluations
+from rl_trainer_ros.evaluate import EvaluateOptions
 from rl_trainer_ros.evaluation_log import EvaluationLog
-from rl_trainer_ros.launch_arguments import node_parameters
+from rl_trainer_ros.hardware_commands import CalibrateOptions, Ros2ControlOptions
+from rl_trainer_ros.launch_arguments import BringupConfig, node_parameters
 from rl_trainer_ros.run_tables import read_table
+from rl_trainer_ros.train_srl import TrainSrlOptions
+from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.training import TrainingRun, in_process_env
+from robot_driver_ros.driver_config import DriverNodeConfig
 from robot_driver_ros.hardware import load_hardware
 from robot_driver_ros.memory import Memory
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml
 from robot_interface_ros.description import share_directory
 from robot_interface_ros.errors import RobotError
-from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.robot_config import RobotConfig, load_robot
 from robot_interface_ros.robot_model import RobotModel, RobotModelError
 from robot_interface_ros.untrusted_arrays import read_npz
 from robot_interface_ros.untrusted_files import (
@@ -49,6 +58,7 @@ from robot_interface_ros.untrusted_files import (
     read_text,
 )
 from robot_sim_ros.imperfection.config import load_imperfection
+from robot_sim_ros.sim_config import SimConfig
 from robot_sim_ros.world.config import load_world
 from srl_ros.dataset import Dataset, DatasetError
 from srl_ros.encoder import Encoder, EncoderError
@@ -260,9 +270,6 @@ def test_imperfections_and_parameter_files(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a training that took a second, with a replay buffer."""
-    from rl_trainer_ros.trainer_config import TrainerConfig
-    from rl_trainer_ros.training import TrainingRun, in_process_env
-
     config = TrainerConfig(
         transport="in_process",
         algo="sac",
@@ -277,8 +284,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def checkpoint(run: Path, tmp_path: Path) -> Path:
     """A copy of its last checkpoint."""
-    import shutil
-
     return Path(shutil.copytree((run / "final").resolve(), tmp_path / "checkpoint"))
 
 
@@ -518,8 +523,82 @@ def test_what_is_wrong_in_a_checkpoint_is_named(checkpoint: Path, changes: dict[
 
 
 def test_numbers_without_a_range_are_bounded(robot: Path) -> None:
-    from robot_interface_ros.robot_config import RobotConfig
-
     for value in (math.nan, math.inf, 1e308):
         with pytest.raises(ConfigError, match=r"rest.turn is .*; expected a finite number from -1e\+15 to 1e\+15"):
             from_mapping(RobotConfig, {"rest": {"turn": value}}, "here")
+
+
+def test_resume_leaves_out_what_is_damaged_and_names_it(
+    run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copied = Path(shutil.copytree(run, tmp_path / "run", symlinks=True))
+    config = dataclasses.replace(run_folder.load_config(copied), resume=str(copied), num_timesteps=1000)
+    newest, *older = folders.all_of(copied)
+    path = newest.folder / folders.ABOUT
+    path.write_text(json.dumps({**newest.about, "saved_ns": "yesterday"}))
+    chosen = resume.start(config)
+    assert chosen is not None and chosen.folder == older[0].folder
+    (line,) = caplog.messages
+    assert line.startswith(f"left out: {newest.folder} is damaged") and "saved_ns is 'yesterday'" in line
+    for one in older:
+        (one.folder / contents.RANDOM).write_text(json.dumps({"python": [3, [], None]}))
+    with pytest.raises(ModelError, match=f"no checkpoint of {copied} is whole, 2 cannot be read"):
+        resume.start(config)
+    assert all((one.folder / contents.PARAMETERS).is_file() for one in (newest, *older))
+
+
+def test_a_robot_that_changed_since_a_run_is_told(robot: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / robot_files.FILE).write_text(json.dumps(robot_files.record(str(robot))))
+    assert robot_files.difference(run, str(robot)) == ""
+    own, urdf = robot.read_text(), robot.with_name("arm.urdf")
+    robot.write_text("# a comment changes nothing\n" + own)
+    assert robot_files.difference(run, str(robot)) == ""
+    robot.write_text(own.replace("max_acceleration: 3.0", "max_acceleration: 4.0"))
+    with pytest.raises(
+        ConfigError, match=rf"{robot} has changed since the run was trained .*; put the old file back, or X"
+    ):
+        robot_files.check(run, str(robot), "X")
+    robot.write_text(own)
+    urdf.write_text(ROBOT.replace('upper="1"', 'upper="2"'))
+    assert f"{urdf} has changed since the run was trained" in robot_files.difference(run, str(robot))
+    urdf.write_text(ROBOT)
+    (tmp_path / "elsewhere").mkdir()
+    moved, _ = [file.rename(tmp_path / "elsewhere" / file.name) for file in (robot, urdf)]
+    assert robot_files.difference(run, str(moved)) == ""
+    assert robot_files.difference(run, str(robot)).startswith(
+        f"no file {robot}; the run was trained on {robot} (sha256 "
+    )
+    (run / robot_files.FILE).unlink()
+    assert robot_files.difference(run, str(robot)) == ""  # a run of an earlier version
+
+
+def test_a_home_folder_is_known_in_every_path(
+    robot: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_robot("~/arm.yaml").model.name == "arm"
+    robot.write_text(robot.read_text().replace("urdf: arm.urdf", "urdf: ~/arm.urdf"))
+    load_robot.cache_clear()
+    assert load_robot(str(robot)).model.name == "arm"
+    shutil.copytree(run, tmp_path / "runs" / "reach" / "ground_truth" / "sac" / "now", symlinks=True)
+    assert run_folder.find("latest", "~/runs").name == "now"
+    assert run_folder.find("~/runs/reach/ground_truth/sac/now/final").name == "now"
+    for cls, names in (
+        (TrainerConfig, ("robot", "world", "imperfection", "log_dir", "srl_folder", "resume", "load_model")),
+        (BringupConfig, ("hardware", "params_file", "sim_params_file", "driver_params_file", "rviz_config")),
+        (EvaluateOptions, ("run", "robot", "world", "imperfection", "video", "log_dir")),
+        (CurvesOptions, ("file", "log_dir")),
+        (TrainSrlOptions, ("robot", "imperfection", "log_dir")),
+        (CalibrateOptions, ("robot", "hardware", "output")),
+        (Ros2ControlOptions, ("robot", "folder")),
+        (SimConfig, ("robot", "world", "imperfection")),
+        (DriverNodeConfig, ("robot", "hardware")),
+    ):
+        paths = {field.name for field in dataclasses.fields(cls) if field.metadata.get("path")}
+        assert paths == set(names), cls
+        assert all(hasattr(cls, name) for name in names)
+    assert from_mapping(EvaluateOptions, {"video": "~/reach.gif"}, "").video == f"{tmp_path}/reach.gif"
+    with pytest.raises(ConfigError, match=r"video: ~nobody_here/x.gif begins with ~nobody_here, and this machine"):
+        from_mapping(EvaluateOptions, {"video": "~nobody_here/x.gif"}, "evaluate")

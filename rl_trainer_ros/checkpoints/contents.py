@@ -163,11 +163,13 @@ def check_network(checkpoint: Checkpoint) -> None:
     try:
         shapes = network_size.stored_shapes(checkpoint.folder / PARAMETERS)
         settings = checkpoint.about.get("hyperparameters", {})
-        network_size.check_network(settings, saved_space(checkpoint, "observation_space"), shapes, ABOUT)
+        network_size.check_network(
+            settings, saved_space(checkpoint, "observation_space"), shapes, str(checkpoint.folder / ABOUT)
+        )
     except NoFileError:
         raise ModelError(f"{checkpoint.folder} is no saved model: it has no {PARAMETERS}") from None
     except FileError as error:
-        raise ModelError(f"{checkpoint.folder} is damaged: {error}; use another checkpoint") from None
+        raise ModelError(f"{error}; use another checkpoint") from None
 
 
 def _random_states(checkpoint: Checkpoint) -> dict[str, Any]:

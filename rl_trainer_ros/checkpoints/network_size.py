@@ -26,7 +26,7 @@ def stored_shapes(path: Path) -> Shapes:
     with open_regular(path, PARAMETERS_LIMIT) as stream:
         length = int.from_bytes(stream.read(8), "little")
         if length > _HEADER_LIMIT:
-            raise FileError(f"{path} claims a header of {length:,} bytes; it is damaged, or no safetensors file")
+            raise FileError(f"{path} is damaged or truncated, or no safetensors file: its header has {length:,} bytes")
         header = mapping(parse_json(stream.read(length).decode("utf-8", "replace"), str(path)), str(path))
     found: Shapes = set()
     for name, entry in header.items():
