@@ -1,7 +1,7 @@
 """Trains a robot over topics: ros2 launch rl_trainer_ros train.launch.py [name:=value ...] (--show-args lists them).
 
-An unknown name is an error; so, to include this file in a larger one, put it into GroupAction(scoped=True,
-forwarding=False), where it sees its own arguments alone.
+An unknown name is an error. A launch file that includes this one may have arguments of its own; PushRosNamespace, SetRemap and
+SetParameter around the include hold for everything that is started here.
 
 `ros2 launch` returns 0 when the trainer did, 1 when it failed.
 """

@@ -1,9 +1,13 @@
 """A system of bring-up as actions of ROS 2's launch; the files in launch/ hold no more than their own names."""
 
+import contextlib
+import dataclasses
 import shutil
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, Shutdown, TimerAction
@@ -13,8 +17,13 @@ from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.logging import get_logger
 from launch_ros.actions import Node
 
-from rl_trainer_ros.bringup import Next, Process, System, after_death, exit_text, ros_arguments
-from rl_trainer_ros.launch_arguments import arguments
+from rl_trainer_ros import early_checks
+from rl_trainer_ros.bringup import Next, Process, System, after_death, exit_text, ros_arguments, trainer_config
+from rl_trainer_ros.launch_arguments import arguments, part_of
+from rl_trainer_ros.ros_arguments import RosArguments
+from robot_interface_ros.config import unknown_name
+from robot_interface_ros.names import parse_rule
+from robot_interface_ros.parameter_files import misspelt
 
 # What launch itself, launch_ros and `ros2 launch` keep among the launch configurations.
 NOT_OURS = {
@@ -30,7 +39,8 @@ NOT_OURS = {
 }
 
 
-MakeSystem = Callable[[Mapping[str, str]], System]
+MakeSystem = Callable[..., System]
+"""`system` or `robots` of bring-up."""
 
 
 def description(make_system: MakeSystem) -> LaunchDescription:
@@ -44,9 +54,49 @@ def description(make_system: MakeSystem) -> LaunchDescription:
 
 def start_all(make_system: MakeSystem, context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """One action for each process of the system, and what is to happen when it ends."""
-    asked = make_system({name: text for name, text in context.launch_configurations.items() if name not in NOT_OURS})
+    given, ros = own_arguments(context), surroundings(context)
+    asked = make_system(given, ros=ros)
+    if not asked.endless:
+        early_checks.check(trainer_config(given, ros))
     actions = _Actions(asked)
     return [action for process in asked.processes for action in actions.start(process)]
+
+
+def own_arguments(context: LaunchContext, command_line: Sequence[str] = sys.argv) -> dict[str, str]:
+    """The launch arguments that are ours, by name.
+
+    Launch hands a launch file's arguments on to those that it includes, so an unknown name may be a parent's. It is certainly
+    a mistake where the command line launches our own file; elsewhere a name that is nearly one of ours is told.
+    """
+    known = [argument.name for argument in arguments()]
+    given = {name: text for name, text in context.launch_configurations.items() if name in known or part_of(name)}
+    others = [name for name in context.launch_configurations if name not in given and name not in NOT_OURS]
+    if launched_itself(context, command_line):
+        return given | {name: context.launch_configurations[name] for name in others}  # refused, each with what is near
+    for name in others:
+        if misspelt(name, known):
+            unknown = unknown_name("launch argument", name, known).partition(";")[0]
+            get_logger("rl_trainer_ros").warning(f"{unknown}; left to the launch file that includes this one")
+    return given
+
+
+def launched_itself(context: LaunchContext, command_line: Sequence[str] = sys.argv) -> bool:
+    """Whether the command line names our launch file, by path or by package and file; else another one includes it."""
+    path = Path(getattr(getattr(context, "locals", None), "current_launch_file_path", "") or "")
+    for before, word in zip(("", *command_line), command_line):
+        if before == "rl_trainer_ros" and word == path.name:
+            return True
+        with contextlib.suppress(OSError):
+            if ":=" not in word and path.is_file() and Path(word).is_file() and path.samefile(word):
+                return True
+    return False
+
+
+def surroundings(context: LaunchContext) -> RosArguments:
+    """Namespace and remappings that surround our launch file; launch_ros gives them to each process."""
+    configurations = context.launch_configurations
+    rules = tuple(parse_rule(f"{old}:={new}") for old, new in configurations.get("ros_remaps") or ())
+    return RosArguments(configurations.get("ros_namespace") or "/", rules)
 
 
 class _Actions:
@@ -60,13 +110,16 @@ class _Actions:
         """Launch's own respawn counts restarts only since Jazzy, so a dead process is replaced by a new action here."""
         # SIGTERM ends `ros2 launch` at once and leaves its processes behind; with this they get the signal as well.
         prefix = f"setpriv --pdeathsig {process.orphan_signal.name}" if shutil.which("setpriv") else None
+        # What places a node comes before launch_ros's own namespace; every other name after the user's SetRemap.
+        places = {old: new for old, new in process.remappings.items() if old.startswith("__")}
         node = Node(
             package=process.package,
             executable=process.executable,
             exec_name=process.name,
             output="screen",
             prefix=prefix,
-            arguments=ros_arguments(process),
+            arguments=ros_arguments(dataclasses.replace(process, remappings=places)),
+            remappings=[(old, new) for old, new in process.remappings.items() if old not in places],
             additional_env=dict(self.asked.environment) | {"PYTHONUNBUFFERED": "1"},
             emulate_tty=process.ends_system,
             sigterm_timeout=str(process.shutdown_timeout_s),
