@@ -14,9 +14,9 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -238,10 +238,17 @@ class Recorded:
 
 STUBS = {
     "launch": ("LaunchContext", "LaunchDescription"),
-    "launch.actions": ("DeclareLaunchArgument", "OpaqueFunction", "RegisterEventHandler", "Shutdown", "TimerAction"),
+    "launch.actions": (
+        "DeclareLaunchArgument",
+        "EmitEvent",
+        "OpaqueFunction",
+        "RegisterEventHandler",
+        "Shutdown",
+        "TimerAction",
+    ),
     "launch.event_handlers": ("OnProcessExit",),
-    "launch.events": (),
-    "launch.events.process": ("ProcessExited",),
+    "launch.events": ("matches_action",),
+    "launch.events.process": ("ProcessExited", "ShutdownProcess"),
     "launch.launch_description_entity": ("LaunchDescriptionEntity",),
     "launch_ros": (),
     "launch_ros.actions": ("Node",),
@@ -264,13 +271,20 @@ def stubbed_launch_file(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]
     sys.modules.pop("rl_trainer_ros.ros.launch_actions", None)  # it was made with the stubs
 
 
-def started_by(launch_file: ModuleType, **given: str) -> dict[str, tuple[Recorded, Any]]:
-    """Process name -> its action, and what happens at its exit, as a function of (event, context)."""
+def started_by(
+    launch_file: ModuleType, around: Mapping[str, Any] = MappingProxyType({}), **given: str
+) -> dict[str, tuple[Recorded, Any]]:
+    """Process name -> its action, and what happens at its exit, as a function of (event, context).
+
+    `around`: launch configurations of a launch file that includes ours; none: ours is launched itself.
+    """
     description = launch_file.generate_launch_description()
     *declared, function = description.positional[0]
     assert [action.positional[0] for action in declared] == [argument.name for argument in arguments()]
     configurations = {action.positional[0]: action.named["default_value"] for action in declared} | given
-    return paired(function.named["function"](SimpleNamespace(launch_configurations=configurations)))
+    place = SimpleNamespace(current_launch_file_path=str(ROOT / "launch" / "train.launch.py"))
+    context = SimpleNamespace(launch_configurations={**around, **configurations}, locals=place if around else None)
+    return paired(function.named["function"](context))
 
 
 def paired(actions: list[Recorded]) -> dict[str, tuple[Recorded, Any]]:
@@ -304,6 +318,37 @@ def test_the_launch_file_fails_when_the_trainer_does(stubbed_launch_file: Module
         trainer_ended(exit_with(3), UP)
     (action,) = trainer_ended(exit_with(0), UP)
     assert type(action).__name__ == "Shutdown"
+
+
+def test_a_launch_file_may_include_ours_with_arguments_and_names_of_its_own(stubbed_launch_file: ModuleType) -> None:
+    around = {
+        "robot_name": "bob",
+        "namespace": "",
+        "ros_namespace": "/left",
+        "ros_remaps": [("joint_states", "/arm/joint_states")],
+        "global_params": [("use_sim_time", "True"), ("map_frame", "map")],
+    }
+    started = started_by(stubbed_launch_file, around, seed="3")
+    simulator, trainer = started["robot_sim"][0], started["trainer"][0]
+    assert 'namespaces:=["/left/env_0"]' in simulator.named["arguments"]
+    assert simulator.named["remappings"] == [("/left/env_0/clock", "/left/clock")]  # launch_ros puts the user's first
+    assert "seed:=3" in trainer.named["arguments"]
+    assert not any("robot_name" in word or "map_frame" in word for word in trainer.named["arguments"])
+    ends = started["trainer"][1](exit_with(0), UP)  # its own processes alone: there may be other systems
+    assert [type(action).__name__ for action in ends] == ["EmitEvent", "EmitEvent"]
+    assert started["robot_sim"][1](exit_with(-2), UP) == []
+
+
+def test_under_launch_an_unknown_name_and_a_bad_training_are_refused_before_anything_starts(
+    stubbed_launch_file: ModuleType,
+) -> None:
+    with pytest.raises(ValueError, match=r"unknown launch argument 'nmu_envs' \(did you mean num_envs\?\)"):
+        started_by(stubbed_launch_file, nmu_envs="2")
+    with pytest.raises(ValueError, match=r"unknown algo 'ppi' \(did you mean ppo\?\)"):
+        started_by(stubbed_launch_file, algo="ppi")
+    around = {"ros_namespace": "/left", "ros_remaps": [("joint_states", "/arm/joint_states")]}
+    with pytest.raises(ValueError, match="would give /left/env_0 and /left/env_1 one joint_states"):
+        started_by(stubbed_launch_file, around, num_envs="2")
 
 
 def test_the_launch_file_starts_a_dead_simulator_again_as_often_as_it_may(stubbed_launch_file: ModuleType) -> None:

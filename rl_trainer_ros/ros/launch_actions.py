@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, Shutdown, TimerAction
+from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler, Shutdown, TimerAction
 from launch.event_handlers import OnProcessExit
-from launch.events.process import ProcessExited
+from launch.events import matches_action
+from launch.events.process import ProcessExited, ShutdownProcess
 from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.logging import get_logger
 from launch_ros.actions import Node
@@ -58,7 +59,7 @@ def start_all(make_system: MakeSystem, context: LaunchContext) -> list[LaunchDes
     asked = make_system(given, ros=ros)
     if not asked.endless:
         early_checks.check(trainer_config(given, ros))
-    actions = _Actions(asked)
+    actions = _Actions(asked, launched_itself(context))
     return [action for process in asked.processes for action in actions.start(process)]
 
 
@@ -82,7 +83,10 @@ def own_arguments(context: LaunchContext, command_line: Sequence[str] = sys.argv
 
 def launched_itself(context: LaunchContext, command_line: Sequence[str] = sys.argv) -> bool:
     """Whether the command line names our launch file, by path or by package and file; else another one includes it."""
-    path = Path(getattr(getattr(context, "locals", None), "current_launch_file_path", "") or "")
+    told = getattr(getattr(context, "locals", None), "current_launch_file_path", None)
+    if not told:
+        return True
+    path = Path(told)
     for before, word in zip(("", *command_line), command_line):
         if before == "rl_trainer_ros" and word == path.name:
             return True
@@ -102,9 +106,12 @@ def surroundings(context: LaunchContext) -> RosArguments:
 class _Actions:
     """The processes of one system, and which of them stay down."""
 
-    def __init__(self, asked: System):
-        self.asked = asked
+    def __init__(self, asked: System, alone: bool):
+        """`alone`: nothing else is launched with it, so that its end is the launch's."""
+        self.asked, self.alone = asked, alone
         self.down: list[str] = []
+        self.nodes: dict[str, Node] = {}
+        self.ended = False
 
     def start(self, process: Process, restarts: tuple[float, ...] = ()) -> list[LaunchDescriptionEntity]:
         """Launch's own respawn counts restarts only since Jazzy, so a dead process is replaced by a new action here."""
@@ -125,14 +132,15 @@ class _Actions:
             sigterm_timeout=str(process.shutdown_timeout_s),
             sigkill_timeout="10",
         )
-        ended = partial(trainer_ended, process) if process.ends_system else partial(self.died, process, restarts)
+        self.nodes[process.name] = node
+        ended = partial(self.trainer_ended, process) if process.ends_system else partial(self.died, process, restarts)
         return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=ended)), node]
 
     def died(
         self, process: Process, restarts: tuple[float, ...], event: ProcessExited, context: LaunchContext
     ) -> list[LaunchDescriptionEntity]:
         """Start a process again that died before its time, as often as it may, after a pause where it died lately."""
-        if context.is_shutdown:
+        if context.is_shutdown or self.ended:
             return []
         now = time.monotonic()
         verdict = after_death(process, event.returncode, restarts, now)
@@ -149,11 +157,16 @@ class _Actions:
         return [TimerAction(period=self.asked.give_up_timeout_s, actions=[end])]
 
 
-def trainer_ended(process: Process, event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """End the system; an exception is the one way to make `ros2 launch` return something else than 0."""
-    if event.returncode != 0:
-        raise RuntimeError(f"{process.name} {exit_text(event.returncode)}")
-    return [Shutdown(reason=f"{process.name} has finished")]
+    def trainer_ended(
+        self, process: Process, event: ProcessExited, context: LaunchContext
+    ) -> list[LaunchDescriptionEntity]:
+        """End the system; an exception is the one way to make `ros2 launch` return something else than 0."""
+        if event.returncode != 0:
+            raise RuntimeError(f"{process.name} {exit_text(event.returncode)}")
+        if self.alone:
+            return [Shutdown(reason=f"{process.name} has finished")]
+        self.ended = True
+        return [EmitEvent(event=ShutdownProcess(process_matcher=matches_action(node))) for node in self.nodes.values()]
 
 
 def give_up(process: Process, context: LaunchContext) -> None:

@@ -28,6 +28,7 @@ from robot_interface_ros import start
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError, StopRequested
 from robot_interface_ros.ros.program import BAD_SETTINGS, Loop, ServiceThread, run_program
+from robot_interface_ros.ros.rosout import last_word
 from robot_interface_ros.ros.runtime import Runtime
 
 FAILED = 3
@@ -71,10 +72,10 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
         except StopRequested:  # before it began
             return 0
         except (ConfigError, ModelError, OSError) as error:
-            print(f"trainer: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+            last_word(node, "trainer", error)
             return BAD_SETTINGS
         except RobotError as error:
-            print(f"trainer: {error}", file=sys.stderr, flush=True)
+            last_word(node, "trainer", error)
             return FAILED
         finally:
             services.close()
@@ -82,7 +83,7 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
             return 0
         if not isinstance(result.error, RobotError):
             traceback.print_exception(result.error)
-        print(f"trainer: {result.error}", file=sys.stderr, flush=True)
+        last_word(node, "trainer", result.error)
         return FAILED
 
     return loop

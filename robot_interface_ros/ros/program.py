@@ -20,6 +20,7 @@ from robot_interface_ros.parameter_files import from_arguments
 from robot_interface_ros.ros.contract import PARAMETER_NODE
 from robot_interface_ros.ros.parameters import from_parameters
 from robot_interface_ros.ros.refused import Refused, RefusingExecutor
+from robot_interface_ros.ros.rosout import last_word
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import make_waiter
 from robot_interface_ros.ros_environment import check_discovery
@@ -121,6 +122,7 @@ def run_program(
     preparation are at fault. Errors of the loop itself are the loop's.
     """
     arguments = sys.argv if arguments is None else arguments
+    node = None
     with contextlib.ExitStack() as stack:
         try:
             words = remove_ros_args(arguments)[1:]
@@ -141,6 +143,6 @@ def run_program(
             loop = prepare(runtime, node, config)
         # rclpy answers a missing parameter file, or a value without a type, with a RuntimeError or ValueError of its own.
         except (RobotError, ValueError, OSError, RuntimeError) as error:
-            print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+            last_word(node, name, error)
             return BAD_SETTINGS
         return loop()

@@ -74,7 +74,7 @@ class Runtime:
         return node
 
     def topic_node(self, name: str, namespaces: Sequence[str] = ()) -> Node:
-        """Return a node for the topics and services of the robots in `namespaces`, without parameters or log of its own.
+        """Return a node for the topics and services of the robots in `namespaces`, without parameters of its own.
 
         It lies beside the main node. The command line's remappings hold for each robot's names, which are asked for as
         absolute ones. Raises ConfigError for a remapping that would give two robots one topic.
@@ -84,7 +84,6 @@ class Runtime:
             namespace=self._place[0],
             cli_args=self.remappings(namespaces),
             start_parameter_services=False,
-            enable_rosout=False,
             use_global_arguments=False,
         )
 
