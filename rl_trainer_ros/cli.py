@@ -43,12 +43,12 @@ OVER_TOPICS = (
 
 def train(words: list[str]) -> int:
     """Start simulator, SRL node and trainer; ends with the trainer's exit code."""
-    from rl_trainer_ros import bringup, early_checks, supervisor
+    from rl_trainer_ros import bringup, preflight, supervisor
 
     own, ros = ros_arguments.split(words)
     arguments = parse_words(own)
     system = bringup.system(arguments, ros=ros)
-    early_checks.check(bringup.trainer_config(arguments, ros))
+    preflight.check(bringup.trainer_config(arguments, ros))
     return supervisor.run(system)
 
 

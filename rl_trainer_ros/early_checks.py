@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from rl_trainer_ros.actions import ACTIONS
 from rl_trainer_ros.algorithms import CONTINUOUS, DISCRETE, algorithm, check_kind
+from rl_trainer_ros.doors import Encoder
 from rl_trainer_ros.episode_options import EpisodeOptions
-from rl_trainer_ros.make_env import parts
+from rl_trainer_ros.make_env import Parts, parts
 from rl_trainer_ros.needs import check_world, task_class
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
 from robot_interface_ros.robot import Array
@@ -31,11 +32,19 @@ class _AnyEncoder:
 def check(config: TrainerConfig) -> None:
     """Raise ConfigError, one line, for names, settings and combinations that no training can have.
 
-    The trainer finds the same, and what needs the learner, the simulator or files of other runs to be found.
+    The trainer finds the same. `learner_check` finds what needs the learner or a saved model to be found.
     """
     algorithm(config.algo)
     check_world(config.world)
-    parts(
+    parts_of(config, _AnyEncoder() if config.encoder_folder else None)
+    EpisodeOptions(frame_stack=config.frame_stack, goal_conditioned=config.goal_conditioned)
+    action = ACTIONS[config.action or task_class(config.task).action]
+    check_kind(config.algo, DISCRETE if action.discrete else CONTINUOUS)
+
+
+def parts_of(config: TrainerConfig, encoder: Encoder | None) -> Parts:
+    """Return what a training's environment is made of, but for its robot. Raises ConfigError, one line."""
+    return parts(
         config.task,
         config.robot,
         config.action,
@@ -46,11 +55,9 @@ def check(config: TrainerConfig) -> None:
         _settings(config, "observation"),
         config.goal_conditioned,
         config.control_hz,
-        _AnyEncoder() if config.encoder_folder else None,
+        encoder,
+        config.task_memory,
     )
-    EpisodeOptions(frame_stack=config.frame_stack, goal_conditioned=config.goal_conditioned)
-    action = ACTIONS[config.action or task_class(config.task).action]
-    check_kind(config.algo, DISCRETE if action.discrete else CONTINUOUS)
 
 
 def _settings(config: TrainerConfig, part: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
     environment's own generator, so `reset(seed=...)` repeats them on every robot. `info["elapsed_ns"]` is the observation's
     stamp counted from the episode's first, integer nanoseconds. Where something was drawn for the episode (an imperfect
     simulation), `info["drawn"]` of the reset tells what. In real time `info["timing"]` tells how old the observation is.
-    Actions, observations and rewards that are not finite raise NotFinite.
+    Observations and rewards that are not finite raise NotFinite.
     `render_mode` is rgb_array where the environment was made with something that shows the robot.
     """
 
@@ -93,7 +93,6 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         """Send one command, or as many as an action lasts, and judge the observations that answer."""
         if self._moment is None:
             raise RuntimeError("call reset() before step()")
-        finite.check_action(action)
         motion = self._action.motion(action)
         before, reward, outcome = self._moment, 0.0, None
         for _ in range(self.options.action_repeat):

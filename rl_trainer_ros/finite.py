@@ -44,10 +44,3 @@ def check_reward(reward: float, distance: float, task: str) -> None:
     for what, value in (("reward", reward), ("distance", distance)):
         if not abs(value) <= LARGEST:
             raise NotFinite(f"task {task} gave the {what} {value:g}; expected a finite number")
-
-
-def check_action(action: Any) -> None:
-    """Raise NotFinite for an action with an entry that is not finite."""
-    values = np.asarray(action)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise NotFinite(f"the policy's action is {values.tolist()}; it is not sent")

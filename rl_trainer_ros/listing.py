@@ -133,6 +133,7 @@ def _parts(
     rows: Rows = []
     broken: list[str] = []
     details: list[str] = []
+    remembering: dict[str, list[str]] = {}
     for name in registry:
         try:
             kind = registry[name]
@@ -140,9 +141,14 @@ def _parts(
             broken.append(f"  {error}")
             continue
         rows.append((name, *row(kind)))
+        if getattr(kind, "memory", ()):
+            remembering.setdefault("; ".join(kind.memory), []).append(name)
         if settings and fields(kind.Settings):
             details.append(f"\n  {name}:\n" + table([_setting(field) for field in fields(kind.Settings)]))
-    return "\n".join([table(rows + (more or []), head), *broken, *details])
+    memories = [f"  {', '.join(names)} remember: {text}" for text, names in remembering.items()]
+    if memories:
+        memories = ["\n  Not in the observation, unless task_memory:=true adds it:", *memories]
+    return "\n".join([table(rows + (more or []), head), *broken, *memories, *details])
 
 
 def _setting(field: Field[Any]) -> tuple[str, ...]:

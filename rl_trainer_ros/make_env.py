@@ -17,7 +17,7 @@ from rl_trainer_ros.encoded_robot import EncodedRobot
 from rl_trainer_ros.environment import GoalRobotEnv, RobotEnv
 from rl_trainer_ros.episode_options import EpisodeOptions
 from rl_trainer_ros.frame_stack import stacked
-from rl_trainer_ros.observations import OBSERVATIONS, Goals, ObservationSpace, SrlState
+from rl_trainer_ros.observations import OBSERVATIONS, Goals, ObservationSpace, SrlState, WithMemory
 from rl_trainer_ros.rendering import SIZE, check_render_mode, view_of
 from rl_trainer_ros.tasks import Task
 from rl_trainer_ros.trainer_config import CAMERA, SRL_STATE, observed
@@ -47,6 +47,7 @@ def make_robot_env(
     frame_stack: int = 1,
     random_start: int = 0,
     goal_conditioned: bool = False,
+    task_memory: bool = False,
     transport: str = "in_process",
     namespace: str = "/env_0",
     control_hz: float = 20.0,
@@ -68,6 +69,7 @@ def make_robot_env(
     encoder, srl_state. `joint_group`: the group of the robot's joints that moves, or all; empty: those that move the hand.
     `action_repeat`, `action_noise`, `frame_stack`, `random_start`, `goal_conditioned`: see EpisodeOptions. Frames are stacked
     around the environment, by `frame_stack.limited`.
+    `task_memory`: what the task remembers of the episode is in the observation too.
     `transport`: "in_process" simulates here; "topics" uses whoever serves the robot contract in `namespace`.
     `srl_folder`: a trained encoder, whose state replaces the target's true place in the observation.
     `simulation`: settings of an in-process simulation, as the simulator node's parameters.
@@ -104,6 +106,7 @@ def make_robot_env(
         goal_conditioned,
         control_hz,
         encoder,
+        task_memory,
     )
     period_ns = period_of(control_hz)
     the_robot: Robot
@@ -161,6 +164,7 @@ def parts(
     goal_conditioned: bool,
     control_hz: float,
     encoder: doors.Encoder | None,
+    task_memory: bool = False,
 ) -> Parts:
     """Return the parts of an environment; arguments are those of `make_robot_env`. Raises ConfigError, one line."""
     kind = needs.task_class(task)
@@ -173,6 +177,8 @@ def parts(
     if goal_conditioned:
         the_observation = Goals(the_observation, observation)
         the_task.goal_reward(np.zeros((1, 3)), np.zeros((1, 3)))  # an error now rather than in the middle of training
+    if task_memory:
+        the_observation = WithMemory(the_observation, the_task)
     return Parts(description, arm, the_task, the_action, the_observation)
 
 

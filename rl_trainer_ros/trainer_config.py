@@ -64,6 +64,9 @@ class TrainerConfig:
     )
     random_start: int = option(0, "random actions at the start of an episode", minimum=0, maximum=1000)
     goal_conditioned: bool = option(False, "observe where the hand is and should be, for hindsight experience replay")
+    task_memory: bool = option(
+        False, "observe what the task remembers too; rl_trainer list what:=tasks says what that is"
+    )
     srl_model: str = option(GROUND_TRUTH, "what tells the policy where the target is", choices=SRL_MODELS)
     srl_folder: str = option("", "folder of the trained encoder; empty: <log_dir>/srl/<srl_model>", path=True)
     algo: str = option("ppo", "learning algorithm; rl_trainer list shows them")

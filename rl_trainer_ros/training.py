@@ -33,6 +33,7 @@ from rl_trainer_ros.observers import last_evaluation, observers
 from rl_trainer_ros.progress import ProgressCallback
 from rl_trainer_ros.rendering import RGB_ARRAY, check_camera
 from rl_trainer_ros.run_folder import TrainingResult
+from rl_trainer_ros.tasks import Task
 from rl_trainer_ros.trainer_config import TrainerConfig, settings_of
 from robot_interface_ros.errors import StopRequested
 
@@ -107,6 +108,8 @@ class TrainingRun:
             self._forget(folder)
             raise
         report(" ".join(("run folder", str(folder), begins)).strip())
+        if unseen := hidden(config, self._environments[0].task):
+            report(unseen)
         progress = ProgressCallback(config, should_stop, report, before.notes.get("progress", ()))
         about, say = self._about(), progress.say
         saver = Saver(folder, algorithm, statistics, about, config.keep_checkpoints, say, before.training_s)
@@ -190,6 +193,16 @@ class TrainingRun:
         return {**about, "encoder": self._encoder_id, "hyperparameters": self._hyperparameters}
 
 
+def hidden(config: TrainerConfig, task: Task) -> str:
+    """A line that says what reward or success depend on and the policy does not see; empty where that is nothing."""
+    if config.task_memory or not task.memory or config.algo.startswith("recurrent"):
+        return ""
+    return (
+        f"task {config.task} remembers what the policy does not see ({'; '.join(task.memory)}): task_memory:=true adds it to "
+        "the observation"
+    )
+
+
 def _outcome(result: TrainingResult, saver: Saver) -> str:
     """What is left of a run, in words."""
     if not result.num_timesteps:
@@ -215,6 +228,7 @@ def env_settings(config: TrainerConfig) -> dict[str, Any]:
         "frame_stack": config.frame_stack,
         "random_start": config.random_start,
         "goal_conditioned": config.goal_conditioned,
+        "task_memory": config.task_memory,
         "control_hz": config.control_hz,
         "srl_folder": config.encoder_folder or None,
         "realtime": config.realtime,

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from rl_trainer_ros import early_checks
+from rl_trainer_ros import early_checks, learner_check
 from rl_trainer_ros.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.description import share_directory
+from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot_config import load_robot
 
 pytestmark = pytest.mark.bad_input
@@ -80,7 +83,7 @@ def test_the_command_line_names_what_is_known(tmp_path: Path) -> None:
         (["train", "seed=1"], "cannot read 'seed=1'; write settings as name:=value"),
         (["train", "srl_model:=autoencoder", f"log_dir:={tmp_path}"], "rl_trainer train_srl srl_model:=autoencoder"),
         (["evaluate", "episodes:=0"], "evaluate: episodes is 0; allowed: 1 to 1e+06"),
-        (["evaluate", f"log_dir:={tmp_path}"], "train first: rl_trainer train"),
+        (["evaluate", f"log_dir:={tmp_path}"], "rl_trainer train log_dir:="),
         (["evaluate", f"run:={tmp_path}"], "is no run folder: it has no config.yaml"),
         (["train_srl", "srl_model:=vae"], "unknown srl_model 'vae'"),
     ):
@@ -113,6 +116,49 @@ def test_the_command_line_names_what_is_known(tmp_path: Path) -> None:
 def test_a_training_that_cannot_be_is_refused_before_anything_starts(words: list[str], message: str) -> None:
     """One line: no simulator has been started whose lines would stand before it."""
     assert message in refused("rl_trainer_ros.cli", "train", *words)
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"hyperparameters": "{gama: 0.9}"}, "did you mean gamma?"),
+        ({"algo": "sac", "preset": "few_step"}, "unknown preset 'few_step' (did you mean few_steps?)"),
+        (
+            {"algo": "sac", "preset": "few_steps", "namespaces": ("/a", "/b")},
+            "train_freq by episodes needs num_envs:=1",
+        ),
+        ({"load_model": "/nowhere"}, "/nowhere is no run folder"),
+        ({"resume": "/nowhere"}, "/nowhere is no run folder"),
+        ({"policy": "cnn"}, "policy cnn takes no vector observations"),
+        ({"hyperparameters": "{batch_size: 1}"}, "algo ppo refuses its settings"),
+        ({"algo": "sac", "hyperparameters": "{buffer_size: 1e15}"}, "Unable to allocate"),
+        ({"algo": "sac", "hyperparameters": "{train_freq: [1, foo]}"}, "must be either 'step' or 'episode'"),
+        ({"hyperparameters": "{net_arch: [a, b]}"}, "algo ppo refuses its settings"),
+    ],
+)
+def test_what_the_learner_would_refuse_is_told_by_a_process_of_its_own(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises((ConfigError, RobotError)) as error:
+        learner_check.check(replace(TrainerConfig(), **changes))
+    assert said in " ".join(str(error.value).split())
+
+
+def test_a_bad_hyperparameter_is_refused_before_anything_starts() -> None:
+    assert "did you mean gamma?" in refused("rl_trainer_ros.cli", "train", "hyperparameters.gama:=0.9")
+
+
+def test_a_learner_that_can_be_made_is_not_refused(tmp_path: Path) -> None:
+    goals = {
+        "goal_conditioned": True,
+        "task_settings": "{reward: sparse}",
+        "algo": "sac",
+        "hyperparameters": "{her: true}",
+    }
+    for changes in (
+        goals,
+        {"observation": "raw_pixels", "frame_stack": 2, "policy": "cnn"},
+        {"hyperparameters": "{gamma: 0.9}"},
+    ):
+        learner_check.check(replace(TrainerConfig(), **changes))
 
 
 def test_what_can_be_is_not_refused_early(tmp_path: Path) -> None:

@@ -22,10 +22,12 @@ from typing import Any
 import pytest
 import yaml
 
+from rl_trainer_ros import preflight
 from rl_trainer_ros.bringup import system
 from rl_trainer_ros.launch_arguments import arguments
 from rl_trainer_ros.trainer_config import TrainerConfig
 from robot_interface_ros import start
+from robot_interface_ros.config import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "rl_trainer_ros"
@@ -310,6 +312,17 @@ def test_the_launch_file_starts_one_action_for_each_process(stubbed_launch_file:
     assert (node.named["package"], node.named["executable"]) == (NAME, "robot_sim_node")
     assert "physics_hz:=250.0" in node.named["arguments"]
     assert float(started["trainer"][0].named["sigterm_timeout"]) >= 60.0  # it saves
+
+
+def test_the_launch_file_refuses_early_what_no_training_can_be(
+    stubbed_launch_file: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigError, match="did you mean reach"):
+        started_by(stubbed_launch_file, task="reac")
+    asked: list[TrainerConfig] = []
+    monkeypatch.setattr(preflight.learner_check, "check_learner", asked.append)
+    started_by(stubbed_launch_file, preset="few_step", algo="sac")
+    assert [config.preset for config in asked] == ["few_step"]  # what the learner says of it: test_bad_input.py
 
 
 def test_the_launch_file_fails_when_the_trainer_does(stubbed_launch_file: ModuleType) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 from rl_trainer_ros import needs
 from rl_trainer_ros.arm import Arm, Moment
 from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.tasks import TASKS, Task
+from rl_trainer_ros.tasks import TASKS, Outcome, Task
 from rl_trainer_ros.tasks.button import button_reward
 from rl_trainer_ros.tasks.chasing import chasing_reward
 from rl_trainer_ros.tasks.circular import circle_error
@@ -211,3 +214,60 @@ def test_settings_and_robots_that_do_not_fit_are_named() -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             make_robot_env(task, **settings)
+
+
+def test_the_memory_of_a_curve_tells_its_reward() -> None:
+    """Reward is a function of the hand's place and what is remembered; so is a success."""
+    task = make_task("circular", good_steps=20)
+    task.start(in_arena(0.0, 0.0))
+    numbers = len(task.remembered())
+    assert numbers == 1 + 1 + 2 * HISTORY + 1 == len(make_task("circular").remembered())  # before the first episode too
+    for step in range(1, 140):
+        angle = 0.06 * step
+        x, y = 0.6 * np.cos(angle), 0.6 * np.sin(angle)
+        outcome = task.step(in_arena(0.0, 0.0), in_arena(x, y))
+        good, turns, *ways, full = task.remembered()
+        assert len(ways) == 2 * HISTORY and full == pytest.approx(min(step, HISTORY) / HISTORY)
+        moved = float(np.hypot(*ways[-2:])) if full == 1.0 else None
+        assert outcome.reward == pytest.approx(curve_reward(circle_error(x, y), moved, False))
+        assert outcome.info["is_success"] == (good >= 1.0 and abs(turns) >= 0.95)
+        assert good * 20 == pytest.approx(outcome.info["good_steps"])
+    assert outcome.info["is_success"]
+    back = np.array(ways).reshape(HISTORY, 2)[2]  # three steps ago
+    then = 0.6 * np.array([np.cos(angle - 0.18), np.sin(angle - 0.18)])
+    assert back == pytest.approx(then - (x, y))
+
+
+@pytest.mark.parametrize("name, numbers", [("button", 1), ("two_buttons", 1), ("eight", 24), ("chasing", 1)])
+def test_task_memory_is_in_the_observation(name: str, numbers: int) -> None:
+    plain, remembering = (make_robot_env(task=name, task_memory=memory) for memory in (False, True))
+    (without, _), (observation, _) = plain.reset(seed=3), remembering.reset(seed=3)
+    assert observation.shape == (len(without) + numbers,) and np.array_equal(observation[: len(without)], without)
+    action = np.zeros(remembering.action_space.shape, np.float32)
+    for _ in range(3):
+        observation, *_ = remembering.step(action)
+        assert remembering.observation_space.contains(observation)
+        memory = np.array(remembering.task.remembered(), np.float32)
+        assert np.array_equal(observation[len(without) :], np.clip(memory, -4.0, 4.0))
+
+
+def test_the_page_of_tasks_names_everything_in_a_moment_and_its_example_runs() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "tasks.md").read_text(encoding="utf-8")
+    names = [field.name for cls in (Moment, Observation) for field in fields(cls)] + ["to_target", "distance"]
+    assert [name for name in names if f"`{name}`" not in page] == []
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    scope: dict[str, Any] = {"Task": Task, "Outcome": Outcome}
+    exec(code, scope)
+    task = scope["Lift"](Arm(load_robot("inmoov")), 0.05, Task.Settings())
+    target = task.draw_target(np.random.default_rng(0))
+    far, near = (moment(np.add(target, (0.0, 0.0, -way)), target) for way in (0.2, 0.01))
+    outcome = task.step(far, near)
+    assert outcome.terminated and outcome.reward == pytest.approx(1.9)
+
+
+@pytest.mark.bad_input
+def test_a_memory_that_cannot_be_observed_is_named() -> None:
+    with pytest.raises(ConfigError, match="task Reach remembers nothing"):
+        make_robot_env(task_memory=True)
+    with pytest.raises(ConfigError, match="task_memory goes with observations of numbers"):
+        make_robot_env(task="button", observation="raw_pixels", task_memory=True)

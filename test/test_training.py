@@ -28,7 +28,7 @@ from rl_trainer_ros.run_folder import TrainingResult
 from rl_trainer_ros.scripted import ScriptedReach
 from rl_trainer_ros.tasks import Outcome
 from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.training import TrainingRun, in_process_env
+from rl_trainer_ros.training import TrainingRun, hidden, in_process_env
 from robot_interface_ros.config import ConfigError, from_mapping
 from robot_interface_ros.errors import RobotTimeout
 
@@ -166,11 +166,14 @@ def test_what_is_not_finite_ends_a_training_in_one_line_and_is_not_learned(
     assert model_files.load(result.folder / "final").about["num_timesteps"] <= 41
 
 
-def test_actions_that_are_not_finite_are_not_sent() -> None:
-    environment = make_robot_env()
-    environment.reset(seed=0)
-    with pytest.raises(NotFinite, match="the policy's action is"):
-        environment.step(np.full(5, np.nan, np.float32))
+def test_a_training_says_what_its_policy_does_not_see() -> None:
+    config, task = TrainerConfig(task="circular"), make_robot_env(task="circular").task
+    assert "where the hand was 1 to 10 steps ago" in hidden(config, task) and "task_memory:=true" in hidden(
+        config, task
+    )
+    for seen in ({"task_memory": True}, {"algo": "recurrent_ppo"}):
+        assert hidden(replace(config, **seen), task) == ""  # type: ignore[arg-type]
+    assert hidden(TrainerConfig(), make_robot_env().task) == ""
 
 
 def test_a_start_that_learned_nothing_is_no_run(tmp_path: Path) -> None:

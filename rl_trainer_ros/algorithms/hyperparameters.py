@@ -72,6 +72,9 @@ def hyperparameters(
     for section in (DEFAULT, kind, preset):
         settings |= _checked(sections.get(section) or {}, known, f"{path}: {section}")
     settings |= _checked(overrides or {}, known, f"hyperparameters of {name}")
+    defaults = _arguments(row.load_class()) | {"her": False, "log_std_init": 0.0}
+    for entry, value in settings.items():
+        _check_like(entry, value, defaults.get(entry), f"hyperparameters of {name}")
     if settings.get("her") and not row.replay:
         raise ConfigError(f"hyperparameters of {name}: her needs a replay buffer, which {name} has not")
     if settings.get("her") and settings.get("n_steps", 1) != 1:
@@ -86,14 +89,7 @@ def checked(name: str, settings: Any, where: str) -> dict[str, Any]:
 
 def setting_names(name: str) -> list[str]:
     """Names of everything that can be set for an algorithm: its class's arguments, through its bases, and OWN."""
-    row, kind = algorithm(name), algorithm(name).load_class()
-    taken: dict[str, None] = {}
-    for base in kind.__mro__:
-        if "__init__" in vars(base) and base.__module__ not in ("builtins", "stable_baselines3.common.base_class"):
-            parameters = inspect.signature(vars(base)["__init__"]).parameters
-            taken |= dict.fromkeys(parameters)
-            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-                break  # it takes nothing more, so its bases' arguments are its own business
+    row, taken = algorithm(name), _arguments(algorithm(name).load_class())
     own = set(OWN)
     if "learning_rate" not in taken:
         own -= {SCHEDULE}
@@ -104,6 +100,18 @@ def setting_names(name: str) -> list[str]:
     if "policy_kwargs" not in taken:
         own -= {"net_arch", "activation", "log_std_init"}
     return [argument for argument in taken if argument not in _OF_THE_RUN] + [entry for entry in OWN if entry in own]
+
+
+def _arguments(kind: Any) -> dict[str, Any]:
+    """Every argument of a class's constructor, through its bases, with its default."""
+    taken: dict[str, Any] = {}
+    for base in kind.__mro__:
+        if "__init__" in vars(base) and base.__module__ not in ("builtins", "stable_baselines3.common.base_class"):
+            parameters = inspect.signature(vars(base)["__init__"]).parameters
+            taken = {entry: parameter.default for entry, parameter in parameters.items()} | taken
+            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+                break  # it takes nothing more, so its bases' arguments are its own business
+    return taken
 
 
 def constructor_arguments(
@@ -204,6 +212,15 @@ def _plain(value: Any) -> bool:
     if isinstance(value, (int, float)):
         return abs(value) <= LARGEST
     return value is None or (isinstance(value, str) and len(value) <= 200)
+
+
+def _check_like(name: str, value: Any, default: Any, where: str) -> None:
+    """Raise ConfigError for text where the default is a number, and for all but true and false where it is one of these."""
+    if isinstance(default, bool) and not isinstance(value, bool):
+        raise ConfigError(f"{where}: {name} is {value!r}; expected true or false")
+    number = isinstance(default, (int, float)) and not isinstance(default, bool)
+    if number and isinstance(value, (str, bool, dict)):
+        raise ConfigError(f"{where}: {name} is {value!r}; expected a number, as the default {default!r} is one")
 
 
 def _activation(name: str) -> Any:

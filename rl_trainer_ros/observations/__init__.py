@@ -11,6 +11,7 @@ from rl_trainer_ros.observations.joints import Joints, JointsPosition
 from rl_trainer_ros.observations.observation import ObservationSpace
 from rl_trainer_ros.observations.raw_pixels import RawPixels
 from rl_trainer_ros.observations.srl_state import SrlState
+from rl_trainer_ros.observations.with_memory import WithMemory
 from robot_interface_ros.registry import Registry, subclass_check
 
 OBSERVATIONS: Registry[type[ObservationSpace]] = Registry(
@@ -21,4 +22,4 @@ OBSERVATIONS: Registry[type[ObservationSpace]] = Registry(
 )
 """`srl_state` stands beside them: it comes with an encoder, which `srl_model` chooses."""
 
-__all__ = ["OBSERVATIONS", "Goals", "GroundTruth", "ObservationSpace", "RawPixels", "SrlState"]
+__all__ = ["OBSERVATIONS", "Goals", "GroundTruth", "ObservationSpace", "RawPixels", "SrlState", "WithMemory"]

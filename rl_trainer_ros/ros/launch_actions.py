@@ -18,7 +18,7 @@ from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.logging import get_logger
 from launch_ros.actions import Node
 
-from rl_trainer_ros import early_checks
+from rl_trainer_ros import preflight
 from rl_trainer_ros.bringup import Next, Process, System, after_death, exit_text, ros_arguments, trainer_config
 from rl_trainer_ros.launch_arguments import arguments, part_of
 from rl_trainer_ros.ros_arguments import RosArguments
@@ -58,7 +58,7 @@ def start_all(make_system: MakeSystem, context: LaunchContext) -> list[LaunchDes
     given, ros = own_arguments(context), surroundings(context)
     asked = make_system(given, ros=ros)
     if not asked.endless:
-        early_checks.check(trainer_config(given, ros))
+        preflight.check(trainer_config(given, ros))
     actions = _Actions(asked, launched_itself(context))
     return [action for process in asked.processes for action in actions.start(process)]
 

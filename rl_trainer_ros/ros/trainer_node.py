@@ -12,6 +12,7 @@ import traceback
 
 from rclpy.node import Node
 
+from rl_trainer_ros import learner_check
 from rl_trainer_ros.checkpoints import resume
 from rl_trainer_ros.checkpoints.errors import ModelError
 from rl_trainer_ros.control import Control
@@ -99,6 +100,8 @@ def say(line: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point."""
+    if learner_check.OPTION in (arguments if arguments is not None else sys.argv):
+        return learner_check.main()
     return run_program("trainer", TrainerConfig, prepare, arguments)
 
 

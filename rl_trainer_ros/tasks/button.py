@@ -79,6 +79,7 @@ class Button(Task):
     needs = ("table", "postures.table")
     posture = "table"
     signals = ("button_0", "table_contact")
+    memory = ("contacts so far, as a share of those that make a success",)
 
     def __init__(self, arm: Arm, period_s: float, settings: ButtonSettings):
         super().__init__(arm, period_s, settings)
@@ -108,6 +109,10 @@ class Button(Task):
     def start(self, moment: Moment) -> None:
         """See Task."""
         self._contacts = 0
+
+    def remembered(self) -> tuple[float, ...]:
+        """See Task."""
+        return (self._contacts / self._settings.contacts,)
 
     def step(self, before: Moment, after: Moment) -> Outcome:
         """See Task."""

@@ -62,6 +62,7 @@ class PlaneTask(Task):
     needs = ("arena", "postures.arena")
     posture = "arena"
     action = "plane"
+    memory: ClassVar[tuple[str, ...]] = ("good steps so far, as a share of those that make a success",)
 
     def __init__(self, arm: Arm, period_s: float, settings: PlaneTaskSettings):
         super().__init__(arm, period_s, settings)
@@ -85,6 +86,10 @@ class PlaneTask(Task):
         self._good = 0
         self._history.clear()
         self._history.append(self.place(moment).hand)
+
+    def remembered(self) -> tuple[float, ...]:
+        """See Task."""
+        return (self._good / self._good_steps,)
 
     def place(self, moment: Moment) -> Place:
         """Return where hand and target are in the arena."""
@@ -137,6 +142,12 @@ class CurveTask(PlaneTask):
     INSIDE: tuple[tuple[float, float], ...] = ((0.0, 0.0),)
     """Places that the curve goes round. To and fro across it is not along it, so a success has been round one of them."""
     ROUND = 0.95 * 2.0 * math.pi
+    memory = (
+        *PlaneTask.memory,
+        "how far round the curve, in turns, for each place inside",
+        f"where the hand was 1 to {HISTORY} steps ago, from where it is, in the arena's units",
+        f"share of these {HISTORY} steps that have been",
+    )
 
     def __init__(self, arm: Arm, period_s: float, settings: PlaneTaskSettings):
         super().__init__(arm, period_s, settings)
@@ -147,6 +158,13 @@ class CurveTask(PlaneTask):
         """See Task."""
         super().start(moment)
         self._turned, self._angles = [0.0] * len(self.INSIDE), self._seen_from_inside(self.place(moment).hand)
+
+    def remembered(self) -> tuple[float, ...]:
+        """See Task."""
+        places = np.array(self._history or [(0.0, 0.0)])[::-1]
+        ways = places[np.minimum(np.arange(1, HISTORY + 1), len(places) - 1)] - places[0]
+        turns = [turned / (2.0 * math.pi) for turned in self._turned]
+        return *super().remembered(), *turns, *ways.ravel().tolist(), (len(places) - 1) / HISTORY
 
     def judge(self, place: Place, moved: float | None) -> tuple[float, bool]:
         """See PlaneTask."""

@@ -49,6 +49,8 @@ class Task(ABC):
     """Whether the target goes elsewhere within an episode, so that the robot must say where it is."""
     posture: ClassVar[str] = ""
     """The robot's posture in which episodes begin, by name; empty: its rest."""
+    memory: ClassVar[tuple[str, ...]] = ()
+    """What it remembers of an episode and reward or success depend on, in words; the policy sees it with `task_memory` only."""
     action: ClassVar[str] = "joint_velocity"
     """The action where none is chosen."""
 
@@ -65,6 +67,10 @@ class Task(ABC):
 
     def start(self, moment: Moment) -> None:  # noqa: B027  most tasks remember nothing
         """Begin an episode with its first observation; a task that remembers something forgets it here."""
+
+    def remembered(self) -> tuple[float, ...]:
+        """Return the numbers of `memory` as they are now, of about 1; always as many, also before the first episode."""
+        return ()
 
     @abstractmethod
     def step(self, before: Moment, after: Moment) -> Outcome:

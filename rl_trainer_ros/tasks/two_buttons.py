@@ -41,6 +41,7 @@ class TwoButtons(Button):
     world = "two_buttons"
     target_moves = True
     signals = ("presses", "table_contact")
+    memory = ("presses in order so far, as a share of those that make a success",)
 
     def middle_of(self, table: Target) -> Target:
         """See Button: the two stand to either side of the table's middle."""

@@ -1,0 +1,54 @@
+"""An observation with the task's memory beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from rl_trainer_ros.arm import Moment
+from rl_trainer_ros.observations.observation import ObservationSpace
+from robot_interface_ros.config import ConfigError
+
+if TYPE_CHECKING:
+    from rl_trainer_ros.tasks import Task
+
+LARGEST = 4.0
+
+
+class WithMemory(ObservationSpace):
+    """Another observation's numbers, then those of `Task.remembered()`, in its order, clipped to ± 4.
+
+    Reward and success of such a task are functions of this observation and the action; without it they depend on what the
+    policy cannot see.
+    """
+
+    space: spaces.Box
+
+    def __init__(self, inner: ObservationSpace, task: Task):
+        """Raises ConfigError where the task remembers nothing, or the observation holds no plain numbers."""
+        super().__init__(inner.arm, inner.settings)
+        name = type(task).__name__
+        if not task.memory:
+            raise ConfigError(f"task_memory has no effect: task {name} remembers nothing; leave it out")
+        if not isinstance(inner.space, spaces.Box) or inner.space.dtype != np.float32 or len(inner.space.shape) != 1:
+            raise ConfigError(
+                "task_memory goes with observations of numbers, such as ground_truth, joints and srl_state; leave it out, and "
+                "use a policy that remembers (algo:=recurrent_ppo)"
+            )
+        self._inner, self._task = inner, task
+        bound = np.full(len(task.remembered()), LARGEST, np.float32)
+        low, high = np.concatenate([inner.space.low, -bound]), np.concatenate([inner.space.high, bound])
+        self.space = spaces.Box(low, high, dtype=np.float32)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """See ObservationSpace."""
+        return self._inner.cameras
+
+    def encode(self, moment: Moment) -> NDArray[np.float32]:
+        """See ObservationSpace."""
+        memory = np.clip(np.array(self._task.remembered(), np.float32), -LARGEST, LARGEST)
+        return np.concatenate([self._inner.encode(moment), memory])
