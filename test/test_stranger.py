@@ -20,7 +20,7 @@ from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.presumed_target import LAG_S, PresumedTarget
 from robot_interface_ros.robot import Command
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.ros import contract_rules, operator
+from robot_interface_ros.ros import contract, contract_rules, operator
 from robot_interface_ros.ros import contract_rules_lockstep as rules_lockstep
 from robot_interface_ros.ros import contract_rules_realtime as rules_realtime
 from robot_interface_ros.ros.contract_check import Outcome, check_contract, text_of
@@ -300,3 +300,12 @@ def test_a_node_that_is_called_robot_need_not_have_parameters_of_episodes(
     assert "".join(capfd.readouterr()).count(said) == 1
     assert not [point for point in points if not point.kept]
     assert [point for point in points if "node /two_joints/robot has no such parameters" in point.said]
+
+
+def test_the_contract_page_marks_every_row() -> None:
+    page = (FOLDER.parent / "robot_contract.md").read_text()
+    table = page.split("| name | required? |")[1].split("\n\n")[0].splitlines()[2:]
+    marks = {row.split(" | ")[0].strip("| `"): row.split(" | ")[1] for row in table}
+    assert {name for name, mark in marks.items() if mark == "**required**"} == set(contract.REQUIRED)
+    assert set(marks.values()) <= {"**required**", "optional", "where needed", "not the robot's"}
+    assert {marks[name] for name in contract_rules.LACKING} == {"optional"}

@@ -20,7 +20,7 @@ SMALL_STEP_RAD = 0.05
 LISTEN_S = 0.3
 NO_SUCH_JOINT = "no_such_joint"
 FURTHER_S = 1.0  # what a robot may lack is looked for so long after the rest
-LATE = 3.0  # times as long as anything else is a robot_description awaited: nodes publish it when they have read it
+LATE = 3.0  # times as long as anything else are discovery and a robot_description awaited, which nodes publish late
 
 TOLD_S = 0.3  # a robot without motion_enabled is told to stop again and again for so long
 LACKING = {  # what a robot may lack, and what that means
@@ -98,7 +98,7 @@ def endpoints(client: ContractClient) -> str:
         return bool(client.node.count_publishers(client.name(name)))
 
     with contextlib.suppress(RuleBroken):
-        client.until(lambda: all(map(served, contract.REQUIRED)), "all endpoints")
+        client.until(lambda: all(map(served, contract.REQUIRED)), "all endpoints", LATE * client.timeout_s)
         others = [name for name in LACKING if name != contract.JOINT_TARGET]  # in lockstep it is not needed
         client.until(lambda: all(map(served, others)), "all else", min(client.timeout_s, FURTHER_S))
     client.unusable = {name for name in (*contract.REQUIRED, *LACKING) if not served(name)}
@@ -107,7 +107,7 @@ def endpoints(client: ContractClient) -> str:
     missing = [name for name in contract.REQUIRED if name in client.unusable]
     if missing:
         raise RuleBroken(
-            f"missing, and required: {', '.join(map(client.kind_of, missing))}; nothing within {client.timeout_s:g} s"
+            f"missing, and required: {', '.join(map(client.kind_of, missing))}; nothing within {LATE * client.timeout_s:g} s"
         )
     optional = [name for name in LACKING if client.serves(name)]
     return f"required: {', '.join(contract.REQUIRED)}; optional, and served: {', '.join(optional) or 'nothing'}"
