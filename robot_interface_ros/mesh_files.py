@@ -289,6 +289,8 @@ def _gltf_parts(gltf: dict[str, Any], file: Path, binary: bytes) -> list[Array]:
         view, kind = gltf["bufferViews"][accessor["bufferView"]], np.dtype(kinds[accessor["componentType"]])
         start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
         shape, stride = (accessor["count"], width), view.get("byteStride", kind.itemsize * width)
+        if shape[0] * width * kind.itemsize > len(buffers[view["buffer"]]):
+            raise MeshError("is cut short: it names more numbers than it has")
         return np.ndarray(shape, kind, buffers[view["buffer"]], start, (stride, kind.itemsize)).copy()
 
     def triangles(mesh: int) -> Iterator[Array]:

@@ -21,7 +21,7 @@ from robot_interface_ros.paths import expanded
 from robot_interface_ros.registry import Registry
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_doubts import doubts
-from robot_interface_ros.robot_model import JointLimits, RobotModel, RobotModelError
+from robot_interface_ros.robot_model import LARGEST, JointLimits, RobotModel, RobotModelError
 from robot_interface_ros.untrusted_files import parse_xml
 from robot_interface_ros.urdf_inertia import complete, mend_impossible
 from robot_interface_ros.urdf_lines import naming
@@ -226,11 +226,13 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     upper = np.where(np.isfinite(limits.upper), limits.upper, math.pi)
     limits = JointLimits(limits.names, lower, upper, velocity, limits.effort)
     for joint, low, high in zip(limits.names, lower, upper):
+        remedy = (
+            f"give others in the robot's file, such as limits: {{{joint}: [-1.5, 1.5]}}, or take it out of its group"
+        )
+        if max(-low, high) > LARGEST:
+            raise ConfigError(f"robot {name}: the limits of joint {joint} are none: {low:g} to {high:g}; {remedy}")
         if high - low < LEAST_RANGE:
-            raise ConfigError(
-                f"robot {name}: joint {joint} cannot move: its limits are {low:g} to {high:g}; give others in the robot's "
-                f"file, such as limits: {{{joint}: [-1.5, 1.5]}}, or take it out of its group"
-            )
+            raise ConfigError(f"robot {name}: joint {joint} cannot move: its limits are {low:g} to {high:g}; {remedy}")
     rest = np.array([config.rest.get(joint, 0.0) for joint in limits.names])
     for joint, value, low, high in zip(limits.names, rest, limits.lower, limits.upper):
         if joint in config.rest and not low <= value <= high:

@@ -345,13 +345,14 @@ def _limit(element: ElementTree.Element, kind: str, where: str) -> tuple[float, 
         return _UNLIMITED
     if limit is None:
         raise RobotModelError(f"{where} is {kind} and has no <limit>; expected lower, upper, effort and velocity")
-    velocity = _number(_required(limit, "velocity", f"{where} <limit>"), f"{where} limit velocity")
-    effort = _number(_required(limit, "effort", f"{where} <limit>"), f"{where} limit effort")
+    # No limit of a robot is too large to be one.
+    velocity = _number(_required(limit, "velocity", f"{where} <limit>"), f"{where} limit velocity", math.inf)
+    effort = _number(_required(limit, "effort", f"{where} <limit>"), f"{where} limit effort", math.inf)
     if kind == "continuous":
         return -math.inf, math.inf, velocity, effort
     # Both default to 0 in the URDF format.
-    lower = _number(limit.get("lower", "0"), f"{where} limit lower")
-    upper = _number(limit.get("upper", "0"), f"{where} limit upper")
+    lower = _number(limit.get("lower", "0"), f"{where} limit lower", math.inf)
+    upper = _number(limit.get("upper", "0"), f"{where} limit upper", math.inf)
     return lower, upper, velocity, effort
 
 
@@ -492,13 +493,13 @@ def _vector(text: str, where: str) -> Vector3:
     return numbers[0], numbers[1], numbers[2]
 
 
-def _number(text: str, where: str) -> float:
+def _number(text: str, where: str, largest: float = LARGEST) -> float:
     try:
         number = float(text)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
         raise RobotModelError(f"{where} is {shown(text)}; expected a number")
-    if abs(number) > LARGEST:
-        raise RobotModelError(f"{where} is {shown(text)}; expected at most {LARGEST:g}")
+    if abs(number) > largest:
+        raise RobotModelError(f"{where} is {shown(text)}; expected at most {largest:g}")
     return number

@@ -6,6 +6,8 @@ import logging
 import math
 import random
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -257,6 +259,26 @@ def test_limits_without_end_are_one_turn(tmp_path: Path) -> None:
         wide = joint("j2", "a", "b", f'<limit lower="{lower}" upper="{upper}" velocity="1" effort="20"/>')
         limits = load_robot(own_robot(tmp_path / str(index), arm(j2=wide))).limits
         assert (limits.lower[1], limits.upper[1]) == (-math.pi, math.pi)
+
+
+@pytest.mark.bad_input
+def test_a_slide_without_end_is_refused(tmp_path: Path) -> None:
+    endless = '<limit lower="-1e308" upper="1e308" velocity="1" effort="20"/>'
+    file = own_robot(tmp_path, arm(j2=joint("j2", "a", "b", endless, "prismatic")))
+    with pytest.raises(ConfigError, match=r"the limits of joint j2 are none: -1e\+308 to 1e\+308; give others"):
+        load_robot(file)
+
+
+def test_the_table_of_public_robots_has_a_row_for_any_robot(tmp_path: Path) -> None:
+    script = Path(__file__).resolve().parents[1] / "benchmarks" / "public_robots.py"
+    own_robot(tmp_path, arm())
+    (tmp_path / "cut.urdf").write_text("<robot>")
+    words = [str(tmp_path / "own.yaml"), str(tmp_path / "arm.urdf"), "tip=c", str(tmp_path / "cut.urdf")]
+    command = [sys.executable, str(script), "--targets", "1", *words]
+    lines = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout.splitlines()
+    assert [line.split(" | ")[1:3] for line in lines[2:4]] == [["3 joints, 0.60 m", "yes"]] * 2
+    assert all("| 1 of 1 |" in line for line in lines[2:4])
+    assert lines[4].startswith("| cut.urdf | | no: .../cut.urdf, line 1: not XML")
 
 
 def test_an_axis_of_any_length_is_the_same_axis(tmp_path: Path) -> None:
