@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,12 @@ class Operator:
         self.waiter.subscribe(
             Bool, "/env_0/motion_enabled", lambda message: self.enabled.append(message.data), contract.LATCHED
         )
-        self.commands = self.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
         self.stop = self.node.create_publisher(Bool, "/env_0/emergency_stop", contract.RELIABLE)
+
+    @cached_property
+    def commands(self) -> Any:
+        """Publisher of commands, from the first one on: a robot has one client."""
+        return self.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
 
     def until(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
         deadline = time.monotonic() + timeout_s

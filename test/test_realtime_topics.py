@@ -39,9 +39,9 @@ RELAXED = {"max_age_s": 5.0, "max_skew_s": 5.0}  # a busy machine is no reason t
 
 
 class Operator:
-    """Hears everything, and commands by hand."""
+    """Hears everything and, where there is no other client, commands by hand."""
 
-    def __init__(self, runtime: Runtime):
+    def __init__(self, runtime: Runtime, alone: bool = False):
         self.node = runtime.node("operator", start_parameter_services=False)
         self.waiter = make_waiter(self.node)
         self.states: list[np.ndarray] = []
@@ -55,11 +55,13 @@ class Operator:
         take(Bool, "/env_0/motion_enabled", lambda message: self.enabled.append(message.data), contract.LATCHED)
         take(Clock, "/env_0/clock", self.clock.append)
         take(DiagnosticArray, "/diagnostics", self.on_diagnostics)
-        self.commands = self.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
+        if alone:
+            self.commands = self.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
+            self.until(self.commands.get_subscription_count)
         self.stop = self.node.create_publisher(Bool, "/env_0/emergency_stop", contract.RELIABLE)
         self.reset = self.waiter.client(Trigger, "/env_0/reset")
         self.enable = self.waiter.client(SetBool, "/env_0/enable")
-        self.until(lambda: self.commands.get_subscription_count() and self.stop.get_subscription_count())
+        self.until(self.stop.get_subscription_count)
         self.until(lambda: self.reset.service_is_ready() and self.enable.service_is_ready())
 
     def on_diagnostics(self, message: DiagnosticArray) -> None:
@@ -104,7 +106,7 @@ def test_a_robot_lives_without_commands_and_obeys_a_stop_in_the_middle_of_a_rese
     monkeypatch.setenv("RL_TRAINER_WAITER", waiter)  # the simulator's
     simulator(realtime=True)
     monkeypatch.delenv("RL_TRAINER_WAITER")
-    robot = Operator(runtime)
+    robot = Operator(runtime, alone=True)
     robot.hear(5)  # states come, and nothing moves
     np.testing.assert_allclose(robot.states[-1], INMOOV.rest, atol=0.01)
     robot.until(lambda: robot.clock)

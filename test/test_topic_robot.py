@@ -114,7 +114,7 @@ def test_a_second_client_is_refused_with_the_reason(simulator: Callable, connect
     simulator()
     connect().reset(Episode())
     with pytest.raises(
-        RobotTimeout, match="/env_0: /env_0/reset refused to reset within 2 s: 2 publishers on /env_0/joint_command"
+        RobotTimeout, match=r"/env_0: 2 publishers on /env_0/joint_command \(/trainer_robots, this one\): two robots"
     ):
         connect(Patience(start_timeout_s=2.0, repeat_after_s=0.2)).reset(Episode())
 

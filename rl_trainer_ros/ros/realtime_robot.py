@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,16 +13,18 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, JointState
 
 from rl_trainer_ros.ros.patience import likely_cause
-from rl_trainer_ros.ros.topic_robot import TopicRobot
-from robot_interface_ros.errors import RobotInterrupted, RobotTimeout
+from rl_trainer_ros.ros.topic_robot import FORGOTTEN_S, TopicRobot
+from robot_interface_ros.errors import RobotError, RobotInterrupted, RobotTimeout
 from robot_interface_ros.newest import Freshness, Newest
 from robot_interface_ros.presumed_target import PresumedTarget
 from robot_interface_ros.robot import Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages
+from robot_interface_ros.ros.graph import robots
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.step_period import StepPeriod
 from robot_interface_ros.ticker import Ticker
+from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 
 class RealTimeTopicRobot(TopicRobot):
@@ -52,6 +55,7 @@ class RealTimeTopicRobot(TopicRobot):
         self._presumed = PresumedTarget(self._limiter, description.limits.velocity)
         self._period = StepPeriod(self.period_ns * 1e-9)
         self._observed = self._sent = time.monotonic()
+        self._states_since_report, self._second_robot_since = 0, math.inf
 
     def send(self, command: Command) -> None:
         """Publish the command, and begin a period; see Robot."""
@@ -112,7 +116,29 @@ class RealTimeTopicRobot(TopicRobot):
         if self._report.left_s <= 0.0:
             self._report.tick()
             self._publish_diagnostics(timing)
+            self._check_alone()
         return observation
+
+    def _check_alone(self) -> None:
+        """Once a second: whether two robots publish, which observations of one moment do not show.
+
+        A robot that was killed and started again is in the graph twice for a while, but publishes once a period. Raises
+        RobotError where two do so for longer than that.
+        """
+        heard, self._states_since_report = self._states_since_report, 0
+        those = robots(self._node, self._namespace) if heard * self.period_ns > 1.5e9 else ()
+        if len(those) < 2:
+            self._second_robot_since = math.inf
+            return
+        said = two_of_a_kind(self._namespace, self._topic(contract.JOINT_STATES), those)
+        self._node.get_logger().warning(said, throttle_duration_sec=10.0)
+        self._second_robot_since = min(self._second_robot_since, time.monotonic())
+        if time.monotonic() - self._second_robot_since > FORGOTTEN_S:
+            raise RobotError(said)
+
+    def _read(self, stream: str, message: Any) -> Any:
+        self._states_since_report += stream == contract.JOINT_STATES
+        return super()._read(stream, message)
 
     def _executed(self, observation: Observation) -> Array:
         """What the robot says that it executes, or else what it is taken to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -33,19 +34,25 @@ from robot_interface_ros.robot import NOTHING, Array, Command, Episode, Observat
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages, offered_qos, wire
 from robot_interface_ros.ros.contract import absolute
-from robot_interface_ros.ros.graph import publishers
+from robot_interface_ros.ros.graph import crowd, robots
 from robot_interface_ros.ros.messages import UnreadableMessage
 from robot_interface_ros.ros.refused import shortened
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 _MOST_CUTS = 5
+FORGOTTEN_S = 25.0  # a process that was killed is in the graph for 20 s
+_YOUNG_S = 5.0  # so long after its start a client finds robots that were there before it
 _REST_RAD = 0.2  # further than so from the file's rest, a reset leads somewhere else
 _WITHOUT = {  # what a robot may lack, and what counts then
     contract.TARGET_POSE: "the trainer's own target counts, and does not move",
     contract.JOINT_TARGET: "actions start from what was commanded, within the limits and near what is measured",
     contract.COMMAND_REJECTED: "a command that it refuses is not noticed",
 }
+
+
+class _Yields(Exception):
+    """Another client commands the robot, and was there first."""
 
 
 class TopicRobot:
@@ -83,7 +90,7 @@ class TopicRobot:
         self.joint_names = description.joint_names
         self.period_ns = period_ns
         self._runtime, self._description, self._namespace = runtime, description, namespace
-        self.namespace = namespace
+        self.namespace, self._made = namespace, time.monotonic()
         self._patience = patience or Patience()
         self._limiter = TargetLimiter(description.limits, description.max_acceleration, period_ns * 1e-9)
         shared = shared or SharedWaiter(runtime, (namespace,))
@@ -111,8 +118,8 @@ class TopicRobot:
         self._needed_elsewhere = [name for name in needed_by if name not in (*kinds, contract.CAMERA)]
         self._known = False  # which of the streams that it may lack the robot serves
         self._look_until = 0.0
-        self._publisher = self._advertise(contract.RELIABLE)
-        self._calls = EpisodeCalls(self._node, self._waiter, namespace, self._patience, self._check_running)
+        self._publisher: Any = None  # until nobody else commands the robot
+        self._calls = EpisodeCalls(self._node, self._waiter, namespace, self._patience, self._check_first)
 
         self._stamp = 0
         self._joint_target = description.rest
@@ -133,6 +140,8 @@ class TopicRobot:
                 return self._start_episode(episode, deadline)
             except NotFinite:
                 raise
+            except _Yields:
+                continue
             except RobotInterrupted as error:  # restarted again in the middle of this: start over
                 if time.monotonic() >= deadline:
                     waited = f"within {self._patience.start_timeout_s:g} s"
@@ -194,9 +203,12 @@ class TopicRobot:
         except RobotInterrupted as error:
             self._cuts += 1
             if self._cuts == _MOST_CUTS:
+                rate = f"{1e9 / self.period_ns:g} Hz"
+                why = f"does another client command it, or does it run at another control rate than {rate}?"
+                crowds = filter(None, map(self._crowd, (contract.JOINT_STATES, contract.JOINT_COMMAND)))
                 raise RobotError(
-                    f"{self._namespace}: {_MOST_CUTS} episodes in a row were cut at their first command; does another client "
-                    f"command it, or does it run at another control rate than {1e9 / self.period_ns:g} Hz? The last: {error}"
+                    f"{self._namespace}: {_MOST_CUTS} episodes in a row were cut at their first command; "
+                    f"{next(crowds, why)} The last: {error}"
                 ) from None
             raise
         self._cuts = 0
@@ -291,8 +303,7 @@ class TopicRobot:
 
     def _crowd(self, stream: str) -> str:
         """Say who publishes a stream, where there are several; empty where there are not."""
-        topic = self._topic(stream)
-        return two_of_a_kind(self._namespace, topic, publishers(self._node, topic))
+        return crowd(self._node, self._namespace, stream)
 
     def _srl_state(self, message: JointState) -> Array:
         if message.header.frame_id != self._encoder_id:
@@ -343,9 +354,18 @@ class TopicRobot:
             self._until_served((contract.JOINT_STATES,), deadline)
             self._get_to_know(deadline)
             self._known = True
+        if time.monotonic() - self._made < _YOUNG_S:
+            self._until_alone(min(deadline, time.monotonic() + FORGOTTEN_S))
         self._until_served(self._streams, deadline)
         for name, qos in self._qos.items():
             self._adopt(name, qos)
+
+    def _until_alone(self, deadline: float) -> None:
+        """Wait until no second robot is in the namespace; one that was killed goes after a while."""
+        while len(those := robots(self._node, self._namespace)) > 1:
+            if time.monotonic() >= deadline:
+                raise RobotError(two_of_a_kind(self._namespace, self._topic(contract.JOINT_STATES), those))
+            self._pause()
 
     def _until_served(self, streams: Sequence[str], deadline: float) -> None:
         while True:
@@ -357,6 +377,9 @@ class TopicRobot:
             if not missing:
                 return
             if time.monotonic() >= deadline:
+                others = crowd(self._node, self._namespace, contract.JOINT_COMMAND, "this one")
+                if self._publisher is None and others:
+                    raise RobotTimeout(f"{self._namespace}: {others}")
                 waited = f"within {self._patience.start_timeout_s:g} s"
                 names = ", ".join(missing)
                 raise RobotTimeout(f"{self._namespace}: nobody serves {names} {waited}; {likely_cause(missing)}")
@@ -417,7 +440,15 @@ class TopicRobot:
         self._node.get_logger().warning(f"{said}: in lockstep each message that is lost costs {wait_s:g} s")
 
     def _commands_are_heard(self) -> bool:
-        """Whether somebody hears our commands, with another quality of service where that is what is asked for."""
+        """Whether somebody hears our commands, with another quality of service where that is what is asked for.
+
+        A publisher is made when nobody else has one: a robot refuses the resets of all where there are two.
+        """
+        if self._publisher is None:
+            topic = self._topic(contract.JOINT_COMMAND)
+            if not self._node.count_subscribers(topic) or self._node.count_publishers(topic):
+                return False
+            self._publisher = self._advertise(contract.RELIABLE)
         if self._publisher.get_subscription_count():
             return True
         topic = self._publisher.topic_name
@@ -471,6 +502,22 @@ class TopicRobot:
     def _check_running(self) -> None:
         if self._runtime.stop_requested:
             raise StopRequested
+
+    def _check_first(self) -> None:
+        """While an episode is asked for: yield to a client that was not known yet when ours was made."""
+        self._check_running()
+        if (
+            not self._observed_once
+            and self._publisher is not None
+            and crowd(self._node, self._namespace, contract.JOINT_COMMAND)
+        ):
+            self._node.destroy_publisher(self._publisher)
+            self._publisher = None
+            again_at = time.monotonic() + random.uniform(0.1, 1.0)  # of two that begin together one is to be the first
+            while (left := again_at - time.monotonic()) > 0.0:
+                self._waiter.wait(left)
+                self._check_running()
+            raise _Yields
 
 
 def _measured(position: Array, velocity: Array, effort: Array) -> tuple[Array, Array, Array]:

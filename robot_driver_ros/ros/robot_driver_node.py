@@ -45,6 +45,7 @@ def _prepare(runtime: Runtime, node: Node, config: DriverNodeConfig) -> Loop:
     assert isinstance(node, ManagedNode)
     driven_robot, namespace = DrivenRobot(config), config.namespaces[0]
     stepping = Stepping(runtime, node, config.namespaces)
+    stepping.claim(namespace)
     episode = stepping.episode_node(namespace)
     life, robot = driven_robot.life, driven_robot.robot
     server = RealTimeServer(stepping.node, stepping.waiter, episode, namespace, robot, driven_robot.description)

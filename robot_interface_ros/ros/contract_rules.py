@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 from sensor_msgs.msg import JointState
@@ -13,7 +14,7 @@ from std_srvs.srv import SetBool, Trigger
 from robot_interface_ros.robot_model import RobotModel, RobotModelError
 from robot_interface_ros.ros import contract, offered_qos
 from robot_interface_ros.ros.contract_client import ContractClient, RuleBroken
-from robot_interface_ros.ros.graph import has_parameter_node
+from robot_interface_ros.ros.graph import crowd, has_parameter_node
 
 TARGET = (0.25, -0.3, 1.1)
 SMALL_STEP_RAD = 0.05
@@ -84,7 +85,7 @@ def stopped(client: ContractClient) -> Iterator[None]:
 
 
 def endpoints(client: ContractClient) -> str:
-    """It serves every name that the contract requires."""
+    """It serves every name that the contract requires, and nobody else commands it."""
 
     def served(name: str) -> bool:
         if name == contract.RESET:
@@ -109,6 +110,11 @@ def endpoints(client: ContractClient) -> str:
         raise RuleBroken(
             f"missing, and required: {', '.join(map(client.kind_of, missing))}; nothing within {LATE * client.timeout_s:g} s"
         )
+    deadline = time.monotonic() + client.timeout_s
+    while clients := crowd(client.node, client.namespace, contract.JOINT_COMMAND):
+        if time.monotonic() > deadline:
+            raise RuleBroken(f"expected no other client; {clients}")
+        client.listen(0.05)
     optional = [name for name in LACKING if client.serves(name)]
     return f"required: {', '.join(contract.REQUIRED)}; optional, and served: {', '.join(optional) or 'nothing'}"
 

@@ -8,6 +8,7 @@ from rclpy.node import Node
 
 from robot_interface_ros.ros import contract
 from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 _UNKNOWN = "_NODE_NAME_UNKNOWN_"  # of an endpoint that was discovered before its node
 
@@ -23,6 +24,17 @@ def robots(node: Node, namespace: str) -> list[str]:
     commands = node.resolve_topic_name(absolute(namespace, contract.JOINT_COMMAND))
     hears = Counter(_names(node.get_subscriptions_info_by_topic(commands)))
     return sorted((says & hears).elements())
+
+
+def crowd(node: Node, namespace: str, name: str, newcomer: str = "") -> str:
+    """Say who publishes on a topic of a namespace, where there are several; else empty.
+
+    `newcomer`: who is about to publish there too, as it is to be called.
+    """
+    topic = node.resolve_topic_name(absolute(namespace, name))
+    if node.count_publishers(topic) + bool(newcomer) < 2:
+        return ""
+    return two_of_a_kind(namespace, topic, [*publishers(node, topic), *filter(None, [newcomer])])
 
 
 def has_parameter_node(node: Node, namespace: str) -> bool:

@@ -29,12 +29,14 @@ from robot_interface_ros.ros.contract import (
     ROBOT_DESCRIPTION,
     absolute,
 )
+from robot_interface_ros.ros.graph import crowd
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import Waiter, make_waiter
 from robot_interface_ros.ros_environment import check_discovery, discovery_words
 
 PERIOD_S = 0.05  # well within a robot's patience, 0.3 s
 ARRIVED_RAD = 0.002
+GONE_S = 1.0  # in which a client that has ended is no longer known
 SLACK_RAD = 0.005  # beyond a limit: what is rounded to two digits is no wrong unit
 MOST_TURNS_RAD = 4.0 * math.pi  # of a joint without limits, either way
 MEASURED_RAD = 0.02  # ... where joints are measured, of a robot that publishes no joint_target
@@ -80,7 +82,8 @@ def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id
     """Command joints of a robot in real time, joint -> rad, until their targets are there.
 
     Nothing is sent before every goal lies within the limits of the robot's description: an angle in degrees would drive a
-    joint to its end stop. Raises RobotTimeout, and CommandRejected with the robot's own reason or ours.
+    joint to its end stop; nor while another client commands the robot. Raises RobotTimeout, and CommandRejected with the
+    robot's own reason or ours.
     """
     descriptions: list[str] = []
     targets: list[JointState] = []
@@ -104,7 +107,6 @@ def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id
         waiter.subscribe(JointState, target_topic, targets.append)
         waiter.subscribe(JointState, state_topic, states.append, BEST_EFFORT)
         waiter.subscribe(String, absolute(namespace, COMMAND_REJECTED), hear_refusal)
-        publisher = node.create_publisher(JointState, absolute(namespace, JOINT_COMMAND), RELIABLE)
         command = JointState(name=list(goals), position=list(goals.values()))
 
         _until(
@@ -118,8 +120,16 @@ def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id
         measured = not targets
         _until(waiter, lambda: bool(descriptions), f"no {name}, which has the limits of the joints,", timeout_s)
         check_goals(goals, descriptions[-1])
+        deadline = time.monotonic() + GONE_S
+        while others := crowd(node, namespace, JOINT_COMMAND, "this one"):
+            if time.monotonic() > deadline:
+                raise CommandRejected(others)
+            waiter.wait(0.02)
+        publisher = node.create_publisher(JointState, absolute(namespace, JOINT_COMMAND), RELIABLE)
         deadline = time.monotonic() + timeout_s
         while not there():
+            if others := crowd(node, namespace, JOINT_COMMAND):  # two that began at the same moment
+                raise CommandRejected(others)
             if refused:  # ours: they have no stamp
                 raise CommandRejected(f"{namespace} refused the command: {refused[-1].partition(': ')[2]}")
             if time.monotonic() > deadline:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from rcl_interfaces.srv import GetParameters
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -17,16 +19,21 @@ from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.names import in_namespace, place_of, resolve, rules_of
 from robot_interface_ros.parameter_files import from_arguments
-from robot_interface_ros.ros.contract import PARAMETER_NODE
+from robot_interface_ros.ros.contract import EPISODE_SEED, JOINT_STATES, PARAMETER_NODE, absolute
+from robot_interface_ros.ros.graph import robots
 from robot_interface_ros.ros.parameters import from_parameters
 from robot_interface_ros.ros.refused import Refused, RefusingExecutor
 from robot_interface_ros.ros.rosout import last_word
 from robot_interface_ros.ros.runtime import Runtime
 from robot_interface_ros.ros.waiting import make_waiter
 from robot_interface_ros.ros_environment import check_discovery
+from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 BAD_SETTINGS = 2
 """Exit code for what only the user can mend; whoever restarts nodes need not try again."""
+
+_DISCOVERY_S = 0.4  # in which the nodes of a machine have found each other
+_ANSWER_S = 1.0  # for the parameters of a robot that lives
 
 Config = TypeVar("Config")
 Loop = Callable[[], int]
@@ -71,7 +78,7 @@ class Stepping:
 
     def __init__(self, runtime: Runtime, node: Node, namespaces: Sequence[str] = ()):
         """`namespaces`: of the robots whose topics it serves or reads."""
-        self._runtime = runtime
+        self._runtime, self._made = runtime, time.monotonic()
         check_discovery()
         self.node = runtime.topic_node(f"{node.get_name()}_topics", namespaces)
         self.waiter = make_waiter(self.node)
@@ -90,6 +97,26 @@ class Stepping:
         )
         self.services.add(node)
         return node
+
+    def claim(self, namespace: str) -> None:
+        """Raise RobotError where another robot is served in this namespace already; one that was killed does not answer."""
+        time.sleep(max(0.0, self._made + _DISCOVERY_S - time.monotonic()))
+        others = robots(self.node, namespace)
+        if others and self._answers(namespace):
+            topic = self.node.resolve_topic_name(absolute(namespace, JOINT_STATES))
+            raise RobotError(two_of_a_kind(namespace, topic, [*others, "this robot"]))
+
+    def _answers(self, namespace: str) -> bool:
+        """Whether a robot's node of parameters answers."""
+        client = self.waiter.client(GetParameters, absolute(namespace, f"{PARAMETER_NODE}/get_parameters"))
+        deadline, future = time.monotonic() + _ANSWER_S, None
+        while time.monotonic() < deadline and not self._runtime.stop_requested:
+            if future is None and client.service_is_ready():
+                future = client.call_async(GetParameters.Request(names=[EPISODE_SEED]))
+            if future is not None and future.done():
+                return True
+            self.waiter.wait(0.02)
+        return False
 
     def run(self, turn: Callable[[], None] | None = None, leaving: Callable[[], bool] = lambda: False) -> None:
         """Answer until a stop is requested; `turn` waits once, for no longer than about a second, and may do more.

@@ -11,16 +11,18 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from robot_interface_ros.camera_turns import CameraTurns, renderer_of
-from robot_interface_ros.errors import RobotError
+from robot_interface_ros.errors import CommandRejected, RobotError
 from robot_interface_ros.realtime import RealTimeRobot, State
 from robot_interface_ros.robot import Observation
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.graph import crowd, robots
 from robot_interface_ros.ros.robot_server import RobotServer
 from robot_interface_ros.ros.waiting import Deferred, Waiter
 from robot_interface_ros.ros.wire import stamp_ns
 from robot_interface_ros.ticker import Punctuality, Ticker
+from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 _DIAGNOSTICS_S = 1.0
 
@@ -84,8 +86,12 @@ class RealTimeServer(RobotServer):
         elif robot.state is State.STOPPED:
             level = DiagnosticStatus.WARN
             said = robot.unavailable() or "stopped; the enable service with true lets it go on"
+        elif len(those := robots(self._node, self._namespace)) > 1:
+            topic = self._node.resolve_topic_name(absolute(self._namespace, contract.JOINT_STATES))
+            level, said = DiagnosticStatus.WARN, two_of_a_kind(self._namespace, topic, those)
         elif commanders > 1:
-            level, said = DiagnosticStatus.WARN, f"{commanders} publishers command it, and the newest command counts"
+            level = DiagnosticStatus.WARN
+            said = f"{commanders} publishers command it, and the newest command counts; resets are refused meanwhile"
         elif slow := self._turns.too_slow():
             camera, took_s = next(iter(slow.items()))
             level = DiagnosticStatus.WARN
@@ -125,6 +131,9 @@ class RealTimeServer(RobotServer):
             later.answer(response)
 
         try:
+            others = crowd(self._node, self._namespace, contract.JOINT_COMMAND)
+            if others:
+                raise CommandRejected(others)
             self.robot.start_reset(self._episode_asked, ended)
         except RobotError as error:
             ended(error)

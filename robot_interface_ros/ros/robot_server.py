@@ -22,6 +22,7 @@ from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros import contract, messages
 from robot_interface_ros.ros.camera_streams import CameraStreams
 from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.graph import crowd
 from robot_interface_ros.ros.refused import shortened
 from robot_interface_ros.ros.waiting import Waiter
 from robot_interface_ros.ros.wire import CommandReader, SerialWriter, stamp_ns
@@ -151,14 +152,9 @@ class RobotServer:
         self._rejected.publish(String(data=f"{stamp}: {reason}"))
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        topic = self._node.resolve_topic_name(absolute(self._namespace, contract.JOINT_COMMAND))
-        writers = self._node.count_publishers(topic)
-        if writers > 1:
-            response.success = False
-            response.message = (
-                f"{writers} publishers on {topic}; lockstep serves one client. End the other one "
-                "(one that was killed is forgotten after 20 s)"
-            )
+        others = crowd(self._node, self._namespace, contract.JOINT_COMMAND)
+        if others:
+            response.success, response.message = False, others
             return response
         try:
             observation = self._lockstep.reset(self._episode_asked())

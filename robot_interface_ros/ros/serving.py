@@ -70,6 +70,7 @@ def prepare_serving(
     for namespace in config.namespaces:
         robot, description = make_robot(config)
         robots.append(robot)
+        stepping.claim(namespace)
         episode = stepping.episode_node(namespace)
         where = stepping.node, stepping.waiter, episode, namespace
         clock = stepping.node.create_publisher(Clock, absolute(namespace, CLOCK), RELIABLE) if has_clock else None

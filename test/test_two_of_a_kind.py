@@ -1,0 +1,189 @@
+"""Two robots of one namespace, or two clients of one robot: who was there first is served, the other one is told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy")
+from diagnostic_msgs.msg import DiagnosticArray
+from sensor_msgs.msg import JointState
+
+from rl_trainer_ros.ros import topic_robot
+from rl_trainer_ros.ros.patience import Patience
+from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
+from rl_trainer_ros.ros.topic_robot import TopicRobot
+from robot_driver_ros.mock_robot import MockRobot
+from robot_interface_ros.errors import CommandRejected, RobotError, RobotTimeout
+from robot_interface_ros.newest import Freshness
+from robot_interface_ros.realtime import RealTimeRobot
+from robot_interface_ros.robot import Command, Episode
+from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.ros.contract import RELIABLE
+from robot_interface_ros.ros.operator import move
+from robot_interface_ros.ros.program import Stepping
+from robot_interface_ros.ros.realtime_server import RealTimeLoop, RealTimeServer
+from robot_interface_ros.ros.robot_server import RobotServer
+from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.waiting import make_waiter
+from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.ticker import Ticker
+from robot_interface_ros.two_of_a_kind import two_of_a_kind
+
+pytestmark = pytest.mark.ros
+INMOOV = load_robot("inmoov")
+PERIOD = 50_000_000
+REMEDY = r"two robots \(or two clients\) serve /env_0\. End one .* domain_id:=, namespaces:= or transport:=in_process"
+
+
+def test_one_is_no_crowd_and_two_are_named() -> None:
+    assert two_of_a_kind("/env_0", "/env_0/joint_command", ["/trainer"]) == ""
+    said = two_of_a_kind("/env_0", "/env_0/joint_command", ["/trainer", "/another"])
+    assert said.startswith(
+        "2 publishers on /env_0/joint_command (/another, /trainer): two robots (or two clients) serve"
+    )
+
+
+@pytest.fixture
+def serve(domain: int) -> Iterator[Callable[..., None]]:
+    """Serve a mock robot in a thread, in a context of its own, as another process would."""
+    runtimes: list[Runtime] = []
+    threads: list[threading.Thread] = []
+
+    def serve_robot(realtime: bool) -> None:
+        runtimes.append(Runtime(domain_id=domain, signals=False))
+        stepping = Stepping(runtimes[-1], runtimes[-1].node("mock"))
+        where = stepping.node, stepping.waiter, stepping.episode_node("/env_0"), "/env_0"
+        robot, turn = SafeRobot(MockRobot(INMOOV, PERIOD), INMOOV), None
+        if realtime:
+            server = RealTimeServer(*where, RealTimeRobot(robot), INMOOV)
+            turn = RealTimeLoop(stepping.node, stepping.waiter, [server], Ticker(PERIOD)).turn
+        else:
+            RobotServer(*where, robot, INMOOV)
+        threads.append(threading.Thread(target=stepping.run, args=(turn,)))
+        threads[-1].start()
+
+    yield serve_robot
+    for runtime, thread in zip(runtimes, threads):
+        runtime.request_stop()
+        thread.join(20.0)
+        runtime.close()
+
+
+@pytest.fixture
+def connect(domain: int) -> Iterator[Callable[..., Any]]:
+    """Return a client in a context of its own."""
+    made: list[tuple[Runtime, Any]] = []
+
+    def connect_client(realtime: bool, start_timeout_s: float = 30.0) -> Any:
+        runtime, patience = Runtime(domain_id=domain, signals=False), Patience(start_timeout_s=start_timeout_s)
+        settings: dict[str, Any] = {"freshness": Freshness(10.0, 10.0)} if realtime else {}
+        kind = RealTimeTopicRobot if realtime else TopicRobot
+        made.append((runtime, kind(runtime, INMOOV, period_ns=PERIOD, patience=patience, **settings)))
+        return made[-1][1]
+
+    yield connect_client
+    for runtime, client in made:
+        client.close()
+        runtime.close()
+
+
+@pytest.mark.parametrize("realtime", [False, True])
+def test_a_second_client_is_told_and_the_first_one_goes_on(realtime: bool, serve: Callable, connect: Callable) -> None:
+    serve(realtime)
+    first = connect(realtime)
+    first.reset(Episode())
+    told: list[RobotError] = []
+
+    def second() -> None:
+        try:
+            connect(realtime, 3.0).reset(Episode())
+        except RobotTimeout as error:
+            told.append(error)
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    while thread.is_alive():
+        observation, began = first.reset(Episode(1)), time.monotonic()
+        assert time.monotonic() - began < 5.0
+        for _ in range(3):
+            first.send(Command(observation.stamp, first.joint_names, observation.joint_target))
+            observation = first.receive()
+    thread.join()
+    said = r"/env_0: 2 publishers on /env_0/joint_command \(/trainer_robots, this one\): " + REMEDY
+    with pytest.raises(RobotTimeout, match=said):
+        raise told[0]
+
+
+@pytest.mark.parametrize("realtime", [False, True])
+def test_a_client_refuses_two_robots(
+    realtime: bool, serve: Callable, connect: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_robot, "FORGOTTEN_S", 1.0)
+    for _ in range(2):
+        serve(realtime)
+    client = connect(realtime)
+
+    def go_on() -> None:
+        """Discovery may find the second one after the first."""
+        for _ in range(100):
+            client.reset(Episode())
+            time.sleep(0.1)
+
+    said = r"2 publishers on /env_0/joint_states \(/mock_topics, /mock_topics\): " + REMEDY
+    with pytest.raises(RobotError, match=said):
+        go_on()
+
+
+def test_a_second_robot_that_comes_later_is_noticed_in_real_time(
+    serve: Callable, connect: Callable, domain: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rl_trainer_ros.ros.realtime_robot.FORGOTTEN_S", 2.0)
+    serve(True)
+    client = connect(True)
+    observation = client.reset(Episode())
+    serve(True)
+    told: dict[str, str] = {}
+    with Runtime(domain_id=domain, signals=False) as runtime:
+        node = runtime.topic_node("listener")
+        waiter = make_waiter(node)
+        waiter.subscribe(
+            DiagnosticArray, "/diagnostics", lambda message: told.update({s.name: s.message for s in message.status})
+        )
+        deadline = time.monotonic() + 30.0
+
+        def go_on() -> None:
+            last = observation
+            while time.monotonic() < deadline:
+                client.send(Command(last.stamp, client.joint_names, last.joint_target))
+                last = client.receive()
+                waiter.wait(0.0)
+
+        with pytest.raises(RobotError, match="2 publishers on /env_0/joint_states") as error:
+            go_on()
+        assert type(error.value) is RobotError
+        assert "two robots (or two clients) serve /env_0" in told["mock: /env_0"]
+
+
+@pytest.mark.parametrize("realtime", [False, True])
+def test_a_second_simulator_does_not_begin_to_serve(realtime: bool, simulator: Callable, start: Callable) -> None:
+    simulator(realtime=realtime)
+    second = start("robot_sim_ros.ros.robot_sim_node", realtime=realtime)
+    assert second.wait() == 2
+    assert any("2 publishers on /env_0/joint_states" in line and "this robot" in line for line in second.lines)
+
+
+def test_a_second_move_is_refused_and_goes_when_the_first_one_has_ended(serve: Callable, domain: int) -> None:
+    serve(True)
+    with Runtime(domain_id=domain, signals=False) as runtime:
+        node = runtime.topic_node("first_move")
+        publisher = node.create_publisher(JointState, "/env_0/joint_command", RELIABLE)
+        said = r"2 publishers on /env_0/joint_command \(/first_move, this one\): " + REMEDY
+        with pytest.raises(CommandRejected, match=said):
+            move("/env_0", {"r_wrist_roll_joint": -0.2}, 20.0, domain)
+        threading.Timer(0.5, lambda: node.destroy_publisher(publisher)).start()
+        move("/env_0", {"r_wrist_roll_joint": -0.2}, 20.0, domain)
