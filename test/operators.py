@@ -68,9 +68,9 @@ class Operator:
         return self.call(GetState, "/robot_driver/get_state").current_state.id
 
     def position(self, joint: str = ELBOW) -> float:
-        """The joint's position in a message that comes from now on."""
-        self.states.clear()
-        self.until(lambda: self.states)
+        """The joint's position in a message of now, in real time; older ones may wait in the queue."""
+        now = time.time_ns()
+        self.until(lambda: self.states and messages.stamp_ns(self.states[-1]) >= now)
         state = self.states[-1]
         return state.position[list(state.name).index(joint)]
 
