@@ -15,6 +15,7 @@ from std_srvs.srv import SetBool
 
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotTimeout
 from robot_interface_ros.robot_model import RobotModel
+from robot_interface_ros.ros import messages
 from robot_interface_ros.ros.contract import (
     BEST_EFFORT,
     COMMAND_REJECTED,
@@ -36,6 +37,7 @@ from robot_interface_ros.ros_environment import check_discovery, discovery_words
 
 PERIOD_S = 0.05  # well within a robot's patience, 0.3 s
 ARRIVED_RAD = 0.002
+STANDS_RAD = 0.0005  # in one period
 GONE_S = 1.0  # in which a client that has ended is no longer known
 SLACK_RAD = 0.005  # beyond a limit: what is rounded to two digits is no wrong unit
 MOST_TURNS_RAD = 4.0 * math.pi  # of a joint without limits, either way
@@ -96,9 +98,14 @@ def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id
             refused.append(message.data)
 
     def there() -> bool:
-        last, near = (states[-1], MEASURED_RAD) if measured else (targets[-1], ARRIVED_RAD)
-        told = dict(zip(last.name, last.position))
-        return all(abs(told.get(joint, math.inf) - angle) < near for joint, angle in goals.items())
+        """Two targets in a row: one alone may be on its way past the goal, for speed is taken off slowly."""
+        heard, near = (states[-1:], MEASURED_RAD) if measured else (targets[-2:], ARRIVED_RAD)
+        told = [dict(zip(last.name, last.position)) for last in heard]
+        whole = measured or len({messages.stamp_ns(last) for last in heard}) == 2
+        stands = whole and all(
+            abs(told[0].get(joint, math.inf) - told[-1].get(joint, 0.0)) < STANDS_RAD for joint in goals
+        )
+        return stands and all(abs(told[-1].get(joint, math.inf) - angle) < near for joint, angle in goals.items())
 
     with beside(domain_id) as (node, waiter):
         name = absolute(namespace, ROBOT_DESCRIPTION)
