@@ -25,7 +25,7 @@ def record(robot: str) -> dict[str, Any]:
     """
     own = robot_file(robot)
     urdf = resolve(robot_config(robot).urdf, own.parent)
-    files = [own, *(files_of(urdf) if urdf.suffix == ".xacro" else [urdf])]
+    files = [own, *files_of(urdf)]
     return {"robot": robot, "files": [{"path": str(file.absolute()), "sha256": digest(file)} for file in files]}
 
 
