@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +41,23 @@ def test_a_driver_is_led_through_its_life(start: Callable[..., Any], operator: O
     assert operator.life() == State.PRIMARY_STATE_UNCONFIGURED
 
 
+@pytest.mark.parametrize("park_timeout_s, parks", [(10.0, True), (0.0, False)])
+def test_a_driver_that_is_told_to_leave_parks_first(
+    park_timeout_s: float, parks: bool, start: Callable[..., Any], operator: Operator
+) -> None:
+    node = start(DRIVER, realtime=True, control_hz=50.0, park_timeout_s=park_timeout_s)
+    node.wait_for("serving")
+    operator.move(ELBOW, -0.7)
+    node.signal(signal.SIGINT)
+    began = time.monotonic()
+    assert node.wait() == 0
+    assert time.monotonic() - began < 25.0
+    operator.waiter.wait(0.1)
+    last = operator.states[-1]
+    assert last.position[list(last.name).index(ELBOW)] == pytest.approx(-0.4 if parks else -0.7, abs=0.02)
+    assert any("moving to rest before the torque goes off, 10 s at most" in line for line in node.lines) is parks
+
+
 def test_a_simulated_body_follows_the_pins_and_a_stop_stops_it(start: Callable[..., Any], operator: Operator) -> None:
     node = start(DRIVER, realtime=True, body="simulated", control_hz=50.0)
     node.wait_for("serving /env_0 in real time at 50 Hz, board:=mock")
@@ -69,4 +88,21 @@ def test_settings_that_do_not_fit_are_named(
 ) -> None:
     node = start(DRIVER, **parameters)
     node.wait_for(message)
+    assert node.wait() == 2
+
+
+@pytest.mark.bad_input
+def test_a_port_that_is_not_there_ends_the_driver_at_once_with_the_cause(start: Callable[..., Any]) -> None:
+    """Exit code 2: bring-up does not try again, and nobody is told to call the enable service."""
+    node = start(DRIVER, realtime=True, board="serial", ports="[right=/dev/ttyNOWHERE]")
+    assert node.wait() == 2
+    said = "\n".join(node.lines)
+    assert "configure: cannot open /dev/ttyNOWHERE: there is no such port; is the board plugged in?" in said
+    assert "beginning where" not in said and "stopped as" not in said
+
+
+@pytest.mark.bad_input
+def test_a_rate_that_the_line_cannot_carry_ends_the_driver(start: Callable[..., Any]) -> None:
+    node = start(DRIVER, realtime=True, control_hz=100.0, groups="[all]")
+    node.wait_for("control_hz is 100, but the serial line of board left carries its 17 servos 77 times a second")
     assert node.wait() == 2
