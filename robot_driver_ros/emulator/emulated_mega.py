@@ -71,9 +71,14 @@ class EmulatedMega:
             self._process.wait()
             self._process = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it is plugged in, and its emulation goes on: it ends where the emulated processor runs off its program."""
+        return self._process is not None and self._process.poll() is None
+
     def connect(self) -> SerialLink:
         """Open the port, which resets the board. Raises LinkLost."""
-        if self._process is None or self._process.poll() is not None:
+        if not self.is_running:
             raise LinkLost(f"cannot open {self.port}: the emulated board has ended")
         return SerialLink(self.port)
 
