@@ -169,7 +169,7 @@ def test_target_poses_of_the_way_to_rest_are_not_the_episodes(serve: Callable[..
     serve(REAL_TIME, inner=broken.Leisurely)
     rule = rules.episodes_are_told
     points = list(check_contract("/env_0", 10.0, REAL_TIME, domain, rules=(rule,)))
-    assert Point(text_of(rule), True) in points, points
+    assert Point(text_of(rule), Outcome.KEPT) in points, points
 
 
 def test_every_rule_has_a_node_that_breaks_it() -> None:
