@@ -466,7 +466,9 @@ def _required(element: ElementTree.Element, attribute: str, where: str) -> str:
     if value is None:
         raise RobotModelError(f"{where} has no attribute {attribute!r}")
     if len(value) > LONGEST_TEXT or "\n" in value:
-        raise RobotModelError(f"{where} has {attribute} {shown(value)}; expected at most {LONGEST_TEXT} letters in one line")
+        raise RobotModelError(
+            f"{where} has {attribute} {shown(value)}; expected at most {LONGEST_TEXT} letters in one line"
+        )
     return value
 
 

@@ -101,3 +101,39 @@ def test_an_episode_begins_after_the_robots_clock_was_set_back(newest: Newest, c
     for stream in "ab":
         newest.offer(stream, clocks.wall(), "after")
     assert newest.parts == {"a": "after", "b": "after"}
+
+
+@pytest.mark.bad_input
+def test_a_stray_stamp_from_the_future_is_left_out_while_there_is_one_of_the_present(clocks: Clocks) -> None:
+    refused: list[str] = []
+    newest = Newest(
+        "/env_0",
+        ("a",),
+        Freshness(0.25, 0.15),
+        lambda: clocks.steady,
+        clocks.wall,
+        refuse=lambda stream, reason: refused.append(f"{stream}: {reason}"),
+    )
+    newest.offer("a", clocks.wall(), "now")
+    for stamp in (clocks.wall() + 3_600_000 * MS, 2**62):
+        newest.offer("a", stamp, "a stranger's")
+    newest.offer("a", -(2**62), "a stranger's")
+    clocks.steady += 50 * MS
+    newest.offer("a", clocks.wall(), "later")
+    assert newest.parts == {"a": "later"} and newest.check()[0] == {"a": 0.0}
+    assert refused[0] == "a: its stamp is 3600.000 s in the future" and len(refused) == 2
+
+
+@pytest.mark.bad_input
+def test_where_two_publish_they_are_named_and_no_clock_is_to_be_set(clocks: Clocks) -> None:
+    newest = Newest(
+        "/env_0",
+        ("a",),
+        Freshness(),
+        lambda: clocks.steady,
+        clocks.wall,
+        crowd=lambda stream: f"2 publishers on {stream}",
+    )
+    newest.offer("a", clocks.wall() + 3_600_000 * MS, "a stranger's")
+    with pytest.raises(RobotInterrupted, match="a of /env_0 has a stamp 3600.000 s in the future; 2 publishers on a$"):
+        newest.check()

@@ -23,6 +23,8 @@ REMAPPED = ("joint_states:=/arm/joint_states", "joint_command:=cmd", "reset:=/ho
 
 def remap(*rules: str) -> list[str]:
     return ["--ros-args", *(word for rule in rules for word in ("-r", rule))]
+
+
 NODES = {"/left/robot_sim", "/left/robot_sim_topics", "/left/env_0/robot"}
 
 

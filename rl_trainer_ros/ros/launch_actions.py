@@ -156,7 +156,6 @@ class _Actions:
         end = OpaqueFunction(function=partial(give_up, process))
         return [TimerAction(period=self.asked.give_up_timeout_s, actions=[end])]
 
-
     def trainer_ended(
         self, process: Process, event: ProcessExited, context: LaunchContext
     ) -> list[LaunchDescriptionEntity]:
