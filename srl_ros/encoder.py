@@ -193,6 +193,8 @@ def _read_json(path: Path, command: str) -> dict[str, Any]:
     sha256 = values.get("weights_sha256")
     if not wrong and not (len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
         wrong = ["weights_sha256"]  # it becomes part of a file name
+    if wrong:
+        raise EncoderError(f"{path} lacks a valid {', '.join(wrong)}; train again: {command}")
     try:
         for side, length in enumerate(listed(values.get("image_shape"), "image_shape", 3)):
             whole(length, f"image_shape[{side}]", 1, MOST_PIXELS)
@@ -200,8 +202,6 @@ def _read_json(path: Path, command: str) -> dict[str, Any]:
             whole(values.get(key), key, 0, MOST_VALUES)
     except FileError as error:
         raise EncoderError(f"{path}: {error}; train again: {command}") from None
-    if wrong:
-        raise EncoderError(f"{path} lacks a valid {', '.join(wrong)}; train again: {command}")
     checked: dict[str, Any] = values
     return checked
 

@@ -140,9 +140,9 @@ def refused(folder: Path) -> str:
 
 @pytest.mark.bad_input
 def test_a_missing_model_names_the_command_that_makes_it(tmp_path: Path) -> None:
-    assert refused(tmp_path / "mine") == (
-        f"no trained encoder at {tmp_path / 'mine'}; make one with: rl_trainer train_srl srl_model:=autoencoder"
-    )
+    line = refused(tmp_path / "mine")
+    assert line.startswith(f"no trained encoder at {tmp_path / 'mine'}; make one with: ")
+    assert line.endswith("rl_trainer train_srl srl_model:=autoencoder")
     assert refused(tmp_path / "supervised").endswith("rl_trainer train_srl srl_model:=supervised")
 
 
@@ -200,7 +200,7 @@ def test_no_code_runs_on_loading(folder: Path, tmp_path: Path, archive: bool) ->
         ({"method": 3, "outputs": "x"}, "lacks a valid method, outputs"),
         ({"weights_sha256": "../../../etc/passwd"}, "lacks a valid weights_sha256"),
         ({"feature_points": 9}, "do not fit together"),
-        ({"image_shape": [64]}, "do not fit together"),
+        ({"image_shape": [64]}, "image_shape is .64.; expected a list of 3"),
         ({"image_shape": [62, 64, 3]}, "62 pixels|64x62 pixels"),
         ({"state_dim": 29}, "contradicts itself"),
     ],
@@ -214,7 +214,7 @@ def test_an_encoder_json_that_is_wrong_is_named(folder: Path, values: dict, mess
 @pytest.mark.parametrize("text", ["", '{"format": 1, "meth', "[1, 2]", "\x00\x01"])
 def test_an_encoder_json_that_is_none_is_named(folder: Path, text: str) -> None:
     (folder / "encoder.json").write_text(text)
-    assert "cannot be read" in (message := refused(folder)) or "not written by this project" in message
+    assert re.search("not JSON|NUL byte|not written by this project", refused(folder))
 
 
 @pytest.mark.bad_input
