@@ -202,7 +202,7 @@ def measure(
     act: Callable[[Any, RobotEnv], Any],
     environment: RobotEnv,
     options: EvaluateOptions,
-    watch: Callable[[int, int], None] = lambda episode, steps: None,
+    watch: Callable[[int, int, bool | None], None] = lambda episode, steps, success: None,
 ) -> Evaluation:
     """Evaluate `act(observation, environment) -> action` as `options` say; EvaluateError when too many episodes are cut."""
     from rl_trainer_ros.evaluation import evaluate

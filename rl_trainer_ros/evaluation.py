@@ -87,14 +87,14 @@ def evaluate(
     seed: int = UNSEEN_SEED,
     hold: bool = False,
     report: Callable[[int], None] = lambda done: None,
-    watch: Callable[[int, int], None] = lambda episode, steps: None,
+    watch: Callable[[int, int, bool | None], None] = lambda episode, steps, success: None,
 ) -> Evaluation:
     """Run `episodes` episodes of `act(observation, environment) -> action`.
 
     An `act` that remembers, as `acting.Acting`, has a method `begin`, called as an episode begins.
     `hold`: the environment does not end at success; success is then having been within reach at any step, and `held`
-    tells whether the hand stayed. `report(done)` is called after each episode, `watch(episode, steps)` after each reset and
-    step. Episodes that are cut from outside are repeated.
+    tells whether the hand stayed. `report(done)` is called after each episode, `watch(episode, steps, success)` after each
+    reset and step; success is None until it is decided. Episodes that are cut from outside are repeated.
     """
     player = limited(environment)
     rows: list[tuple[bool, float, float, int, bool]] = []
@@ -103,15 +103,15 @@ def evaluate(
     while len(rows) < episodes:
         observation, info = player.reset(seed=seed + len(rows))
         begin()
-        watch(len(rows), 0)
+        watch(len(rows), 0, None)
         total, steps, run, held, success = 0.0, 0, 0, False, False
         ended = False
         while not ended:
             observation, reward, terminated, truncated, info = player.step(act(observation, environment))
             total, steps, ended = total + float(reward), steps + 1, terminated or truncated
-            watch(len(rows), steps)
             run = run + 1 if info["is_success"] else 0
-            held, success = held or run >= HOLD_STEPS, success or info["is_success"]
+            held, success = held or run >= HOLD_STEPS, success or bool(info["is_success"])
+            watch(len(rows), steps, success if success or ended else None)
         if "interrupted" in info:
             cut += 1
             if cut > episodes:

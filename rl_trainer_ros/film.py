@@ -8,33 +8,55 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from rl_trainer_ros.rendering import Picture
 
 _PALETTE_OF = 8
+_NARROWEST = 96  # pixels: no text fits into a picture that is narrower
+_TEXT, _PAPER = (30, 30, 30), (255, 255, 255)
 _LAST_S = 1.0  # for which an episode's last picture stays
 
 
 class Film:
-    """Collects the pictures of the first episodes of an evaluation."""
+    """Collects the pictures of the first episodes of an evaluation; each says its episode, step and whether it succeeded."""
 
     def __init__(self, environment: Any, episodes: int = 1):
         """`environment`: one that renders."""
         self._environment, self._n = environment, episodes
         self._episodes: dict[int, list[Picture]] = {}
 
-    def watch(self, episode: int, steps: int) -> None:
+    def watch(self, episode: int, steps: int, success: bool | None) -> None:
         """Take a picture, `steps` after the episode began; as `evaluate` asks for. One that is repeated begins again."""
         if episode >= self._n:
             return
         if steps == 0:
             self._episodes[episode] = []
-        self._episodes[episode].append(self._environment.render())
+        picture = captioned(self._environment.render(), caption(episode, steps, success))
+        self._episodes[episode].append(picture)
 
     def gif(self) -> bytes:
         """Return what was seen, in the robot's own time."""
         return gif(list(self._episodes.values()), float(self._environment.metadata["render_fps"]))
+
+
+def caption(episode: int, steps: int, success: bool | None) -> str:
+    """Return the text of a picture. `episode` counts from 0; `success`: None while it is not decided."""
+    words = {None: "", True: "  success", False: "  no success"}[success]
+    return f"episode {episode + 1}  step {steps}{words}"
+
+
+def captioned(picture: Picture, text: str) -> Picture:
+    """Return a picture with a line of text in its upper left corner; one that is too narrow for that is left as it is."""
+    width = picture.shape[1]
+    if width < _NARROWEST:
+        return picture
+    image = Image.fromarray(picture)
+    drawing, font = ImageDraw.Draw(image), _font(max(10, width // 18))
+    _, _, right, bottom = drawing.textbbox((4, 2), text, font=font)
+    drawing.rectangle((0, 0, right + 4, bottom + 3), fill=_PAPER)
+    drawing.text((4, 2), text, fill=_TEXT, font=font)
+    return np.asarray(image)
 
 
 def gif(episodes: list[list[Picture]], fps: float) -> bytes:
@@ -64,6 +86,13 @@ def write(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(content)
     os.replace(temporary, path)
+
+
+def _font(size: int) -> Any:
+    try:
+        return ImageFont.load_default(size=size)
+    except TypeError:  # Pillow before 10.1 has one size
+        return ImageFont.load_default()
 
 
 def _colours(pictures: list[Picture]) -> Image.Image:

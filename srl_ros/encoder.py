@@ -74,8 +74,9 @@ class Encoder:
     def encode(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Encode `image` (height, width, 3) uint8 rgb into `(state_dim,)` float64, each value exactly a float32.
 
-        Runs on one thread whatever torch is set to, so the same image gives the same bits in every process of a machine.
-        Raises EncoderError for an image of another shape or type.
+        Runs on one thread whatever torch is set to, so the same image gives the same bits in every process of a machine that
+        uses the same build of torch. Another build, or a processor with other vector instructions, adds in another order
+        (docs/srl.md). Raises EncoderError for an image of another shape or type.
         """
         if image.shape != self.image_shape or image.dtype != np.uint8:
             height, width, _ = self.image_shape

@@ -13,9 +13,11 @@ from gymnasium.wrappers import RenderCollection
 from PIL import Image, ImageSequence
 
 import rl_trainer_ros  # noqa: F401  registers the ids
-from rl_trainer_ros.film import Film, gif
+from rl_trainer_ros.evaluation import evaluate
+from rl_trainer_ros.film import Film, caption, captioned, gif
 from rl_trainer_ros.make_env import make_robot_env
 from rl_trainer_ros.rendering import view_of
+from rl_trainer_ros.scripted import ScriptedReach
 from robot_interface_ros.config import ConfigError
 
 ID = "rl_trainer_ros/InMoovReach-v0"
@@ -115,8 +117,43 @@ def test_a_film_leaves_out_what_was_cut() -> None:
     camera = SimpleNamespace(render=lambda: np.full((6, 8, 3), next(shades), np.uint8), metadata={"render_fps": 20.0})
     film = Film(camera, 2)
     for episode, steps in ((0, 0), (0, 1), (1, 0), (1, 0), (1, 1), (2, 0)):  # the second was repeated
-        film.watch(episode, steps)
+        film.watch(episode, steps, None)
     assert [shade for shade, _ in _played(film.gif())] == [0, 20, 60, 80]
+
+
+def test_a_films_pictures_say_episode_step_and_success() -> None:
+    camera = SimpleNamespace(render=lambda: np.full((224, 224, 3), 120, np.uint8), metadata={"render_fps": 20.0})
+    film, moments = Film(camera, 2), [(0, 0, None), (0, 1, None), (0, 2, True), (1, 0, None), (1, 1, False)]
+    for moment in moments:
+        film.watch(*moment)
+    texts = [caption(*moment) for moment in moments]
+    assert texts == [
+        "episode 1  step 0",
+        "episode 1  step 1",
+        "episode 1  step 2  success",
+        "episode 2  step 0",
+        "episode 2  step 1  no success",
+    ]
+    pictures = [picture for episode in film._episodes.values() for picture in episode]
+    assert len({picture.tobytes() for picture in pictures}) == 5
+    for picture, text in zip(pictures, texts):
+        np.testing.assert_array_equal(picture, captioned(camera.render(), text))
+        changed = np.argwhere((picture != 120).any(axis=2))
+        assert len(changed) > 200 and changed.max(axis=0)[0] < 24 and changed.max(axis=0)[1] < 220  # it fits in
+
+
+def test_an_evaluation_tells_its_film_how_each_episode_ended() -> None:
+    environment = make_robot_env()
+    seen: list[tuple[int, int, bool | None]] = []
+    scripted = ScriptedReach(environment.arm, 0.05)
+    result = evaluate(
+        lambda observation, env: scripted.act(env.moment), environment, 2, watch=lambda *moment: seen.append(moment)
+    )
+    environment.close()
+    for episode in (0, 1):
+        moments = [moment[1:] for moment in seen if moment[0] == episode]
+        assert [steps for steps, _ in moments] == list(range(int(result.steps[episode]) + 1))
+        assert moments[-1][1] is bool(result.success[episode]) and {told for _, told in moments[:-1]} <= {None, True}
 
 
 def _played(content: bytes) -> list[tuple[int, int]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-import torch
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 
@@ -31,7 +30,6 @@ class SrlNodeConfig:
     srl_folder: str = option("runs/srl/autoencoder", "folder of the trained encoder", path=True)
     camera: str = option("external", "camera whose images are encoded")
     namespaces: tuple[str, ...] = option(("env_0",), "robots whose images are encoded")
-    torch_threads: int = option(1, "threads of the encoder", minimum=1, maximum=256)
 
 
 class EncodedStream:
@@ -59,7 +57,6 @@ class EncodedStream:
 def prepare(runtime: Runtime, node: Node, config: SrlNodeConfig) -> Loop:
     """Load the encoder and subscribe; the loop encodes until a signal comes."""
     check_namespaces(config.namespaces)
-    torch.set_num_threads(config.torch_threads)
     encoder = Encoder.load(config.srl_folder)
     stepping = Stepping(runtime, node, config.namespaces)
     for namespace in config.namespaces:
