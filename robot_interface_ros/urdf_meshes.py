@@ -55,7 +55,8 @@ def locate_meshes(text: str, folder: Path, broken: str = "refuse") -> LocatedMes
                     if not (broken == "leave_out" or (broken == "leave_out_visual" and shape.tag == "visual")):
                         raise _refusal(link, shape, name, str(error)) from None
                     link.remove(shape)
-                    left_out.append(f"{name} of link {link.get('name')} ({shape.tag})")
+                    why = str(error).partition(";")[0]
+                    left_out.append(f"{name} of link {link.get('name')} ({shape.tag}), which {why}")
                     changed = True
                     break
                 changed = changed or located != name
@@ -72,8 +73,8 @@ def _refusal(link: ElementTree.Element, shape: ElementTree.Element, name: str, w
     )
 
 
-def _some(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _some(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f", and {len(names) - most} more" if len(names) > most else "")
 
 
 def mesh_file(uri: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,9 @@ BROKEN = {
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_mesh_that_cannot_be_used_is_named_with_its_link_and_line(tmp_path: Path, name: str) -> None:
+def test_a_mesh_that_cannot_be_used_is_named_with_its_link_and_line(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     content, complaint = BROKEN[name]
     files = content if isinstance(content, dict) else {name: content} if content is not None else {}
     urdf = arm(b="\n\n" + meshed(name, tags=("visual",)))
@@ -82,7 +85,12 @@ def test_a_mesh_that_cannot_be_used_is_named_with_its_link_and_line(tmp_path: Pa
     assert complaint in message and "\n" not in message
     assert message.endswith("broken_meshes: leave_out_visual in the robot's file goes on without it")
     load_robot.cache_clear()
-    assert "<mesh" not in load_robot(own_robot(tmp_path, urdf, files, "broken_meshes: leave_out_visual")).urdf
+    with caplog.at_level(logging.WARNING):
+        assert "<mesh" not in load_robot(own_robot(tmp_path, urdf, files, "broken_meshes: leave_out_visual")).urdf
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert (
+        f"left out: {name} of link b (visual), which {complaint.removeprefix('which ').partition(';')[0]}"[:80] in line
+    )
 
 
 @pytest.mark.bad_input
