@@ -88,9 +88,7 @@ def test_a_mesh_that_cannot_be_used_is_named_with_its_link_and_line(
     with caplog.at_level(logging.WARNING):
         assert "<mesh" not in load_robot(own_robot(tmp_path, urdf, files, "broken_meshes: leave_out_visual")).urdf
     (line,) = [record.getMessage() for record in caplog.records]
-    assert (
-        f"left out: {name} of link b (visual), which {complaint.removeprefix('which ').partition(';')[0]}"[:80] in line
-    )
+    assert f"left out: {name} of link b (visual), which " in line
 
 
 @pytest.mark.bad_input
