@@ -29,8 +29,8 @@ Array = NDArray[np.float64]
 
 READ_BY_PYBULLET = (".obj", ".stl")
 """Of STL only the binary kind. Its reader of COLLADA ends the process where a file is not as it expects."""
-MOST_CORNERS = 2000
-"""Of one collision mesh. PyBullet takes its convex hull; one of more corners is made of DIRECTIONS of them."""
+MOST_TRIANGLES = 10_000
+"""Of one collision mesh. PyBullet takes its convex hull; that of a heavier one is made of DIRECTIONS of its corners."""
 DIRECTIONS = 200
 _KEPT = {
     "link": ("inertial", "visual", "collision", "contact"),
@@ -98,9 +98,9 @@ def _readable(file: Path, collision: bool, *state: int) -> Path:
     plain = suffix in READ_BY_PYBULLET and (suffix != ".stl" or _is_binary_stl(file))
     if collision:
         mesh = read_mesh(file)
-        corners = sum(3 * len(part) for part in mesh.parts)
-        if corners > 3 * MOST_CORNERS:
-            _log.info("%s has %d triangles; its convex hull is simplified for collisions", file, corners // 3)
+        triangles = sum(len(part) for part in mesh.parts)
+        if triangles > MOST_TRIANGLES:
+            _log.info("%s has %d triangles; its convex hull is simplified for collisions", file, triangles)
             return _kept(file, "hull", state, mesh)
     if plain:
         return file

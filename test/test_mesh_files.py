@@ -13,6 +13,7 @@ from robot_interface_ros.mesh_files import Mesh, MeshError, read_mesh
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.robot_model import RobotModelError
 from robot_sim_ros.pybullet_robot import PyBulletRobot
+from robot_sim_ros.pybullet_urdf import binary_stl as binary_stl_of
 from robot_sim_ros.pybullet_urdf import hulls_obj, outermost, readable_mesh
 from robot_sim_ros.sim_config import SimConfig
 
@@ -132,6 +133,15 @@ def test_heavy_collision_meshes_are_simplified_and_keep_their_extent(tmp_path: P
     assert len(read.parts) == 2  # PyBullet makes a hull of each object
     assert len(read.points) < 1300
     np.testing.assert_allclose(read.bounds, mesh.bounds, atol=0.02)
+
+
+def test_a_collision_mesh_is_simplified_from_ten_thousand_triangles_on(tmp_path: Path) -> None:
+    triangles = np.random.default_rng(0).normal(size=(10_001, 3, 3))
+    for count, simplified in ((10_000, False), (10_001, True)):
+        file = tmp_path / f"{count}.stl"
+        file.write_bytes(binary_stl_of(Mesh((triangles[:count],))))
+        assert (readable_mesh(file, collision=True) != file) == simplified
+        assert readable_mesh(file, collision=False) == file
 
 
 def test_what_is_converted_is_made_once_and_made_anew_when_the_file_changes(tmp_path: Path) -> None:
