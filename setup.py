@@ -12,7 +12,7 @@ EXECUTABLES = {
     "frames_node": "robot_interface_ros.ros.frames_node:main",
     "srl_node": "srl_ros.ros.srl_node:main",
     "trainer_node": "rl_trainer_ros.ros.trainer_node:main",
-    "rl_trainer": "rl_trainer_ros.cli:main",
+    "rl_trainer": "rl_trainer_ros.cli.main:main",
 }
 # The real rclpy and Fast DDS as wheels, one distribution of ROS 2 in a venv; a ROS 2 machine brings its own and asks for none.
 ROS_WHEELS = {

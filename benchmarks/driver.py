@@ -13,15 +13,15 @@ import time
 
 import numpy as np
 
-from robot_driver_ros.boards import make_boards
-from robot_driver_ros.hardware import Hardware, load_hardware
-from robot_driver_ros.servo_driver import ServoDriver
-from robot_driver_ros.servo_robot import ServoRobot
+from robot_driver_ros.boards.boards import make_boards
+from robot_driver_ros.servos.hardware import Hardware, load_hardware
+from robot_driver_ros.servos.servo_driver import ServoDriver
+from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.errors import RobotError
-from robot_interface_ros.realtime import RealTimeRobot
+from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
+from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot import Command
 from robot_interface_ros.safe_robot import SafeRobot
-from robot_interface_ros.ticker import Ticker
 
 
 def main(words: list[str]) -> int:

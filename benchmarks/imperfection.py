@@ -12,10 +12,10 @@ import numpy as np
 from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
-from rl_trainer_ros.environment import RobotEnv
-from rl_trainer_ros.evaluation import UNSEEN_SEED
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.scripted import ScriptedReach
+from rl_trainer_ros.arm.scripted import ScriptedReach
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.evaluation.episodes import UNSEEN_SEED
 
 
 def run(environment: RobotEnv, episodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

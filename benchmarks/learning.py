@@ -14,10 +14,10 @@ import sys
 import tempfile
 from dataclasses import dataclass, replace
 
-from rl_trainer_ros import model_files
-from rl_trainer_ros.evaluation import Evaluation, evaluate
-from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.training import TrainingRun, in_process_env
+from rl_trainer_ros.evaluation.episodes import Evaluation, evaluate
+from rl_trainer_ros.training.checkpoints import model_files
+from rl_trainer_ros.training.train import TrainingRun, in_process_env
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 EPISODES = 100
 SEEDS = (0, 1, 2)

@@ -24,15 +24,15 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from rl_trainer_ros.algorithms import hyperparameters
 from rl_trainer_ros.algorithms.learner import make_learner
-from rl_trainer_ros.bringup import share_out
-from rl_trainer_ros.frame_stack import limited
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.robot_vec_env import RobotVecEnv
+from rl_trainer_ros.bringup.setting_texts import from_words
+from rl_trainer_ros.bringup.system import share_out
+from rl_trainer_ros.environments.frame_stack import limited
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
 from rl_trainer_ros.ros.shared_waiter import SharedWaiter
-from rl_trainer_ros.vec_envs import normalised
-from rl_trainer_ros.words import from_words
+from rl_trainer_ros.training.vec_envs import normalised
 from robot_interface_ros.config import option
-from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.transport.runtime import Runtime
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from robot_interface_ros.description import urdf_text
+from robot_interface_ros.files.description import urdf_text
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.robot_doubts import gravity_torques
-from robot_interface_ros.robot_model import RobotModel
-from robot_interface_ros.urdf_lines import naming
-from robot_interface_ros.urdf_repair import repair
+from robot_interface_ros.urdf.lines import naming
+from robot_interface_ros.urdf.plausibility import gravity_torques
+from robot_interface_ros.urdf.repair import repair
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 HOLD_STEPS, SPEED_STEPS, TARGETS = 40, 300, 20
 HEADER = """| robot | moves | loads | warnings | rest held within | steps per CPU second | reaches |
@@ -97,8 +97,8 @@ def tried(file: str, targets: int) -> dict[str, Any]:
     """Load a robot, let it stand for 2 s, step it, and let the scripted controller reach for targets."""
     from gymnasium.wrappers import TimeLimit
 
-    from rl_trainer_ros.make_env import make_robot_env
-    from rl_trainer_ros.scripted import ScriptedReach
+    from rl_trainer_ros.arm.scripted import ScriptedReach
+    from rl_trainer_ros.environments.make_env import make_robot_env
 
     environment = make_robot_env(robot=file)
     environment.reset(seed=0)

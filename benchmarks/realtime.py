@@ -29,17 +29,17 @@ from diagnostic_msgs.msg import DiagnosticArray
 from processes import REPO, process
 from sensor_msgs.msg import Image, JointState
 
+from rl_trainer_ros.bringup.setting_texts import from_words
 from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
-from rl_trainer_ros.words import from_words
 from robot_interface_ros.config import option
 from robot_interface_ros.lockstep import period_of
-from robot_interface_ros.newest import Freshness
-from robot_interface_ros.realtime import RealTimeConfig
+from robot_interface_ros.realtime.newest import Freshness
+from robot_interface_ros.realtime.realtime_robot import RealTimeConfig
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.ros import contract, messages
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import make_waiter
+from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import make_waiter
 
 RATES = {20.0: 240.0, 50.0: 250.0}
 """Control rate -> physics rate, Hz."""

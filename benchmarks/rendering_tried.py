@@ -23,12 +23,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rl_trainer_ros.words import from_words
+from rl_trainer_ros.bringup.setting_texts import from_words
 from robot_interface_ros.cameras import standing_pose
 from robot_interface_ros.config import option
 from robot_interface_ros.robot import Episode
 from robot_interface_ros.robot_config import load_robot
-from robot_sim_ros.camera import LIGHT, projection_matrix, view_matrix
+from robot_sim_ros.cameras.camera import LIGHT, projection_matrix, view_matrix
 from robot_sim_ros.pybullet_robot import PyBulletRobot
 from robot_sim_ros.sim_config import SimConfig
 

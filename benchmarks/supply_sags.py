@@ -18,17 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from rl_trainer_ros.words import from_words
-from robot_driver_ros import firmata_board
+from rl_trainer_ros.bringup.setting_texts import from_words
+from robot_driver_ros.boards import firmata_board
+from robot_driver_ros.boards.firmata_board import FirmataBoard
 from robot_driver_ros.emulator import build
 from robot_driver_ros.emulator.emulated_mega import EmulatedMega
-from robot_driver_ros.firmata_board import FirmataBoard
-from robot_driver_ros.hardware import fit, hardware_file, read_hardware
-from robot_driver_ros.servo_driver import ServoDriver
-from robot_driver_ros.servo_robot import ServoRobot
+from robot_driver_ros.servos.hardware import fit, hardware_file, read_hardware
+from robot_driver_ros.servos.servo_driver import ServoDriver
+from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.config import option
 from robot_interface_ros.errors import RobotError
-from robot_interface_ros.realtime import RealTimeRobot
+from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
 from robot_interface_ros.robot import Command
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.safe_robot import SafeRobot

@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from simulators import simulators
 
-from rl_trainer_ros.environment import RobotEnv
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.training import TrainingRun
-from rl_trainer_ros.words import from_words
+from rl_trainer_ros.bringup.setting_texts import from_words
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.training.train import TrainingRun
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import option
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
@@ -80,7 +80,7 @@ def parts_us(steps: int) -> dict[str, float]:
     from rclpy.serialization import deserialize_message, serialize_message
     from sensor_msgs.msg import JointState
 
-    from robot_interface_ros.ros import messages
+    from robot_interface_ros.ros.transport import messages
 
     description, robot = load_robot("inmoov"), make_robot()
     observation = robot.reset(Episode(0, (0.4, -0.3, 1.2)))

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.bringup.setting_texts import from_words
 from rl_trainer_ros.scripted_press import ScriptedPress
-from rl_trainer_ros.words import from_words
 from robot_interface_ros.config import option
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.safe_robot import SafeRobot

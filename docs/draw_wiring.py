@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from robot_driver_ros.hardware import Hardware, load_hardware
+from robot_driver_ros.servos.hardware import Hardware, load_hardware
 from robot_interface_ros.robot import Command, Episode
 from robot_sim_ros.pybullet_robot import PyBulletRobot
 from robot_sim_ros.sim_config import SimConfig

@@ -9,8 +9,8 @@ import numpy as np
 from drawing import SUPERSAMPLING, Place, labelled, mosaic, view
 from PIL import Image
 
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.scripted import ScriptedReach
+from rl_trainer_ros.arm.scripted import ScriptedReach
+from rl_trainer_ros.environments.make_env import make_robot_env
 from robot_interface_ros.robot import Command, Episode
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig

@@ -7,7 +7,7 @@ from pathlib import Path
 from drawing import labelled, mosaic, view
 from PIL import Image
 
-from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, Moment
 from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.robot import Command, Episode
 from robot_sim_ros.pybullet_robot import PyBulletRobot

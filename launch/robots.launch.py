@@ -6,7 +6,7 @@ train.launch.py, and what concerns the trainer alone has no effect here.
 
 from launch import LaunchDescription
 
-from rl_trainer_ros.bringup import robots
+from rl_trainer_ros.bringup.system import robots
 from rl_trainer_ros.ros.launch_actions import description
 
 

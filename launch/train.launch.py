@@ -8,7 +8,7 @@ SetParameter around the include hold for everything that is started here.
 
 from launch import LaunchDescription
 
-from rl_trainer_ros.bringup import system
+from rl_trainer_ros.bringup.system import system
 from rl_trainer_ros.ros.launch_actions import description
 
 

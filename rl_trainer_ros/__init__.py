@@ -6,7 +6,7 @@ Gymnasium it registers nothing: `ros2 launch` reads the bring-up with the system
 
 from importlib.util import find_spec
 
-from rl_trainer_ros.registration import register
+from rl_trainer_ros.environments.registration import register
 
 if find_spec("gymnasium") is not None:
     register()

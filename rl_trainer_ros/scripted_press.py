@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, Moment
 from robot_interface_ros.robot import Array
 
 _ABOVE = np.array([-0.08, 0.0, 0.20])  # from here the way down is free: nearer to the robot, and higher

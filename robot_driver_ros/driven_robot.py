@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from robot_driver_ros import doors
-from robot_driver_ros.boards import check_rate, make_boards
+from robot_driver_ros import factories
+from robot_driver_ros.boards.boards import check_rate, make_boards
 from robot_driver_ros.collision_guard import CollisionGuard
 from robot_driver_ros.driver_config import DriverNodeConfig
-from robot_driver_ros.driver_life import DriverLife
-from robot_driver_ros.hardware import load_hardware
-from robot_driver_ros.memory import Left, Memory
-from robot_driver_ros.servo_driver import ServoDriver
-from robot_driver_ros.servo_robot import ServoRobot
+from robot_driver_ros.lifecycle import DriverLife
+from robot_driver_ros.servos.hardware import load_hardware
+from robot_driver_ros.servos.pulse_journal import Left, Memory
+from robot_driver_ros.servos.servo_driver import ServoDriver
+from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.lockstep import period_of
-from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot
+from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTimeRobot
 from robot_interface_ros.safe_robot import SafeRobot
 
 
@@ -36,7 +36,7 @@ class DrivenRobot:
         self._driver = ServoDriver(hardware, self._boards.boards, period_ns * 1e-9, begins_at=hardware.at(pulses))
         body = None
         if config.body == "simulated":
-            body = doors.simulated_body(config.robot, config.groups, config.posture, config.control_hz)
+            body = factories.simulated_body(config.robot, config.groups, config.posture, config.control_hz)
         plant = ServoRobot(hardware, self._driver, period_ns, body, self._boards.pulses)
         guard = CollisionGuard(self.description, hardware.config.may_touch)
         self._safe = SafeRobot(plant, self.description, guard.allows)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robot_interface_ros.config import ConfigError, option, unknown_name
-from robot_interface_ros.kinematics import Pose, Vector3
-from robot_interface_ros.robot_model import RobotModel
-from robot_interface_ros.urdf_pose import place
+from robot_interface_ros.urdf.kinematics import Pose, Vector3
+from robot_interface_ros.urdf.pose import place
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 EXTERNAL = "external"
 """The camera that every robot has."""

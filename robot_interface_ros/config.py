@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from robot_interface_ros import untrusted_files
-from robot_interface_ros.checked_values import shown
 from robot_interface_ros.errors import ConfigError as ConfigError
-from robot_interface_ros.paths import expanded
+from robot_interface_ros.files import untrusted_files
+from robot_interface_ros.files.checked_values import shown
+from robot_interface_ros.files.paths import expanded
 
 T = TypeVar("T")
 _EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]{1,3}")

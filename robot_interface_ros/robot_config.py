@@ -13,20 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from robot_interface_ros import description
 from robot_interface_ros.cameras import CameraConfig, check_cameras, with_camera_frames, with_external
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
-from robot_interface_ros.held_joints import hold_joints
-from robot_interface_ros.paths import expanded
+from robot_interface_ros.files import description
+from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.files.untrusted_files import parse_xml
 from robot_interface_ros.registry import Registry
 from robot_interface_ros.robot import Array
-from robot_interface_ros.robot_doubts import doubts
-from robot_interface_ros.robot_model import LARGEST, JointLimits, RobotModel, RobotModelError
-from robot_interface_ros.untrusted_files import parse_xml
-from robot_interface_ros.urdf_inertia import complete, mend_impossible
-from robot_interface_ros.urdf_lines import naming
-from robot_interface_ros.urdf_meshes import BROKEN_MESHES, locate_meshes, mesh_box, with_mesh_boxes
-from robot_interface_ros.urdf_repair import repair
+from robot_interface_ros.urdf.held_joints import hold_joints
+from robot_interface_ros.urdf.inertia import complete, mend_impossible
+from robot_interface_ros.urdf.lines import naming
+from robot_interface_ros.urdf.meshes import BROKEN_MESHES, locate_meshes, mesh_box, with_mesh_boxes
+from robot_interface_ros.urdf.plausibility import doubts
+from robot_interface_ros.urdf.repair import repair
+from robot_interface_ros.urdf.robot_model import LARGEST, JointLimits, RobotModel, RobotModelError
 
 _log = logging.getLogger(__name__)
 Vector = tuple[float, float, float]

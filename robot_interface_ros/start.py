@@ -62,7 +62,7 @@ MODULES = {
     "frames_node": "robot_interface_ros.ros.frames_node",
     "srl_node": "srl_ros.ros.srl_node",
     "trainer_node": "rl_trainer_ros.ros.trainer_node",
-    "rl_trainer": "rl_trainer_ros.cli",
+    "rl_trainer": "rl_trainer_ros.cli.main",
 }
 """Executables by name; setup.py makes a console script of each, which imports it from here and calls it."""
 

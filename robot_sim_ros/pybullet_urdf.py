@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_interface_ros.mesh_files import Mesh, read_mesh
-from robot_interface_ros.robot_model import RobotModel
-from robot_interface_ros.urdf_meshes import mesh_file
-from robot_interface_ros.urdf_pose import written
+from robot_interface_ros.urdf.mesh_files import Mesh, read_mesh
+from robot_interface_ros.urdf.meshes import mesh_file
+from robot_interface_ros.urdf.pose import written
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 _log = logging.getLogger(__name__)
 Array = NDArray[np.float64]

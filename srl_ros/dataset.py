@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_interface_ros.untrusted_arrays import read_npz
-from robot_interface_ros.untrusted_files import FileError, NoFileError
+from robot_interface_ros.files.untrusted_arrays import read_npz
+from robot_interface_ros.files.untrusted_files import FileError, NoFileError
 from srl_ros.files import write_atomically
 
 FORMAT = 1

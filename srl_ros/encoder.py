@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from robot_interface_ros.checked_values import listed, whole
 from robot_interface_ros.command_lines import command_line
-from robot_interface_ros.paths import expanded
-from robot_interface_ros.untrusted_files import FileError, NoFileError, read_bytes, read_json
+from robot_interface_ros.files.checked_values import listed, whole
+from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_bytes, read_json
 from srl_ros.files import write_atomically
 from srl_ros.methods import METHODS
 from srl_ros.models import StateNetwork

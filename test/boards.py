@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from robot_driver_ros.firmata_board import BoardState, FirmataBoard
-from robot_driver_ros.hardware import Hardware, fit, hardware_file, read_hardware
-from robot_driver_ros.mock_mega import MockMega
-from robot_driver_ros.servo_driver import ServoDriver
+from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard
+from robot_driver_ros.boards.mock_mega import MockMega
+from robot_driver_ros.servos.hardware import Hardware, fit, hardware_file, read_hardware
+from robot_driver_ros.servos.servo_driver import ServoDriver
 from robot_interface_ros.errors import CommandRejected
-from robot_interface_ros.realtime import RealTimeRobot
+from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
 

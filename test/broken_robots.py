@@ -16,14 +16,14 @@ from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.errors import CommandRejected
 from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.lockstep import LockstepRobot
-from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot, ResetEnd, State
+from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTimeRobot, ResetEnd, State
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
-from robot_interface_ros.ros.contract import BEST_EFFORT, RELIABLE
-from robot_interface_ros.ros.messages import PoseWriter
-from robot_interface_ros.ros.realtime_server import RealTimeServer
-from robot_interface_ros.ros.robot_server import RobotServer
-from robot_interface_ros.ros.wire import SerialWriter
+from robot_interface_ros.ros.serving.realtime_server import RealTimeServer
+from robot_interface_ros.ros.serving.robot_server import RobotServer
+from robot_interface_ros.ros.transport.contract import BEST_EFFORT, RELIABLE
+from robot_interface_ros.ros.transport.messages import PoseWriter
+from robot_interface_ros.ros.transport.wire import SerialWriter
 from robot_interface_ros.safe_robot import SafeRobot
 
 

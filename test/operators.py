@@ -14,9 +14,9 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
-from robot_interface_ros.ros import contract, messages
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import make_waiter
+from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import make_waiter
 
 ELBOW = "r_elbow_flex_joint"
 

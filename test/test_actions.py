@@ -9,8 +9,8 @@ import pytest
 from gymnasium import spaces
 
 from rl_trainer_ros.actions import ACTIONS
-from rl_trainer_ros.environment import RobotEnv
-from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.make_env import make_robot_env
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
 

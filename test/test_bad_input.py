@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from rl_trainer_ros import early_checks, learner_check
-from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.training import early_checks, learner_check
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.description import share_directory
 from robot_interface_ros.errors import RobotError
+from robot_interface_ros.files.description import share_directory
 from robot_interface_ros.robot_config import load_robot
 
 pytestmark = pytest.mark.bad_input
@@ -87,7 +87,7 @@ def test_the_command_line_names_what_is_known(tmp_path: Path) -> None:
         (["evaluate", f"run:={tmp_path}"], "is no run folder: it has no config.yaml"),
         (["train_srl", "srl_model:=vae"], "unknown srl_model 'vae'"),
     ):
-        assert message in refused("rl_trainer_ros.cli", *words)
+        assert message in refused("rl_trainer_ros.cli.main", *words)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_command_line_names_what_is_known(tmp_path: Path) -> None:
 )
 def test_a_training_that_cannot_be_is_refused_before_anything_starts(words: list[str], message: str) -> None:
     """One line: no simulator has been started whose lines would stand before it."""
-    assert message in refused("rl_trainer_ros.cli", "train", *words)
+    assert message in refused("rl_trainer_ros.cli.main", "train", *words)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_the_learner_would_refuse_is_told_by_a_process_of_its_own(changes: 
 
 
 def test_a_bad_hyperparameter_is_refused_before_anything_starts() -> None:
-    assert "did you mean gamma?" in refused("rl_trainer_ros.cli", "train", "hyperparameters.gama:=0.9")
+    assert "did you mean gamma?" in refused("rl_trainer_ros.cli.main", "train", "hyperparameters.gama:=0.9")
 
 
 def test_a_learner_that_can_be_made_is_not_refused(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_what_can_be_is_not_refused_early(tmp_path: Path) -> None:
 
 def test_help_explains_every_command_and_setting() -> None:
     def shown(*words: str) -> str:
-        command = [sys.executable, "-m", "rl_trainer_ros.cli", *words, "--help"]
+        command = [sys.executable, "-m", "rl_trainer_ros.cli.main", *words, "--help"]
         return subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=60, check=True).stdout
 
     assert all(name in shown() for name in ("train ", "evaluate ", "train_srl "))

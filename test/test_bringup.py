@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rl_trainer_ros.bringup import (
+from rl_trainer_ros.bringup.launch_arguments import arguments, help_text
+from rl_trainer_ros.bringup.system import (
     BringupError,
     Next,
     Process,
@@ -21,7 +22,6 @@ from rl_trainer_ros.bringup import (
     ros_arguments,
     system,
 )
-from rl_trainer_ros.launch_arguments import arguments, help_text
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 

@@ -10,15 +10,15 @@ from types import SimpleNamespace
 import pytest
 from boards import Time, whole_robot
 
-from robot_driver_ros import find_port
-from robot_driver_ros.calibrate import Calibration, Findings, calibrate, calibrated
-from robot_driver_ros.calibrate_robot import calibrate_robot
-from robot_driver_ros.calibration import HardwareConfig, ServoConfig
-from robot_driver_ros.firmata_board import FirmataBoard
-from robot_driver_ros.hardware import hardware_file, load_hardware, read_hardware
-from robot_driver_ros.hardware_file import hardware_text, write_hardware
-from robot_driver_ros.links import LinkLost
-from robot_driver_ros.mock_mega import MockMega
+from robot_driver_ros.boards import find_port
+from robot_driver_ros.boards.firmata_board import FirmataBoard
+from robot_driver_ros.boards.links import LinkLost
+from robot_driver_ros.boards.mock_mega import MockMega
+from robot_driver_ros.calibration.calibrate import Calibration, Findings, calibrate, calibrated
+from robot_driver_ros.calibration.calibrate_robot import calibrate_robot
+from robot_driver_ros.calibration.tables import HardwareConfig, ServoConfig
+from robot_driver_ros.servos.hardware import hardware_file, load_hardware, read_hardware
+from robot_driver_ros.servos.hardware_file import hardware_text, write_hardware
 from robot_interface_ros.config import ConfigError
 
 ELBOW = "r_elbow_flex_joint"
@@ -135,8 +135,8 @@ class Commanded:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch):
         self.output, self.script = folder / "mine.yaml", Script([])
-        monkeypatch.setattr("robot_driver_ros.boards.MOCK_BOOT_S", 0.0)
-        monkeypatch.setattr("robot_driver_ros.calibrate.SPEED_US_PER_S", 1e5)
+        monkeypatch.setattr("robot_driver_ros.boards.boards.MOCK_BOOT_S", 0.0)
+        monkeypatch.setattr("robot_driver_ros.calibration.calibrate.SPEED_US_PER_S", 1e5)
 
     def run(self, joint: str, *answers: str, hardware: str = "") -> str:
         """What was said last."""

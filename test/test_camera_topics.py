@@ -17,17 +17,17 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from test_cameras import CAMERAS, RADIUS_M, depth_of_sphere, move, red_pixels
 
 from rl_trainer_ros.ros.camera_parts import CameraParts
-from rl_trainer_ros.ros.patience import Patience
+from rl_trainer_ros.ros.timeouts import Patience
 from rl_trainer_ros.ros.topic_robot import TopicRobot
 from robot_interface_ros.cameras import Pinhole, pinholes
-from robot_interface_ros.description import share_directory
 from robot_interface_ros.errors import RobotError, RobotTimeout
+from robot_interface_ros.files.description import share_directory
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.ros import contract, messages
-from robot_interface_ros.ros.contract import absolute
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import make_waiter
+from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.contract import absolute
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import make_waiter
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig
 

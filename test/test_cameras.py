@@ -18,11 +18,11 @@ from robot_interface_ros.cameras import (
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription, describe, load_robot
-from robot_interface_ros.robot_model import RobotModel
 from robot_interface_ros.safe_robot import SafeRobot
-from robot_sim_ros.camera import AS_DESCRIBED, projection_matrix, view_matrix
+from robot_interface_ros.urdf.robot_model import RobotModel
+from robot_sim_ros.cameras.camera import AS_DESCRIBED, projection_matrix, view_matrix
+from robot_sim_ros.cameras.renderers import choose_renderer, egl_problem
 from robot_sim_ros.pybullet_robot import PyBulletRobot, make_robot
-from robot_sim_ros.renderers import choose_renderer, egl_problem
 from robot_sim_ros.sim_config import SimConfig
 
 pytestmark = pytest.mark.cameras
@@ -237,7 +237,7 @@ def test_bad_cameras_are_named() -> None:
 def test_without_a_graphics_card_auto_falls_back_in_one_line(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from robot_sim_ros import renderers
+    from robot_sim_ros.cameras import renderers
 
     monkeypatch.setattr(renderers, "_probe", lambda: ("there is no graphics card", ""))
     renderers.egl_problem.cache_clear()

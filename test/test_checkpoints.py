@@ -25,16 +25,15 @@ from safetensors.torch import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 
-from rl_trainer_ros import model_files
-from rl_trainer_ros.checkpoints import attempts, contents, diverged, fine_tuning, folders, resume
-from rl_trainer_ros.checkpoints.diverged import Diverged
-from rl_trainer_ros.checkpoints.errors import ModelError, NotSaved
-from rl_trainer_ros.evaluation import evaluate
-from rl_trainer_ros.launch_arguments import BringupError, resolve_values
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.run_folder import TrainingResult
-from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.training import TrainingRun, in_process_env
+from rl_trainer_ros.bringup.launch_arguments import BringupError, resolve_values
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.evaluation.episodes import evaluate
+from rl_trainer_ros.training.checkpoints import attempts, contents, diverged, fine_tuning, folders, model_files, resume
+from rl_trainer_ros.training.checkpoints.diverged import Diverged
+from rl_trainer_ros.training.checkpoints.errors import ModelError, NotSaved
+from rl_trainer_ros.training.run_folder import TrainingResult
+from rl_trainer_ros.training.train import TrainingRun, in_process_env
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 
 pytestmark = pytest.mark.resume

@@ -14,11 +14,13 @@ import gymnasium
 import numpy as np
 import pytest
 
-from rl_trainer_ros import cli, early_checks, toolbox_spellings
-from rl_trainer_ros.episode_options import EpisodeOptions
-from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, measure
-from rl_trainer_ros.launch_arguments import arguments, part_of, resolve_values
-from rl_trainer_ros.words import from_words, parse_words, value_of
+from rl_trainer_ros.bringup import toolbox_spellings
+from rl_trainer_ros.bringup.launch_arguments import arguments, part_of, resolve_values
+from rl_trainer_ros.bringup.setting_texts import from_words, parse_words, value_of
+from rl_trainer_ros.cli import main
+from rl_trainer_ros.cli.evaluate import EvaluateError, EvaluateOptions, measure
+from rl_trainer_ros.environments.episode_options import EpisodeOptions
+from rl_trainer_ros.training import early_checks
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.errors import RobotTimeout, StopRequested
 
@@ -94,9 +96,9 @@ def test_how_a_command_ends(
     def command(words: list[str]) -> int:
         raise raised
 
-    monkeypatch.setitem(cli.COMMANDS, "evaluate", (command, "", EvaluateOptions))
+    monkeypatch.setitem(main.COMMANDS, "evaluate", (command, "", EvaluateOptions))
     monkeypatch.setattr(sys, "argv", ["rl_trainer", "evaluate"])
-    assert cli.main() == code
+    assert main.main() == code
     said = capsys.readouterr().err.splitlines()
     assert said == [f"rl_trainer: {raised}"] * lines
 
@@ -124,13 +126,13 @@ def test_an_evaluation_whose_episodes_are_all_cut_ends_with_the_reason() -> None
 
 @pytest.mark.parametrize("word", ["--version", "-V", "version"])
 def test_the_version_is_that_of_package_xml(word: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run([word]) == 0
+    assert main.run([word]) == 0
     version = re.search(r"<version>(.*)</version>", (ROOT / "package.xml").read_text(encoding="utf-8"))
     assert version and capsys.readouterr().out == f"rl_trainer_ros {version[1]}\n"
 
 
 def test_help_of_robots_shows_only_what_changes_the_robots_that_are_served() -> None:
-    shown = cli.help_text("robots")
+    shown = main.help_text("robots")
     assert all(f"  {name}:=" in shown for name in ("robot", "world", "namespaces", "hardware", "num_envs"))
     assert not any(f"  {name}:=" in shown for name in ("algo", "num_timesteps", "resume", "best_by", "rviz"))
 
@@ -152,14 +154,14 @@ def test_help_of_robots_shows_only_what_changes_the_robots_that_are_served() -> 
 )
 def test_a_spelling_of_the_toolbox_is_answered_with_its_successor(words: list[str], successor: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        cli.run(words)
+        main.run(words)
     assert successor in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_every_successor_is_a_line_that_this_program_takes() -> None:
     for line in toolbox_spellings.COMMANDS.values():
         _, command, *words = line.split()
-        from_words(cli.COMMANDS[command][2], words, command)
+        from_words(main.COMMANDS[command][2], words, command)
     known = {argument.name for argument in arguments()}
     for text in (*toolbox_spellings.SETTINGS.values(), *toolbox_spellings.VALUES.values()):
         assert all(name in known or part_of(name) for name in re.findall(r"([a-z_.]+):=", text.replace("NAME", "name")))

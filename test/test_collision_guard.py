@@ -7,9 +7,9 @@ import pytest
 from boards import whole_robot
 
 from robot_driver_ros.collision_guard import CollisionGuard, capsules, segment_distances
-from robot_driver_ros.hardware import load_hardware
+from robot_driver_ros.servos.hardware import load_hardware
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.robot_model import Shape
+from robot_interface_ros.urdf.robot_model import Shape
 
 
 def guard(*groups: str) -> CollisionGuard:
@@ -42,7 +42,7 @@ def test_distances_of_segments(first: object, second: object, distance: float) -
     ],
 )
 def test_capsules_cover_their_shape(shape: Shape) -> None:
-    from robot_interface_ros.kinematics import rotation_rpy
+    from robot_interface_ros.urdf.kinematics import rotation_rpy
 
     generator = np.random.default_rng(0)
     if shape.kind == "box":
@@ -107,8 +107,8 @@ def test_what_is_too_near_may_move_apart_only() -> None:
 
 
 def test_straight_ways_to_nearly_all_targets_of_the_reach_task_are_allowed() -> None:
-    from rl_trainer_ros.arm import Arm
-    from rl_trainer_ros.workspace import ReachWorkspace
+    from rl_trainer_ros.arm.arm import Arm
+    from rl_trainer_ros.arm.workspace import ReachWorkspace
 
     description, the_guard = load_robot("inmoov"), guard()
     arm, generator = Arm(description), np.random.default_rng(0)

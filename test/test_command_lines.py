@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rl_trainer_ros import evaluate, train_srl
-from rl_trainer_ros.evaluation import Evaluation
-from rl_trainer_ros.launch_arguments import resolve_values
-from rl_trainer_ros.train_srl import TrainSrlOptions
-from rl_trainer_ros.words import parse_words
+from rl_trainer_ros.bringup.launch_arguments import resolve_values
+from rl_trainer_ros.bringup.setting_texts import parse_words
+from rl_trainer_ros.cli import evaluate, train_srl
+from rl_trainer_ros.cli.train_srl import TrainSrlOptions
+from rl_trainer_ros.evaluation.episodes import Evaluation
 from robot_interface_ros.command_lines import command_line
 
 WORDS = ("train", "log_dir:=my runs", "namespaces:=[/a, /b]", "task_settings:={contacts: 3}", "x:=$HOME'")
@@ -57,7 +57,7 @@ def test_a_workspace_of_ros_runs_it_through_ros2_and_else_python_does(
     venv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (venv / "bin" / "rl_trainer").rename(tmp_path / "rl_trainer")
-    assert command_line("list") == f"{shlex.quote(sys.executable)} -m rl_trainer_ros.cli list"
+    assert command_line("list") == f"{shlex.quote(sys.executable)} -m rl_trainer_ros.cli.main list"
     installed = tmp_path / "install" / "lib" / "rl_trainer_ros"
     installed.mkdir(parents=True)
     (tmp_path / "rl_trainer").rename(installed / "rl_trainer")
@@ -87,7 +87,7 @@ def test_evaluate_names_a_tensorboard_that_is_there(tmp_path: Path, capsys: pyte
 def test_long_commands_tell_how_far_they_are_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rl_trainer_ros import shown_progress
+    from rl_trainer_ros.cli import shown_progress
 
     now = iter([0.0, 4.0, 12.0, 15.0, 30.0])
     monkeypatch.setattr(shown_progress.time, "monotonic", lambda: next(now))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from rl_trainer_ros import early_checks
-from rl_trainer_ros.cli import COMMANDS
-from rl_trainer_ros.examples import EXAMPLES
-from rl_trainer_ros.launch_arguments import resolve_values
-from rl_trainer_ros.words import from_words, parse_words
+from rl_trainer_ros.bringup.launch_arguments import resolve_values
+from rl_trainer_ros.bringup.setting_texts import from_words, parse_words
+from rl_trainer_ros.cli.examples import EXAMPLES
+from rl_trainer_ros.cli.main import COMMANDS
+from rl_trainer_ros.training import early_checks
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = (REPO / "README.md", *sorted((REPO / "docs").glob("*.md")))

@@ -10,18 +10,18 @@ import subprocess
 
 import pytest
 
-from rl_trainer_ros import cli
-from rl_trainer_ros.examples import EXAMPLES
-from rl_trainer_ros.hardware_commands import asked_to_move
-from rl_trainer_ros.launch_arguments import resolve_values
-from rl_trainer_ros.words import from_words, parse_words
+from rl_trainer_ros.bringup.launch_arguments import resolve_values
+from rl_trainer_ros.bringup.setting_texts import from_words, parse_words
+from rl_trainer_ros.cli import main
+from rl_trainer_ros.cli.examples import EXAMPLES
+from rl_trainer_ros.cli.robot_commands import asked_to_move
 
 
 @pytest.fixture(scope="module")
 def script() -> str:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        assert cli.run(["completion"]) == 0
+        assert main.run(["completion"]) == 0
     return said.getvalue()
 
 
@@ -60,7 +60,7 @@ def test_examples_are_read_as_they_are_shown(name: str) -> None:
         if program != "rl_trainer":
             continue
         command, *settings = words
-        options = cli.COMMANDS[command][2]
+        options = main.COMMANDS[command][2]
         if command == "move":
             asked_to_move(settings)
         elif options is None:
@@ -71,4 +71,4 @@ def test_examples_are_read_as_they_are_shown(name: str) -> None:
 
 
 def test_every_command_shows_an_example_or_needs_none() -> None:
-    assert set(cli.COMMANDS) - set(EXAMPLES) <= {"find_port", "contract_check"}
+    assert set(main.COMMANDS) - set(EXAMPLES) <= {"find_port", "contract_check"}

@@ -12,18 +12,18 @@ pytest.importorskip("rclpy")
 import broken_robots as broken
 
 from robot_driver_ros.mock_robot import MockRobot
-from robot_interface_ros.realtime import RealTimeRobot
+from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
+from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.ros import contract_rules as rules
-from robot_interface_ros.ros import contract_rules_lockstep as lockstep
-from robot_interface_ros.ros import contract_rules_realtime as realtime
-from robot_interface_ros.ros.contract_check import LOCKSTEP, REAL_TIME, Outcome, Point, check_contract, text_of
-from robot_interface_ros.ros.program import Stepping
-from robot_interface_ros.ros.realtime_server import RealTimeLoop, RealTimeServer
-from robot_interface_ros.ros.robot_server import RobotServer
-from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.contract_check import rules
+from robot_interface_ros.ros.contract_check import rules_lockstep as lockstep
+from robot_interface_ros.ros.contract_check import rules_realtime as realtime
+from robot_interface_ros.ros.contract_check.check import LOCKSTEP, REAL_TIME, Outcome, Point, check_contract, text_of
+from robot_interface_ros.ros.serving.program import Stepping
+from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
+from robot_interface_ros.ros.serving.robot_server import RobotServer
+from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.safe_robot import SafeRobot
-from robot_interface_ros.ticker import Ticker
 
 pytestmark = [pytest.mark.ros, pytest.mark.contract]
 PERIOD = 50_000_000

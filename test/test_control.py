@@ -13,11 +13,11 @@ import pytest
 import torch
 from conftest import NodeProcess
 
-from rl_trainer_ros import model_files
-from rl_trainer_ros.control import Control
-from rl_trainer_ros.figures import PAUSED, UPDATING, FiguresCallback
-from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.training import TrainingRun, in_process_env
+from rl_trainer_ros.training.checkpoints import model_files
+from rl_trainer_ros.training.control import Control
+from rl_trainer_ros.training.metrics import PAUSED, UPDATING, FiguresCallback
+from rl_trainer_ros.training.train import TrainingRun, in_process_env
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 SMALL = "{n_steps: 200, batch_size: 100, n_epochs: 2}"
 
@@ -86,7 +86,7 @@ def test_in_real_time_a_pause_waits_for_the_end_of_an_episode() -> None:
 def test_figures_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two rollouts of two steps of 10 ms; an update of 1 s between them, and one under way."""
     moments = {"now": 0.0}
-    monkeypatch.setattr("rl_trainer_ros.figures.time", SimpleNamespace(monotonic=lambda: moments["now"]))
+    monkeypatch.setattr("rl_trainer_ros.training.metrics.time", SimpleNamespace(monotonic=lambda: moments["now"]))
     callback = FiguresCallback(Control(), 2, 8, True, lambda: False)
     callback.model = SimpleNamespace(logger=SimpleNamespace(record=lambda *_: None))  # type: ignore[assignment]
     callback._on_training_start()
@@ -160,7 +160,7 @@ class Watcher:
 @pytest.fixture
 def watch(start: Callable[..., NodeProcess], domain: int, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Start a trainer with these settings; return it and its watcher."""
-    from robot_interface_ros.ros.runtime import Runtime
+    from robot_interface_ros.ros.transport.runtime import Runtime
 
     with Runtime(domain_id=domain, signals=False) as runtime:
         watchers: list[Watcher] = []

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from rl_trainer_ros.curves.callback import PICTURE, draw_run
-from rl_trainer_ros.curves.command import CurvesOptions, draw_curves, find_runs, names_of
-from rl_trainer_ros.curves.episodes import read_episodes, read_evaluations, smoothed
-from rl_trainer_ros.curves.picture import POINTS, Curve, draw
-from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.cli.curves import CurvesOptions, draw_curves, find_runs, names_of
+from rl_trainer_ros.training.curves.callback import PICTURE, draw_run
+from rl_trainer_ros.training.curves.episodes import read_episodes, read_evaluations, smoothed
+from rl_trainer_ros.training.curves.picture import POINTS, Curve, draw
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 
 HEAD = '#{"t_start": %s, "env_id": "None"}\nr,l,t,is_success,distance\n'

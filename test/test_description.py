@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from robot_interface_ros import description
-from robot_interface_ros.description import resolve, share_directory, urdf_text
+from robot_interface_ros.files import description
+from robot_interface_ros.files.description import resolve, share_directory, urdf_text
 
 NAMESPACE = 'xmlns:xacro="http://www.ros.org/wiki/xacro"'
 
@@ -78,7 +78,7 @@ def test_resolve_knows_home_and_package_paths() -> None:
 
 def test_share_directory_is_found_beside_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In <prefix>/lib/python3.x/site-packages as pip and colcon install it, whatever the interpreter's own prefix."""
-    module = tmp_path / "lib" / "python3.11" / "site-packages" / "robot_interface_ros" / "description.py"
+    module = tmp_path / "lib" / "python3.11" / "site-packages" / "robot_interface_ros" / "files" / "description.py"
     share = tmp_path / "share" / "rl_trainer_ros"
     (share / "urdf").mkdir(parents=True)
     monkeypatch.setattr(description, "__file__", str(module))
@@ -87,7 +87,7 @@ def test_share_directory_is_found_beside_an_installed_package(tmp_path: Path, mo
 
 @pytest.mark.bad_input
 def test_a_lost_share_directory_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(description, "__file__", str(tmp_path / "robot_interface_ros" / "description.py"))
+    monkeypatch.setattr(description, "__file__", str(tmp_path / "robot_interface_ros" / "files" / "description.py"))
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.delenv("AMENT_PREFIX_PATH", raising=False)
     with pytest.raises(FileNotFoundError, match="install the package again"):

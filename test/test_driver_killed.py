@@ -20,8 +20,8 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from robot_driver_ros.emulator import build
-from robot_driver_ros.hardware import load_hardware, read_hardware
-from robot_driver_ros.hardware_file import write_hardware
+from robot_driver_ros.servos.hardware import load_hardware, read_hardware
+from robot_driver_ros.servos.hardware_file import write_hardware
 
 pytestmark = [
     pytest.mark.firmware,
@@ -153,7 +153,7 @@ def test_a_training_outlives_an_unplugged_board_and_the_robot_a_killed_trainer(
     driver.wait_for(SERVING)
     words = ("train", "robot_source:=external", "log_interval_s:=0.2", f"log_dir:={tmp_path}", "frames:=false")
     new = ("realtime:=true", f"control_hz:={CONTROL_HZ}", "num_timesteps:=100000", "checkpoint_interval_s:=0.5")
-    run = start("rl_trainer_ros.cli", *words, *new)
+    run = start("rl_trainer_ros.cli.main", *words, *new)
     steps = wait_for_steps(run, 20)
 
     board.mega.unplug()
@@ -173,7 +173,7 @@ def test_a_training_outlives_an_unplugged_board_and_the_robot_a_killed_trainer(
     assert run.wait() == 128 + signal.SIGKILL
     assert driver.process.poll() is None
     board.forget()
-    again = start("rl_trainer_ros.cli", *words, "resume:=latest")
+    again = start("rl_trainer_ros.cli.main", *words, "resume:=latest")
     wait_for_steps(again, steps)
     check_smooth(board.pulses)
 
@@ -184,7 +184,7 @@ def test_bring_up_starts_a_killed_driver_again_and_ends_limp_with_its_trainer(
     board: Scope = scope()
     arm = arm_on(board, tmp_path)
     run = start(
-        "rl_trainer_ros.cli",
+        "rl_trainer_ros.cli.main",
         *("train", "robot_source:=driver", f"hardware:={arm['hardware']}", f"log_dir:={tmp_path}"),
         *("log_interval_s:=0.2", "frames:=false"),
     )

@@ -11,14 +11,14 @@ import pytest
 pytest.importorskip("rclpy")
 from boards import PERIOD_S, MockBench, Time
 
-from robot_driver_ros.driver_life import DriverLife, LifeState
-from robot_driver_ros.firmata_board import FirmataBoard
-from robot_driver_ros.links import BoardRefused
-from robot_driver_ros.mock_mega import MockMega
+from robot_driver_ros.boards.firmata_board import FirmataBoard
+from robot_driver_ros.boards.links import BoardRefused
+from robot_driver_ros.boards.mock_mega import MockMega
+from robot_driver_ros.lifecycle import DriverLife, LifeState
 from robot_driver_ros.ros.managed_node import LOOK_EVERY_S, Transitions
-from robot_driver_ros.servo_robot import ServoRobot
+from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.errors import CommandRejected
-from robot_interface_ros.realtime import RealTimeRobot, State
+from robot_interface_ros.realtime.realtime_robot import RealTimeRobot, State
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.safe_robot import SafeRobot
 

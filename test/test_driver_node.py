@@ -15,7 +15,7 @@ from operators import ELBOW, Operator
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
-from robot_driver_ros.hardware import load_hardware
+from robot_driver_ros.servos.hardware import load_hardware
 
 pytestmark = pytest.mark.ros
 DRIVER = "robot_driver_ros.ros.robot_driver_node"

@@ -13,17 +13,17 @@ import pytest
 from boards import PERIOD_S, bully, whole_robot
 from scopes import LATE_US, WAIT_S, Scope, biggest_step, way_of
 
-from robot_driver_ros import firmata_board
-from robot_driver_ros.calibration import Servo
+from robot_driver_ros.boards import firmata_board
+from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
+from robot_driver_ros.boards.links import LinkLost
+from robot_driver_ros.calibration.tables import Servo
 from robot_driver_ros.emulator import build
 from robot_driver_ros.emulator.emulated_mega import EmulatedMega
-from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
-from robot_driver_ros.hardware import load_hardware
-from robot_driver_ros.links import LinkLost
-from robot_driver_ros.servo_driver import ServoDriver
-from robot_driver_ros.servo_robot import ServoRobot
+from robot_driver_ros.servos.hardware import load_hardware
+from robot_driver_ros.servos.servo_driver import ServoDriver
+from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.errors import RobotError
-from robot_interface_ros.realtime import RealTimeRobot
+from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
 from robot_interface_ros.robot import Command
 from robot_interface_ros.safe_robot import SafeRobot
 

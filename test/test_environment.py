@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check
 from stable_baselines3.common.env_checker import check_env as stable_baselines3_check
 
 import rl_trainer_ros  # noqa: F401  registers the ids
-from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.environments.make_env import make_robot_env
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError, RobotInterrupted
 

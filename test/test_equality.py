@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("rclpy")
 from gymnasium.wrappers import TimeLimit
 
-from rl_trainer_ros.environment import RobotEnv
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.scripted import ScriptedReach
+from rl_trainer_ros.arm.scripted import ScriptedReach
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.make_env import make_robot_env
 
 pytestmark = [pytest.mark.equality, pytest.mark.ros]
 INTO_THE_TORSO = np.array([-0.13, -0.11, 1.51, -0.74, -0.05])
@@ -113,7 +113,7 @@ def test_pixels(simulator: Callable) -> None:
     from rl_trainer_ros.ros.topic_robot import TopicRobot
     from robot_interface_ros.robot import Command, Episode
     from robot_interface_ros.robot_config import load_robot
-    from robot_interface_ros.ros.runtime import Runtime
+    from robot_interface_ros.ros.transport.runtime import Runtime
     from robot_sim_ros.pybullet_robot import make_robot
     from robot_sim_ros.sim_config import SimConfig
 

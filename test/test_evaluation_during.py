@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from rl_trainer_ros import model_files
-from rl_trainer_ros.acting import Acting
-from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
-from rl_trainer_ros.evaluation import Evaluation, bootstrap_interval, evaluate
-from rl_trainer_ros.evaluation_callback import SEED
-from rl_trainer_ros.evaluation_log import EvaluationLog
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.run_folder import TrainingResult, load_config
-from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.training import TrainingRun, in_process_env
+from rl_trainer_ros.cli.evaluate import EvaluateError, EvaluateOptions, evaluate_run
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.evaluation.episodes import Evaluation, bootstrap_interval, evaluate
+from rl_trainer_ros.evaluation.policy_runner import Acting
+from rl_trainer_ros.training.checkpoints import model_files
+from rl_trainer_ros.training.evaluation_callback import SEED
+from rl_trainer_ros.training.evaluation_log import EvaluationLog
+from rl_trainer_ros.training.run_folder import TrainingResult, load_config
+from rl_trainer_ros.training.train import TrainingRun, in_process_env
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotTimeout
 
@@ -79,7 +79,7 @@ def test_a_failed_evaluation_costs_no_training(tmp_path: Path, monkeypatch: pyte
     def fail(*_: Any, **__: Any) -> Evaluation:
         raise RobotTimeout("/eval: no answer")
 
-    monkeypatch.setattr("rl_trainer_ros.evaluation_callback.evaluate", fail)
+    monkeypatch.setattr("rl_trainer_ros.training.evaluation_callback.evaluate", fail)
     lines: list[str] = []
     result = run(tmp_path, lines, **PPO, eval_every_steps=500)
     assert result.ended == "finished"

@@ -14,13 +14,15 @@ import pytest
 pytest.importorskip("rclpy")
 from runs import child, only_run, wait_for_steps
 
-from rl_trainer_ros import model_files
+from rl_trainer_ros.training.checkpoints import model_files
 
 pytestmark = [pytest.mark.faults, pytest.mark.ros]
 
 
 def test_a_killed_simulator_is_restarted_and_its_episode_named(start: Callable, tmp_path: Path) -> None:
-    run = start("rl_trainer_ros.cli", "train", "num_timesteps:=6000", "log_interval_s:=0.2", f"log_dir:={tmp_path}")
+    run = start(
+        "rl_trainer_ros.cli.main", "train", "num_timesteps:=6000", "log_interval_s:=0.2", f"log_dir:={tmp_path}"
+    )
     steps = wait_for_steps(run, 300)
     os.kill(child(run, "robot_sim_ros.ros.robot_sim_node"), signal.SIGKILL)
     line = run.wait_for("episode cut: ")
@@ -34,7 +36,7 @@ def test_a_killed_simulator_is_restarted_and_its_episode_named(start: Callable, 
 
 def test_when_no_restart_is_left_the_trainer_ends_with_an_error_and_a_model(start: Callable, tmp_path: Path) -> None:
     run = start(
-        "rl_trainer_ros.cli",
+        "rl_trainer_ros.cli.main",
         "train",
         "num_timesteps:=1000000",
         "log_interval_s:=0.2",
@@ -62,7 +64,9 @@ def test_when_no_restart_is_left_the_trainer_ends_with_an_error_and_a_model(star
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_leaves_in_order(number: int, start: Callable, tmp_path: Path) -> None:
-    run = start("rl_trainer_ros.cli", "train", "num_timesteps:=1000000", "log_interval_s:=0.2", f"log_dir:={tmp_path}")
+    run = start(
+        "rl_trainer_ros.cli.main", "train", "num_timesteps:=1000000", "log_interval_s:=0.2", f"log_dir:={tmp_path}"
+    )
     wait_for_steps(run, 300)
     simulator = child(run, "robot_sim_ros.ros.robot_sim_node")
     run.signal(number)
@@ -75,7 +79,7 @@ def test_a_signal_saves_and_leaves_in_order(number: int, start: Callable, tmp_pa
 def test_a_killed_srl_node_costs_no_episode(start: Callable, tmp_path: Path, random_encoder: str) -> None:
     """Its answer depends on the image alone: the new node encodes the repeated image, and nothing was lost."""
     run = start(
-        "rl_trainer_ros.cli",
+        "rl_trainer_ros.cli.main",
         "train",
         "srl_model:=random",
         f"srl_folder:={random_encoder}",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robot_driver_ros import firmata
-from robot_driver_ros.firmata import Analog, Capabilities, Firmware, Message, Parser, Text, Version
+from robot_driver_ros.boards import firmata
+from robot_driver_ros.boards.firmata import Analog, Capabilities, Firmware, Message, Parser, Text, Version
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ import numpy as np
 import pybullet
 import pytest
 
-from robot_interface_ros.frames import FrameTree, quaternion
-from robot_interface_ros.kinematics import rotation_rpy
 from robot_interface_ros.robot_config import RobotDescription, load_robot
-from robot_interface_ros.robot_model import RobotModelError
+from robot_interface_ros.urdf.frames import FrameTree, quaternion
+from robot_interface_ros.urdf.kinematics import rotation_rpy
+from robot_interface_ros.urdf.robot_model import RobotModelError
 from robot_sim_ros.pybullet_urdf import for_pybullet
 
 pytestmark = pytest.mark.frames
@@ -178,10 +178,10 @@ def test_over_topics_two_robots_have_their_frames(
     from sensor_msgs.msg import JointState
     from std_msgs.msg import String
 
-    from robot_interface_ros.ros import contract, messages
     from robot_interface_ros.ros.frames_node import TF_QOS
-    from robot_interface_ros.ros.runtime import Runtime
-    from robot_interface_ros.ros.waiting import make_waiter
+    from robot_interface_ros.ros.transport import contract, messages
+    from robot_interface_ros.ros.transport.runtime import Runtime
+    from robot_interface_ros.ros.transport.waiting import make_waiter
 
     start("robot_interface_ros.ros.frames_node", namespaces="[/left, /right]", rate_hz=200.0).wait_for("frames of")
     with Runtime(signals=False) as runtime:

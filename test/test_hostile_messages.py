@@ -19,9 +19,9 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
-from robot_interface_ros.ros import contract, messages
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import DirectWaiter, ExecutorWaiter, Waiter, make_waiter
+from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import DirectWaiter, ExecutorWaiter, Waiter, make_waiter
 
 pytestmark = [pytest.mark.ros, pytest.mark.bad_input]
 VALID = {

@@ -126,7 +126,7 @@ def test_pictures_do_not_depend_on_what_came_before(make: Callable[[str], SafeRo
 def test_pictures_are_the_same_over_topics(simulator: Callable, tmp_path: Path) -> None:
     pytest.importorskip("rclpy")
     from rl_trainer_ros.ros.topic_robot import TopicRobot
-    from robot_interface_ros.ros.runtime import Runtime
+    from robot_interface_ros.ros.transport.runtime import Runtime
 
     path = tmp_path / "everything.yaml"
     path.write_text(EVERYTHING)

@@ -191,7 +191,7 @@ def test_in_process_and_over_topics_are_the_same_bits(simulator: Callable, tmp_p
     pytest.importorskip("rclpy")
     from test_equality import assert_same, rollout
 
-    from rl_trainer_ros.make_env import make_robot_env
+    from rl_trainer_ros.environments.make_env import make_robot_env
 
     path = tmp_path / "everything.yaml"
     path.write_text(EVERYTHING)
@@ -207,7 +207,7 @@ def test_in_process_and_over_topics_are_the_same_bits(simulator: Callable, tmp_p
 @pytest.mark.ros
 def test_a_perfect_simulator_announces_no_episode(simulator: Callable) -> None:
     pytest.importorskip("rclpy")
-    from rl_trainer_ros.make_env import make_robot_env
+    from rl_trainer_ros.environments.make_env import make_robot_env
 
     simulator()
     environment = make_robot_env(transport="topics")

@@ -10,9 +10,9 @@ import pybullet
 import pytest
 import yaml
 
-from robot_interface_ros.description import share_directory, urdf_text
-from robot_interface_ros.merged_urdf import merge_fixed_links
-from robot_interface_ros.robot_model import RobotModel
+from robot_interface_ros.files.description import share_directory, urdf_text
+from robot_interface_ros.urdf.merged import merge_fixed_links
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 XACRO = share_directory() / "urdf" / "inmoov.urdf.xacro"
 GROUPS = ("waist", "head", "eyes", "jaw", "right_arm", "left_arm", "right_hand", "left_hand")

@@ -6,9 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from robot_interface_ros.description import share_directory, urdf_text
-from robot_interface_ros.kinematics import Chain, Segment, rotation_about, rotation_rpy
-from robot_interface_ros.robot_model import RobotModel
+from robot_interface_ros.files.description import share_directory, urdf_text
+from robot_interface_ros.urdf.kinematics import Chain, Segment, rotation_about, rotation_rpy
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 # A chain with everything in it: a slanted axis, a slide, a mimic that stands before its source, turned origins.
 ODD = """<robot name="odd">

@@ -6,8 +6,8 @@ import gymnasium
 import numpy as np
 from gymnasium.wrappers import TimeLimit
 
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.scripted import ScriptedReach
+from rl_trainer_ros.arm.scripted import ScriptedReach
+from rl_trainer_ros.environments.make_env import make_robot_env
 from robot_interface_ros.robot_config import load_robot
 
 

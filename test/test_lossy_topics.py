@@ -28,13 +28,13 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.ros.patience import Patience
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.ros.timeouts import Patience
 from robot_interface_ros.robot import Observation
-from robot_interface_ros.ros.contract import RELIABLE
-from robot_interface_ros.ros.messages import stamp_ns
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import DirectWaiter
+from robot_interface_ros.ros.transport.contract import RELIABLE
+from robot_interface_ros.ros.transport.messages import stamp_ns
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import DirectWaiter
 
 pytestmark = [pytest.mark.lockstep, pytest.mark.ros]
 STEPS, SEED = int(os.environ.get("LOSSY_STEPS", "1500")), int(os.environ.get("LOSSY_SEED", "0"))

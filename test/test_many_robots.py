@@ -16,10 +16,10 @@ pytest.importorskip("rclpy")
 from gymnasium.wrappers import TimeLimit
 from test_faults import only_run, wait_for_steps
 
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.robot_vec_env import RobotVecEnv
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
 from rl_trainer_ros.ros.shared_waiter import SharedWaiter
-from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.transport.runtime import Runtime
 
 pytestmark = [pytest.mark.many_robots, pytest.mark.ros]
 NAMES = tuple(f"/env_{i}" for i in range(4))
@@ -74,7 +74,7 @@ def episodes(folder: Path, robot: int) -> list[dict[str, str]]:
 def test_one_of_four_simulators_is_killed_and_the_others_lose_nothing(start: Callable, tmp_path: Path) -> None:
     words = ["num_envs:=4", "sim_processes:=4", "num_timesteps:=30000", "log_interval_s:=0.2", f"log_dir:={tmp_path}"]
     words.append("checkpoint_every_steps:=0")  # a checkpoint ends episodes, which are then in no monitor file
-    run = start("rl_trainer_ros.cli", "train", *words)
+    run = start("rl_trainer_ros.cli.main", "train", *words)
     wait_for_steps(run, 2000)
     victim = simulator_of(run, "/env_2")
     before = len(episodes(only_run(tmp_path), 2))

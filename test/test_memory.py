@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from robot_driver_ros import memory
 from robot_driver_ros.driven_robot import DrivenRobot
 from robot_driver_ros.driver_config import DriverNodeConfig
-from robot_driver_ros.hardware import load_hardware
-from robot_driver_ros.memory import Left, Memory, forget_pulses
+from robot_driver_ros.servos import pulse_journal
+from robot_driver_ros.servos.hardware import load_hardware
+from robot_driver_ros.servos.pulse_journal import Left, Memory, forget_pulses
 from robot_interface_ros.config import ConfigError
 
 PORTS = ("/dev/ttyACM0", "/dev/serial/by-id/usb-Arduino_Mega-if00")
@@ -37,7 +37,7 @@ def test_what_was_kept_is_recalled_by_whoever_drives_one_of_the_boards(tmp_path:
 
 def test_it_outlives_a_kill(tmp_path: Path) -> None:
     code = (
-        "import os, signal; from pathlib import Path; from robot_driver_ros.memory import Left, Memory;"
+        "import os, signal; from pathlib import Path; from robot_driver_ros.servos.pulse_journal import Left, Memory;"
         f"memory = Memory(['/dev/a'], Path({str(tmp_path)!r})); memory.keep(Left({{'/dev/a': {{7: 1}}}}, disabled=True));"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -49,7 +49,7 @@ def test_it_outlives_a_kill(tmp_path: Path) -> None:
 def test_it_does_not_outlive_a_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Memory(PORTS, tmp_path).keep(LEFT)
     (tmp_path / "boot_id").write_text("another boot\n")
-    monkeypatch.setattr(memory, "BOOT_ID", tmp_path / "boot_id")
+    monkeypatch.setattr(pulse_journal, "BOOT_ID", tmp_path / "boot_id")
     assert Memory(PORTS, tmp_path).recall() is None
 
 
@@ -142,7 +142,7 @@ def test_what_is_written_is_one_record(tmp_path: Path) -> None:
         left = Left({port: dict.fromkeys(range(2, 2 + count), 1500) for port in PORTS}, True, True)
         made.keep(left)
         assert made.recall() == left
-        assert {os.stat(made.path(port)).st_size for port in PORTS} == {memory.RECORD}
+        assert {os.stat(made.path(port)).st_size for port in PORTS} == {pulse_journal.RECORD}
 
 
 def test_pulses_that_were_never_sent_are_not_written_down(state: Path) -> None:

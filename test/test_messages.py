@@ -13,7 +13,7 @@ pytest.importorskip("rclpy")
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
-from robot_interface_ros.ros import messages
+from robot_interface_ros.ros.transport import messages
 
 pytestmark = pytest.mark.ros
 NAMES = ("a", "b", "c")

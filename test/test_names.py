@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rl_trainer_ros import ros_arguments
-from rl_trainer_ros.bringup import BringupError, Process, robots, system
-from rl_trainer_ros.bringup import ros_arguments as words_of
-from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.words import UsageError
+from rl_trainer_ros.bringup import ros_arguments
+from rl_trainer_ros.bringup.setting_texts import UsageError
+from rl_trainer_ros.bringup.system import BringupError, Process, robots, system
+from rl_trainer_ros.bringup.system import ros_arguments as words_of
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.names import check_namespaces, parse_rule, place_of, resolve, robot_rules, rules_of
 

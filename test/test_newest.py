@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from robot_interface_ros.errors import RobotInterrupted
-from robot_interface_ros.newest import Freshness, Newest
+from robot_interface_ros.realtime.newest import Freshness, Newest
 
 pytestmark = pytest.mark.realtime
 MS = 1_000_000

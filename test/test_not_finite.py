@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl_trainer_ros.environment import RobotEnv
-from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.make_env import make_robot_env
 from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.errors import NotFinite, RobotError
 from robot_interface_ros.finite import check_finite
@@ -168,12 +168,12 @@ def test_a_robot_that_cannot_say_where_it_stands_gets_no_target_from_there() -> 
 @pytest.mark.parametrize("realtime", [False, True])
 def test_over_topics_the_namespace_is_named_and_what_was_not_measured_is_zero(domain: int, realtime: bool) -> None:
     pytest.importorskip("rclpy")
-    from robot_interface_ros.realtime import RealTimeRobot
-    from robot_interface_ros.ros.program import Stepping
-    from robot_interface_ros.ros.realtime_server import RealTimeLoop, RealTimeServer
-    from robot_interface_ros.ros.robot_server import RobotServer
-    from robot_interface_ros.ros.runtime import Runtime
-    from robot_interface_ros.ticker import Ticker
+    from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
+    from robot_interface_ros.realtime.ticker import Ticker
+    from robot_interface_ros.ros.serving.program import Stepping
+    from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
+    from robot_interface_ros.ros.serving.robot_server import RobotServer
+    from robot_interface_ros.ros.transport.runtime import Runtime
 
     class Unfeeling(Broken):
         def _said(self, observation: Observation) -> Observation:

@@ -8,10 +8,10 @@ import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack
 
 import rl_trainer_ros  # noqa: F401  registers the ids
-from rl_trainer_ros.frame_stack import limited, stacked
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.normalisation import Normalisation, Statistics
-from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.environments.frame_stack import limited, stacked
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.training.normalisation import Normalisation, Statistics
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 
 REST = np.zeros(5, dtype=np.float32)

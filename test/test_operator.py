@@ -11,8 +11,8 @@ pytest.importorskip("rclpy")
 from operators import ELBOW, Operator
 from std_srvs.srv import Trigger
 
-from rl_trainer_ros import cli
-from rl_trainer_ros.words import UsageError
+from rl_trainer_ros.bringup.setting_texts import UsageError
+from rl_trainer_ros.cli import main
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import CommandRejected, RobotTimeout
 
@@ -32,23 +32,23 @@ def test_a_stopped_robot_moves_only_when_it_is_enabled(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     start(module, **parameters).wait_for("serving")
-    assert cli.run(["stop"]) == 0
+    assert main.run(["stop"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("/env_0 is stopped; ")
     assert "rl_trainer enable namespace:=/env_0 lets it move again" in said
     answer = operator.call(Trigger, "/env_0/reset")
     assert not answer.success and "emergency stop" in answer.message
-    assert cli.run(["stop"]) == 0  # once more does no harm
-    assert cli.run(["enable", "motion:=false"]) == 0
+    assert main.run(["stop"]) == 0  # once more does no harm
+    assert main.run(["enable", "motion:=false"]) == 0
     assert not operator.call(Trigger, "/env_0/reset").success
-    assert cli.run(["enable", "namespace:=/env_0"]) == 0
+    assert main.run(["enable", "namespace:=/env_0"]) == 0
     assert operator.call(Trigger, "/env_0/reset").success
 
 
 def test_a_motion_is_stopped(start: Callable[..., Any], operator: Operator) -> None:
     start(NODES[0][0], realtime=True, control_hz=50.0).wait_for("serving")
     operator.move(ELBOW, -0.6)
-    assert cli.run(["stop"]) == 0
+    assert main.run(["stop"]) == 0
     operator.until(lambda: operator.position() == operator.position())  # it has braked
     stood = operator.position()
     with pytest.raises(AssertionError, match="did not come"):
@@ -60,21 +60,21 @@ def test_joints_are_moved_and_the_robots_own_reason_is_said_where_not(
     start: Callable[..., Any], operator: Operator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start(NODES[0][0], realtime=True, control_hz=50.0).wait_for("serving")
-    assert cli.run(["move", f"{ELBOW}:=-0.6", "namespace:=/env_0", "r_wrist_roll_joint:=-1.4"]) == 0
+    assert main.run(["move", f"{ELBOW}:=-0.6", "namespace:=/env_0", "r_wrist_roll_joint:=-1.4"]) == 0
     assert f"{ELBOW} is sent to -0.6 rad, r_wrist_roll_joint is sent to -1.4 rad" in capsys.readouterr().out
     assert operator.position() == pytest.approx(-0.6, abs=0.003)
     assert operator.position("r_wrist_roll_joint") == pytest.approx(-1.4, abs=0.003)
     with pytest.raises(CommandRejected, match=r"/env_0 refused the command: unknown joint 'r_elbow' .*did you mean"):
-        cli.run(["move", "r_elbow:=-0.6"])
+        main.run(["move", "r_elbow:=-0.6"])
     before = operator.position()
     for wrong, hint in (
         ("-30", f"If that is in degrees: {ELBOW}:=-0.5236, or {ELBOW}:=-30deg"),
         ("1.0", "and 1 is beyond; nothing has moved"),
     ):
         with pytest.raises(CommandRejected, match=hint):
-            cli.run(["move", f"{ELBOW}:={wrong}", "timeout_s:=8"])
+            main.run(["move", f"{ELBOW}:={wrong}", "timeout_s:=8"])
     assert operator.position() == before
-    assert cli.run(["move", f"{ELBOW}:=-30deg"]) == 0
+    assert main.run(["move", f"{ELBOW}:=-30deg"]) == 0
     assert operator.position() == pytest.approx(-0.5236, abs=0.003)
 
 
@@ -95,7 +95,7 @@ def test_joints_are_moved_and_the_robots_own_reason_is_said_where_not(
 )
 def test_a_move_that_cannot_be_is_said(words: list[str], said: str, domain: int) -> None:
     with pytest.raises((UsageError, ConfigError, RobotTimeout), match=said):
-        cli.run(["move", *words])
+        main.run(["move", *words])
 
 
 @pytest.mark.bad_input
@@ -104,4 +104,4 @@ def test_a_move_that_cannot_be_is_said(words: list[str], said: str, domain: int)
 )
 def test_a_robot_that_is_not_there_is_named(command: str, said: str, domain: int) -> None:
     with pytest.raises(RobotTimeout, match=f"{said} within 0.3 s; is a robot served in that namespace"):
-        cli.run([command, "namespace:=/arm", "timeout_s:=0.3"])
+        main.run([command, "namespace:=/arm", "timeout_s:=0.3"])

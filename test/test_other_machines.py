@@ -57,7 +57,7 @@ def start_in(domain: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
     def start(machine: str, *words: str) -> NodeProcess:
         kind = type("InNetwork", (NodeProcess,), {"prefix": ("ip", "netns", "exec", machine)})
-        started.append(kind("rl_trainer_ros.cli", *words))
+        started.append(kind("rl_trainer_ros.cli.main", *words))
         return started[-1]
 
     yield start

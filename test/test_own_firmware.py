@@ -12,10 +12,10 @@ import pytest
 from boards import whole_robot
 from scopes import WAIT_S, Scope
 
-from robot_driver_ros import firmata
+from robot_driver_ros.boards import firmata
+from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
+from robot_driver_ros.boards.links import LinkLost
 from robot_driver_ros.emulator import build
-from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
-from robot_driver_ros.links import LinkLost
 
 pytestmark = [
     pytest.mark.firmware,

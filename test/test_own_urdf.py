@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from own_urdf import LIMIT, PARTS, SHAPES, arm, binary_stl, inertial, joint, link, meshed, own_robot
 
-from rl_trainer_ros.arm import Arm
-from rl_trainer_ros.workspace import ReachWorkspace
+from rl_trainer_ros.arm.arm import Arm
+from rl_trainer_ros.arm.workspace import ReachWorkspace
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import RobotDescription, load_robot
-from robot_interface_ros.robot_doubts import gravity_torques
-from robot_interface_ros.urdf_inertia import masses_and_centres
+from robot_interface_ros.urdf.inertia import masses_and_centres
+from robot_interface_ros.urdf.plausibility import gravity_torques
 from robot_sim_ros.pybullet_robot import PyBulletRobot
 from robot_sim_ros.sim_config import SimConfig
 

@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 import yaml
 
-from rl_trainer_ros import preflight
-from rl_trainer_ros.bringup import system
-from rl_trainer_ros.launch_arguments import arguments
-from rl_trainer_ros.trainer_config import TrainerConfig
+from rl_trainer_ros.bringup import preflight
+from rl_trainer_ros.bringup.launch_arguments import arguments
+from rl_trainer_ros.bringup.system import system
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros import start
 from robot_interface_ros.config import ConfigError
 
@@ -198,8 +198,8 @@ def test_the_bring_up_needs_none_of_the_learners_packages() -> None:
 import sys
 for name in ("gymnasium", "torch", "stable_baselines3", "pybullet", "xacro", "matplotlib", "tensorboard", "tqdm"):
     sys.modules[name] = None  # an import of it fails as if it were not installed
-import rl_trainer_ros.bringup, rl_trainer_ros.launch_arguments
-assert [process.name for process in rl_trainer_ros.bringup.system({}).processes] == ["robot_sim", "trainer"]
+import rl_trainer_ros.bringup.system, rl_trainer_ros.bringup.launch_arguments
+assert [process.name for process in rl_trainer_ros.bringup.system.system({}).processes] == ["robot_sim", "trainer"]
 """)
 
 

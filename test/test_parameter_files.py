@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rl_trainer_ros.bringup import BringupError, system, trainer_config
-from rl_trainer_ros.ros_arguments import split
-from robot_interface_ros.parameter_files import from_arguments, from_file, matches, misspelt
+from rl_trainer_ros.bringup.ros_arguments import split
+from rl_trainer_ros.bringup.system import BringupError, system, trainer_config
+from robot_interface_ros.files.parameter_files import from_arguments, from_file, matches, misspelt
 
 DUMPED = """
 /trainer:

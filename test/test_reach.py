@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from gymnasium.wrappers import TimeLimit
 
-from rl_trainer_ros.arm import Arm
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.scripted import ScriptedReach
+from rl_trainer_ros.arm.arm import Arm
+from rl_trainer_ros.arm.scripted import ScriptedReach
+from rl_trainer_ros.arm.workspace import BodyClearance, ReachWorkspace, half_extents, moved_links
+from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.tasks.reach import progress_reward
-from rl_trainer_ros.workspace import BodyClearance, ReachWorkspace, half_extents, moved_links
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.robot_model import Shape
+from robot_interface_ros.urdf.robot_model import Shape
 
 
 def test_a_scripted_controller_reaches_every_target() -> None:

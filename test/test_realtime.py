@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from robot_driver_ros.mock_robot import MockRobot
-from robot_interface_ros.camera_turns import CameraTurns
 from robot_interface_ros.errors import CommandRejected, RobotError
-from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot, State
+from robot_interface_ros.realtime.camera_turns import CameraTurns
+from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTimeRobot, State
+from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.safe_robot import SafeRobot
-from robot_interface_ros.ticker import Ticker
 
 pytestmark = pytest.mark.realtime
 PERIOD = 50_000_000

@@ -20,17 +20,17 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.ros.patience import Patience
+from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
+from rl_trainer_ros.ros.timeouts import Patience
 from robot_interface_ros.errors import RobotInterrupted, RobotTimeout
-from robot_interface_ros.newest import Freshness
+from robot_interface_ros.realtime.newest import Freshness
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.ros import contract, messages
-from robot_interface_ros.ros.messages import stamp_ns
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import make_waiter
+from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.messages import stamp_ns
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import make_waiter
 
 pytestmark = [pytest.mark.ros, pytest.mark.realtime]
 INMOOV = load_robot("inmoov")
@@ -254,7 +254,7 @@ def test_a_robot_in_lockstep_is_told_from_one_in_real_time(simulator: Callable, 
 def test_a_trainer_learns_in_real_time_from_several_robots(start: Callable, tmp_path: Any) -> None:
     words = ["train", "realtime:=true", "num_envs:=2", "num_timesteps:=60", f"log_dir:={tmp_path}"]
     settings = ["control_hz:=200", "physics_hz:=400", "max_observation_age_s:=5.0", "max_skew_s:=5.0"]
-    process = start("rl_trainer_ros.cli", *words, *settings)
+    process = start("rl_trainer_ros.cli.main", *words, *settings)
     process.wait_for("serving /env_0, /env_1 in real time at 200 Hz", 120.0)
     assert process.wait(180.0) == 0
     assert any("model saved in" in line for line in process.lines)

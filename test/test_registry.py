@@ -16,9 +16,9 @@ import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check
 from stable_baselines3.common.env_checker import check_env as stable_baselines3_check
 
-from rl_trainer_ros.launch_arguments import resolve_values
-from rl_trainer_ros.listing import SECTIONS, ListOptions, text
-from rl_trainer_ros.registration import combinations, env_id
+from rl_trainer_ros.bringup.launch_arguments import resolve_values
+from rl_trainer_ros.cli.listing import SECTIONS, ListOptions, text
+from rl_trainer_ros.environments.registration import combinations, env_id
 from rl_trainer_ros.tasks import TASKS, Task
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.registry import Registry, subclass_check
@@ -98,7 +98,7 @@ def test_settings_of_parts_are_launch_arguments(tmp_path: Path) -> None:
 
 EXAMPLE = """
 import gymnasium, rl_trainer_ros, sys
-from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.environments.make_env import make_robot_env
 for name in ("InMoovRaiseHand", "CraneReach", "CraneRaiseHand"):
     environment = gymnasium.make(f"rl_trainer_ros/{name}-v0")
     environment.reset(seed=0)
@@ -124,10 +124,10 @@ def test_a_package_of_ones_own_brings_a_task_a_robot_and_an_algorithm(tmp_path: 
     said = run("-c", EXAMPLE).splitlines()
     assert said[:3] == ["InMoovRaiseHand True", "CraneReach True", "CraneRaiseHand True"]
     assert float(said[3]) == pytest.approx(0.4)
-    listed = run("-m", "rl_trainer_ros.cli", "list")
+    listed = run("-m", "rl_trainer_ros.cli.main", "list")
     assert "keeps the best of what it tries" in listed
     words = ["algo:=hill_climbing", "hyperparameters.n_delta:=2", "num_timesteps:=600", f"log_dir:={tmp_path}"]
-    assert "finished" in run("-m", "rl_trainer_ros.cli", "train", "transport:=in_process", *words)
+    assert "finished" in run("-m", "rl_trainer_ros.cli.main", "train", "transport:=in_process", *words)
     assert "rl_trainer_ros/CraneRaiseHand-v0" in listed and "lacks arena, postures.arena" in listed
 
 

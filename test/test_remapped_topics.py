@@ -13,10 +13,10 @@ import pytest
 pytest.importorskip("rclpy")
 pytestmark = pytest.mark.ros
 
-from rl_trainer_ros.make_env import make_robot_env  # noqa: E402
-from rl_trainer_ros.ros.patience import Patience  # noqa: E402
+from rl_trainer_ros.environments.make_env import make_robot_env  # noqa: E402
+from rl_trainer_ros.ros.timeouts import Patience  # noqa: E402
 from robot_interface_ros.errors import RobotTimeout  # noqa: E402
-from robot_interface_ros.ros.runtime import Runtime  # noqa: E402
+from robot_interface_ros.ros.transport.runtime import Runtime  # noqa: E402
 
 REMAPPED = ("joint_states:=/arm/joint_states", "joint_command:=cmd", "reset:=/home", "robot/set_parameters:=/seed")
 

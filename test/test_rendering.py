@@ -13,11 +13,11 @@ from gymnasium.wrappers import RenderCollection
 from PIL import Image, ImageSequence
 
 import rl_trainer_ros  # noqa: F401  registers the ids
-from rl_trainer_ros.evaluation import evaluate
-from rl_trainer_ros.film import Film, caption, captioned, gif
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.rendering import view_of
-from rl_trainer_ros.scripted import ScriptedReach
+from rl_trainer_ros.arm.scripted import ScriptedReach
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.environments.rendering import view_of
+from rl_trainer_ros.evaluation.episodes import evaluate
+from rl_trainer_ros.evaluation.film import Film, caption, captioned, gif
 from robot_interface_ros.config import ConfigError
 
 ID = "rl_trainer_ros/InMoovReach-v0"

@@ -15,10 +15,10 @@ import pytest
 from robot_interface_ros.cameras import Pinhole
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.safe_robot import SafeRobot
-from robot_sim_ros.camera import Renderer
+from robot_sim_ros.cameras.camera import Renderer
+from robot_sim_ros.cameras.renderers import egl_problem
 from robot_sim_ros.imperfection.look import Look
 from robot_sim_ros.pybullet_robot import PyBulletRobot, make_robot
-from robot_sim_ros.renderers import egl_problem
 from robot_sim_ros.sim_config import SimConfig
 from robot_sim_ros.world.config import world_names
 

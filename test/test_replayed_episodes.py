@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, Moment
 from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from robot_interface_ros.robot_model import Joint, Mimic, RobotModel, RobotModelError, Shape
+from robot_interface_ros.urdf.robot_model import Joint, Mimic, RobotModel, RobotModelError, Shape
 
 LIMIT = '<limit lower="-1" upper="2" velocity="0.5" effort="3"/>'
 

@@ -11,10 +11,15 @@ import gymnasium
 import numpy as np
 import pytest
 
-from rl_trainer_ros.absence import PresentMeanStd, leave_out_of_replay, leave_out_of_statistics, replace_absent
 from rl_trainer_ros.algorithms import constructor_arguments, steps_each
-from rl_trainer_ros.fibers import Fibers, Inbox
-from rl_trainer_ros.robot_vec_env import RobotVecEnv
+from rl_trainer_ros.environments.vectorised.absence import (
+    PresentMeanStd,
+    leave_out_of_replay,
+    leave_out_of_statistics,
+    replace_absent,
+)
+from rl_trainer_ros.environments.vectorised.fibers import Fibers, Inbox
+from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
 from robot_interface_ros.errors import RobotError, RobotTimeout
 
 pytestmark = pytest.mark.many_robots

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import yaml
 
-from rl_trainer_ros import cli
+from rl_trainer_ros.cli import main
 from robot_interface_ros import ros2_control
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.robot_model import RobotModel
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 RATE_HZ = 50.0
 
@@ -51,7 +51,7 @@ def test_controllers_live_beside_the_robot_and_not_in_its_namespace() -> None:
 
 
 def test_the_command_writes_both_and_says_what_to_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["ros2_control", f"folder:={tmp_path / 'new'}", "namespace:=/left"]) == 0
+    assert main.run(["ros2_control", f"folder:={tmp_path / 'new'}", "namespace:=/left"]) == 0
     said = capsys.readouterr().out
     assert f"{tmp_path / 'new' / 'robot.urdf'} --ros-args -r __ns:=/left/control" in said
     assert {file.name for file in (tmp_path / "new").iterdir()} == {"robot.urdf", "controllers.yaml"}
@@ -66,8 +66,8 @@ def test_a_driver_does_what_such_hardware_commands(start: Callable[..., Any], do
     from sensor_msgs.msg import JointState
     from std_msgs.msg import String
 
-    from robot_interface_ros.ros.runtime import Runtime
-    from robot_interface_ros.ros.waiting import make_waiter
+    from robot_interface_ros.ros.transport.runtime import Runtime
+    from robot_interface_ros.ros.transport.waiting import make_waiter
 
     start("robot_driver_ros.ros.robot_driver_node", realtime=True, control_hz=RATE_HZ).wait_for("serving")
     names = load_robot("inmoov").joint_names

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rl_trainer_ros.bringup import robots, system
-from rl_trainer_ros.launch_arguments import BringupError
+from rl_trainer_ros.bringup.launch_arguments import BringupError
+from rl_trainer_ros.bringup.system import robots, system
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.ros_environment import (
     RosEnvironmentError,
@@ -120,11 +120,11 @@ def test_a_middleware_that_is_not_there_is_one_line_of_every_program(module: str
     "environ, words, said",
     [
         ({"HOME": ""}, ["-m", "robot_sim_ros.ros.robot_sim_node"], "robot_sim: HOME is not set"),
-        ({"ROS_DOMAIN_ID": "300"}, ["-m", "rl_trainer_ros.cli", "stop"], "rl_trainer: ROS_DOMAIN_ID=300 is no"),
-        ({"HOME": ""}, ["-m", "rl_trainer_ros.cli", "train"], "rl_trainer: HOME is not set"),
+        ({"ROS_DOMAIN_ID": "300"}, ["-m", "rl_trainer_ros.cli.main", "stop"], "rl_trainer: ROS_DOMAIN_ID=300 is no"),
+        ({"HOME": ""}, ["-m", "rl_trainer_ros.cli.main", "train"], "rl_trainer: HOME is not set"),
         (
             {"RMW_IMPLEMENTATION": "rmw_no"},
-            ["-m", "rl_trainer_ros.cli", "train"],
+            ["-m", "rl_trainer_ros.cli.main", "train"],
             "rl_trainer: RMW_IMPLEMENTATION=rmw_no",
         ),
     ],

@@ -14,10 +14,10 @@ from rcl_interfaces.msg import Log  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import Bool  # noqa: E402
 
-from robot_interface_ros.ros.contract import RELIABLE  # noqa: E402
-from robot_interface_ros.ros.rosout import last_word  # noqa: E402
-from robot_interface_ros.ros.runtime import Runtime  # noqa: E402
-from robot_interface_ros.ros.waiting import Waiter, make_waiter  # noqa: E402
+from robot_interface_ros.ros.transport.contract import RELIABLE  # noqa: E402
+from robot_interface_ros.ros.transport.rosout import last_word  # noqa: E402
+from robot_interface_ros.ros.transport.runtime import Runtime  # noqa: E402
+from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter  # noqa: E402
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.ros
 
 from rclpy.exceptions import InvalidHandle  # noqa: E402
 
-from robot_interface_ros.ros.runtime import Runtime  # noqa: E402
+from robot_interface_ros.ros.transport.runtime import Runtime  # noqa: E402
 
 
 def test_close_destroys_every_node_also_those_that_somebody_still_holds(domain: int) -> None:

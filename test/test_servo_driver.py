@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from boards import PERIOD_S, MockBench, Time, bully
 
-from robot_driver_ros.calibration import FeedbackConfig
-from robot_driver_ros.firmata_board import BoardState, FirmataBoard, Pulse
-from robot_driver_ros.hardware import fit, hardware_file, read_hardware
-from robot_driver_ros.links import LinkLost
-from robot_driver_ros.mock_mega import MockMega
+from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
+from robot_driver_ros.boards.links import LinkLost
+from robot_driver_ros.boards.mock_mega import MockMega
+from robot_driver_ros.calibration.tables import FeedbackConfig
 from robot_driver_ros.mock_robot import MockRobot
-from robot_driver_ros.servo_robot import ServoRobot
+from robot_driver_ros.servos.hardware import fit, hardware_file, read_hardware
+from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.errors import RobotError
-from robot_interface_ros.realtime import RealTimeConfig, RealTimeRobot, State
+from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTimeRobot, State
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.safe_robot import SafeRobot
@@ -521,7 +521,7 @@ def test_pins_keep_their_own_pulse_in_whatever_order_they_come_and_go(version: t
 
 @pytest.mark.bad_input
 def test_a_port_that_is_not_there_is_named() -> None:
-    from robot_driver_ros.links import SerialLink
+    from robot_driver_ros.boards.links import SerialLink
 
     with pytest.raises(RobotError, match="cannot open /dev/ttyNOWHERE: there is no such port; is the board plugged in"):
         SerialLink("/dev/ttyNOWHERE")

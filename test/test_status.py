@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rl_trainer_ros import cli
+from rl_trainer_ros.cli import main
 from robot_interface_ros.errors import RobotTimeout
 from robot_interface_ros.robot_status import RobotStatus, Stream, lines
 
@@ -69,19 +69,19 @@ def test_robots_in_both_modes_are_looked_at(start: Callable[..., Any], capsys: p
     start("robot_sim_ros.ros.robot_sim_node", namespaces="[/simulated]").wait_for("serving")
 
     def status(namespace: str) -> tuple[int, str]:
-        code = cli.run(["status", f"namespace:={namespace}"])
+        code = main.run(["status", f"namespace:={namespace}"])
         return code, capsys.readouterr().out
 
     code, said = status("/real")
     assert code == 0 and "/real: may move, in real time" in said and "r_elbow_flex_joint" in said
     assert "served by     /robot_driver_topics" in said and "commanded by  nobody" in said
     assert " us\n" in said or " off\n" in said
-    assert cli.run(["stop", "namespace:=/real"]) == 0
+    assert main.run(["stop", "namespace:=/real"]) == 0
     code, said = status("/real")
     assert code == 1 and "/real: STOPPED" in said
     code, said = status("/simulated")
     assert code == 0 and "/simulated: may move, in lockstep" in said and "In lockstep a robot is silent" in said
     began = time.monotonic()
     with pytest.raises(RobotTimeout, match="nobody publishes /nowhere/joint_states within 0.5 s"):
-        cli.run(["status", "namespace:=/nowhere", "timeout_s:=0.5"])
+        main.run(["status", "namespace:=/nowhere", "timeout_s:=0.5"])
     assert time.monotonic() - began < 10.0

@@ -13,17 +13,18 @@ pytest.importorskip("rclpy")
 from std_msgs.msg import String
 from strangers import FILE, FOLDER, NAMESPACE, SENSOR, Crowded, Late, Sensor, serving
 
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.ros.patience import Patience
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.ros.timeouts import Patience
 from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.limits import TargetLimiter
-from robot_interface_ros.presumed_target import LAG_S, PresumedTarget
+from robot_interface_ros.realtime.presumed_target import LAG_S, PresumedTarget
 from robot_interface_ros.robot import Command
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.ros import contract, contract_rules, operator
-from robot_interface_ros.ros import contract_rules_lockstep as rules_lockstep
-from robot_interface_ros.ros import contract_rules_realtime as rules_realtime
-from robot_interface_ros.ros.contract_check import Outcome, check_contract, text_of
+from robot_interface_ros.ros import operator
+from robot_interface_ros.ros.contract_check import rules as contract_rules
+from robot_interface_ros.ros.contract_check import rules_lockstep, rules_realtime
+from robot_interface_ros.ros.contract_check.check import Outcome, check_contract, text_of
+from robot_interface_ros.ros.transport import contract
 
 pytestmark = pytest.mark.ros
 TWO_JOINTS = load_robot(str(FILE))
@@ -64,7 +65,7 @@ def test_it_is_trained_without_a_companion(
     start("two_joints", *words)
     mode = [] if words else ["realtime:=true", "max_observation_age_s:=5.0", "max_skew_s:=5.0"]
     trainer = start(
-        "rl_trainer_ros.cli",
+        "rl_trainer_ros.cli.main",
         "train",
         "robot_source:=external",
         f"robot:={FILE}",

@@ -23,7 +23,7 @@ TIMEOUT_S = 20.0  # for anything that is awaited here; all of it takes well unde
 MAIN = """
 import signal, sys
 from rl_trainer_ros import supervisor
-from rl_trainer_ros.bringup import Process, System
+from rl_trainer_ros.bringup.system import Process, System
 sim = Process("robot_sim", "x", "fake_sim", max_restarts=2, shutdown_timeout_s=10.0)
 trainer = Process("trainer", "x", "fake_trainer", max_restarts=0, ends_system=True, shutdown_timeout_s=10.0,
                   orphan_signal=signal.SIGTERM)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
-from rl_trainer_ros.environment import RobotEnv
-from rl_trainer_ros.frame_stack import limited
-from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.frame_stack import limited
+from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.scripted_press import ScriptedPress
 from rl_trainer_ros.tasks import TASKS
 

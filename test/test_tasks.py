@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl_trainer_ros import needs
-from rl_trainer_ros.arm import Arm, Moment
-from rl_trainer_ros.make_env import make_robot_env
+from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.environments import requirements
+from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.tasks import TASKS, Outcome, Task
 from rl_trainer_ros.tasks.button import button_reward
 from rl_trainer_ros.tasks.chasing import chasing_reward
@@ -34,7 +34,7 @@ CENTRE = np.array([0.25, -0.30, 1.10])
 
 def make_task(name: str, **settings: Any) -> Task:
     kind = TASKS[name]
-    arm = Arm(load_robot("inmoov", needs.groups(""), kind.posture))
+    arm = Arm(load_robot("inmoov", requirements.groups(""), kind.posture))
     return kind(arm, 0.05, from_mapping(kind.Settings, settings, name))
 
 

@@ -18,14 +18,14 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
 from rl_trainer_ros.ros.episode_calls import EpisodeCalls
-from rl_trainer_ros.ros.patience import Patience
+from rl_trainer_ros.ros.timeouts import Patience
 from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.ros import contract, messages
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import make_waiter
+from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import make_waiter
 
 pytestmark = pytest.mark.ros
 PERIOD = 50_000_000

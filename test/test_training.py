@@ -15,20 +15,21 @@ import yaml
 from stable_baselines3.common.callbacks import BaseCallback
 from support import save_random_encoder
 
-from rl_trainer_ros import model_files, run_folder
 from rl_trainer_ros.algorithms import SCHEDULES, constructor_arguments, hyperparameters
-from rl_trainer_ros.arm import Moment
-from rl_trainer_ros.checkpoints.folders import LINKS
-from rl_trainer_ros.environment import RobotEnv
-from rl_trainer_ros.evaluate import EvaluateError, EvaluateOptions, evaluate_run
-from rl_trainer_ros.evaluation import Evaluation, evaluate, wilson_interval
-from rl_trainer_ros.finite import NotFinite
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.run_folder import TrainingResult
-from rl_trainer_ros.scripted import ScriptedReach
+from rl_trainer_ros.arm.arm import Moment
+from rl_trainer_ros.arm.scripted import ScriptedReach
+from rl_trainer_ros.cli.evaluate import EvaluateError, EvaluateOptions, evaluate_run
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.finite import NotFinite
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.evaluation.episodes import Evaluation, evaluate, wilson_interval
 from rl_trainer_ros.tasks import Outcome
-from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.training import TrainingRun, hidden, in_process_env
+from rl_trainer_ros.training import run_folder
+from rl_trainer_ros.training.checkpoints import model_files
+from rl_trainer_ros.training.checkpoints.folders import LINKS
+from rl_trainer_ros.training.run_folder import TrainingResult
+from rl_trainer_ros.training.train import TrainingRun, hidden, in_process_env
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError, from_mapping
 from robot_interface_ros.errors import RobotTimeout
 
@@ -204,7 +205,7 @@ def test_the_model_is_saved_before_what_watches_closes(tmp_path: Path, monkeypat
         def close(self) -> None:
             raise RuntimeError("no picture")
 
-    monkeypatch.setattr("rl_trainer_ros.training.observers", lambda *_: [Fragile()])
+    monkeypatch.setattr("rl_trainer_ros.training.train.observers", lambda *_: [Fragile()])
     with pytest.raises(RuntimeError, match="no picture"):
         run(tmp_path, num_timesteps=64, hyperparameters="{n_steps: 64, batch_size: 32}")
     assert model_files.load(run_folder.find("latest", str(tmp_path)) / "final").about["ended"] == "finished"

@@ -14,24 +14,24 @@ from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import JointState
 
 from rl_trainer_ros.ros import topic_robot
-from rl_trainer_ros.ros.patience import Patience
 from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
+from rl_trainer_ros.ros.timeouts import Patience
 from rl_trainer_ros.ros.topic_robot import TopicRobot
 from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotTimeout
-from robot_interface_ros.newest import Freshness
-from robot_interface_ros.realtime import RealTimeRobot
+from robot_interface_ros.realtime.newest import Freshness
+from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
+from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.ros.contract import RELIABLE
 from robot_interface_ros.ros.operator import move
-from robot_interface_ros.ros.program import Stepping
-from robot_interface_ros.ros.realtime_server import RealTimeLoop, RealTimeServer
-from robot_interface_ros.ros.robot_server import RobotServer
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import make_waiter
+from robot_interface_ros.ros.serving.program import Stepping
+from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
+from robot_interface_ros.ros.serving.robot_server import RobotServer
+from robot_interface_ros.ros.transport.contract import RELIABLE
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import make_waiter
 from robot_interface_ros.safe_robot import SafeRobot
-from robot_interface_ros.ticker import Ticker
 from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 pytestmark = pytest.mark.ros

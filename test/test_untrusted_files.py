@@ -26,29 +26,27 @@ import pytest
 import torch
 import yaml
 
-from rl_trainer_ros import model_files, robot_files, run_folder
-from rl_trainer_ros.checkpoints import contents, folders, resume
-from rl_trainer_ros.checkpoints.errors import ModelError
-from rl_trainer_ros.curves.command import CurvesOptions
-from rl_trainer_ros.curves.episodes import read_episodes, read_evaluations
-from rl_trainer_ros.evaluate import EvaluateOptions
-from rl_trainer_ros.evaluation_log import EvaluationLog
-from rl_trainer_ros.hardware_commands import CalibrateOptions, Ros2ControlOptions
-from rl_trainer_ros.launch_arguments import BringupConfig, node_parameters
-from rl_trainer_ros.run_tables import read_table
-from rl_trainer_ros.train_srl import TrainSrlOptions
-from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.training import TrainingRun, in_process_env
+from rl_trainer_ros.bringup.launch_arguments import BringupConfig, node_parameters
+from rl_trainer_ros.cli.curves import CurvesOptions
+from rl_trainer_ros.cli.evaluate import EvaluateOptions
+from rl_trainer_ros.cli.robot_commands import CalibrateOptions, Ros2ControlOptions
+from rl_trainer_ros.cli.train_srl import TrainSrlOptions
+from rl_trainer_ros.training import robot_files, run_folder
+from rl_trainer_ros.training.checkpoints import contents, folders, model_files, resume
+from rl_trainer_ros.training.checkpoints.errors import ModelError
+from rl_trainer_ros.training.curves.episodes import read_episodes, read_evaluations
+from rl_trainer_ros.training.evaluation_log import EvaluationLog
+from rl_trainer_ros.training.run_tables import read_table
+from rl_trainer_ros.training.train import TrainingRun, in_process_env
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_driver_ros.driver_config import DriverNodeConfig
-from robot_driver_ros.hardware import load_hardware
-from robot_driver_ros.memory import Memory
+from robot_driver_ros.servos.hardware import load_hardware
+from robot_driver_ros.servos.pulse_journal import Memory
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml
-from robot_interface_ros.description import share_directory
 from robot_interface_ros.errors import RobotError
-from robot_interface_ros.robot_config import RobotConfig, load_robot
-from robot_interface_ros.robot_model import RobotModel, RobotModelError
-from robot_interface_ros.untrusted_arrays import read_npz
-from robot_interface_ros.untrusted_files import (
+from robot_interface_ros.files.description import share_directory
+from robot_interface_ros.files.untrusted_arrays import read_npz
+from robot_interface_ros.files.untrusted_files import (
     FileError,
     parse_json,
     parse_xml,
@@ -57,6 +55,8 @@ from robot_interface_ros.untrusted_files import (
     read_json,
     read_text,
 )
+from robot_interface_ros.robot_config import RobotConfig, load_robot
+from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
 from robot_sim_ros.imperfection.config import load_imperfection
 from robot_sim_ros.sim_config import SimConfig
 from robot_sim_ros.world.config import load_world

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
-from rl_trainer_ros.bringup import BringupError, Next, Process, after_death, ros_arguments, system
-from rl_trainer_ros.installed import find_executable
+from rl_trainer_ros.bringup.installed import find_executable
+from rl_trainer_ros.bringup.system import BringupError, Next, Process, after_death, ros_arguments, system
 
 pytestmark = pytest.mark.frames
 
@@ -116,7 +116,8 @@ def test_the_supervisor_starts_others_programs(tmp_path: Path) -> None:
         f"sys.exit(0 if pathlib.Path({str(said)!r}).exists() else 4)\n"
     )
     code = (
-        "import sys; from rl_trainer_ros.bringup import Process, System; from rl_trainer_ros.supervisor import run\n"
+        "import sys; from rl_trainer_ros.bringup.system import Process, System\n"
+        "from rl_trainer_ros.bringup.supervisor import run\n"
         f"other = Process('shown', 'shown', package='other', program={str(shown)!r}, words=('-d', 'file'),"
         " max_restarts=0, optional=True)\n"
         "trainer = Process('trainer', 'trainer', 'pretend_trainer', max_restarts=0, ends_system=True)\n"
@@ -199,9 +200,9 @@ def test_all_that_the_file_shows_is_published_by_a_running_system(
     """Subscribed as RViz does, with the file's topics, types and QoS, every display gets a message."""
     from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-    from robot_interface_ros.robot_model import RobotModel
-    from robot_interface_ros.ros.runtime import Runtime
-    from robot_interface_ros.ros.waiting import make_waiter
+    from robot_interface_ros.ros.transport.runtime import Runtime
+    from robot_interface_ros.ros.transport.waiting import make_waiter
+    from robot_interface_ros.urdf.robot_model import RobotModel
 
     try:
         from tf2_msgs.msg import TFMessage

@@ -12,8 +12,8 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import JointState
 
-from robot_interface_ros.ros import messages, wire
-from robot_interface_ros.ros.messages import JointStateWriter, PoseWriter
+from robot_interface_ros.ros.transport import messages, wire
+from robot_interface_ros.ros.transport.messages import JointStateWriter, PoseWriter
 
 pytestmark = pytest.mark.ros
 NAMES = ("shoulder", "elbow", "r_wrist_roll_joint")

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
-from rl_trainer_ros.arm import Arm, Moment
-from rl_trainer_ros.ros.patience import Patience
+from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.ros.timeouts import Patience
 from rl_trainer_ros.ros.topic_robot import TopicRobot
 from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.errors import RobotTimeout
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from robot_interface_ros import xacro_process
-from robot_interface_ros.description import urdf_text
-from robot_interface_ros.xacro_process import XacroLimits, expand
+from robot_interface_ros.files import xacro_process
+from robot_interface_ros.files.description import urdf_text
+from robot_interface_ros.files.xacro_process import XacroLimits, expand
 
 NAMESPACE = 'xmlns:xacro="http://www.ros.org/wiki/xacro"'
 SHORT = XacroLimits(cpu_s=1, wall_s=2, memory_bytes=2**28)

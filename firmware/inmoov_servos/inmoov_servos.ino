@@ -1,6 +1,6 @@
 /*
  * Servos of an Arduino Mega 2560 for rl_trainer_ros, with a watchdog for the host: what robot_driver_ros says to
- * StandardFirmata, this sketch understands too (robot_driver_ros/firmata.py lists the messages). It adds:
+ * StandardFirmata, this sketch understands too (robot_driver_ros/boards/firmata.py lists the messages). It adds:
  *
  *  - silence of the host (0.5 s): pulses stay as they are, and whoever comes back moves servos slowly at first;
  *  - longer silence (3 s): no pulses, servos go limp; a message to a servo brings it back, from its last pulse;

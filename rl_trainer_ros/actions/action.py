@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm import Arm
+from rl_trainer_ros.arm.arm import Arm
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Array, Observation
 

@@ -12,7 +12,7 @@ from rl_trainer_ros.actions.action import Action, BoxAction
 from rl_trainer_ros.actions.end_effector import EndEffectorAction, EndEffectorSettings
 from rl_trainer_ros.actions.joint_velocity import JointVelocityAction
 from rl_trainer_ros.actions.plane import PlaneAction, PlaneSettings
-from rl_trainer_ros.arm import Arm
+from rl_trainer_ros.arm.arm import Arm
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Array, Observation
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from rl_trainer_ros.actions.action import BoxAction
 from rl_trainer_ros.actions.hand_motion import HandMotion
-from rl_trainer_ros.arm import Arm
+from rl_trainer_ros.arm.arm import Arm
 from robot_interface_ros.config import option
 from robot_interface_ros.robot import Array, Observation
 

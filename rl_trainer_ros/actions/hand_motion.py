@@ -1,14 +1,14 @@
 """From a displacement of the hand to a step of the joints: damped least squares within limits, near the rest posture.
 
-Sources: damped least squares as in `robot_interface_ros/kinematics.py`; the null-space term is that of Liegeois, "Automatic
-Supervisory Control of the Configuration and Behavior of Multibody Mechanisms", IEEE Trans. SMC 7(12), 1977.
+Sources: damped least squares as in `robot_interface_ros/urdf/kinematics.py`; the null-space term is that of Liegeois,
+"Automatic Supervisory Control of the Configuration and Behavior of Multibody Mechanisms", IEEE Trans. SMC 7(12), 1977.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from rl_trainer_ros.arm import Arm
+from rl_trainer_ros.arm.arm import Arm
 from robot_interface_ros.robot import Array
 
 DAMPING = 0.02

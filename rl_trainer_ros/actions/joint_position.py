@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rl_trainer_ros.actions.action import BoxAction
-from rl_trainer_ros.arm import Arm
+from rl_trainer_ros.arm.arm import Arm
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot import Array, Observation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rl_trainer_ros.actions.action import BoxAction
-from rl_trainer_ros.arm import Arm
+from rl_trainer_ros.arm.arm import Arm
 from robot_interface_ros.robot import Array, Observation
 
 

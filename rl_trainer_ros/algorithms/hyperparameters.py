@@ -15,9 +15,9 @@ from typing import Any
 
 from rl_trainer_ros.algorithms.registry import algorithm
 from rl_trainer_ros.algorithms.schedules import SCHEDULES
-from robot_interface_ros.checked_values import shown
 from robot_interface_ros.config import LARGEST, ConfigError, as_number, read_yaml, unknown_name
-from robot_interface_ros.description import share_directory
+from robot_interface_ros.files.checked_values import shown
+from robot_interface_ros.files.description import share_directory
 
 DEFAULT, KINDS = "default", ("vector", "pixels", "goal")
 SCHEDULE = "learning_rate_schedule"

@@ -13,7 +13,7 @@ from stable_baselines3.common.preprocessing import is_image_space
 from rl_trainer_ros.algorithms.hyperparameters import constructor_arguments
 from rl_trainer_ros.algorithms.registry import ALGORITHMS, CONTINUOUS, DISCRETE, Algorithm, algorithm, check_kind
 from robot_interface_ros.config import ConfigError, unknown_name
-from robot_interface_ros.untrusted_files import one_line
+from robot_interface_ros.files.untrusted_files import one_line
 
 _UNSEEN = {"cnn": ("vector", "goal"), "multi_input": ("vector", "pixels"), "mlp": ("goal",), "linear": ("goal",)}
 """Kinds of observation that a policy network cannot take."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from rl_trainer_ros.arm import Moment
+from rl_trainer_ros.arm.arm import Moment
 from rl_trainer_ros.observations.observation import ObservationSpace
 from robot_interface_ros.config import ConfigError
 

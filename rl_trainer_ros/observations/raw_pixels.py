@@ -8,8 +8,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm import Arm, Moment
-from rl_trainer_ros.camera_settings import CameraSettings
+from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.observations.camera_settings import CameraSettings
 from rl_trainer_ros.observations.observation import ObservationSpace
 from robot_interface_ros.errors import RobotError
 

@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, Moment
 from rl_trainer_ros.observations.observation import ObservationSpace, clipped, joints_box
 from robot_interface_ros.errors import RobotError
 

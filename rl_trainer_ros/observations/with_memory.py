@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm import Moment
+from rl_trainer_ros.arm.arm import Moment
 from rl_trainer_ros.observations.observation import ObservationSpace
 from robot_interface_ros.config import ConfigError
 

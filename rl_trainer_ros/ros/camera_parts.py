@@ -11,8 +11,8 @@ from sensor_msgs.msg import Image
 
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import NO_DEPTHS, NO_IMAGES
-from robot_interface_ros.ros import contract, messages
-from robot_interface_ros.ros.contract import absolute
+from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.contract import absolute
 
 
 class CameraParts:

@@ -12,13 +12,13 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
-from rl_trainer_ros.ros.patience import Patience, likely_cause
+from rl_trainer_ros.ros.timeouts import Patience, likely_cause
 from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.robot import Episode
-from robot_interface_ros.ros import contract, messages
-from robot_interface_ros.ros.contract import absolute
-from robot_interface_ros.ros.graph import has_parameter_node, is_named
-from robot_interface_ros.ros.waiting import Waiter
+from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.contract import absolute
+from robot_interface_ros.ros.transport.graph import has_parameter_node, is_named
+from robot_interface_ros.ros.transport.waiting import Waiter
 
 
 class EpisodeCalls:

@@ -18,13 +18,13 @@ from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.logging import get_logger
 from launch_ros.actions import Node
 
-from rl_trainer_ros import preflight
-from rl_trainer_ros.bringup import Next, Process, System, after_death, exit_text, ros_arguments, trainer_config
-from rl_trainer_ros.launch_arguments import arguments, part_of
-from rl_trainer_ros.ros_arguments import RosArguments
+from rl_trainer_ros.bringup import preflight
+from rl_trainer_ros.bringup.launch_arguments import arguments, part_of
+from rl_trainer_ros.bringup.ros_arguments import RosArguments
+from rl_trainer_ros.bringup.system import Next, Process, System, after_death, exit_text, ros_arguments, trainer_config
 from robot_interface_ros.config import unknown_name
+from robot_interface_ros.files.parameter_files import misspelt
 from robot_interface_ros.names import parse_rule
-from robot_interface_ros.parameter_files import misspelt
 
 # What launch itself, launch_ros and `ros2 launch` keep among the launch configurations.
 NOT_OURS = {

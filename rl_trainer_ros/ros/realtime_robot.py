@@ -12,18 +12,18 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, JointState
 
-from rl_trainer_ros.ros.patience import likely_cause
+from rl_trainer_ros.ros.timeouts import likely_cause
 from rl_trainer_ros.ros.topic_robot import FORGOTTEN_S, TopicRobot
 from robot_interface_ros.errors import RobotError, RobotInterrupted, RobotTimeout
-from robot_interface_ros.newest import Freshness, Newest
-from robot_interface_ros.presumed_target import PresumedTarget
+from robot_interface_ros.realtime.newest import Freshness, Newest
+from robot_interface_ros.realtime.presumed_target import PresumedTarget
+from robot_interface_ros.realtime.step_period import StepPeriod
+from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot import Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
-from robot_interface_ros.ros import contract, messages
-from robot_interface_ros.ros.graph import robots
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.step_period import StepPeriod
-from robot_interface_ros.ticker import Ticker
+from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.graph import robots
+from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from rclpy.qos import QoSProfile
 
-from rl_trainer_ros.fibers import Fibers, Inbox
+from rl_trainer_ros.environments.vectorised.fibers import Fibers, Inbox
 from robot_interface_ros.errors import RobotError
-from robot_interface_ros.ros.contract import RELIABLE
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import Callback, Handler, make_waiter
+from robot_interface_ros.ros.transport.contract import RELIABLE
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import Callback, Handler, make_waiter
 from robot_interface_ros.ros_environment import check_discovery
 
 

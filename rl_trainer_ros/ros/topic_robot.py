@@ -17,8 +17,8 @@ from std_msgs.msg import String
 
 from rl_trainer_ros.ros.camera_parts import CameraParts
 from rl_trainer_ros.ros.episode_calls import EpisodeCalls
-from rl_trainer_ros.ros.patience import Patience, likely_cause
 from rl_trainer_ros.ros.shared_waiter import SharedWaiter
+from rl_trainer_ros.ros.timeouts import Patience, likely_cause
 from robot_interface_ros.errors import (
     CommandRejected,
     NotFinite,
@@ -32,12 +32,12 @@ from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.lockstep import Awaited
 from robot_interface_ros.robot import NOTHING, Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
-from robot_interface_ros.ros import contract, messages, offered_qos, wire
-from robot_interface_ros.ros.contract import absolute
-from robot_interface_ros.ros.graph import crowd, robots
-from robot_interface_ros.ros.messages import UnreadableMessage
-from robot_interface_ros.ros.refused import shortened
-from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.transport import contract, messages, offered_qos, wire
+from robot_interface_ros.ros.transport.contract import absolute
+from robot_interface_ros.ros.transport.graph import crowd, robots
+from robot_interface_ros.ros.transport.messages import UnreadableMessage
+from robot_interface_ros.ros.transport.refused import shortened
+from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 _MOST_CUTS = 5

@@ -12,25 +12,25 @@ import traceback
 
 from rclpy.node import Node
 
-from rl_trainer_ros import learner_check
-from rl_trainer_ros.checkpoints import resume
-from rl_trainer_ros.checkpoints.errors import ModelError
-from rl_trainer_ros.control import Control
-from rl_trainer_ros.environment import RobotEnv
-from rl_trainer_ros.figures import FiguresCallback
-from rl_trainer_ros.make_env import make_robot_env
-from rl_trainer_ros.ros.patience import Patience
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.ros.shared_waiter import SharedWaiter
+from rl_trainer_ros.ros.timeouts import Patience
 from rl_trainer_ros.ros.trainer_services import TrainerServices
 from rl_trainer_ros.ros.watched import watched
-from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.training import TrainingRun, env_settings, in_process_env
+from rl_trainer_ros.training import learner_check
+from rl_trainer_ros.training.checkpoints import resume
+from rl_trainer_ros.training.checkpoints.errors import ModelError
+from rl_trainer_ros.training.control import Control
+from rl_trainer_ros.training.metrics import FiguresCallback
+from rl_trainer_ros.training.train import TrainingRun, env_settings, in_process_env
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros import start
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError, StopRequested
-from robot_interface_ros.ros.program import BAD_SETTINGS, Loop, ServiceThread, run_program
-from robot_interface_ros.ros.rosout import last_word
-from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.serving.program import BAD_SETTINGS, Loop, ServiceThread, run_program
+from robot_interface_ros.ros.transport.rosout import last_word
+from robot_interface_ros.ros.transport.runtime import Runtime
 
 FAILED = 3
 

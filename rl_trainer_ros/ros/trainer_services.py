@@ -14,9 +14,9 @@ from rclpy.node import Node
 from std_msgs.msg import Float64
 from std_srvs.srv import SetBool, Trigger
 
-from rl_trainer_ros.control import Control
-from rl_trainer_ros.figures import PAUSED, Figures
-from robot_interface_ros.ros import contract, messages
+from rl_trainer_ros.training.control import Control
+from rl_trainer_ros.training.metrics import PAUSED, Figures
+from robot_interface_ros.ros.transport import contract, messages
 
 INTERVAL_S = 1.0
 TOPICS = {  # below the node's name -> field of Figures

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from rl_trainer_ros.environment import RobotEnv
-from rl_trainer_ros.trainer_config import TrainerConfig
-from rl_trainer_ros.watching import WatchCallback
-from rl_trainer_ros.workspace import ReachWorkspace
+from rl_trainer_ros.arm.workspace import ReachWorkspace
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.training.trainer_config import TrainerConfig
+from rl_trainer_ros.training.watching import WatchCallback
 from robot_interface_ros.robot import Array
-from robot_interface_ros.ros.runtime import Runtime
+from robot_interface_ros.ros.transport.runtime import Runtime
 
 POINTS, POINTS_SEED, TRAVEL_S = 1500, 0, 4.2  # of the workspace, as the reach task draws it from rest
 

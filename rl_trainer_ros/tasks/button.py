@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, Moment
 from rl_trainer_ros.tasks.task import Outcome, Target, Task, TaskSettings
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.errors import RobotError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rl_trainer_ros.arm import Arm
+from rl_trainer_ros.arm.arm import Arm
 from rl_trainer_ros.tasks.plane import RADIUS, CurveTask, PlaneTaskSettings
 from robot_interface_ros.config import option
 from robot_interface_ros.robot import Array

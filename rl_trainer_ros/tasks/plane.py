@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, Moment
 from rl_trainer_ros.tasks.task import Outcome, Target, Task, TaskSettings
 from robot_interface_ros.config import option
 from robot_interface_ros.robot import Array

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.workspace import ReachWorkspace
 from rl_trainer_ros.tasks.task import Outcome, Target, Task, TaskSettings
-from rl_trainer_ros.workspace import ReachWorkspace
 from robot_interface_ros.config import ConfigError, option
 
 

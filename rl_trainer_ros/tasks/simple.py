@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl_trainer_ros.arm import Arm
+from rl_trainer_ros.arm.arm import Arm
 from rl_trainer_ros.tasks.plane import HALF_WIDTH, Place, PlaneTask, PlaneTaskSettings
 from rl_trainer_ros.tasks.task import Target
 from robot_interface_ros.config import option

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, Moment
 from robot_interface_ros.config import option
 
 Target = tuple[float, float, float]

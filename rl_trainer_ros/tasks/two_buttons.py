@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rl_trainer_ros.arm import Moment
+from rl_trainer_ros.arm.arm import Moment
 from rl_trainer_ros.tasks.button import Button, ButtonSettings, signal
 from rl_trainer_ros.tasks.task import Target
 from robot_interface_ros.config import option

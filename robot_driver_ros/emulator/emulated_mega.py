@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from robot_driver_ros.boards.links import LinkLost, SerialLink
 from robot_driver_ros.emulator import build
-from robot_driver_ros.links import LinkLost, SerialLink
 from robot_interface_ros.errors import RobotError
 
 START_TIMEOUT_S = 20.0

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from robot_driver_ros.emulator.debian import BuildError
-from robot_interface_ros.description import share_directory
+from robot_interface_ros.files.description import share_directory
 
 NAME = "inmoov_servos"
 COMPILE = ("-mmcu=atmega2560", "-DF_CPU=16000000UL", "-Os", "-std=gnu++11", "-Wall", "-Wextra", "-Werror", "-x", "c++")

@@ -9,7 +9,7 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from robot_driver_ros.driver_life import DriverLife, LifeState
+from robot_driver_ros.lifecycle import DriverLife, LifeState
 
 LOOK_EVERY_S = 1.0  # whether whoever owns the robot still takes its turns
 

@@ -18,17 +18,17 @@ from rclpy.node import Node
 
 from robot_driver_ros.driven_robot import DrivenRobot
 from robot_driver_ros.driver_config import DriverNodeConfig
-from robot_driver_ros.driver_life import LifeState
+from robot_driver_ros.lifecycle import LifeState
 from robot_driver_ros.mock_robot import MockRobot
 from robot_driver_ros.ros.managed_node import ManagedNode, Transitions
 from robot_interface_ros.lockstep import period_of
+from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot_config import RobotDescription, load_robot
-from robot_interface_ros.ros.program import BAD_SETTINGS, Loop, Stepping, run_program
-from robot_interface_ros.ros.realtime_server import RealTimeLoop, RealTimeServer
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.serving import prepare_serving
+from robot_interface_ros.ros.serving.program import BAD_SETTINGS, Loop, Stepping, run_program
+from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
+from robot_interface_ros.ros.serving.serving import prepare_serving
+from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.safe_robot import SafeRobot
-from robot_interface_ros.ticker import Ticker
 
 FAILED = 1  # exit code where a board was lost at the start; whoever restarts nodes may try again
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from geometry_msgs.msg import TransformStamped
 
-from robot_interface_ros.frames import Transform
-from robot_interface_ros.ros.contract import frame
-from robot_interface_ros.ros.messages import to_time
+from robot_interface_ros.ros.transport.contract import frame
+from robot_interface_ros.ros.transport.messages import to_time
+from robot_interface_ros.urdf.frames import Transform
 
 
 def transform_messages(transforms: Iterable[Transform], namespace: str, stamp: int) -> list[TransformStamped]:

@@ -18,16 +18,16 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.frames import FrameTree
 from robot_interface_ros.names import check_namespaces
-from robot_interface_ros.robot_model import RobotModel, RobotModelError
-from robot_interface_ros.ros import contract
-from robot_interface_ros.ros.contract import absolute
 from robot_interface_ros.ros.frame_messages import transform_messages
-from robot_interface_ros.ros.messages import stamp_ns
-from robot_interface_ros.ros.program import Loop, ServiceThread, run_program
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import Waiter, make_waiter
+from robot_interface_ros.ros.serving.program import Loop, ServiceThread, run_program
+from robot_interface_ros.ros.transport import contract
+from robot_interface_ros.ros.transport.contract import absolute
+from robot_interface_ros.ros.transport.messages import stamp_ns
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter
+from robot_interface_ros.urdf.frames import FrameTree
+from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
 
 # As tf2_ros publishes them; a reader that came late gets /tf_static of every publisher.
 TF_QOS = QoSProfile(depth=100, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)

@@ -14,9 +14,8 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool
 
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotTimeout
-from robot_interface_ros.robot_model import RobotModel
-from robot_interface_ros.ros import messages
-from robot_interface_ros.ros.contract import (
+from robot_interface_ros.ros.transport import messages
+from robot_interface_ros.ros.transport.contract import (
     BEST_EFFORT,
     COMMAND_REJECTED,
     EMERGENCY_STOP,
@@ -30,10 +29,11 @@ from robot_interface_ros.ros.contract import (
     ROBOT_DESCRIPTION,
     absolute,
 )
-from robot_interface_ros.ros.graph import crowd
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import Waiter, make_waiter
+from robot_interface_ros.ros.transport.graph import crowd
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter
 from robot_interface_ros.ros_environment import check_discovery, discovery_words
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 PERIOD_S = 0.05  # well within a robot's patience, 0.3 s
 ARRIVED_RAD = 0.002

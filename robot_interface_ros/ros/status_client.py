@@ -16,11 +16,11 @@ from std_msgs.msg import Bool
 
 from robot_interface_ros.errors import RobotTimeout
 from robot_interface_ros.robot_status import RobotStatus, Stream
-from robot_interface_ros.ros import contract, graph
-from robot_interface_ros.ros.contract import absolute
-from robot_interface_ros.ros.offered_qos import hearing_all
 from robot_interface_ros.ros.operator import beside
-from robot_interface_ros.ros.waiting import Waiter
+from robot_interface_ros.ros.transport import contract, graph
+from robot_interface_ros.ros.transport.contract import absolute
+from robot_interface_ros.ros.transport.offered_qos import hearing_all
+from robot_interface_ros.ros.transport.waiting import Waiter
 
 LISTEN_S = 1.3  # a robot reports to /diagnostics once a second
 FIND_S = 0.3  # after the robot was found: its other topics, and a second robot

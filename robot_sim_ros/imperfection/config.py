@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
-from robot_interface_ros.description import resolve, share_directory
+from robot_interface_ros.files.description import resolve, share_directory
 
 MEASURED, COMMANDED = "measured", "commanded"
 NONE = "none"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from robot_interface_ros.kinematics import rotation_rpy
 from robot_interface_ros.robot import NOTHING, Array
+from robot_interface_ros.urdf.kinematics import rotation_rpy
 from robot_sim_ros.imperfection.draw import Drawn
 
 Vector = tuple[float, ...]

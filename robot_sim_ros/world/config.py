@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from robot_interface_ros.checked_values import shown
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
-from robot_interface_ros.description import share_directory
-from robot_interface_ros.paths import expanded
+from robot_interface_ros.files.checked_values import shown
+from robot_interface_ros.files.description import share_directory
+from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.robot_config import Vector
 from robot_sim_ros.world.kinds import (
     MOTIONS,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from robot_interface_ros.robot import Array
-from robot_interface_ros.robot_model import RobotModel
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 Point = tuple[Any, ...]
 BODY_B, LINK_A, LINK_B, PLACE, NORMAL, DISTANCE, FORCE = 2, 3, 4, 5, 7, 8, 9

@@ -15,11 +15,11 @@ from sensor_msgs.msg import Image, JointState
 
 from robot_interface_ros.config import option
 from robot_interface_ros.names import check_namespaces
-from robot_interface_ros.ros import contract, messages
-from robot_interface_ros.ros.contract import absolute
-from robot_interface_ros.ros.program import Loop, Stepping, run_program
-from robot_interface_ros.ros.runtime import Runtime
-from robot_interface_ros.ros.waiting import Waiter
+from robot_interface_ros.ros.serving.program import Loop, Stepping, run_program
+from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.contract import absolute
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import Waiter
 from srl_ros.encoder import Encoder, EncoderError
 
 

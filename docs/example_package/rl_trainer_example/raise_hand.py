@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl_trainer_ros.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, Moment
 from rl_trainer_ros.tasks import Outcome, Task, TaskSettings
 from robot_interface_ros.config import option
 

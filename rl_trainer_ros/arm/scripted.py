@@ -1,0 +1,43 @@
+"""A scripted policy: damped inverse kinematics under the same action limits as a learner's."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_trainer_ros.arm.arm import Arm, Moment
+
+
+class ScriptedReach:
+    """Solves for a posture that reaches the target, then moves every joint towards it as fast as it may."""
+
+    def __init__(self, arm: Arm, period_s: float):
+        self._arm = arm
+        self._max_step = arm.velocity * period_s
+        self._target: NDArray[np.float64] | None = None
+        self._goal = arm.rest
+
+    def act(self, moment: Moment) -> NDArray[np.float32]:
+        """Return an action in [-1, 1] per joint of the arm."""
+        observation = moment.observation
+        if self._target is None or not np.array_equal(self._target, observation.target_position):
+            self._target = observation.target_position
+            self._goal = self._posture(self._target, observation.position[self._arm.indices])
+        way = self._goal - observation.joint_target[self._arm.indices]
+        return np.clip(way / self._max_step, -1.0, 1.0).astype(np.float32)
+
+    def _posture(self, target: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of the postures found from several starts, the one that is soonest taken among those that reach."""
+        arm = self._arm
+        middle = (arm.lower + arm.upper) / 2
+        margin = 0.02
+        candidates = [
+            arm.chain.inverse(target, q0, arm.lower + margin, arm.upper - margin)
+            for q0 in (start, (start + middle) / 2, middle)
+        ]
+
+        def cost(q: NDArray[np.float64]) -> float:
+            missed = float(np.linalg.norm(arm.chain.position(q) - target))
+            return max(0.0, missed - 0.01) * 1e3 + float(np.max(np.abs(q - start) / self._max_step)) * 1e-2
+
+        return min(candidates, key=cost)

@@ -1,0 +1,149 @@
+"""Where targets may be: reachable in the time of an episode, and never inside the body."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_trainer_ros.arm.arm import Arm
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.robot import Array
+from robot_interface_ros.urdf.kinematics import Chain, rotation_rpy
+from robot_interface_ros.urdf.robot_model import RobotModel, Shape
+
+
+class BodyClearance:
+    """Distance from points to those links of a robot that an arm does not move, each shape taken as its bounding box."""
+
+    def __init__(self, model: RobotModel, rest: Array, moving: set[str]):
+        """`moving`: links to leave out, because the arm moves them."""
+        poses = model.link_poses(rest)
+        centres, rotations, halves = [], [], []
+        for link, shapes in model.collisions.items():
+            if link in moving:
+                continue
+            position, rotation = poses[link]
+            for shape in shapes:
+                centres.append(position + rotation @ np.asarray(shape.xyz))
+                rotations.append(rotation @ np.array(rotation_rpy(shape.rpy)).reshape(3, 3))
+                halves.append(half_extents(shape))
+        self._centres = np.array(centres).reshape(-1, 3)
+        self._rotations = np.array(rotations).reshape(-1, 3, 3)
+        self._halves = np.array(halves).reshape(-1, 3)
+
+    def distance(self, points: NDArray[np.float64]) -> float:
+        """Return the smallest distance, m, of `(n, 3)` points to the body; 0 inside, infinity where there is no body."""
+        if not len(self._centres):
+            return float("inf")
+        local = np.einsum("sij,psi->psj", self._rotations, points[:, None, :] - self._centres[None])
+        outside = np.maximum(np.abs(local) - self._halves, 0.0)
+        return float(np.sqrt(np.square(outside).sum(axis=2)).min())
+
+
+def half_extents(shape: Shape) -> tuple[float, float, float]:
+    """Return half the edges of a shape's own bounding box, m."""
+    size = shape.size
+    if shape.kind == "box":
+        return (size[0] / 2, size[1] / 2, size[2] / 2)
+    if shape.kind == "sphere":
+        return (size[0], size[0], size[0])
+    length = size[1] / 2 + (size[0] if shape.kind == "capsule" else 0.0)
+    return (size[0], size[0], length)
+
+
+CLEARANCE_M, CLEARANCE_SHARE = 0.06, 0.1
+"""What postures keep from the body: so much, or this share of the arm's length where that is less."""
+_PROBES, _ENOUGH = 300, 3
+"""Postures drawn to see whether a clearance leaves any, and how many of them must keep it."""
+
+
+class ReachWorkspace:
+    """Draws targets where the arm's hand can be.
+
+    A posture is drawn uniformly from the joint limits, no further from rest than the joints travel in `travel_s`; its hand
+    is the target. Postures whose forearm or hand comes closer than `clearance_m` to the body or the floor are drawn again.
+    An arm so close to its body that hardly any posture keeps that much keeps half of it, a quarter, or none.
+    """
+
+    def __init__(self, arm: Arm, travel_s: float, clearance_m: float | None = None, limit_margin: float = 0.05):
+        """`clearance_m`: None takes it from the arm's length; `limit_margin`: rad that postures keep from the joint limits."""
+        self._arm = arm
+        usual = _usual(arm)
+        travel = arm.velocity * travel_s
+        self._low = np.maximum(arm.lower + limit_margin, arm.rest - travel)
+        self._high = np.minimum(arm.upper - limit_margin, arm.rest + travel)
+        self._low, self._high = np.minimum(self._low, arm.rest), np.maximum(self._high, arm.rest)
+        self._low, self._high, self._usual = self._low[usual], self._high[usual], usual
+        model = arm.description.model
+        self._distal = _distal_chains(arm, int(usual.sum()))
+        moving = tuple(name for name, moves in zip(arm.names, usual) if moves)
+        self._body = BodyClearance(model, arm.description.rest, moved_links(model, moving))
+        self._floor = arm.description.config.floor
+        self.clearance_m = self._keepable(clearance_m or min(CLEARANCE_M, CLEARANCE_SHARE * arm.length))
+        """What targets' postures keep from the body and the floor, m."""
+
+    def draw(self, generator: np.random.Generator) -> Array:
+        """Return a target, `(3,)` m in the root's frame."""
+        for _ in range(10_000):
+            q = self._posture(generator)
+            if self._room(q) >= self.clearance_m:
+                return self._arm.chain.position(q)
+        raise ConfigError(
+            f"robot {self._arm.description.name}: no posture of the arm keeps clear of the body and the floor: check the joint "
+            "limits, the floor and the collision shapes in a viewer"
+        )
+
+    def _keepable(self, clearance_m: float) -> float:
+        """The clearance, or as much of it as a few of some postures keep. The same for every robot of a kind."""
+        generator, rooms = np.random.default_rng(0), []
+        for _ in range(_PROBES):
+            rooms.append(self._room(self._posture(generator)))
+            if sum(room >= clearance_m for room in rooms) >= _ENOUGH:
+                return clearance_m
+        for share in (0.5, 0.25):
+            if sum(room >= share * clearance_m for room in rooms) >= _ENOUGH:
+                return share * clearance_m
+        return 0.0
+
+    def _posture(self, generator: np.random.Generator) -> Array:
+        q = self._arm.rest.copy()
+        q[self._usual] = generator.uniform(self._low, self._high)
+        return q
+
+    def _room(self, q: Array) -> float:
+        """Distance from the arm's outer half to the body and the floor, m; below 0 under the floor."""
+        limb = self._limb(q)
+        above = np.inf if self._floor is None else float(limb[:, 2].min()) - self._floor
+        return min(above, self._body.distance(limb))
+
+    def _limb(self, q: Array) -> NDArray[np.float64]:
+        """Points along the outer half of the arm, `(n, 3)` m."""
+        ends = [chain.position(q[: len(chain.joint_names)]) for chain in self._distal] + [self._arm.chain.position(q)]
+        middles = [(a + b) / 2 for a, b in zip(ends, ends[1:])]
+        return np.array(ends + middles)
+
+
+def _usual(arm: Arm) -> NDArray[np.bool_]:
+    """Which joints are the arm's own, as the robot's file articulates it: a waist that may move too draws no targets."""
+    config = arm.description.config
+    own = {name for group in config.articulated for name in config.groups[group]}
+    usual = np.array([name in own for name in arm.names])
+    return usual if usual.any() else np.ones(len(arm.names), dtype=bool)
+
+
+def _distal_chains(arm: Arm, own: int) -> list[Chain]:
+    """Chains to the links of the outer half of the arm's `own` joints; theirs are the first ones of the whole chain."""
+    model = arm.description.model
+    children = [model.joints[name].child for name in arm.names]
+    chains = [model.chain(child) for child in children[own // 2 - own :]]
+    return [chain for chain in chains if chain.joint_names == arm.names[: len(chain.joint_names)]]
+
+
+def moved_links(model: RobotModel, joint_names: tuple[str, ...]) -> set[str]:
+    """Links that move when any of these joints does."""
+    moved: set[str] = {model.joints[name].child for name in joint_names}
+    while True:
+        more = {joint.child for joint in model.joints.values() if joint.parent in moved} - moved
+        if not more:
+            return moved
+        moved |= more

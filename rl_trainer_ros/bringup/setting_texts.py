@@ -1,0 +1,105 @@
+"""Settings as words, `name:=value`: text to the values of a settings dataclass, and the lines that explain them."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import yaml
+
+from rl_trainer_ros.bringup import toolbox_spellings
+from robot_interface_ros.config import ConfigError, from_mapping
+from robot_interface_ros.files.untrusted_files import parse_yaml
+
+T = TypeVar("T")
+
+
+class UsageError(ConfigError):
+    """The command line's words are off."""
+
+
+def parse_words(words: Iterable[str]) -> dict[str, str]:
+    """Turn `name:=value` words into a mapping."""
+    values = {}
+    for word in words:
+        name, separator, value = word.partition(":=")
+        if not separator or not name:
+            hint = toolbox_spellings.setting(word) if word.startswith("-") else ""
+            raise UsageError(
+                f"cannot read '{word}'; "
+                + (hint or "write settings as name:=value, such as seed:=1, without spaces around :=")
+            )
+        if name in values:
+            raise UsageError(f"{name} is given twice")
+        values[name] = value
+    return values
+
+
+def from_words(cls: type[T], words: Iterable[str], where: str) -> T:
+    """Make a settings dataclass from `name:=value` words; `where` stands in front of its errors."""
+    return from_mapping(cls, typed(cls, parse_words(words)), where)
+
+
+def typed(cls: type[Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Texts as values of the types that `cls` has for them; names that it has not are kept, to be refused by name."""
+    hints = typing.get_type_hints(cls)
+    return {name: value_of(hints.get(name, str), text) for name, text in texts.items()}
+
+
+def value_of(hint: Any, text: str) -> Any:
+    """Text as a value of type `hint`, 1e-3 and (for a whole number) 1e5 as the numbers they are.
+
+    What cannot be read stays text, to be refused.
+    """
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if str in kinds:
+        return text
+    try:
+        for number in (float, int):
+            if number in kinds:
+                return whole(text) if number is int else number(text)
+        return parse_yaml(text, "")
+    except ValueError:
+        return text
+
+
+def whole(text: str) -> int:
+    """A whole number from text such as 150000 or 1.5e5. Raises ValueError for others."""
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not number.is_integer():
+            raise
+        return int(number)
+
+
+def yaml_value(text: str) -> Any:
+    """Text as YAML has it, and 1e-3 as the number it is; what is no YAML stays text, to be refused."""
+    try:
+        value = parse_yaml(text, "")
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return text
+
+
+def setting_line(field: dataclasses.Field[Any]) -> str:
+    """One line of help: name, default, meaning and, where they are few, the allowed values."""
+    return f"  {f'{field.name}:={default_text(field)}':<27} {description(field)}"
+
+
+def description(field: dataclasses.Field[Any]) -> str:
+    """What a setting means and, where they are few, the allowed values."""
+    choices = field.metadata["choices"]
+    return field.metadata["description"] + (f" ({' | '.join(choices)})" if choices else "")
+
+
+def default_text(field: dataclasses.Field[Any]) -> str:
+    """A field's default as it is typed on a command line; empty for None and the empty text."""
+    default = list(field.default) if isinstance(field.default, tuple) else field.default
+    if default is None or isinstance(default, str):
+        return default or ""
+    return yaml.safe_dump(default, default_flow_style=True).removesuffix("\n").removesuffix("\n...")

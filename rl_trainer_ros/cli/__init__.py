@@ -1,0 +1,1 @@
+"""The command line `rl_trainer`: a file for each command."""

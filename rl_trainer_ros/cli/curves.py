@@ -1,0 +1,98 @@
+"""`rl_trainer curves`: draw the learning curves of one run anew, or of several in one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.start import leaving_at_once
+
+if TYPE_CHECKING:
+    from rl_trainer_ros.training.trainer_config import TrainerConfig
+
+_SUFFIXES = (".png", ".svg", ".pdf")
+_NAMED_BY = ("task", "algo", "state", "preset", "seed")  # in this order, those in which runs differ
+
+
+@dataclass(frozen=True)
+class CurvesOptions:
+    """Arguments of `rl_trainer curves`."""
+
+    run: str = option(
+        "latest", "latest, a run folder, or several with commas; a folder above runs stands for all of them"
+    )
+    window: int = option(100, "episodes that are averaged", minimum=1, maximum=1_000_000)
+    file: str = option(
+        "", "picture to write (.png, .svg or .pdf); empty: learning_curve.png in the run, or curves.png here", path=True
+    )
+    log_dir: str = option("runs", "where latest is looked for", path=True)
+
+
+def draw_curves(options: CurvesOptions) -> int:
+    """Draw, and say where the picture is."""
+    with leaving_at_once():
+        from rl_trainer_ros.training.curves.callback import PICTURE
+        from rl_trainer_ros.training.curves.episodes import read_episodes, read_evaluations
+        from rl_trainer_ros.training.curves.picture import Curve, save_picture
+
+    runs = find_runs(options.run, options.log_dir)
+    file = Path(options.file) if options.file else runs[0] / PICTURE if len(runs) == 1 else Path("curves.png")
+    if file.suffix not in _SUFFIXES:
+        raise ConfigError(f"file is {file}; a picture ends in {', '.join(_SUFFIXES)}")
+    curves = {name: Curve(read_episodes(run), read_evaluations(run)) for name, run in zip(names_of(runs), runs)}
+    there = {name: curve for name, curve in curves.items() if len(curve.episodes)}
+    if not there:
+        raise ConfigError(f"no episode has ended yet in {options.run}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_picture(there, file, options.window, title_of(runs[0]) if len(runs) == 1 else "")
+    for name, curve in there.items():
+        print(f"  {name}: {len(curve.episodes):,} episodes, {int(curve.episodes.steps[-1]):,} steps")
+    print(f"learning curves in {file}")
+    return 0
+
+
+def find_runs(text: str, log_dir: str) -> list[Path]:
+    """Return the run folders that `text` names. Raises ConfigError for what is none."""
+    from rl_trainer_ros.training import run_folder
+
+    found: list[Path] = []
+    for name in (part.strip() for part in text.split(",") if part.strip()):
+        below = sorted(
+            path.parent for path in expanded(name).glob("**/config.yaml") if (path.parent / "versions.txt").is_file()
+        )
+        found += below if name != "latest" and below else [run_folder.find(name, log_dir)]
+    if not found:
+        raise ConfigError("run is empty; name a run folder, or latest")
+    return list(dict.fromkeys(found))
+
+
+def names_of(runs: list[Path]) -> list[str]:
+    """What tells these runs apart: the settings in which they differ, and the time where that does not suffice."""
+    from rl_trainer_ros.training import run_folder
+
+    configs = [run_folder.load_config(run) for run in runs]
+    differ = [name for name in _NAMED_BY if len({getattr(config, name) for config in configs}) > 1]
+    names = [", ".join(_told(config, name) for name in differ) for config in configs]
+    if len(runs) == 1:
+        return ["training"]
+    return [name if names.count(name) == 1 else f"{name} {run.name}".strip() for name, run in zip(names, runs)]
+
+
+def title_of(run: Path) -> str:
+    """One run in a line."""
+    from rl_trainer_ros.training import run_folder
+
+    return title(run_folder.load_config(run), run)
+
+
+def title(config: TrainerConfig, run: Path) -> str:
+    """The same, of its configuration."""
+    return f"{config.task}, {config.robot}, {config.state}, {config.algo}, seed {config.seed}   ({run.name})"
+
+
+def _told(config: TrainerConfig, name: str) -> str:
+    value = getattr(config, name)
+    return f"{name} {value}" if name == "seed" else str(value)

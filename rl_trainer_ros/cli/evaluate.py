@@ -1,0 +1,234 @@
+"""`rl_trainer evaluate`: a trained model on unseen targets."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rl_trainer_ros.bringup.ros_arguments import placed
+from rl_trainer_ros.cli.shown_progress import Progress
+from robot_interface_ros.command_lines import command_line
+from robot_interface_ros.config import option
+from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.start import leaving_at_once
+
+if TYPE_CHECKING:
+    from rl_trainer_ros.environments.environment import RobotEnv
+    from rl_trainer_ros.evaluation.episodes import Evaluation
+    from rl_trainer_ros.training.trainer_config import TrainerConfig
+
+_FILMED = 3
+"""Episodes in a film."""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Arguments of `rl_trainer evaluate`."""
+
+    run: str = option("latest", "run folder, or something in it such as its best/; or latest", path=True)
+    model: str = option("final", "which of the run's models", choices=("final", "best", "latest"))
+    episodes: int = option(500, "unseen targets", minimum=1, maximum=1_000_000)
+    hold: bool = option(False, "go on after success, and tell whether the hand stays within reach for 5 steps")
+    transport: str = option(
+        "in_process",
+        "in_process: simulated here; topics: on the robot that serves `namespace`",
+        choices=("in_process", "topics"),
+    )
+    namespace: str = option("env_0", "the robot's namespace, over topics")
+    realtime: bool = option(False, "over topics: the robot lives at its own rate, as a physical one does")
+    physics_hz: float | None = option(
+        None,
+        "physics steps per simulated second, in process; empty: the simulator's default",
+        minimum=50.0,
+        maximum=10000.0,
+    )
+    imperfection: str = option(
+        "",
+        "what is imperfect, in process: a name in config/imperfections/ or the path of a .yaml file; none: nothing; "
+        "empty: as in training",
+        path=True,
+    )
+    world: str = option(
+        "", "world around the robot, in process: a name or the path of a .yaml file; empty: as in training", path=True
+    )
+    video: str = option(
+        "", "film of the first three episodes, in process: a file to write, such as reach.gif", path=True
+    )
+    robot: str = option(
+        "",
+        "robot to evaluate on, or the path of its .yaml file; empty: the training's, which must be unchanged",
+        path=True,
+    )
+    log_dir: str = option("runs", "where latest is looked for", path=True)
+
+
+class EvaluateError(Exception):
+    """A run that cannot be evaluated; one line."""
+
+
+def evaluate_run(options: EvaluateOptions) -> int:
+    """Evaluate a run's model, print a table and the summary line, save `evaluation.json` in the run folder."""
+    with leaving_at_once():  # here and below: `rl_trainer --help` and `train` do not wait for what they do not need
+        import torch
+
+        from rl_trainer_ros.environments.make_env import make_robot_env
+        from rl_trainer_ros.environments.rendering import RGB_ARRAY
+        from rl_trainer_ros.environments.requirements import task_class
+        from rl_trainer_ros.evaluation.film import Film
+        from rl_trainer_ros.evaluation.policy_runner import Acting
+        from rl_trainer_ros.training import run_folder
+        from rl_trainer_ros.training.checkpoints import model_files
+        from rl_trainer_ros.training.train import env_settings
+
+    folder = run_folder.find(options.run, options.log_dir, learned=True)
+    named = expanded(options.run)
+    model = named if (named / model_files.ABOUT).is_file() else folder / options.model
+    if model != named and not (model / model_files.ABOUT).is_file():
+        raise EvaluateError(f"{folder} has no {options.model} model; it has: {_models(folder)}")
+    try:
+        policy = model_files.load(model)
+    except model_files.ModelError as error:
+        raise EvaluateError(str(error)) from None
+    if policy.about.get("counters", {}).get("_n_updates") == 0 and policy.about["algo"] != "random":
+        print(f"{model} was saved before the first update: this policy is untrained", file=sys.stderr, flush=True)
+    config = _with_robot(run_folder.load_config(folder), folder, options.robot)
+    torch.set_num_threads(config.torch_threads)
+    _check_video(options)
+    settings: dict[str, Any] = env_settings(config) | {"realtime": options.realtime}
+    if settings["srl_folder"]:
+        _check_encoder(settings["srl_folder"], policy.about["encoder"])
+    if options.hold:
+        if not hasattr(task_class(config.task).Settings, "end_at_success"):
+            raise EvaluateError(
+                f"hold is for tasks with the setting end_at_success, and {config.task} has none; leave it out"
+            )
+        settings["task_settings"] = {**settings["task_settings"], "end_at_success": False}
+    settings["simulation"] = dict(settings["simulation"] or {}) | _simulation(options)
+    print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
+    settings |= {"transport": options.transport, "namespace": placed(options.namespace)}
+    environment = make_robot_env(**settings, render_mode=RGB_ARRAY if options.video else None)
+    if environment.observation_space != policy.algorithm.observation_space:
+        environment.close()
+        raise EvaluateError(
+            f"{model} observes other numbers than robot {config.robot} gives; evaluate on the robot it knows"
+        )
+    film = Film(environment, _FILMED if options.video else 0)
+    try:
+        result = measure(Acting(policy.algorithm, policy.normalisation.apply), environment, options, film.watch)
+    finally:
+        environment.close()
+    run_folder.write_json(folder / "evaluation.json", {"model": str(model), **result.to_dict()})
+    if options.video:
+        _save_film(film.gif(), Path(options.video))
+    _finish(folder, model, result)
+    return 0
+
+
+def _models(folder: Path) -> str:
+    """The models of a run, as arguments."""
+    from rl_trainer_ros.training.checkpoints import model_files
+
+    found = [name for name in ("final", "latest", "best") if (folder / name / model_files.ABOUT).is_file()]
+    return ", ".join(f"model:={name}" for name in found) or "none yet"
+
+
+def _with_robot(config: TrainerConfig, run: Path, robot: str) -> TrainerConfig:
+    """The run's settings, on `robot` where one is named. Raises ConfigError where the run's own has changed since."""
+    from rl_trainer_ros.training import robot_files
+
+    if not robot:
+        robot_files.check(run, config.robot, "evaluate on a robot as it is now: robot:=...")
+        return config
+    changed = robot_files.difference(run, robot)
+    if changed:
+        print(f"another robot than in training: {changed}", file=sys.stderr, flush=True)
+    return dataclasses.replace(config, robot=robot)
+
+
+def _simulation(options: EvaluateOptions) -> dict[str, Any]:
+    """Settings of the simulation that are not as they were in training."""
+    asked = {
+        "physics_hz": options.physics_hz,
+        "imperfection": options.imperfection or None,
+        "world": options.world or None,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    if given and options.transport != "in_process":
+        name = next(iter(given))
+        raise EvaluateError(f"{name} has no effect with transport:=topics; set it where the robot is simulated")
+    return given
+
+
+def _check_video(options: EvaluateOptions) -> None:
+    """A file that cannot be written is told before the episodes, not after."""
+    if not options.video:
+        return
+    if options.transport != "in_process":
+        raise EvaluateError("video needs transport:=in_process, where the robot can be drawn; leave it out")
+    path = Path(options.video)
+    if path.suffix.lower() != ".gif":
+        raise EvaluateError(f"video is {options.video}; give the name of a .gif file")
+    if not path.absolute().parent.is_dir():
+        raise EvaluateError(f"video is {options.video}, and there is no folder {path.absolute().parent}; make it first")
+
+
+def _save_film(gif: bytes, path: Path) -> None:
+    from rl_trainer_ros.evaluation import film
+
+    try:
+        film.write(path, gif)
+    except OSError as error:  # the figures are worth more
+        print(f"the film cannot be written: {error}", file=sys.stderr, flush=True)
+    else:
+        print(f"film of the first episodes: {path}", flush=True)
+
+
+def _check_encoder(folder: str, trained_with: str) -> None:
+    """A policy means nothing on the states of another encoder, and training one anew replaces the old in its folder."""
+    from rl_trainer_ros.factories import load_encoder
+
+    found = load_encoder(folder).id
+    if found != trained_with:
+        raise EvaluateError(
+            f"the policy was trained with encoder {trained_with}, but {folder} holds {found}; bring the old one back, or train "
+            "the policy again"
+        )
+
+
+def measure(
+    act: Callable[[Any, RobotEnv], Any],
+    environment: RobotEnv,
+    options: EvaluateOptions,
+    watch: Callable[[int, int, bool | None], None] = lambda episode, steps, success: None,
+) -> Evaluation:
+    """Evaluate `act(observation, environment) -> action` as `options` say; EvaluateError when too many episodes are cut."""
+    from rl_trainer_ros.evaluation.episodes import evaluate
+
+    try:
+        return evaluate(
+            act,
+            environment,
+            options.episodes,
+            hold=options.hold,
+            report=Progress("episode", options.episodes).show,
+            watch=watch,
+        )
+    except RuntimeError as error:
+        raise EvaluateError(" ".join(str(error).split())) from error
+
+
+def _finish(folder: Path, model: Path, result: Evaluation) -> None:
+    from rl_trainer_ros.training import run_folder
+    from rl_trainer_ros.training.curves.callback import PICTURE
+
+    training_s = run_folder.training_s_of(folder)
+    print(result.table())
+    for name, path in (("run folder", folder), ("model", model), ("figures", folder / "evaluation.json")):
+        print(f"  {name:<28}{path}")
+    board = command_line("--logdir", str(folder), program="tensorboard")
+    print(f"  {'learning curves':<28}{folder / PICTURE}; {board}")
+    print(result.line(training_s), flush=True)

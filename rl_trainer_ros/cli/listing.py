@@ -1,0 +1,173 @@
+"""`rl_trainer list`: every name that can be chosen, and which go together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any
+
+from robot_interface_ros.config import ConfigError, option
+
+Rows = list[tuple[str, ...]]
+SECTIONS = ("tasks", "actions", "observations", "algorithms", "srl_models", "robots", "worlds", "combinations")
+
+
+@dataclass(frozen=True)
+class ListOptions:
+    """Arguments of `rl_trainer list`."""
+
+    what: str = option("all", "which list", choices=("all", *SECTIONS))
+    settings: bool = option(False, "with the settings of each task, action and observation")
+
+
+def text(options: ListOptions) -> str:
+    """Return what is printed."""
+    wanted = SECTIONS if options.what == "all" else (options.what,)
+    return "\n\n".join(f"{name}:\n{_TEXTS[name](options.settings)}" for name in wanted)
+
+
+def table(rows: Rows, head: Sequence[str] = ()) -> str:
+    """Return rows of text in columns."""
+    all_rows = [tuple(head), *rows] if head else rows
+    widths = [max(len(row[i]) for row in all_rows) for i in range(len(all_rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in all_rows]
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def _tasks(settings: bool) -> str:
+    from rl_trainer_ros.tasks import TASKS
+
+    def row(kind: Any) -> tuple[str, ...]:
+        needs = ", ".join(kind.needs) or "-"
+        return kind.world, needs, kind.action, str(kind.Settings().max_episode_steps), kind.summary
+
+    return _parts(TASKS, ("task", "world", "needs of the robot", "action", "steps", "what is asked"), row, settings)
+
+
+def _actions(settings: bool) -> str:
+    from rl_trainer_ros.actions import ACTIONS
+
+    def row(kind: Any) -> tuple[str, ...]:
+        return "discrete" if kind.discrete else "continuous", ", ".join(kind.needs) or "-", kind.summary
+
+    return _parts(ACTIONS, ("action", "kind", "needs of the robot", "what it moves"), row, settings)
+
+
+def _observations(settings: bool) -> str:
+    from rl_trainer_ros.observations import OBSERVATIONS, SrlState
+
+    head: tuple[str, ...] = ("observation", "what is seen")
+    encoded: Rows = [("srl_state", SrlState.summary)]
+    return _parts(OBSERVATIONS, head, lambda kind: (kind.summary,), settings, encoded)
+
+
+def _algorithms(settings: bool) -> str:
+    from rl_trainer_ros.algorithms import ALGORITHMS
+
+    rows: Rows = [
+        (name, " and ".join(row.actions), "yes" if row.replay else "no", row.description)
+        for name, row in ALGORITHMS.items()
+    ]
+    return table(rows, ("algorithm", "actions", "relabels goals", "what it is"))
+
+
+def _srl_models(settings: bool) -> str:
+    from rl_trainer_ros.training.trainer_config import SRL_MODELS
+
+    return table([(name,) for name in SRL_MODELS])
+
+
+def _robots(settings: bool) -> str:
+    rows: Rows = []
+    for name, config in _robot_configs():
+        places = [part for part in ("table", "arena") if getattr(config, part) is not None]
+        rows.append((name, config.end_effector, ", ".join(places) or "-", ", ".join(config.groups)))
+    return table(rows, ("robot", "end effector", "has", "joint groups"))
+
+
+def _worlds(settings: bool) -> str:
+    from rl_trainer_ros.environments.requirements import world_names
+
+    return table([(name,) for name in world_names()])
+
+
+def _combinations(settings: bool) -> str:
+    from rl_trainer_ros.actions import ACTIONS
+    from rl_trainer_ros.environments import requirements as needs
+    from rl_trainer_ros.environments.registration import env_id
+    from rl_trainer_ros.tasks import TASKS
+
+    rows: Rows = []
+    for robot, config in _robot_configs():
+        for task, kind in _classes(TASKS):
+            lacks = needs.missing(kind.needs, config)
+            rows.append((task, robot, f"lacks {', '.join(lacks)}" if lacks else env_id(robot, task)))
+    here = [name for name, kind in _classes(ACTIONS) if kind.needs]
+    rules = (
+        "an algorithm goes with the actions that it takes, and with every task and observation",
+        "every action goes with every task and robot; " + ", ".join(here) + " need the robot's arena",
+        "every observation goes with every task and robot; raw_pixels and srl_state need a camera",
+        "frame_stack goes with every observation but goal_conditioned",
+        "goal_conditioned:=true goes with the tasks reach and point_to_point with reward sparse or distance, and with the "
+        "observations joints and joints_position",
+    )
+    return table(rows, ("task", "robot", "Gymnasium id")) + "\n\n" + "\n".join(f"  {rule}" for rule in rules)
+
+
+_TEXTS: Mapping[str, Callable[[bool], str]] = {
+    "tasks": _tasks,
+    "actions": _actions,
+    "observations": _observations,
+    "algorithms": _algorithms,
+    "srl_models": _srl_models,
+    "robots": _robots,
+    "worlds": _worlds,
+    "combinations": _combinations,
+}
+
+
+def _parts(
+    registry: Any, head: Sequence[str], row: Callable[[Any], tuple[str, ...]], settings: bool, more: Rows | None = None
+) -> str:
+    """A table of the classes in a registry; what another package brings and cannot be loaded says why; `more`: rows beside."""
+    rows: Rows = []
+    broken: list[str] = []
+    details: list[str] = []
+    remembering: dict[str, list[str]] = {}
+    for name in registry:
+        try:
+            kind = registry[name]
+        except ConfigError as error:
+            broken.append(f"  {error}")
+            continue
+        rows.append((name, *row(kind)))
+        if getattr(kind, "memory", ()):
+            remembering.setdefault("; ".join(kind.memory), []).append(name)
+        if settings and fields(kind.Settings):
+            details.append(f"\n  {name}:\n" + table([_setting(field) for field in fields(kind.Settings)]))
+    memories = [f"  {', '.join(names)} remember: {text}" for text, names in remembering.items()]
+    if memories:
+        memories = ["\n  Not in the observation, unless task_memory:=true adds it:", *memories]
+    return "\n".join([table(rows + (more or []), head), *broken, *memories, *details])
+
+
+def _setting(field: Field[Any]) -> tuple[str, ...]:
+    from rl_trainer_ros.bringup.setting_texts import default_text, description
+
+    default = default_text(field) if field.default is not MISSING else ""
+    return f"  {field.name}:={default}", description(field)
+
+
+def _classes(registry: Any) -> Iterable[tuple[str, Any]]:
+    for name in registry:
+        try:
+            yield name, registry[name]
+        except ConfigError:  # told in its own list
+            continue
+
+
+def _robot_configs() -> Iterable[tuple[str, Any]]:
+    from robot_interface_ros.robot_config import BROUGHT, robot_config, robot_names
+
+    for name in (*robot_names(), *BROUGHT):
+        yield name, robot_config(name)

@@ -1,0 +1,1 @@
+"""Robots as Gymnasium environments: tasks, actions, observations, and several robots at once."""

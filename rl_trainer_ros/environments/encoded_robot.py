@@ -1,0 +1,40 @@
+"""A robot with an encoder beside it: what the SRL node does over topics, in process."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from rl_trainer_ros.factories import Encoder
+from robot_interface_ros.robot import Command, Episode, Observation, Robot
+
+
+class EncodedRobot:
+    """Adds the encoded state of one camera's image to every observation."""
+
+    def __init__(self, robot: Robot, encoder: Encoder, camera: str):
+        self._robot, self._encoder, self._camera = robot, encoder, camera
+        self.joint_names, self.period_ns = robot.joint_names, robot.period_ns
+
+    @property
+    def plant(self) -> Robot:
+        """The robot without its encoder."""
+        return self._robot
+
+    def reset(self, episode: Episode) -> Observation:
+        """See Robot."""
+        return self._encoded(self._robot.reset(episode))
+
+    def send(self, command: Command) -> None:
+        """See Robot."""
+        self._robot.send(command)
+
+    def receive(self, timeout_s: float | None = None) -> Observation:
+        """See Robot."""
+        return self._encoded(self._robot.receive(timeout_s))
+
+    def close(self) -> None:
+        """See Robot."""
+        self._robot.close()
+
+    def _encoded(self, observation: Observation) -> Observation:
+        return dataclasses.replace(observation, srl_state=self._encoder.encode(observation.images[self._camera]))

@@ -1,0 +1,76 @@
+"""Gymnasium ids: `import rl_trainer_ros`, then `gymnasium.make("rl_trainer_ros/InMoovReach-v0")`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from robot_interface_ros import robot_config as robots
+
+ROBOT_LABELS = {"inmoov": "InMoov"}
+"""Where a robot is written otherwise than its name with capitals."""
+
+
+def register() -> None:
+    """Register `rl_trainer_ros/<Robot><Task>-v0` for every task and robot that go together; needs Gymnasium.
+
+    What other packages bring through entry points is registered without being imported, since they import this package:
+    whether it goes together is known when it is made.
+    """
+    import gymnasium
+
+    from rl_trainer_ros.tasks import TASKS
+
+    for robot, task in combinations():
+        kind = TASKS.ours[task]
+        gymnasium.register(
+            env_id(robot, task),
+            entry_point="rl_trainer_ros.environments.make_env:make_env",
+            max_episode_steps=kind.Settings().max_episode_steps,
+            kwargs={"task": task, "robot": robot},
+        )
+    for robot, task in brought():
+        gymnasium.register(
+            env_id(robot, task),
+            entry_point="rl_trainer_ros.environments.registration:make_limited_env",
+            kwargs={"task": task, "robot": robot},
+        )
+
+
+def combinations() -> Iterator[tuple[str, str]]:
+    """Names of a shipped robot and one of our tasks that it can do."""
+    from rl_trainer_ros.environments import requirements
+    from rl_trainer_ros.tasks import TASKS
+
+    for robot in robots.robot_names():
+        config = robots.robot_config(robot)
+        for task, kind in TASKS.ours.items():
+            if not requirements.missing(kind.needs, config):
+                yield robot, task
+
+
+def brought() -> Iterator[tuple[str, str]]:
+    """Names of a robot and a task of which at least one is another package's."""
+    from rl_trainer_ros.tasks import TASKS
+
+    for robot in (*robots.robot_names(), *robots.BROUGHT):
+        for task in TASKS:
+            if robot in robots.BROUGHT or task in TASKS.brought:
+                yield robot, task
+
+
+def env_id(robot: str, task: str) -> str:
+    """Return the Gymnasium id of a task on a robot, both by name."""
+    return f"rl_trainer_ros/{ROBOT_LABELS.get(robot, _camel(robot))}{_camel(task)}-v0"
+
+
+def make_limited_env(**settings: Any) -> Any:
+    """Make an environment with its time limit, which is not known before its task is."""
+    from rl_trainer_ros.environments.frame_stack import limited
+    from rl_trainer_ros.environments.make_env import make_robot_env
+
+    return limited(make_robot_env(**settings))
+
+
+def _camel(name: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))

@@ -1,0 +1,77 @@
+"""What the choice of a task, an observation and a joint group asks of a robot: the same for a simulation in process and for
+the simulator node that bring-up starts. No Gymnasium here, which bring-up may not have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rl_trainer_ros.observations.camera_settings import CameraSettings
+from rl_trainer_ros.tasks import TASKS, Task
+from rl_trainer_ros.training.trainer_config import CAMERA, RAW_PIXELS, SRL_STATE
+from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
+from robot_interface_ros.files.description import resolve, share_directory
+from robot_interface_ros.robot_config import RobotConfig
+
+DEFAULT_WORLD = "reach"
+
+
+def task_class(name: str) -> type[Task]:
+    """Return a task's class by name. Raises ConfigError that lists the known ones."""
+    if name not in TASKS:
+        raise ConfigError(unknown_name("task", name, TASKS))
+    return TASKS[name]
+
+
+def simulation_settings(
+    task: str, observation: str, observation_settings: Mapping[str, Any], joint_group: str, world: str = ""
+) -> dict[str, Any]:
+    """Return the simulation's settings that follow from these choices; what stays at its default is left out.
+
+    `world`: a world's name or file; empty: the task's own.
+    """
+    chosen = world or task_class(task).world
+    settings = robot_settings(task, joint_group) | _cameras(observation, observation_settings)
+    return settings | ({"world": chosen} if chosen != DEFAULT_WORLD else {})
+
+
+def world_names() -> list[str]:
+    """Names of the worlds that the package ships."""
+    return sorted(path.stem for path in (share_directory() / "config" / "worlds").glob("*.yaml"))
+
+
+def check_world(world: str) -> None:
+    """Raise ConfigError unless `world` is empty, a shipped world's name or the path of a YAML file that exists."""
+    is_path = world.endswith((".yaml", ".yml"))
+    if world and (not resolve(world).is_file() if is_path else world not in world_names()):
+        raise ConfigError(unknown_name("world", world, [*world_names(), "or the path of a world's .yaml file"]))
+
+
+def robot_settings(task: str, joint_group: str) -> dict[str, Any]:
+    """Return what any robot of ours, simulated or driven, has to be told."""
+    posture = task_class(task).posture
+    return ({"groups": groups(joint_group)} if joint_group else {}) | ({"posture": posture} if posture else {})
+
+
+def groups(joint_group: str) -> tuple[str, ...]:
+    """Return the groups that a robot articulates for a joint group; none: as its file says."""
+    return (joint_group,) if joint_group else ()
+
+
+def _cameras(observation: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    if observation == SRL_STATE:
+        return {"cameras": (CAMERA,)}
+    if observation == RAW_PIXELS:
+        return from_mapping(CameraSettings, settings, f"observation {RAW_PIXELS}").simulation()
+    return {"cameras": tuple(settings["cameras"])} if "cameras" in settings else {}
+
+
+def missing(needs: tuple[str, ...], robot: RobotConfig) -> list[str]:
+    """Return the entries of a robot's file, such as `arena` or `postures.arena`, that are needed and not there."""
+    return [need for need in needs if not _has(robot, need)]
+
+
+def _has(robot: RobotConfig, need: str) -> bool:
+    part, _, name = need.partition(".")
+    value = getattr(robot, part)
+    return value is not None and (not name or name in value)

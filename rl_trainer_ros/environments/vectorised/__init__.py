@@ -1,0 +1,1 @@
+"""Several robots as one stable-baselines3 VecEnv."""

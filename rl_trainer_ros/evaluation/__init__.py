@@ -1,0 +1,1 @@
+"""Evaluating a policy: episodes, figures, films."""

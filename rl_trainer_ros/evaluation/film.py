@@ -1,0 +1,105 @@
+"""Episodes as moving pictures: GIF, which every browser, README and picture viewer plays, and Pillow writes by itself."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from rl_trainer_ros.environments.rendering import Picture
+
+_PALETTE_OF = 8
+_NARROWEST = 96  # pixels: no text fits into a picture that is narrower
+_TEXT, _PAPER = (30, 30, 30), (255, 255, 255)
+_LAST_S = 1.0  # for which an episode's last picture stays
+
+
+class Film:
+    """Collects the pictures of the first episodes of an evaluation; each says its episode, step and whether it succeeded."""
+
+    def __init__(self, environment: Any, episodes: int = 1):
+        """`environment`: one that renders."""
+        self._environment, self._n = environment, episodes
+        self._episodes: dict[int, list[Picture]] = {}
+
+    def watch(self, episode: int, steps: int, success: bool | None) -> None:
+        """Take a picture, `steps` after the episode began; as `evaluate` asks for. One that is repeated begins again."""
+        if episode >= self._n:
+            return
+        if steps == 0:
+            self._episodes[episode] = []
+        picture = captioned(self._environment.render(), caption(episode, steps, success))
+        self._episodes[episode].append(picture)
+
+    def gif(self) -> bytes:
+        """Return what was seen, in the robot's own time."""
+        return gif(list(self._episodes.values()), float(self._environment.metadata["render_fps"]))
+
+
+def caption(episode: int, steps: int, success: bool | None) -> str:
+    """Return the text of a picture. `episode` counts from 0; `success`: None while it is not decided."""
+    words = {None: "", True: "  success", False: "  no success"}[success]
+    return f"episode {episode + 1}  step {steps}{words}"
+
+
+def captioned(picture: Picture, text: str) -> Picture:
+    """Return a picture with a line of text in its upper left corner; one that is too narrow for that is left as it is."""
+    width = picture.shape[1]
+    if width < _NARROWEST:
+        return picture
+    image = Image.fromarray(picture)
+    drawing, font = ImageDraw.Draw(image), _font(max(10, width // 18))
+    _, _, right, bottom = drawing.textbbox((4, 2), text, font=font)
+    drawing.rectangle((0, 0, right + 4, bottom + 3), fill=_PAPER)
+    drawing.text((4, 2), text, fill=_TEXT, font=font)
+    return np.asarray(image)
+
+
+def gif(episodes: list[list[Picture]], fps: float) -> bytes:
+    """Return episodes of pictures, `(height, width, 3)` uint8 rgb, one after the other as an endless GIF.
+
+    All pictures share 256 colours. A GIF counts in hundredths of a second, and programs that show it
+    take what is below two for ten; so at more than 50 pictures per second some are left out.
+    """
+    every = max(1, round(fps / 50.0 + 0.499))
+    shown, lasts = [], []
+    for episode in episodes:
+        chosen = episode[:-1][::every] + episode[-1:]
+        shown += chosen
+        lasts += [round(100.0 * every / fps) * 10] * (len(chosen) - 1) + [round(1000 * _LAST_S)]
+    colours = _colours(shown)
+    pictures = [Image.fromarray(picture).quantize(palette=colours, dither=Image.Dither.NONE) for picture in shown]
+    file = io.BytesIO()
+    pictures[0].save(
+        file, "GIF", save_all=True, append_images=pictures[1:], duration=lasts, loop=0, disposal=1, optimize=False
+    )
+    return file.getvalue()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and the folder that it lies in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def _font(size: int) -> Any:
+    try:
+        return ImageFont.load_default(size=size)
+    except TypeError:  # Pillow before 10.1 has one size
+        return ImageFont.load_default()
+
+
+def _colours(pictures: list[Picture]) -> Image.Image:
+    """A palette of 256 colours out of a few of the pictures, evenly spread."""
+    some = [pictures[i] for i in np.linspace(0, len(pictures) - 1, min(len(pictures), _PALETTE_OF), dtype=int)]
+    height, width, _ = some[0].shape
+    strip = Image.new("RGB", (width, height * len(some)))
+    for i, picture in enumerate(some):
+        strip.paste(Image.fromarray(picture), (0, i * height))
+    return strip.quantize(256, dither=Image.Dither.NONE)

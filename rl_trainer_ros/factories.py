@@ -1,0 +1,75 @@
+"""Factories of objects of other rooms: one function each, which imports the other room only when it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_interface_ros.config import from_mapping
+from robot_interface_ros.files.description import share_directory
+from robot_interface_ros.robot import Array, Robot
+
+
+class Encoder(Protocol):
+    """An image encoder, as srl_ros makes them."""
+
+    id: str
+    state_dim: int
+
+    def encode(self, image: NDArray[np.uint8]) -> Array:
+        """Encode `(height, width, 3)` uint8 rgb into `(state_dim,)` float64."""
+
+
+def simulated_robot(**settings: Any) -> Robot:
+    """Return an in-process simulated robot; `settings` are those of the simulator node."""
+    from robot_sim_ros.pybullet_robot import make_robot
+    from robot_sim_ros.sim_config import SimConfig
+
+    return make_robot(from_mapping(SimConfig, settings, "simulation"))
+
+
+def load_encoder(folder: str | Path) -> Encoder:
+    """Return the in-process encoder saved in `folder`."""
+    from srl_ros.encoder import Encoder as SrlEncoder
+
+    return SrlEncoder.load(folder)
+
+
+def train_encoder(
+    method: str,
+    images: NDArray[np.uint8],
+    ground_truth: Array,
+    names: tuple[str, ...],
+    folder: str | Path,
+    seed: int,
+) -> Encoder:
+    """Train an encoder with the settings of `config/srl/<method>.yaml` and save it in `folder`.
+
+    `images`: `(n, height, width, 3)` uint8 rgb; `ground_truth`: `(n, k)` with one of `names` per column.
+    """
+    from srl_ros.config import TrainingConfig
+    from srl_ros.dataset import Dataset
+    from srl_ros.training import train
+
+    settings = TrainingConfig.load(share_directory() / "config" / "srl" / f"{method}.yaml", seed=seed)
+    return train(Dataset(images, ground_truth, names), settings, Path(folder))
+
+
+def calibrate(**settings: Any) -> int:
+    """Calibrate servos with a person at the terminal, and write a hardware file; returns the exit code.
+
+    `settings` are those of `rl_trainer calibrate`.
+    """
+    from robot_driver_ros.calibration.calibrate_robot import calibrate_robot
+
+    return calibrate_robot(**settings)
+
+
+def find_port() -> int:
+    """Print the serial ports of this machine; returns the exit code."""
+    from robot_driver_ros.boards.find_port import find_port
+
+    return find_port()

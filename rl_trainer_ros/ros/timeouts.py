@@ -1,0 +1,42 @@
+"""How long a robot behind topics is waited for, and what is said when the time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from robot_interface_ros.config import option
+from robot_interface_ros.ros.transport import contract
+from robot_interface_ros.ros_environment import discovery_words
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Every wait is bounded by one of these."""
+
+    start_timeout_s: float = option(60.0, "for the robot's endpoints and for a reset", minimum=0.1, maximum=3600.0)
+    optional_timeout_s: float = option(
+        5.0, "once a robot is found, for what it may lack: target_pose, parameters", minimum=0.0, maximum=60.0
+    )
+    needed_timeout_s: float = option(
+        10.0, "once a robot is found, for a stream that the task or the observation needs", minimum=0.0, maximum=3600.0
+    )
+    answer_timeout_s: float = option(
+        30.0, "for the answer to a command; covers a restart of the simulator", minimum=0.05, maximum=3600.0
+    )
+    repeat_after_s: float = option(0.5, "before a command, or a lost reset, is repeated", minimum=0.001, maximum=60.0)
+
+
+def likely_cause(missing: Sequence[str]) -> str:
+    """Return what a user should look at when nothing came from these topics or services."""
+    if all(name.endswith(contract.JOINT_TARGET) for name in missing):
+        return "a robot in lockstep does not publish it: start it with realtime:=true"
+    if all(name.endswith(contract.SRL_STATE) for name in missing):
+        return f"is srl_node running for that namespace? ({discovery_words()})"
+    if all(f"/{contract.CAMERA}/" in f"/{name}" for name in missing):
+        return "does the robot serve those cameras? The simulator is told so by cameras:=[...] and camera_depth:=true"
+    if all(name.endswith((contract.CONTACT, contract.WORLD_STATE)) for name in missing):
+        return "does the simulator have the world that the task needs (world:=...), and contact:=true where it is felt?"
+    return (
+        f"is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID? ({discovery_words()})"
+    )

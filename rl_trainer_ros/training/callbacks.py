@@ -1,0 +1,41 @@
+"""What watches a run and changes nothing in it: evaluations, and the picture of its learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rl_trainer_ros.cli.curves import title
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.evaluation.episodes import Evaluation
+from rl_trainer_ros.training.curves.callback import CurvesCallback
+from rl_trainer_ros.training.evaluation_callback import EvaluationCallback
+from rl_trainer_ros.training.trainer_config import TrainerConfig
+
+Observer = CurvesCallback | EvaluationCallback
+
+
+def observers(
+    config: TrainerConfig, run: Path, make_env: Callable[[], RobotEnv], report: Callable[[str], None]
+) -> list[Observer]:
+    """Callbacks of stable-baselines3 that a run's settings ask for. `make_env`: the environment of evaluations."""
+    found: list[Observer] = []
+    if config.eval_every_steps:
+        found.append(
+            EvaluationCallback(
+                run,
+                make_env,
+                config.eval_every_steps,
+                config.eval_episodes,
+                config.num_timesteps,
+                report,
+                config.eval_video,
+            )
+        )
+    found.append(CurvesCallback(run, config.best_window, title(config, run)))
+    return found
+
+
+def last_evaluation(found: Sequence[Observer]) -> Evaluation | None:
+    """The last evaluation during the training; None before there is one."""
+    return next((observer.last for observer in found if isinstance(observer, EvaluationCallback)), None)

@@ -1,0 +1,202 @@
+"""What is in a checkpoint's folder, and how it comes back into a learner.
+
+`about.json` says what it belongs to, `parameters.safetensors` holds networks and optimisers, `normalisation.json` the
+statistics of that very moment. One that a training can go on from has `random_states.json` too, and `replay.npz` where
+there is a replay buffer. `model.zip` is for users of stable-baselines3; it is never read here, since that unpickles.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from gymnasium import spaces as gym_spaces
+
+from rl_trainer_ros.training import normalisation
+from rl_trainer_ros.training.checkpoints import (
+    counters,
+    folders,
+    network_size,
+    parameters,
+    random_state,
+    replay,
+    spaces,
+    tensors,
+)
+from rl_trainer_ros.training.checkpoints.errors import ModelError
+from rl_trainer_ros.training.checkpoints.folders import ABOUT, BEST, FINAL, FORMAT, Checkpoint
+from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_json
+
+PARAMETERS, STATISTICS = "parameters.safetensors", "normalisation.json"
+RANDOM, REPLAY, MODEL = "random_states.json", "replay.npz", "model.zip"
+
+
+def save(run: Path, algorithm: Any, statistics: Any, about: dict[str, Any], kind: str) -> Path:
+    """Save a checkpoint of one of the kinds in `folders`, point its link at it, return its folder. Raises OSError.
+
+    `algorithm`: a stable-baselines3 learner; `statistics`: its VecNormalize; `about`: what it was trained for, as
+    `check` and `model_files.load` read it.
+    """
+    buffer = getattr(algorithm, "replay_buffer", None)
+
+    def fill(folder: Path) -> None:
+        everything = {
+            "format": FORMAT,
+            "kind": kind,
+            "num_timesteps": algorithm.num_timesteps,
+            "saved_ns": time.time_ns(),
+            **about,
+            "n_envs": algorithm.n_envs,
+            "observation_space": spaces.to_json(algorithm.observation_space),
+            "action_space": spaces.to_json(algorithm.action_space),
+            "counters": counters.of(algorithm),
+        }
+        (folder / PARAMETERS).write_bytes(tensors.to_bytes(parameters.of(algorithm)))
+        _write_json(folder / STATISTICS, normalisation.to_dict(statistics), allow_nan=False)
+        _write_json(folder / ABOUT, everything)
+        if kind != BEST:
+            _write_json(folder / RANDOM, random_state.of(algorithm))
+            if buffer is not None:
+                replay.save(buffer, folder / REPLAY)
+        if kind in (BEST, FINAL):
+            stream = io.BytesIO()  # torch tells a full disk in words of its own
+            algorithm.save(stream)
+            (folder / MODEL).write_bytes(stream.getvalue())
+
+    return folders.write(run, algorithm.num_timesteps, kind, fill)
+
+
+def check(
+    checkpoint: Checkpoint,
+    algo: str,
+    encoder: str | None,
+    observation_space: gym_spaces.Space[Any],
+    action_space: gym_spaces.Space[Any],
+) -> None:
+    """Raise ModelError, one line, unless a checkpoint is of this algorithm, encoder and spaces."""
+    folder, about = checkpoint.folder, checkpoint.about
+    if about["algo"] != algo:
+        raise ModelError(f"{folder} is a model of algo {about['algo']}, not {algo}; use algo:={about['algo']}")
+    for name, space in (("observation_space", observation_space), ("action_space", action_space)):
+        saved = saved_space(checkpoint, name)
+        if saved != space:
+            raise ModelError(
+                f"{folder} has another {name.replace('_', ' ')}: {_short(saved)} there, {_short(space)} here; robot, action "
+                "and observation must give the same numbers"
+            )
+    if about.get("encoder") != encoder:
+        raise ModelError(
+            f"{folder} was trained with encoder {about.get('encoder') or 'none'}, and here is {encoder or 'none'}; give the "
+            "encoder's folder: srl_folder:=..."
+        )
+
+
+def saved_space(checkpoint: Checkpoint, name: str) -> gym_spaces.Space[Any]:
+    """Return a checkpoint's observation_space or action_space. Raises ModelError."""
+    try:
+        return spaces.from_json(checkpoint.about.get(name), f"{ABOUT}: {name}")
+    except FileError as error:
+        raise ModelError(f"{checkpoint.folder} is damaged: {error}; use another checkpoint") from None
+
+
+def load_parameters(checkpoint: Checkpoint, algorithm: Any) -> None:
+    """Give a learner the checkpoint's networks and optimisers. Raises ModelError."""
+    path = checkpoint.folder / PARAMETERS
+    parameters.restore(algorithm, tensors.read(path), str(path))
+
+
+def load_statistics(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the numbers in normalisation.json, checked. Raises ModelError."""
+    values = _read_json(checkpoint.folder / STATISTICS)
+    space = saved_space(checkpoint, "observation_space")
+    try:
+        found = normalisation.from_dict(values)
+        misfit = found.fits(space) or found.not_finite()
+    except FileError as error:
+        raise ModelError(f"{checkpoint.folder / STATISTICS} is damaged: {error}; use another checkpoint") from None
+    if misfit:
+        raise ModelError(f"{checkpoint.folder}: {misfit}; the files are of different runs, or damaged")
+    return values
+
+
+def load_replay(checkpoint: Checkpoint, algorithm: Any) -> None:
+    """Fill a learner's replay buffer; what was stored last counts as the end of an episode. Raises ModelError."""
+    buffer = getattr(algorithm, "replay_buffer", None)
+    if buffer is None:
+        raise ModelError(f"a {type(algorithm).__name__} has no replay buffer; leave out load_replay_buffer:=true")
+    path = checkpoint.folder / REPLAY
+    if not path.exists():
+        raise ModelError(f"{checkpoint.folder} has no {REPLAY}; use the run's latest/ or final/")
+    replay.load(buffer, path)
+    replay.end_episodes(buffer)
+
+
+def restore(checkpoint: Checkpoint, algorithm: Any, statistics: Any) -> None:
+    """Bring a new learner of the same settings to where the checkpoint was saved. Raises ModelError."""
+    load_parameters(checkpoint, algorithm)
+    normalisation.restore(statistics, load_statistics(checkpoint))
+    if getattr(algorithm, "replay_buffer", None) is not None:
+        load_replay(checkpoint, algorithm)
+    counters.restore(algorithm, checkpoint.about["counters"])
+    random_state.restore(algorithm, _random_states(checkpoint))
+
+
+def check_whole(checkpoint: Checkpoint) -> None:
+    """Raise ModelError, one line, unless a training can go on from a checkpoint: every file of it can be read.
+
+    A replay buffer is read later, since it may have gigabytes, into the buffer of the learner.
+    """
+    load_statistics(checkpoint)
+    _random_states(checkpoint)
+    tensors.read(checkpoint.folder / PARAMETERS)
+    for name in ("observation_space", "action_space"):
+        saved_space(checkpoint, name)
+    if "counters" not in checkpoint.about:
+        raise ModelError(f"{checkpoint.folder} is damaged: {ABOUT} lacks counters; use another checkpoint")
+
+
+def check_network(checkpoint: Checkpoint) -> None:
+    """Raise ModelError, one line, unless the network that about.json describes is the one whose weights are stored."""
+    try:
+        shapes = network_size.stored_shapes(checkpoint.folder / PARAMETERS)
+        settings = checkpoint.about.get("hyperparameters", {})
+        network_size.check_network(
+            settings, saved_space(checkpoint, "observation_space"), shapes, str(checkpoint.folder / ABOUT)
+        )
+    except NoFileError:
+        raise ModelError(f"{checkpoint.folder} is no saved model: it has no {PARAMETERS}") from None
+    except FileError as error:
+        raise ModelError(f"{error}; use another checkpoint") from None
+
+
+def _random_states(checkpoint: Checkpoint) -> dict[str, Any]:
+    path = checkpoint.folder / RANDOM
+    states = _read_json(path)
+    try:
+        return random_state.checked(states, str(path))
+    except FileError as error:
+        raise ModelError(f"{error}; use another checkpoint") from None
+
+
+def _short(space: gym_spaces.Space[Any]) -> str:
+    if isinstance(space, gym_spaces.Dict):
+        return "{" + ", ".join(f"{key}: {_short(part)}" for key, part in space.spaces.items()) + "}"
+    if isinstance(space, gym_spaces.Box):
+        return f"Box{space.shape} {space.dtype} from {space.low.min():g} to {space.high.max():g}"
+    return str(space)
+
+
+def _write_json(path: Path, values: Any, allow_nan: bool = True) -> None:
+    path.write_text(json.dumps(values, indent=1, allow_nan=allow_nan) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except NoFileError:
+        raise ModelError(f"{path.parent} is not whole: it has no {path.name}; use another checkpoint") from None
+    except FileError as error:
+        raise ModelError(f"{error}; use another checkpoint") from None

@@ -1,0 +1,165 @@
+"""Checkpoints as folders: written whole or not at all, found again, pointed at by links, thrown away.
+
+A checkpoint is `checkpoints/<steps>_<kind>/` in a run's folder. It is written under a hidden name, brought to disk and
+renamed; a link is replaced by a rename; what is thrown away gets a hidden name first. So after a kill at any moment
+every folder without a dot is a whole checkpoint.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rl_trainer_ros.training.checkpoints import about
+from rl_trainer_ros.training.checkpoints.errors import ModelError
+from robot_interface_ros.files.checked_values import mapping, shown
+from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_json
+
+ABOUT, CHECKPOINTS = "about.json", "checkpoints"
+LINKS = ("best", "latest", "final")
+BEST, EXACT, TIMED, FINAL = "best", "exact", "timed", "final"
+"""Kinds. EXACT ends all episodes, so that going on from it gives the same bits; TIMED does not."""
+LINK_OF = {BEST: "best", EXACT: "latest", TIMED: "latest", FINAL: "final"}
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint's folder and what its about.json says."""
+
+    folder: Path
+    about: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """One of the kinds above."""
+        return self.about["kind"]
+
+    @property
+    def num_timesteps(self) -> int:
+        """Environment steps at which it was saved."""
+        return self.about["num_timesteps"]
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a training can go on from it; one of the best model is a model alone."""
+        return self.kind != BEST
+
+    @property
+    def exact(self) -> bool:
+        """Whether going on from it leads where an uninterrupted training would have come."""
+        return self.kind == EXACT or (self.kind == FINAL and self.about.get("ended") == "finished")
+
+
+def write(run: Path, num_timesteps: int, kind: str, fill: Callable[[Path], None]) -> Path:
+    """Make a checkpoint: `fill(folder)` writes its files. Raises OSError, and then leaves nothing behind."""
+    parent = run / CHECKPOINTS
+    parent.mkdir(exist_ok=True)
+    folder = _unused(parent, f"{num_timesteps:09d}_{kind}")
+    temporary = parent / f".{folder.name}.{os.getpid()}"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        fill(temporary)
+        for path in (*temporary.iterdir(), temporary):
+            _to_disk(path)
+        os.rename(temporary, folder)
+        _to_disk(parent)
+        point(run / LINK_OF[kind], folder)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return folder
+
+
+def read(folder: Path) -> Checkpoint:
+    """Read a checkpoint's about.json. Raises ModelError, one line, for what is none."""
+    path = folder / ABOUT
+    try:
+        values = mapping(read_json(path), str(path))
+        if "format" in values and values["format"] != FORMAT:
+            raise ModelError(
+                f"{folder} has format {shown(values['format'])}, and this version of rl_trainer_ros reads format {FORMAT}; use "
+                "the version that wrote it (versions.txt in the run folder)"
+            )
+        if "format" not in values:
+            raise FileError(f"{path} lacks format")
+        return Checkpoint(folder, about.checked(values, str(path), tuple(LINK_OF)))
+    except NoFileError:
+        raise ModelError(
+            f"{folder} is no saved model: it has no {ABOUT}; give a run folder, or its best/ or final/"
+        ) from None
+    except FileError as error:
+        raise ModelError(
+            f"{folder} is damaged or not a model of rl_trainer_ros: {error}; use another checkpoint"
+        ) from None
+
+
+def all_of(run: Path, damaged: Callable[[ModelError], None] = lambda error: None) -> list[Checkpoint]:
+    """Every checkpoint of a run that can be read, newest first; `damaged` is told of each that cannot."""
+    found = []
+    for folder in sorted((run / CHECKPOINTS).glob("[!.]*")):
+        try:
+            found.append(read(folder))
+        except ModelError as error:
+            damaged(error)
+    return sorted(found, key=lambda checkpoint: checkpoint.about["saved_ns"], reverse=True)
+
+
+def prune(run: Path, keep: int) -> None:
+    """Throw away what no link points to, but for the newest `keep` of each periodic kind, and what a kill has left.
+
+    With each one from which the run may resume stays the best model as it was at that moment. What cannot be read stays.
+    """
+    found = all_of(run)  # newest first
+    kept = {(run / link).resolve() for link in LINKS if (run / link).exists()}
+    for kind in (EXACT, TIMED):
+        kept |= {one.folder.resolve() for one in [one for one in found if one.kind == kind][:keep]}
+    for resumable in [one for one in found if one.resumable and one.folder.resolve() in kept]:
+        before = (one for one in found if one.kind == BEST and one.about["saved_ns"] <= resumable.about["saved_ns"])
+        kept |= {one.folder.resolve() for one in itertools.islice(before, 1)}
+    useless = [one.folder for one in found if one.folder.resolve() not in kept]
+    for folder in (*useless, *(run / CHECKPOINTS).glob(".*")):
+        hidden = folder
+        if not folder.name.startswith("."):
+            hidden = folder.with_name(f".{folder.name}.{os.getpid()}")
+            os.rename(folder, hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def point_again(run: Path) -> None:
+    """Let every link point at the newest checkpoint of its kind; a link without one is removed."""
+    found = all_of(run)
+    for link in LINKS:
+        fitting = [one.folder for one in found if LINK_OF[one.kind] == link]
+        if fitting:
+            point(run / link, fitting[0])
+        else:
+            (run / link).unlink(missing_ok=True)
+
+
+def point(link: Path, folder: Path) -> None:
+    """Let a link point at a folder beside or below it."""
+    temporary = link.with_name(f".{link.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(folder.relative_to(link.parent), target_is_directory=True)
+    os.replace(temporary, link)
+
+
+def _unused(parent: Path, name: str) -> Path:
+    """The same step may be saved twice, by a run that went back to an earlier checkpoint."""
+    names = [name, *(f"{name}_{i}" for i in range(2, 10_000))]
+    return next(parent / entry for entry in names if not (parent / entry).exists())
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,125 @@
+"""A run's logs when it goes on: rows after the checkpoint are dropped, those that follow are appended."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
+
+from rl_trainer_ros.training.checkpoints.folders import Checkpoint
+from rl_trainer_ros.training.checkpoints.full_disk import TolerantWriter
+from rl_trainer_ros.training.run_folder import write_text
+from rl_trainer_ros.training.run_tables import TABLE_LIMIT, number_in, read_rows
+from robot_interface_ros.files.untrusted_files import FileError, read_bytes
+
+MONITOR, PROGRESS, EVALUATIONS = "monitor.csv", "progress.csv", "evaluations.csv"
+VIDEOS = "videos"
+_TABLES = {PROGRESS: "time/total_timesteps", EVALUATIONS: "steps"}
+"""Tables of which a row belongs to so many steps, and the column that says how many."""
+
+
+def sizes(run: Path) -> dict[str, int]:
+    """Return the size in bytes of each robot's monitor file, by its path in the run's folder."""
+    files = (run / MONITOR, *run.glob(f"[0-9]*/{MONITOR}"))
+    for path in files:
+        if path.exists() and not path.is_file():
+            raise FileError(f"{path} is no regular file; a run's table is written there: move it away")
+    return {str(path.relative_to(run)): path.stat().st_size for path in files if path.is_file()}
+
+
+def beyond(run: Path, checkpoint: Checkpoint | None) -> dict[str, str]:
+    """Return the rows that were written after `checkpoint` (None: all), under their header, by file; empty where none were."""
+    kept = checkpoint.about.get("logs", {}) if checkpoint else {}
+    found = {}
+    for name, size in sizes(run).items():
+        header = _header(run / name)
+        begin = max(len(header), min(size, kept.get(name, 0)))
+        rows = read_bytes(run / name, TABLE_LIMIT)[begin:]
+        found[name] = (header + rows).decode(errors="replace") if rows else ""
+    steps = checkpoint.num_timesteps if checkpoint else 0
+    for name, column in _TABLES.items():
+        found[name] = _text(_table(run / name, column, steps)[1])
+    return found
+
+
+def films_beyond(run: Path, steps: int) -> list[Path]:
+    """Return the films of evaluations after `steps`."""
+    return [file for file in (run / VIDEOS).glob("*.gif") if file.stem.isdecimal() and int(file.stem) > steps]
+
+
+def cut(run: Path, checkpoint: Checkpoint | None) -> None:
+    """Drop the rows that were written after `checkpoint`; None: all. Headers stay."""
+    kept = checkpoint.about.get("logs", {}) if checkpoint else {}
+    for name, size in sizes(run).items():
+        os.truncate(run / name, max(len(_header(run / name)), min(size, kept.get(name, 0))))
+    steps = checkpoint.num_timesteps if checkpoint else 0
+    for name, column in _TABLES.items():
+        if (run / name).is_file():
+            write_text(run / name, _text(_table(run / name, column, steps)[0]))
+
+
+def logger(run: Path, steps: int | None, report: Callable[[str], None]) -> Logger:
+    """Return a logger into progress.csv and TensorBoard's files; `steps`: those after which a run goes on, None: a new run.
+
+    Where the disk is full rows are lost, and said to be; training goes on.
+    """
+
+    def tensorboard() -> TensorBoardOutputFormat:
+        return TensorBoardOutputFormat(str(run)) if steps is None else ContinuedTensorBoard(run, steps)
+
+    def table() -> CSVOutputFormat:
+        path = run / PROGRESS
+        return CSVOutputFormat(str(path)) if steps is None or not path.is_file() else ContinuedCsv(path)
+
+    return Logger(str(run), [TolerantWriter(table, report, once=True), TolerantWriter(tensorboard, report)])
+
+
+class ContinuedCsv(CSVOutputFormat):
+    """stable-baselines3's table, which appends to the rows that are there."""
+
+    def __init__(self, path: Path):
+        self.file = open(path, "r+", encoding="utf-8")  # noqa: SIM115  closed by close()
+        header = self.file.readline().strip()
+        self.keys = header.split(",") if header else []
+        self.separator, self.quotechar = ",", '"'
+        self.file.seek(0, os.SEEK_END)
+
+
+class ContinuedTensorBoard(TensorBoardOutputFormat):
+    """stable-baselines3's writer, which tells TensorBoard to forget what came after a step."""
+
+    def __init__(self, run: Path, steps: int):
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer: Any = SummaryWriter(log_dir=str(run), purge_step=steps + 1)
+        self._is_closed = False
+
+
+def _table(path: Path, column: str, steps: int) -> tuple[list[list[str]], list[list[str]]]:
+    """A table's rows of no more than so many steps and the others, each under the header; empty where there are none."""
+    if not path.is_file():
+        return [], []
+    rows = read_rows(path)
+    if not rows or column not in rows[0]:
+        return [], rows
+    header, place = rows[0], rows[0].index(column)
+    kept: list[list[str]] = []
+    others: list[list[str]] = []
+    for row in rows[1:]:
+        whole = len(row) == len(header)
+        (kept if whole and number_in(row[place]) <= steps else others).append(row)
+    return [header, *kept] if kept else [], [header, *others] if others else []
+
+
+def _text(rows: list[list[str]]) -> str:
+    return "".join(f"{','.join(row)}\n" for row in rows)
+
+
+def _header(path: Path) -> bytes:
+    """The two lines with which a monitor file begins; empty where they are not whole."""
+    with open(path, "rb") as stream:
+        lines = stream.readline(), stream.readline()
+    return b"".join(lines) if all(line.endswith(b"\n") for line in lines) else b""

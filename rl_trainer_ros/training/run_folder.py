@@ -1,0 +1,187 @@
+"""The folder of one training run: `runs/<task>/<state>/<algo>/<time>/`."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rl_trainer_ros.training import robot_files
+from rl_trainer_ros.training.checkpoints.folders import ABOUT, LINKS
+from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.command_lines import command_line
+from robot_interface_ros.config import ConfigError, from_mapping, read_yaml
+from robot_interface_ros.files.checked_values import mapping, number, shown
+from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.files.untrusted_files import FileError, read_json
+from robot_interface_ros.robot_config import RobotDescription
+
+_VERSIONS_OF = ("rl_trainer_ros", "rclpy", "numpy", "torch", "stable-baselines3", "gymnasium", "pybullet", "xacro")
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Where a run's files are and how it ended."""
+
+    folder: Path
+    num_timesteps: int
+    training_s: float
+    ended: str
+    """finished, stopped or failed."""
+    error: Exception | None = None
+
+
+def write_result(result: TrainingResult) -> None:
+    """Write `result.json` in the run's folder."""
+    write_json(
+        result.folder / "result.json",
+        {
+            "ended": result.ended,
+            "error": str(result.error) if result.error else None,
+            "num_timesteps": result.num_timesteps,
+            "training_s": round(result.training_s, 1),
+        },
+    )
+
+
+def training_s_of(folder: Path) -> float | None:
+    """How long a run has trained, s; None where its `result.json` is missing or does not tell."""
+    path = folder / "result.json"
+    try:
+        return number(mapping(read_json(path), str(path)).get("training_s"), f"{path}: training_s", 0.0)
+    except FileError:
+        return None
+
+
+def create(config: TrainerConfig, hyperparameters: dict[str, Any], robot: RobotDescription) -> Path:
+    """Make a new run folder with `config.yaml` (settings, hyper-parameters, the robot's limits) and `versions.txt`."""
+    parent = expanded(config.log_dir) / config.task / config.state / config.algo
+    parent.mkdir(parents=True, exist_ok=True)
+    now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    for name in [now, *(f"{now}_{i}" for i in range(1, 100))]:  # two runs may start in one second
+        try:
+            (parent / name).mkdir()
+            break
+        except FileExistsError:
+            continue
+    folder = parent / name
+    write_config(folder, config, hyperparameters, _resolved(robot))
+    with contextlib.suppress(ConfigError, OSError):  # a robot that was made in another way than from its files
+        write_json(folder / robot_files.FILE, robot_files.record(config.robot))
+    write_text(folder / "versions.txt", "".join(f"{name} {version}\n" for name, version in versions().items()))
+    return folder
+
+
+def write_config(folder: Path, config: TrainerConfig, hyperparameters: dict[str, Any], robot: dict[str, Any]) -> None:
+    """Write `config.yaml`: settings, hyper-parameters, the robot's limits."""
+    settings = {**dataclasses.asdict(config), "namespaces": list(config.namespaces), "resume": ""}
+    values = {"trainer": settings, "hyperparameters": hyperparameters, "robot": robot}
+    write_text(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False))
+
+
+def go_on(folder: Path, config: TrainerConfig) -> None:
+    """Write the settings with which a run goes on into its `config.yaml`."""
+    write_config(folder, config, hyperparameters_of(folder), dict(_section(folder, "robot")))
+
+
+def hyperparameters_of(folder: Path) -> dict[str, Any]:
+    """Read a run's hyper-parameters back, as they were resolved when it began."""
+    return dict(_section(folder, "hyperparameters"))
+
+
+def load_config(folder: Path) -> TrainerConfig:
+    """Read a run folder's configuration back."""
+    return from_mapping(TrainerConfig, _section(folder, "trainer"), str(folder / "config.yaml"))
+
+
+def _section(folder: Path, name: str) -> Mapping[str, Any]:
+    """A part of a run's config.yaml. Raises ConfigError where it is missing or no mapping."""
+    found = read_yaml(folder / "config.yaml").get(name)
+    if not isinstance(found, Mapping):
+        raise ConfigError(
+            f"{folder / 'config.yaml'}: {name} is {shown(found)}; expected a mapping: it is damaged, or of no run"
+        )
+    return found
+
+
+def find(run: str, log_dir: str = "runs", learned: bool = False) -> Path:
+    """Return a run folder: `latest`, or a path to the run or to something in it. `learned`: the latest that holds a model."""
+    if run == "latest":
+        runs = sorted(expanded(log_dir).glob("*/*/*/*/config.yaml"), key=lambda path: path.stat().st_mtime)
+        found = [path.parent for path in runs if not learned or has_model(path.parent)]
+        if not found:
+            what = "run with a model" if runs else "run"
+            words = ("train", *([f"log_dir:={log_dir}"] if log_dir != TrainerConfig.log_dir else []))
+            raise ConfigError(f"no {what} in {expanded(log_dir).resolve()}; train first: {command_line(*words)}")
+        return found[-1]
+    path = expanded(run)
+    for folder in (path, *path.absolute().parents):
+        if (folder / "config.yaml").is_file() and (folder / "versions.txt").is_file():
+            return folder
+    raise ConfigError(f"{run} is no run folder: it has no config.yaml; give latest, or a folder below {log_dir}/")
+
+
+def has_model(run: Path) -> bool:
+    """Whether a run has saved anything that it learned."""
+    return any((run / link / ABOUT).is_file() for link in LINKS)
+
+
+def _resolved(robot: RobotDescription) -> dict[str, Any]:
+    """What a run's numbers depend on in a robot: per joint the limits that were in force, and the URDF's digest."""
+    limits = robot.limits
+    columns = (limits.lower, limits.upper, limits.velocity, limits.effort, robot.rest, robot.max_acceleration)
+    labels = ("lower", "upper", "velocity", "effort", "rest", "max_acceleration")
+    joints = {name: dict(zip(labels, map(float, row))) for name, row in zip(robot.joint_names, zip(*columns))}
+    return {
+        "name": robot.name,
+        "end_effector": robot.config.end_effector,
+        "urdf_sha256": urdf_digest(robot),
+        "joints": joints,
+    }
+
+
+def urdf_digest(robot: RobotDescription) -> str:
+    """Return what tells a robot's URDF from another."""
+    return hashlib.sha256(robot.urdf.encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a run's numbers depend on."""
+    found = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "ros_distro": os.environ.get("ROS_DISTRO", ""),
+        "rmw_implementation": os.environ.get("RMW_IMPLEMENTATION", ""),
+    }
+    for name in _VERSIONS_OF:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: to a temporary name, to disk, then renamed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(temporary, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(temporary, path)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write `values` as readable JSON, whole or not at all."""
+    write_text(path, json.dumps(values, indent=2) + "\n")

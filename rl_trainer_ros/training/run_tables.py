@@ -1,0 +1,69 @@
+"""The tables of a run's folder (monitor.csv, progress.csv, evaluations.csv), read as far as they are whole.
+
+A power failure leaves lines that are cut, or filled with NUL bytes; such rows are left out, and the rest counts.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+from robot_interface_ros.files.checked_values import mapping, number
+from robot_interface_ros.files.untrusted_files import FileError, parse_json, read_bytes
+
+TABLE_LIMIT = 2**30
+_LONGEST_LINE = 100_000
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    """Return the rows of a CSV file whose lines are text. Raises FileError where it is no regular file."""
+    return list(csv.reader(_lines(path), strict=False))
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table, by the names in its first line, that have a cell for each; "#" begins a comment.
+
+    Raises FileError where it is no regular file.
+    """
+    rows = list(csv.reader(line for line in _lines(path) if not line.startswith("#")))
+    return [dict(zip(rows[0], row)) for row in rows[1:] if len(row) == len(rows[0])]
+
+
+def first_moment(path: Path) -> float | None:
+    """Return the time at which a monitor file begins, s since the epoch; None where there is no whole header."""
+    try:
+        first = next(iter(_lines(path)), "")
+        header = mapping(parse_json(first.removeprefix("#"), str(path)), str(path))
+        return number(header.get("t_start"), f"{path}: t_start")
+    except FileError:
+        return None
+
+
+def number_in(cell: str | None) -> float:
+    """What a cell says; NaN where it is empty, cut or no number."""
+    if cell in ("True", "False"):
+        return float(cell == "True")
+    try:
+        return float(cell or "nan")
+    except ValueError:
+        return math.nan
+
+
+def steps_in(row: dict[str, Any], name: str) -> float:
+    """The number of steps in a row; infinite where it has none, so that it is beyond any step."""
+    steps = number_in(row.get(name))
+    return steps if math.isfinite(steps) else math.inf
+
+
+def _lines(path: Path) -> list[str]:
+    lines = []
+    for line in read_bytes(path, TABLE_LIMIT).split(b"\n"):
+        if b"\0" in line or len(line) > _LONGEST_LINE or not line.strip():
+            continue
+        try:
+            lines.append(line.decode("utf-8").rstrip("\r"))
+        except UnicodeDecodeError:
+            continue
+    return lines

@@ -1,0 +1,135 @@
+"""How a training begins: anew, with a trained model, or where a run was when it was cut."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gymnasium import spaces
+
+from rl_trainer_ros import algorithms
+from rl_trainer_ros.algorithms.hyperparameters import checked
+from rl_trainer_ros.training import robot_files, run_folder
+from rl_trainer_ros.training.checkpoints import attempts, contents, episodes, fine_tuning, resume
+from rl_trainer_ros.training.checkpoints.errors import ModelError
+from rl_trainer_ros.training.checkpoints.folders import Checkpoint
+from rl_trainer_ros.training.trainer_config import TrainerConfig, settings_of
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.robot_config import RobotDescription
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a run's configuration comes to."""
+
+    config: TrainerConfig
+    """With the settings of the run that is resumed, if one is."""
+    run: Path | None
+    """The folder of the run that is resumed; None: a new one."""
+    checkpoint: Checkpoint | None
+    """Where that run goes on; None: from its beginning."""
+    model: Checkpoint | None
+    """The trained model to begin with."""
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What our own callbacks noted when the checkpoint was saved."""
+        return self.checkpoint.about.get("notes", {}) if self.checkpoint else {}
+
+    @property
+    def training_s(self) -> float:
+        """How long the run has trained before."""
+        return self.checkpoint.about.get("training_s", 0.0) if self.checkpoint else 0.0
+
+    @property
+    def num_timesteps(self) -> int:
+        """Steps that are done already."""
+        return self.checkpoint.num_timesteps if self.checkpoint else 0
+
+    @property
+    def departed(self) -> int:
+        """Steps after which the run last went on in another way than an uninterrupted one would."""
+        return resume.departed(self.checkpoint)
+
+    def hyperparameters(self, kind: str) -> dict[str, Any]:
+        """Return the algorithm's settings for a kind of observation. Raises ConfigError."""
+        if self.run:
+            where = f"{self.run / 'config.yaml'}: hyperparameters"
+            return checked(self.config.algo, run_folder.hyperparameters_of(self.run), where)
+        config, given = self.config, settings_of("hyperparameters", self.config.hyperparameters)
+        everything = algorithms.hyperparameters(config.algo, given, kind=kind, preset=config.preset)
+        return fine_tuning.settings(self.model, given) if self.model else everything
+
+    def check(self, encoder: str | None, observation: spaces.Space[Any], action: spaces.Space[Any]) -> None:
+        """Raise ModelError, one line, where what is loaded does not fit this run."""
+        for loaded in (self.checkpoint, self.model):
+            if not loaded:
+                continue
+            try:
+                contents.check(loaded, self.config.algo, encoder, observation, action)
+            except ModelError as error:
+                changed = self._robot_of_model()
+                raise ModelError(f"{error}; {changed}") if changed else error from None
+
+    def _robot_of_model(self) -> str:
+        """How this robot differs from the one that the model to begin with was trained on; empty where it does not."""
+        return robot_files.difference(self.model.folder.parent.parent, self.config.robot) if self.model else ""
+
+    @contextmanager
+    def folder(self, hyperparameters: dict[str, Any], robot: RobotDescription) -> Iterator[Path]:
+        """Hold the run's folder: a new one, or that of the run which goes on. Raises ConfigError while another trainer does."""
+        folder = self.run or run_folder.create(self.config, hyperparameters, robot)
+        with resume.alone(folder):
+            yield folder
+
+    def bring(self, algorithm: Any, statistics: Any) -> None:
+        """Bring a new learner to where it is to begin. Raises ModelError."""
+        if self.checkpoint:
+            contents.restore(self.checkpoint, algorithm, statistics)
+            statistics.training = not (self.config.load_model and self.config.freeze_normalisation)
+            episodes.begin_again(algorithm)
+        elif self.model:
+            fine_tuning.begin_with(self.model, algorithm, statistics, self.config)
+
+    def take_over(self) -> str:
+        """Put aside what the resumed run had beyond its checkpoint, once the robots have answered; return a line for users."""
+        if not self.run:
+            changed = self._robot_of_model()
+            line = f"begins with the model in {self.model.folder}" if self.model else ""
+            return f"{line} (another robot: {changed})" if changed else line
+        run_folder.go_on(self.run, self.config)
+        attempt = attempts.put_aside(self.run, self.checkpoint)
+        kept = f"; what it had beyond is kept in {attempt.relative_to(self.run)}" if attempt else ""
+        if not self.checkpoint:
+            return f"no checkpoint yet: begins again{kept}"
+        line = f"goes on after {self.num_timesteps:,} steps, from {self.checkpoint.folder.name}"
+        if not (self.checkpoint.exact or self.config.realtime):
+            line += " (valid, but other numbers than without the interruption)"
+        return line + kept
+
+
+def beginning(config: TrainerConfig) -> Beginning:
+    """Find and read what a configuration names. Raises ConfigError or ModelError, one line."""
+    run = checkpoint = model = None
+    if config.resume:
+        config = resume.resolved(config)
+        run, checkpoint = resume.run_of(config), resume.start(config)
+    if config.load_model and not checkpoint:
+        model = fine_tuning.source(config.load_model, config.log_dir)
+        if config.preset and not run:
+            raise ConfigError(
+                "preset has no effect with load_model, whose hyper-parameters are the model's; give single ones: "
+                "hyperparameters.NAME:=VALUE"
+            )
+        policy = config.policy or model.about.get("policy", "")
+        config = dataclasses.replace(config, load_model=str(model.folder), policy=policy)
+        contents.check_network(model)
+        if model.about["algo"] != config.algo:
+            raise ConfigError(
+                f"{model.folder} is a model of algo {model.about['algo']}, not {config.algo}; use algo:={model.about['algo']}"
+            )
+    return Beginning(config, run, checkpoint, model)

@@ -1,0 +1,244 @@
+"""A training run from configuration to saved model. No ROS here: environments come from `make_env`."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.utils import set_random_seed
+from stable_baselines3.common.vec_env import VecNormalize
+
+from rl_trainer_ros import algorithms, factories
+from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind, policy_name
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.environments.rendering import RGB_ARRAY, check_camera
+from rl_trainer_ros.environments.vectorised.absence import AbsentRows, leave_out_of_replay
+from rl_trainer_ros.environments.vectorised.fibers import Fibers
+from rl_trainer_ros.tasks import Task
+from rl_trainer_ros.training import run_folder, vec_envs
+from rl_trainer_ros.training.callbacks import last_evaluation, observers
+from rl_trainer_ros.training.checkpoints import logs
+from rl_trainer_ros.training.checkpoints.callback import CheckpointCallback
+from rl_trainer_ros.training.checkpoints.diverged import Diverged
+from rl_trainer_ros.training.checkpoints.errors import NotSaved
+from rl_trainer_ros.training.checkpoints.folders import TIMED
+from rl_trainer_ros.training.checkpoints.saver import Saver
+from rl_trainer_ros.training.control import SaveOnRequest
+from rl_trainer_ros.training.progress import ProgressCallback
+from rl_trainer_ros.training.run_folder import TrainingResult
+from rl_trainer_ros.training.start_mode import beginning
+from rl_trainer_ros.training.trainer_config import TrainerConfig, settings_of
+from robot_interface_ros.errors import StopRequested
+
+MakeEnv = Callable[[str], RobotEnv]
+Report = Callable[[str], None]
+
+
+class TrainingRun:
+    """One run. Making it checks every setting and makes the environments; `run` trains and always saves."""
+
+    def __init__(self, config: TrainerConfig, make_env: MakeEnv, fibers: Fibers | None = None):
+        """`make_env(namespace)` returns the environment of one robot; `run` closes it.
+
+        `fibers`: in which the robots of these environments wait, where several can be waited for at the same time.
+        """
+        self._begin = beginning(config)
+        config = self._config = self._begin.config
+        self._fibers, self._make_env = fibers, make_env
+        given = settings_of("hyperparameters", config.hyperparameters)
+        algorithms.hyperparameters(config.algo, given, preset=config.preset)  # refused before robots are looked for
+        self._encoder_id = factories.load_encoder(config.encoder_folder).id if config.encoder_folder else None
+        here = config.namespaces[:1] if vec_envs.in_processes(config) else config.namespaces
+        self._environments = [make_env(namespace) for namespace in here]
+        if config.eval_video:
+            check_camera(self._environments[0].arm.description)
+        observation, action = self._environments[0].observation_space, self._environments[0].action_space
+        check_actions(config.algo, action)
+        policy_name(config.algo, observation, config.policy)
+        self._begin.check(self._encoder_id, observation, action)
+        self._hyperparameters = self._begin.hyperparameters(observation_kind(observation))
+
+    @property
+    def environments(self) -> tuple[RobotEnv, ...]:
+        """The environments of this process, one for each robot, unless others simulate them."""
+        return tuple(self._environments)
+
+    def run(
+        self,
+        should_stop: Callable[[], bool] = lambda: False,
+        report: Report = print,
+        callbacks: Sequence[BaseCallback] = (),
+        asked_to_save: Callable[[], bool] = lambda: False,
+    ) -> TrainingResult:
+        """Train until the steps are done, a stop is asked for or something fails for good; a model is saved in each case.
+
+        `callbacks`: stable-baselines3's, called after each step, beside our own. `asked_to_save`: whether a checkpoint is to be
+        made before the next rollout; called once for each.
+        """
+        torch.set_num_threads(self._config.torch_threads)
+        try:
+            robot = self._environments[0].arm.description
+            with self._begin.folder(self._hyperparameters, robot) as folder:
+                return self._run(folder, should_stop, report, callbacks, asked_to_save)
+        finally:
+            for environment in self._environments:
+                environment.close()
+
+    def _run(
+        self,
+        folder: Path,
+        should_stop: Callable[[], bool],
+        report: Report,
+        callbacks: Sequence[BaseCallback],
+        asked_to_save: Callable[[], bool],
+    ) -> TrainingResult:
+        config, before = self._config, self._begin
+        try:
+            algorithm, statistics = self._learner(folder)
+            begins = before.take_over()
+            algorithm.set_logger(logs.logger(folder, before.num_timesteps if before.run else None, report))
+        except BaseException:
+            self._forget(folder)
+            raise
+        report(" ".join(("run folder", str(folder), begins)).strip())
+        if unseen := hidden(config, self._environments[0].task):
+            report(unseen)
+        progress = ProgressCallback(config, should_stop, report, before.notes.get("progress", ()))
+        about, say = self._about(), progress.say
+        saver = Saver(folder, algorithm, statistics, about, config.keep_checkpoints, say, before.training_s)
+        watching = observers(config, folder, self._evaluated_env, say)
+        checkpoints = CheckpointCallback(
+            config, saver.save, before.notes.get("checkpoints"), lambda: last_evaluation(watching)
+        )
+        saver.notes = lambda: {"checkpoints": checkpoints.notes(), "progress": progress.notes()}
+        on_request = SaveOnRequest(asked_to_save, lambda: saver.save(TIMED), say)
+        ended, error = "finished", None
+        try:
+            algorithm.learn(
+                config.num_timesteps - before.num_timesteps,
+                # Checkpoints come last: one may begin new episodes, and what is due at the same step is done by then.
+                callback=[AbsentRows(), progress, on_request, *watching, *callbacks, checkpoints],
+                reset_num_timesteps=before.checkpoint is None,
+            )
+            if should_stop():
+                ended = "stopped"
+        except StopRequested:
+            ended = "stopped"
+        except Exception as failure:  # whatever it is, what was learned is not lost
+            ended, error = "failed", failure
+        progress.close()
+        learned = algorithm.num_timesteps > 0
+        try:  # first of all: what draws and closes may take long, or fail
+            if learned:
+                saver.save_end(ended)
+        except NotSaved as failure:
+            ended, error = "failed", error or failure
+        except Diverged as failure:  # which explains any other
+            ended, error = "failed", failure
+        for observer in watching:
+            observer.close()
+        result = TrainingResult(folder, algorithm.num_timesteps, saver.training_s(), ended, error)
+        if learned:
+            with suppress(OSError):  # a full disk, of which the saver has told
+                run_folder.write_result(result)
+        algorithm.logger.close()
+        report(
+            f"{ended} after {algorithm.num_timesteps:,} steps and {result.training_s:.0f} s; {_outcome(result, saver)}"
+        )
+        if not learned:
+            self._forget(folder)
+        return result
+
+    def _forget(self, folder: Path) -> None:
+        """Remove the folder of a new run that has learned nothing: `latest` is a run that has."""
+        if self._begin.run is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _evaluated_env(self) -> RobotEnv:
+        """The environment of evaluations during the training."""
+        config = self._config
+        if config.eval_namespace:
+            return self._make_env(config.eval_namespace)
+        return in_process_env(config, RGB_ARRAY if config.eval_video else None)
+
+    def _learner(self, folder: Path) -> tuple[Any, VecNormalize]:
+        config, begin = self._config, self._begin
+        set_random_seed(config.seed)
+        if vec_envs.in_processes(config):
+            make_one, n = partial(in_process_env, config), len(config.namespaces)
+            vec_env = vec_envs.over_processes(make_one, folder, n)
+        else:
+            vec_env = vec_envs.over_robots(self._environments, folder, config.namespaces, self._fibers)
+        vec_env.seed(config.seed)
+        statistics = vec_envs.normalised(vec_env, self._hyperparameters.get("gamma", 0.99))
+        algorithm = make_learner(config.algo, statistics, self._hyperparameters, policy=config.policy, seed=config.seed)
+        leave_out_of_replay(algorithm)
+        begin.bring(algorithm, statistics)
+        return algorithm, statistics
+
+    def _about(self) -> dict[str, Any]:
+        """What a checkpoint says that it belongs to."""
+        names = ("task", "robot", "srl_model", "algo", "policy", "action", "frame_stack", "action_repeat")
+        about = {name: getattr(self._config, name) for name in names}
+        about["observation"] = self._config.observed
+        about["robot_urdf_sha256"] = run_folder.urdf_digest(self._environments[0].arm.description)
+        about["departed"] = self._begin.departed
+        return {**about, "encoder": self._encoder_id, "hyperparameters": self._hyperparameters}
+
+
+def hidden(config: TrainerConfig, task: Task) -> str:
+    """A line that says what reward or success depend on and the policy does not see; empty where that is nothing."""
+    if config.task_memory or not task.memory or config.algo.startswith("recurrent"):
+        return ""
+    return (
+        f"task {config.task} remembers what the policy does not see ({'; '.join(task.memory)}): task_memory:=true adds it to "
+        "the observation"
+    )
+
+
+def _outcome(result: TrainingResult, saver: Saver) -> str:
+    """What is left of a run, in words."""
+    if not result.num_timesteps:
+        return "nothing was learned, so nothing is saved"
+    if result.ended == "finished" or saver.newest is None:
+        return f"model saved in {saver.newest}" if saver.newest else "no model saved"
+    return f"model saved in {saver.newest}; go on with resume:={shlex.quote(str(result.folder))}"
+
+
+def env_settings(config: TrainerConfig) -> dict[str, Any]:
+    """Return what `make_robot_env` needs of a run's configuration, but for the way to the robot."""
+    return {
+        "task": config.task,
+        "task_settings": settings_of("task_settings", config.task_settings),
+        "robot": config.robot,
+        "joint_group": config.joint_group,
+        "action": config.action,
+        "action_settings": settings_of("action_settings", config.action_settings),
+        "action_repeat": config.action_repeat,
+        "action_noise": config.action_noise,
+        "observation": config.observed,
+        "observation_settings": settings_of("observation_settings", config.observation_settings),
+        "frame_stack": config.frame_stack,
+        "random_start": config.random_start,
+        "goal_conditioned": config.goal_conditioned,
+        "task_memory": config.task_memory,
+        "control_hz": config.control_hz,
+        "srl_folder": config.encoder_folder or None,
+        "realtime": config.realtime,
+        "freshness": {"max_age_s": config.max_observation_age_s, "max_skew_s": config.max_skew_s},
+        "simulation": {name: getattr(config, name) for name in ("imperfection", "world") if getattr(config, name)}
+        or None,
+    }
+
+
+def in_process_env(config: TrainerConfig, render_mode: str | None = None) -> RobotEnv:
+    """Return the run's environment over a simulated robot in this process."""
+    return make_robot_env(**env_settings(config), render_mode=render_mode)

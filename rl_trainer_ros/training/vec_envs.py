@@ -1,0 +1,83 @@
+"""Which vectorised environment a run uses: in one process or several, over topics or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
+
+from rl_trainer_ros.algorithms.learner import observation_kind
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.frame_stack import limited
+from rl_trainer_ros.environments.vectorised.absence import leave_out_of_statistics
+from rl_trainer_ros.environments.vectorised.fibers import Fibers
+from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
+from rl_trainer_ros.training.checkpoints import logs
+from rl_trainer_ros.training.checkpoints.full_disk import TolerantRows
+from rl_trainer_ros.training.run_tables import first_moment
+from rl_trainer_ros.training.trainer_config import RAW_PIXELS, SRL_STATE, TrainerConfig
+
+MakeOne = Callable[[], RobotEnv]
+
+
+def in_processes(config: TrainerConfig) -> bool:
+    """Whether robots are better simulated in a process each, by measure (docs/performance.md).
+
+    A step of the bare simulation takes as long as a message to another process and back; a camera's image takes longer.
+    """
+    return (
+        config.transport == "in_process" and len(config.namespaces) > 1 and config.observed in (RAW_PIXELS, SRL_STATE)
+    )
+
+
+def over_robots(
+    environments: Sequence[RobotEnv], folder: Path, names: Sequence[str], fibers: Fibers | None = None
+) -> VecEnv:
+    """Environments of this process: one after the other, or all at the same time where their robots wait in `fibers`."""
+    wrapped = [monitored(environment, path) for environment, path in zip(environments, _folders(folder, len(names)))]
+    if fibers is not None and len(wrapped) > 1:
+        return RobotVecEnv(wrapped, fibers, names=names)
+    return DummyVecEnv([partial(_itself, environment) for environment in wrapped])
+
+
+def over_processes(make_one: MakeOne, folder: Path, n: int) -> VecEnv:
+    """One process per environment; `make_one` is called in each and must be picklable."""
+    return SubprocVecEnv([partial(_make_monitored, make_one, path) for path in _folders(folder, n)])
+
+
+def normalised(vec_env: VecEnv, gamma: float) -> VecNormalize:
+    """Add the normalisation of rewards and of observations other than pixels."""
+    statistics = VecNormalize(vec_env, gamma=gamma, norm_obs=observation_kind(vec_env.observation_space) != "pixels")
+    if isinstance(vec_env, RobotVecEnv):
+        leave_out_of_statistics(statistics, vec_env.present)
+    return statistics
+
+
+def monitored(environment: RobotEnv, folder: Path) -> Monitor:
+    """The environment with its clock and, in `folder`, its monitor file, which goes on where there is one."""
+    folder.mkdir(exist_ok=True)
+    path = folder / logs.MONITOR
+    began = first_moment(path)
+    keywords = ("is_success", "distance")
+    monitor = Monitor(limited(environment), str(path), info_keywords=keywords, override_existing=began is None)
+    if began is not None:
+        monitor.t_start = began
+    monitor.results_writer = TolerantRows(monitor.results_writer, print)  # type: ignore[assignment]
+    return monitor
+
+
+def _make_monitored(make_one: MakeOne, folder: Path) -> Monitor:
+    return monitored(make_one(), folder)
+
+
+def _folders(folder: Path, n: int) -> list[Path]:
+    """The run's own for the first robot, 1, 2, ... in it for the others."""
+    return [folder / f"{i}" if i else folder for i in range(n)]
+
+
+def _itself(environment: Any) -> Any:
+    return environment

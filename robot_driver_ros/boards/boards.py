@@ -1,0 +1,112 @@
+"""Which boards a driver talks to: mock, emulated, or real ones on serial ports."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from robot_driver_ros.boards.firmata import BAUD, ask_version, bytes_of
+from robot_driver_ros.boards.firmata_board import FirmataBoard
+from robot_driver_ros.boards.links import SerialLink
+from robot_driver_ros.boards.mock_mega import MockMega
+from robot_driver_ros.servos.hardware import Hardware
+from robot_driver_ros.servos.servo_robot import Pulses
+from robot_interface_ros.config import ConfigError, unknown_name
+
+BOARDS = ("mock", "emulated", "serial")
+MOCK_BOOT_S = 0.2
+BITS_PER_BYTE = 10  # on a serial line: a start bit, eight of data, a stop bit
+MOST_OF_THE_LINE = 0.9  # the rest is for servos that get power, in longer messages, so that nothing queues up
+OWN_SKETCH = "inmoov_servos"  # what firmware/inmoov_servos calls itself
+
+
+@dataclass(frozen=True)
+class Boards:
+    """Boards by name; of real ones also their ports, of others the pulses on their pins. `close` ends what was started."""
+
+    boards: Mapping[str, FirmataBoard]
+    pulses: Mapping[str, Pulses] = field(default_factory=dict)
+    ports: Mapping[str, str] = field(default_factory=dict)
+    ends: Sequence[Callable[[], None]] = ()
+
+    def close(self) -> None:
+        """End emulated boards."""
+        for end in self.ends:
+            end()
+
+
+def make_boards(kind: str, hardware: Hardware, ports: Sequence[str] = ()) -> Boards:
+    """Make the boards that the servos of a robot hang on, none of them open yet.
+
+    `ports`: `name=port` for each board whose port is another than the hardware file's.
+    """
+    used = [name for name in hardware.config.boards if any(s.config.board == name for s in hardware.servos)]
+    given = _ports(ports, hardware)
+    pins = {name: [s.config.pin for s in hardware.servos if s.config.board == name] for name in used}
+    sketches = {name: OWN_SKETCH if hardware.config.boards[name].firmware == "watchdog" else "" for name in used}
+    if kind == "mock":
+        mocks = {name: MockMega(time.monotonic, MOCK_BOOT_S) for name in used}
+        for name, sketch in sketches.items():
+            if sketch:
+                mocks[name].servo_pins = frozenset(range(2, 70))
+        boards = {
+            name: FirmataBoard(name, mock.connect, time.monotonic, pins=pins[name]) for name, mock in mocks.items()
+        }
+        return Boards(boards, {name: mock.pulses for name, mock in mocks.items()})
+    if kind == "emulated":
+        from robot_driver_ros.emulator import build
+        from robot_driver_ros.emulator.emulated_mega import EmulatedMega
+
+        megas = {name: EmulatedMega(firmware=build.own_firmware() if sketches[name] else None) for name in used}
+        boards = {
+            name: FirmataBoard(name, mega.connect, time.monotonic, sketches[name], pins[name])
+            for name, mega in megas.items()
+        }
+        pulses = {name: mega.pulses for name, mega in megas.items()}
+        return Boards(boards, pulses, ends=[mega.close for mega in megas.values()])
+    if kind == "serial":
+        found = {name: given[name] for name in used}
+        boards = {
+            name: FirmataBoard(name, _opener(port), time.monotonic, sketches[name], pins[name])
+            for name, port in found.items()
+        }
+        return Boards(boards, ports=found)
+    raise ConfigError(unknown_name("board", kind, BOARDS))
+
+
+def check_rate(hardware: Hardware, control_hz: float) -> None:
+    """Raise ConfigError where a board's serial line cannot carry a pulse for each of its servos every period.
+
+    All of them may move at once. Each is written every period, so that a byte that is lost heals; what the line cannot carry
+    would queue up, and an emergency stop would wait behind it.
+    """
+    for name in hardware.config.boards:
+        pins = [servo.config.pin for servo in hardware.servos if servo.config.board == name]
+        if not pins:
+            continue
+        size = sum(map(bytes_of, pins)) + len(ask_version())
+        most = MOST_OF_THE_LINE * BAUD / BITS_PER_BYTE / size
+        if control_hz > most:
+            raise ConfigError(
+                f"control_hz is {control_hz:g}, but the serial line of board {name} carries its {len(pins)} servos "
+                f"{math.floor(most)} times a second ({size} bytes each time, {BAUD} baud); lower control_hz, or spread "
+                "the servos over boards"
+            )
+
+
+def _opener(port: str) -> Callable[[], SerialLink]:
+    return lambda: SerialLink(port)
+
+
+def _ports(words: Sequence[str], hardware: Hardware) -> dict[str, str]:
+    ports = {name: board.port for name, board in hardware.config.boards.items()}
+    for word in filter(None, words):  # a parameter file cannot hold an empty list of texts
+        name, separator, port = word.partition("=")
+        if not separator:
+            raise ConfigError(f"ports: cannot read '{word}'; write board=port, such as left=/dev/ttyACM0")
+        if name not in ports:
+            raise ConfigError(f"ports: {unknown_name('board', name, ports)}")
+        ports[name] = port
+    return ports

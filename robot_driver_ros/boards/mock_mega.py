@@ -1,0 +1,240 @@
+"""A Mega with StandardFirmata in a few lines of Python: needs nothing installed and tells what its pins do.
+
+It does what the emulated board was seen to do with the stock firmware: pulses of 1500 us from a servo that was never
+written, none in the first 33 ms of a timer, degrees below 544, clipping at the limits of SERVO_CONFIG, a reset when the
+port is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from robot_driver_ros.boards import firmata
+from robot_driver_ros.boards.links import BoardRefused, LinkLost
+
+REFRESH_S = 0.02
+TIMER_START_S = 0.0328  # 65536 counts of half a microsecond
+PINS_PER_TIMER = 12
+DEFAULT_US, LEAST_US, MOST_US = 1500, 544, 2400
+
+
+@dataclass
+class _Servo:
+    """One slot of the Servo library."""
+
+    us: int = DEFAULT_US
+    min_us: int = LEAST_US
+    max_us: int = MOST_US
+    attached: bool = False
+
+
+@dataclass
+class Seen:
+    """What came out of one pin."""
+
+    last: int = 0
+    least: int = 10**6
+    most: int = 0
+    first: list[int] = field(default_factory=list)
+    """The first pulse after each attaching."""
+
+
+class MockMega:
+    """The board; `connect` opens its port. `unplug` and `plug` do what a hand does, `sag` what a weak supply does."""
+
+    def __init__(self, clock: Callable[[], float], boot_s: float = 0.0, version: tuple[int, int] = (2, 3)):
+        """`version`: of StandardFirmata; from 2.4 on, pins share the slots of the Servo library."""
+        self._clock, self.boot_s, self._version = clock, boot_s, version
+        self.sketch = "MockFirmata.ino"
+        self.servo_pins = frozenset(range(2, 50 if version < (2, 4) else 70))
+        self._plugged = True
+        self._connection: _Connection | None = None
+        self.seen: dict[int, Seen] = {}
+        """Every pulse that any pin ever gave, in brief."""
+        self.analog: dict[int, int] = {}
+        """What lies on the analog inputs, by channel, 0 to 1023."""
+        self._next_refresh = 0.0
+        self._reset()
+
+    def connect(self) -> _Connection:
+        """Open the port, which resets the board. Raises BoardRefused."""
+        if not self._plugged:
+            raise BoardRefused("cannot open mock: there is no such port; is the board plugged in?")
+        self._reset()
+        self._connection = _Connection(self)
+        return self._connection
+
+    def unplug(self) -> None:
+        """Cut the cable and the power."""
+        self.run()
+        self._plugged, self._connection = False, None
+        self._reset()
+
+    def plug(self) -> None:
+        """Plug the board in again."""
+        self._plugged = True
+
+    def sag(self) -> None:
+        """Start anew while the port stays open."""
+        self.run()
+        self._reset()
+
+    def pulses(self) -> dict[int, int]:
+        """The pulses on all pins that have any now, microseconds."""
+        self.run()
+        return {pin: self._slot(pin).us for pin in self._pins if self._slot(pin).attached}
+
+    def run(self) -> None:
+        """Let the board's time go on to the clock's: pulses come out every 20 ms."""
+        now = self._clock()
+        if now < self._next_refresh:
+            return
+        self._next_refresh = now + REFRESH_S
+        for pin, slot in self._pins.items():
+            servo = self._servos[slot]
+            if not servo.attached or now < self._timer_from.get(slot // PINS_PER_TIMER, 0.0):
+                continue
+            seen = self.seen.setdefault(pin, Seen())
+            seen.last, seen.least, seen.most = servo.us, min(seen.least, servo.us), max(seen.most, servo.us)
+            if pin in self._silent:
+                self._silent.discard(pin)
+                seen.first.append(servo.us)
+
+    def _reset(self) -> None:
+        now = self._clock()
+        self._ready_at, self._next_refresh = now + self.boot_s, now + REFRESH_S
+        self._greeted, self._answers = False, bytearray()
+        self._servos: dict[int, _Servo] = {}
+        self._pins: dict[int, int] = {}  # pin -> slot
+        self._free: list[int] = []
+        self._timer_from: dict[int, float] = {}
+        self._silent: set[int] = set()  # attached, but not pulsed since
+        self._watched: set[int] = set()
+        self._buffer = bytearray()
+
+    def _take(self, data: bytes) -> None:
+        self.run()
+        if self._clock() < self._ready_at:
+            return  # the boot loader swallows it
+        self._buffer += data
+        while self._buffer:
+            length = _message_length(self._buffer)
+            if not length:
+                return
+            message, self._buffer = bytes(self._buffer[:length]), self._buffer[length:]
+            self._obey(message)
+
+    def _give(self) -> bytes:
+        self.run()
+        if self._clock() < self._ready_at:
+            return b""
+        if not self._greeted:
+            self._greeted = True
+            self._answers[:0] = self._version_message() + self._firmware_message()
+        answers, self._answers = bytes(self._answers), bytearray()
+        values = ((channel, self.analog.get(channel, 0)) for channel in sorted(self._watched))
+        return answers + b"".join(firmata.write_pin(channel, value) for channel, value in values)
+
+    def _version_message(self) -> bytes:
+        return bytes((firmata.REPORT_VERSION, *self._version))
+
+    def _firmware_message(self) -> bytes:
+        name = b"".join(bytes((letter, 0)) for letter in self.sketch.encode())
+        return bytes((0xF0, 0x79, *self._version)) + name + b"\xf7"
+
+    def _capabilities_message(self) -> bytes:
+        modes = bytes((0, 1, 1, 1))  # input and output, one bit each
+        pins = (modes + (b"\x04\x0e" if pin in self.servo_pins else b"") + b"\x7f" for pin in range(70))
+        return b"\xf0\x6c" + b"".join(pins) + b"\xf7"
+
+    def _obey(self, message: bytes) -> None:
+        command = message[0]
+        if command & 0xF0 == firmata.ANALOG_MESSAGE:
+            self._write(command & 0x0F, message[1] | message[2] << 7)
+        elif command & 0xF0 == firmata.REPORT_ANALOG:
+            (self._watched.add if message[1] else self._watched.discard)(command & 0x0F)
+        elif command == firmata.SET_PIN_MODE:
+            if message[2] == firmata.SERVO:
+                self._attach(message[1], LEAST_US, MOST_US)
+            else:
+                self._detach(message[1])
+        elif command == firmata.REPORT_VERSION:
+            self._answers += self._version_message()
+        elif message == firmata.ask_firmware():
+            self._answers += self._firmware_message()
+        elif message == firmata.ask_capabilities():
+            self._answers += self._capabilities_message()
+        elif message[:2] == bytes((firmata.START_SYSEX, firmata.EXTENDED_ANALOG)):
+            self._write(message[2], message[3] | message[4] << 7)
+        elif message[:2] == bytes((firmata.START_SYSEX, firmata.SERVO_CONFIG)):
+            self._detach(message[2])
+            self._attach(message[2], message[3] | message[4] << 7, message[5] | message[6] << 7)
+
+    def _write(self, pin: int, value: int) -> None:
+        if pin not in self._pins or not self._slot(pin).attached:
+            return
+        servo = self._slot(pin)
+        if value < LEAST_US:  # Servo::write takes it for degrees
+            value = servo.min_us + min(value, 180) * (servo.max_us - servo.min_us) // 180
+        servo.us = min(max(value, servo.min_us), servo.max_us)
+
+    def _attach(self, pin: int, min_us: int, max_us: int) -> None:
+        if pin in self._pins and self._slot(pin).attached:
+            return
+        if self._version < (2, 4):
+            self._pins[pin] = pin - 2
+        else:
+            self._pins[pin] = self._free.pop() if self._free else len(self._servos)
+        slot = self._pins[pin]
+        servo = self._servos.setdefault(slot, _Servo())
+        servo.min_us, servo.max_us, servo.attached = min_us, max_us, True
+        self._timer_from.setdefault(slot // PINS_PER_TIMER, self._clock() + TIMER_START_S)
+        self._silent.add(pin)
+
+    def _detach(self, pin: int) -> None:
+        if pin not in self._pins or not self._slot(pin).attached:
+            return
+        self._slot(pin).attached = False
+        if self._version >= (2, 4):
+            self._free.append(self._pins.pop(pin))
+
+    def _slot(self, pin: int) -> _Servo:
+        return self._servos[self._pins[pin]]
+
+
+class _Connection:
+    """The board's port while it is open; see Link."""
+
+    def __init__(self, mega: MockMega):
+        self._mega = mega
+
+    def read(self) -> bytes:
+        """See Link."""
+        self._check()
+        return self._mega._give()
+
+    def write(self, data: bytes) -> None:
+        """See Link."""
+        self._check()
+        self._mega._take(data)
+
+    def close(self) -> None:
+        """See Link; the board goes on as it was told."""
+        if self._mega._connection is self:
+            self._mega._connection = None
+
+    def _check(self) -> None:
+        if self._mega._connection is not self:
+            raise LinkLost("mock is lost: unplugged")
+
+
+def _message_length(data: bytearray) -> int:
+    """Bytes of the message that `data` begins with; 0 while it is incomplete."""
+    command = data[0]
+    if command == firmata.START_SYSEX:
+        return data.find(firmata.END_SYSEX) + 1
+    if command in (firmata.REPORT_VERSION, firmata.SYSTEM_RESET, firmata.END_SYSEX) or command < 0x80:
+        return 1
+    length = 2 if command & 0xF0 == firmata.REPORT_ANALOG else 3
+    return length if len(data) >= length else 0

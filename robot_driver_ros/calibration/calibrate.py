@@ -1,0 +1,334 @@
+"""Calibrates servos with a person at the terminal: one servo at a time, slowly; writes a hardware file."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
+from robot_driver_ros.boards.links import LinkLost
+from robot_driver_ros.calibration.tables import LEAST_PULSE_US, MOST_PULSE_US, HardwareConfig, Servo, ServoConfig
+from robot_driver_ros.servos.hardware import read_hardware
+from robot_driver_ros.servos.hardware_file import hardware_text, write_hardware
+from robot_driver_ros.servos.servo_driver import FIRST_PULSES_S
+from robot_interface_ros.config import ConfigError, unknown_name
+
+SPEED_US_PER_S = 100.0  # about 10 servo degrees a second
+TICK_S = 0.02
+LEAST_GAIN, MOST_GAIN = 0.05, 20.0  # servo degrees per joint degree that a linkage may have; InMoov's are 0.3 to 4.7
+
+HELP = """  1450         go to a pulse of 1450 us, slowly      +10  -25    go so many us further
+  at -45       the joint stands at -45 degrees now (two of these give zero, direction and gain; more give a table)
+  min  max     this is as far as the servo may go to this side
+  show         what is known so far                  undo        forget the last at, min or max
+  done         keep it and go on                     skip        leave this servo as it was
+  help         these lines
+  quit         stop here; servos that are done are written"""
+
+
+class Terminal(Protocol):
+    """Where the person is."""
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+
+    def ask(self, prompt: str) -> str:
+        """Return a line; an empty one at the end of input."""
+
+
+class Console:
+    """A real terminal."""
+
+    def say(self, text: str) -> None:
+        """See Terminal."""
+        print(text, flush=True)
+
+    def ask(self, prompt: str) -> str:
+        """See Terminal."""
+        try:
+            answer = input(prompt)
+        except EOFError:
+            print("quit", flush=True)
+            return "quit"
+        if not sys.stdin.isatty():  # answers that are piped in show nothing of themselves
+            print(answer, flush=True)
+        return answer
+
+
+class Stop(Exception):
+    """The person wants to stop here."""
+
+
+@dataclasses.dataclass
+class Findings:
+    """What a person has shown of one servo: pulses, microseconds, and joint angles, rad."""
+
+    least: float | None = None
+    most: float | None = None
+    points: dict[float, float] = dataclasses.field(default_factory=dict)
+    """Joint angle -> pulse."""
+
+    def copy(self) -> Findings:
+        """The same, to be changed."""
+        return Findings(self.least, self.most, dict(self.points))
+
+
+def calibrated(config: ServoConfig, found: Findings) -> ServoConfig:
+    """The settings of a servo with what was found. Raises ConfigError for points that make no sense, or for none. Pure."""
+    if found == Findings():
+        raise ConfigError("nothing is known of this servo yet; say where it stands (at, min, max), or skip it")
+    low, high = config.pulse_us
+
+    def degrees(pulse_us: float) -> float:
+        return (pulse_us - low) / (high - low) * 180.0
+
+    changes: dict[str, object] = {}
+    ends = [
+        limit if found_us is None else degrees(found_us)
+        for limit, found_us in zip(config.limits, (found.least, found.most))
+    ]
+    changes["limits"] = (round(min(ends), 2), round(max(ends), 2))
+    points = sorted((angle, degrees(pulse_us)) for angle, pulse_us in found.points.items())
+    if len(points) == 1 and not config.table:
+        (angle, servo), slope = points[0], config.direction * config.gain
+        changes["zero"] = round(servo - slope * math.degrees(angle), 2)
+    elif len(points) == 2:
+        (first, servo_first), (second, servo_second) = points
+        slope = (servo_second - servo_first) / math.degrees(second - first)
+        if abs(slope) < 0.01:
+            raise ConfigError("two angles of the joint at one pulse: move the servo between them")
+        if not LEAST_GAIN <= abs(slope) <= MOST_GAIN:
+            raise ConfigError(
+                f"the servo would turn {abs(slope):.3g} degrees for each degree of the joint; are the angles in degrees?"
+            )
+        changes |= {"direction": 1 if slope > 0 else -1, "gain": round(abs(slope), 4), "table": ()}
+        changes["zero"] = round(servo_first - slope * math.degrees(first), 2)
+    elif len(points) > 2:
+        changes["table"] = tuple((round(angle, 4), round(servo, 2)) for angle, servo in points)
+    return dataclasses.replace(config, **changes)  # type: ignore[arg-type]
+
+
+class Calibration:
+    """The conversation. Between two servos the board is reset, so that a servo's first pulse is the one meant for it."""
+
+    def __init__(
+        self,
+        config: HardwareConfig,
+        boards: Mapping[str, FirmataBoard],
+        limits: Mapping[str, tuple[float, float]],
+        rest: Mapping[str, float],
+        terminal: Terminal,
+        sleep: Callable[[float], None] = time.sleep,
+        check: Callable[[HardwareConfig], None] = lambda config: None,
+    ):
+        """`limits`, `rest`: of each joint, rad, as the robot's files have them.
+
+        `check`: raises ConfigError for a file that a driver would refuse.
+        """
+        self._check = check
+        self.config, self._boards, self._limits, self._rest = config, boards, limits, rest
+        self._terminal, self._sleep = terminal, sleep
+
+    def run(self, joints: Sequence[str]) -> HardwareConfig:
+        """Go through `joints`; returns the file with everything that was kept.
+
+        Raises LinkLost; `config` holds what was kept until then.
+        """
+        say = self._terminal.say
+        say("Support the robot's limbs, keep clear of them, and keep a hand on the servos' power switch.")
+        say("Servos are powered one at a time; the others are limp. For each:")
+        say(HELP)
+        try:
+            for joint in joints:
+                servo = self._one(joint, self.config.servos[joint])
+                self.config = dataclasses.replace(self.config, servos={**self.config.servos, joint: servo})
+        except Stop:
+            say("stopped")
+        finally:
+            for board in self._boards.values():
+                with contextlib.suppress(LinkLost):
+                    if board.state is BoardState.READY:
+                        board.detach(board.attached)
+                board.close()
+        return self.config
+
+    def _one(self, joint: str, config: ServoConfig) -> ServoConfig:
+        servo = Servo(joint, config, *self._limits[joint])
+        pulse = float(servo.pulse(self._rest[joint] if config.rest is None else config.rest))
+        self._terminal.say(f"\n{joint}: board {config.board}, pin {config.pin}; it begins at {pulse:.0f} us")
+        answer = self._words("power it? [enter, skip, quit] ")
+        if answer == ["skip"]:
+            return config
+        board = self._boards[config.board]
+        self._connect(board)
+        if self.config.boards[config.board].firmware == "watchdog":
+            board.set_watchdog(0.0, 0.0)  # people fall silent
+        wide = Pulse(round(pulse), LEAST_PULSE_US, MOST_PULSE_US)
+        board.attach({config.pin: wide})
+        self._sleep(FIRST_PULSES_S)
+        found: list[Findings] = [Findings()]  # the latest last
+        while True:
+            words = self._words(f"{joint} {pulse:.0f} us> ")
+            if words == ["skip"]:
+                self._terminal.say("left as it was")
+                result = config
+                break
+            if words == ["done"]:
+                try:
+                    result = calibrated(config, found[-1])
+                    Servo(joint, result, *self._limits[joint])
+                    self._check(dataclasses.replace(self.config, servos={**self.config.servos, joint: result}))
+                    self._terminal.say(f"  kept: {servo_line(result)}")
+                    break
+                except ConfigError as error:
+                    self._terminal.say(f"not yet: {error}")
+                    continue
+            pulse = self._obey(words, pulse, board, joint, config, found)
+        board.detach([config.pin])
+        return result
+
+    def _obey(
+        self,
+        words: list[str],
+        pulse: float,
+        board: FirmataBoard,
+        joint: str,
+        config: ServoConfig,
+        found: list[Findings],
+    ) -> float:
+        """Do one thing that was asked; returns the pulse after it."""
+        say = self._terminal.say
+        word, value = (words[0], _number(words[-1])) if words else ("help", None)
+        if word == "at" and len(words) == 2 and value is not None:
+            found.append(found[-1].copy())
+            found[-1].points[math.radians(value)] = pulse
+            rad = math.radians(value)
+            say(f"  noted: {joint} at {value:g} degrees ({rad:.3f} rad) is {pulse:.0f} us{self._far(joint, value)}")
+        elif word in ("min", "max") and len(words) == 1:
+            # By the servo's angle, not the pulse's width: a servo may count backwards.
+            found.append(found[-1].copy())
+            setattr(found[-1], "least" if word == "min" else "most", pulse)
+            say(f"  noted: {word} is {pulse:.0f} us")
+        elif words == ["undo"]:
+            if len(found) > 1:
+                found.pop()
+            self._show(found[-1])
+        elif word == "show":
+            self._show(found[-1])
+        elif len(words) == 1 and value is not None:
+            goal = pulse + value if word[0] in "+-" else value
+            if LEAST_PULSE_US <= goal <= MOST_PULSE_US:
+                return self._move(board, config.pin, pulse, goal)
+            say(f"  {goal:.0f} us is no pulse of a servo; {LEAST_PULSE_US} to {MOST_PULSE_US} are")
+        else:
+            say(HELP)
+        return pulse
+
+    def _show(self, found: Findings) -> None:
+        points = ", ".join(f"{math.degrees(q):g} degrees at {us:.0f} us" for q, us in sorted(found.points.items()))
+        self._terminal.say(f"  min {_us(found.least)}, max {_us(found.most)}; {points or 'no angles yet'}")
+
+    def _far(self, joint: str, degrees: float) -> str:
+        """A remark on an angle that the joint does not have."""
+        lower, upper = (math.degrees(limit) for limit in self._limits[joint])
+        if lower - 1.0 <= degrees <= upper + 1.0:
+            return ""
+        return f"; the robot's file has {lower:.0f} to {upper:.0f} degrees: `undo` forgets it, if that was wrong"
+
+    def _move(self, board: FirmataBoard, pin: int, pulse: float, goal: float) -> float:
+        while pulse != goal:
+            step = SPEED_US_PER_S * TICK_S
+            pulse += min(max(goal - pulse, -step), step)
+            board.write({pin: round(pulse)})
+            board.poll()
+            self._sleep(TICK_S)
+        return pulse
+
+    def _connect(self, board: FirmataBoard) -> None:
+        board.open()
+        while board.poll() is not BoardState.READY:  # it raises where nobody answers
+            self._sleep(TICK_S)
+
+    def _words(self, prompt: str) -> list[str]:
+        words = self._terminal.ask(prompt).lower().split()
+        if words == ["quit"]:
+            raise Stop
+        return words
+
+
+def calibrate(
+    config: HardwareConfig,
+    boards: Mapping[str, FirmataBoard],
+    limits: Mapping[str, tuple[float, float]],
+    rest: Mapping[str, float],
+    joints: Sequence[str],
+    output: Path,
+    terminal: Terminal | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    check: Callable[[HardwareConfig], None] = lambda config: None,
+) -> None:
+    """Calibrate `joints` (none: all that the robot moves) and write `output`. Raises ConfigError and LinkLost.
+
+    `check`: raises ConfigError for a file that a driver would refuse. Where nothing was kept nothing is written.
+    """
+    for joint in joints:
+        if joint not in limits:
+            raise ConfigError(unknown_name("joint", joint, limits))
+    terminal = terminal or Console()
+    calibration = Calibration(config, boards, limits, rest, terminal, sleep, check)
+    try:
+        calibration.run(joints or tuple(limits))
+    finally:  # a lost board or Ctrl-C costs the servo that was at hand, not the hour before
+        kept = [joint for joint, servo in calibration.config.servos.items() if servo != config.servos[joint]]
+        if kept:
+            saved = _write(calibration.config, output)
+            terminal.say(f"{', '.join(kept)} written to {output}{saved}; give it to the driver as hardware:={output}")
+        else:
+            terminal.say(f"nothing was calibrated, so {output} is {'as it was' if output.exists() else 'not written'}")
+
+
+def _write(config: HardwareConfig, output: Path) -> str:
+    """Write the file; what was there and is not of our making (comments, another order) is kept beside it."""
+    try:
+        before = output.read_text(encoding="utf-8") if output.exists() else ""
+        ours = not before or hardware_text(read_hardware(output)) == before
+    except (ConfigError, UnicodeDecodeError):
+        ours = False
+    if ours:
+        write_hardware(config, output)
+        return ""
+    backup = output.with_name(f"{output.name}.before")
+    number = 1
+    while backup.exists():
+        backup, number = output.with_name(f"{output.name}.before{number}"), number + 1
+    output.rename(backup)
+    write_hardware(config, output)
+    return f" (what it was, with its comments, is {backup})"
+
+
+def servo_line(servo: ServoConfig) -> str:
+    """A servo's calibration in words."""
+    low, high = servo.limits
+    if servo.table:
+        how = "table " + ", ".join(f"{math.degrees(q):.0f} degrees = {degrees:.1f}" for q, degrees in servo.table)
+    else:
+        how = f"zero {servo.zero:g}, direction {servo.direction}, gain {servo.gain:g}"
+    return f"{how}, limits {low:g} to {high:g} servo degrees"
+
+
+def _number(word: str) -> float | None:
+    try:
+        value = float(word)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _us(pulse: float | None) -> str:
+    return "as before" if pulse is None else f"{pulse:.0f} us"

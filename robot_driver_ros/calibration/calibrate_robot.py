@@ -1,0 +1,63 @@
+"""`rl_trainer calibrate`: a robot's files and boards, brought together for the conversation in calibrate.py."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from robot_driver_ros.boards.boards import make_boards
+from robot_driver_ros.calibration.calibrate import Terminal, calibrate
+from robot_driver_ros.calibration.tables import HardwareConfig
+from robot_driver_ros.servos.hardware import load_hardware
+from robot_driver_ros.servos.hardware_file import write_hardware
+from robot_driver_ros.servos.pulse_journal import forget_pulses
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.files.description import resolve
+from robot_interface_ros.robot_config import load_robot
+
+
+def calibrate_robot(
+    robot: str,
+    groups: tuple[str, ...],
+    joints: tuple[str, ...],
+    hardware: str,
+    output: str,
+    board: str,
+    ports: tuple[str, ...],
+    terminal: Terminal | None = None,
+) -> int:
+    """Calibrate the servos of a robot and write `output`; returns the exit code.
+
+    It begins with `hardware`; without that with `output`, where it exists, so that one servo after the other can be done.
+    """
+    begins_with, file = hardware, Path(output).expanduser()
+    if file.exists() and not hardware:
+        begins_with = output
+        print(f"going on with {file}, as it is", flush=True)
+    elif file.exists() and file.resolve() != resolve(hardware).resolve():
+        raise ConfigError(
+            f"output {file} exists, and what is calibrated in it would be lost: leave hardware out to go on with it, or choose "
+            "another output"
+        )
+    loaded, description = load_hardware(robot, begins_with, groups), load_robot(robot, groups)
+    boards = make_boards(board, loaded, ports)
+    names, lower, upper = description.joint_names, description.limits.lower.tolist(), description.limits.upper.tolist()
+    limits = dict(zip(names, zip(lower, upper)))
+    rest = dict(zip(names, loaded.parked.tolist()))
+
+    def check(config: HardwareConfig) -> None:
+        """Read what would be written as a driver does."""
+        with tempfile.TemporaryDirectory() as folder:
+            candidate = Path(folder) / file.name
+            write_hardware(config, candidate)
+            try:
+                load_hardware(robot, str(candidate), groups)
+            except ConfigError as error:
+                raise ConfigError(f"a driver would refuse that: {str(error).removeprefix(f'{candidate}: ')}") from None
+
+    try:
+        calibrate(loaded.config, boards.boards, limits, rest, joints, file, terminal, check=check)
+    finally:
+        boards.close()
+        forget_pulses(boards.ports.values())  # servos are no longer where a driver left them
+    return 0

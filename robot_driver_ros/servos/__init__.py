@@ -1,0 +1,1 @@
+"""Servos: from joint positions to pulses, and the record of the last pulses."""

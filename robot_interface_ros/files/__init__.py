@@ -1,0 +1,1 @@
+"""Reading files that a person or a stranger made: robots, URDF, xacro, packages."""

@@ -1,0 +1,1 @@
+"""A robot that runs at its own fixed rate."""

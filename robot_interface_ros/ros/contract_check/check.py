@@ -1,0 +1,132 @@
+"""Checks point by point whether a node serves the robot contract (docs/robot_contract.md).
+
+It moves the robot a little, and stops it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.ros.contract_check.client import ContractClient
+from robot_interface_ros.ros.contract_check.rules import (
+    BOTH,
+    FIRST,
+    LACKING,
+    LAST,
+    LISTEN_S,
+    Rule,
+    described,
+    endpoints,
+    needs,
+    resets,
+)
+from robot_interface_ros.ros.contract_check.rules_lockstep import IN_LOCKSTEP
+from robot_interface_ros.ros.contract_check.rules_realtime import IN_REAL_TIME
+from robot_interface_ros.ros.transport import contract
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros_environment import check_discovery, discovery_words
+
+LOCKSTEP, REAL_TIME = "lockstep", "realtime"
+
+
+class Outcome(enum.Enum):
+    """What was found of a rule."""
+
+    KEPT = "ok"
+    BROKEN = "BROKEN"
+    LACKING = "lacks"
+    """Of something that a robot may lack, and this one does."""
+    UNCHECKED = "?"
+    """It needs something that is required and is not there."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One rule, and what was found."""
+
+    rule: str
+    outcome: Outcome
+    said: str = ""
+    """What was expected and what came, what is lacking, or why it could not be checked."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether a trainer may count on the rule, as far as it concerns this robot."""
+        return self.outcome in (Outcome.KEPT, Outcome.LACKING)
+
+
+def check_contract(
+    namespace: str = "/env_0",
+    timeout_s: float = 3.0,
+    mode: str = "auto",
+    domain_id: int | None = None,
+    rules: Collection[Rule] | None = None,
+    joints: Sequence[str] = (),
+) -> Iterator[Point]:
+    """Check one robot, rule by rule: one point for each. Where nothing at all is served, that is the only one.
+
+    `rules`: which of those that build on the first ones; None: all of the robot's mode. `joints`: those that are commanded;
+    none: all independent ones of its description.
+    """
+    with Runtime(domain_id=domain_id, signals=False) as runtime:
+        check_discovery()
+        client = ContractClient(runtime, namespace, timeout_s, joints)
+        try:
+            for rule in FIRST:
+                point = _keep(rule, client)
+                if client.unusable >= {*contract.REQUIRED, *LACKING}:
+                    said = f"{point.said}; is a robot served in that namespace and ROS domain? ({discovery_words()})"
+                    yield dataclasses.replace(point, said=said)
+                    return
+                yield point
+                if rule is endpoints:
+                    yield from _lacking(client, [name for name in LACKING if name != contract.JOINT_TARGET])
+                elif point.outcome is Outcome.BROKEN and rule is described and client.model is None:
+                    client.unusable.add(contract.ROBOT_DESCRIPTION)
+                elif point.outcome is Outcome.BROKEN and rule is resets:
+                    client.unusable.add(contract.RESET)
+            found = detect_mode(client) if mode == "auto" else mode
+            client.lockstep = found == LOCKSTEP
+            yield Point(f"mode: {found}", Outcome.KEPT)
+            if not client.lockstep:
+                yield from _lacking(client, (contract.JOINT_TARGET,))
+            for rule in (*BOTH, *(IN_LOCKSTEP if client.lockstep else IN_REAL_TIME), *LAST):
+                if rules is None or rule in rules:
+                    yield _keep(rule, client)
+        finally:
+            client.close()
+
+
+def _lacking(client: ContractClient, names: Sequence[str]) -> Iterator[Point]:
+    for name in names:
+        if not client.serves(name):
+            yield Point(f"{name} is optional", Outcome.LACKING, f"it is not served: {LACKING[name]}")
+
+
+def detect_mode(client: ContractClient) -> str:
+    """Lockstep is silent while nobody commands."""
+    client.forget()
+    client.listen(LISTEN_S)
+    return REAL_TIME if client.states else LOCKSTEP
+
+
+def text_of(rule: Rule) -> str:
+    """What users read of a rule: its docstring."""
+    return " ".join((rule.__doc__ or "").split()).rstrip(".")
+
+
+def _keep(rule: Rule, client: ContractClient) -> Point:
+    missing = [name for name in needs(rule) if not client.serves(name)]
+    if missing:
+        required = [name for name in missing if name in contract.REQUIRED]
+        outcome = Outcome.UNCHECKED if required else Outcome.LACKING
+        return Point(text_of(rule), outcome, f"not checked without {', '.join(required or missing)}")
+    try:
+        said = rule(client)
+    except RobotError as error:
+        return Point(text_of(rule), Outcome.BROKEN, str(error))
+    return Point(text_of(rule), Outcome.KEPT, said or "")

@@ -1,0 +1,212 @@
+"""Everything that one robot says, and everything that it can be told: for checks of the robot contract."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool, String
+from std_srvs.srv import SetBool, Trigger
+
+from robot_interface_ros.errors import RobotError
+from robot_interface_ros.ros.transport import contract, messages, offered_qos
+from robot_interface_ros.ros.transport.contract import absolute
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import make_waiter
+from robot_interface_ros.urdf.robot_model import RobotModel
+
+MEASURED_RAD = 0.02
+SET_PARAMETERS = f"{contract.PARAMETER_NODE}/set_parameters"
+
+
+class RuleBroken(RobotError):
+    """The robot does not do what the contract says; one line: what was expected, and what came."""
+
+
+class ContractClient:
+    """Subscribes to all that the contract names, keeps what came, and awaits what is to come."""
+
+    def __init__(self, runtime: Runtime, namespace: str, timeout_s: float, joints: Sequence[str] = ()):
+        """`timeout_s`: how long anything is awaited (a reset: ten times as long, for the robot may have to move).
+
+        `joints`: those that are commanded; none: all independent ones of the robot's description.
+        """
+        self.only = tuple(joints)
+        self.namespace, self.timeout_s = namespace, timeout_s
+        self.node = runtime.topic_node("contract_check", (namespace,))
+        self._waiter = make_waiter(self.node)
+        self.states: list[JointState] = []
+        self.targets: list[JointState] = []
+        self.poses: list[PoseStamped] = []
+        self.rejected: list[str] = []
+        self.enabled: list[bool] = []
+        self.descriptions: list[str] = []
+        self._heard: dict[str, tuple[type, Callable[[Any], Any], QoSProfile]] = {
+            contract.JOINT_STATES: (JointState, self.states.append, contract.RELIABLE),
+            contract.JOINT_TARGET: (JointState, self.targets.append, contract.RELIABLE),
+            contract.TARGET_POSE: (PoseStamped, self.poses.append, contract.RELIABLE),
+            contract.COMMAND_REJECTED: (String, lambda said: self.rejected.append(said.data), contract.RELIABLE),
+            contract.MOTION_ENABLED: (Bool, lambda said: self.enabled.append(said.data), contract.LATCHED),
+            contract.ROBOT_DESCRIPTION: (String, lambda said: self.descriptions.append(said.data), contract.LATCHED),
+        }
+        self._adopted: dict[str, QoSProfile] = {}
+        for name, (kind, callback, qos) in self._heard.items():
+            self._waiter.subscribe(kind, self.name(name), callback, qos)
+        self.commands = self.node.create_publisher(JointState, self.name(contract.JOINT_COMMAND), contract.RELIABLE)
+        self.stop = self.node.create_publisher(Bool, self.name(contract.EMERGENCY_STOP), contract.RELIABLE)
+        self.reset_service = self._waiter.client(Trigger, self.name(contract.RESET))
+        self.enable_service = self._waiter.client(SetBool, self.name(contract.ENABLE))
+        self.parameters = self._waiter.client(SetParameters, self.name(f"{contract.PARAMETER_NODE}/set_parameters"))
+        self.model: RobotModel | None = None
+        self.joints: tuple[str, ...] = ()
+        self.stamp = 0
+        """Of the current observation, in lockstep."""
+        self.period_ns = 0
+        self.unusable: set[str] = set()
+        """Names of the contract that are not served, or not so that anything could be checked with them."""
+        self.lockstep = False
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The topics of the trainer's every step, and the stop's."""
+        heard = (contract.JOINT_STATES, contract.JOINT_TARGET, contract.TARGET_POSE, contract.COMMAND_REJECTED)
+        return (*heard, contract.JOINT_COMMAND, contract.EMERGENCY_STOP)
+
+    def kind_of(self, name: str) -> str:
+        """What is expected under a name, in words."""
+        if name in (contract.RESET, contract.ENABLE):
+            return f"service {self.name(name)}"
+        sent = name in (contract.JOINT_COMMAND, contract.EMERGENCY_STOP)
+        return f"a {'subscription' if sent else 'publisher'} of {self.name(name)}"
+
+    def serves(self, name: str) -> bool:
+        """Whether the robot serves something that it may lack."""
+        return name not in self.unusable
+
+    @property
+    def executed(self) -> list[JointState]:
+        """What tells how the robot moves: joint_target or, of a robot without, where its joints are measured."""
+        return self.targets if self.serves(contract.JOINT_TARGET) else self.states
+
+    @property
+    def evidence(self) -> str:
+        """The name of what `executed` holds."""
+        return contract.JOINT_TARGET if self.serves(contract.JOINT_TARGET) else contract.JOINT_STATES
+
+    @property
+    def slack_rad(self) -> float:
+        """How far `executed` may be from what is executed: joints are measured with noise, and lag."""
+        return 0.0 if self.serves(contract.JOINT_TARGET) else MEASURED_RAD
+
+    def adopt(self, name: str) -> QoSProfile | None:
+        """Hear a topic, or speak there, as the robot offers and asks; what that is where it is not the contract's."""
+        if name in self._heard:
+            kind, callback, own = self._heard[name]
+            qos = offered_qos.hearing_all(self.node, self.name(name), own)
+            if qos != own and self._adopted.get(name) != qos:
+                self._waiter.subscribe(kind, self.name(name), callback, qos)
+        else:
+            own, qos = contract.RELIABLE, offered_qos.heard_by_all(self.node, self.name(name), contract.RELIABLE)
+            if qos != own and self._adopted.get(name) != qos:
+                publisher = self.commands if name == contract.JOINT_COMMAND else self.stop
+                self.node.destroy_publisher(publisher)
+                made = self.node.create_publisher(publisher.msg_type, self.name(name), qos)
+                if name == contract.JOINT_COMMAND:
+                    self.commands = made
+                else:
+                    self.stop = made
+        self._adopted[name] = qos
+        return qos if qos != own else None
+
+    def name(self, name: str) -> str:
+        """The absolute name of something of the robot, after remappings."""
+        return str(self.node.resolve_topic_name(absolute(self.namespace, name)))
+
+    def until(self, condition: Callable[[], Any], expected: str, timeout_s: float | None = None) -> Any:
+        """Wait for a condition and return what it found. Raises RuleBroken."""
+        timeout_s = self.timeout_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + timeout_s
+        while not (found := condition()):
+            if time.monotonic() > deadline:
+                raise RuleBroken(f"expected {expected}; nothing came within {timeout_s:g} s")
+            self._waiter.wait(0.02)
+        return found
+
+    def listen(self, seconds: float) -> None:
+        """Hear whatever comes."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0.0:
+            self._waiter.wait(left)
+
+    def call(self, client: Any, request: Any, timeout_s: float | None = None) -> Any:
+        """Call a service and return its answer."""
+        self.until(client.service_is_ready, f"service {client.srv_name}")
+        future = client.call_async(request)
+        self.until(future.done, f"an answer of {client.srv_name}", timeout_s)
+        return future.result()
+
+    def reset(self) -> Trigger.Response:
+        """Call reset; the answer, whatever it is."""
+        return self.call(self.reset_service, Trigger.Request(), 10.0 * self.timeout_s)
+
+    def set_episode(self, seed: int, target: Sequence[float]) -> bool:
+        """Set the parameters of the next episode; whether the robot has them."""
+        if not self.serves(SET_PARAMETERS):
+            return False
+        values = [
+            Parameter(contract.EPISODE_SEED, value=seed).to_parameter_msg(),
+            Parameter(contract.EPISODE_TARGET, value=list(target)).to_parameter_msg(),
+        ]
+        answer = self.call(self.parameters, SetParameters.Request(parameters=values))
+        if messages.undeclared(answer):
+            self.unusable.add(SET_PARAMETERS)
+            return False
+        for result in answer.results:
+            if not result.successful:
+                raise RuleBroken(f"expected the parameters of an episode to be taken; refused: {result.reason}")
+        return True
+
+    def send(self, stamp: int, names: Sequence[str], position: Sequence[float]) -> None:
+        """Publish a command."""
+        writer = messages.JointStateWriter(list(names))
+        self.commands.publish(writer.write(stamp, np.array(position, dtype=np.float64)))
+
+    def forget(self) -> None:
+        """Drop what has come so far."""
+        for heard in (self.states, self.targets, self.poses, self.rejected):
+            heard.clear()
+
+    def state_at(self, stamp: int, what: str) -> JointState:
+        """The joint state with a stamp; RuleBroken names what it was expected after."""
+        return self.until(
+            lambda: next((state for state in self.states if messages.stamp_ns(state) == stamp), None),
+            f"joint_states with stamp {stamp} {what}"
+            + (f" (stamps that came: {_stamps(self.states)})" if self.states else ""),
+        )
+
+    def pose_since(self, stamp: int) -> PoseStamped:
+        """The first target_pose that is no older than a stamp: in real time those of the way to rest come before it."""
+        return self.until(
+            lambda: next((pose for pose in self.poses if messages.stamp_ns(pose) >= stamp), None),
+            f"target_pose with stamp {stamp} or later",
+        )
+
+    def position(self, state: JointState) -> dict[str, float]:
+        """Joint -> position, rad."""
+        return dict(zip(state.name, state.position))
+
+    def close(self) -> None:
+        """Destroy the node."""
+        self._waiter.close()
+        self.node.destroy_node()
+
+
+def _stamps(states: Sequence[JointState]) -> str:
+    return ", ".join(str(messages.stamp_ns(state)) for state in states[-3:])

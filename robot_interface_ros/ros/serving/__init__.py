@@ -1,0 +1,1 @@
+"""Nodes that serve a robot on the topics of the contract."""

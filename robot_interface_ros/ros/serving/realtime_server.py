@@ -1,0 +1,170 @@
+"""Serves the robot contract in real time: at a fixed rate, whether or not commands come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+
+from robot_interface_ros.errors import CommandRejected, RobotError
+from robot_interface_ros.realtime.camera_turns import CameraTurns, renderer_of
+from robot_interface_ros.realtime.realtime_robot import RealTimeRobot, State
+from robot_interface_ros.realtime.ticker import Punctuality, Ticker
+from robot_interface_ros.robot import Observation
+from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.ros.serving.robot_server import RobotServer
+from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.contract import absolute
+from robot_interface_ros.ros.transport.graph import crowd, robots
+from robot_interface_ros.ros.transport.waiting import Deferred, Waiter
+from robot_interface_ros.ros.transport.wire import stamp_ns
+from robot_interface_ros.two_of_a_kind import two_of_a_kind
+
+_DIAGNOSTICS_S = 1.0
+
+
+class RealTimeServer(RobotServer):
+    """Topics and services of one robot in real time; `waiter.wait` runs them between two calls of `tick`.
+
+    Nothing here waits: a reset's answer is sent when the robot has arrived, and an emergency stop is obeyed meanwhile.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        waiter: Waiter,
+        services: Node,
+        namespace: str,
+        robot: RealTimeRobot,
+        description: RobotDescription,
+        clock: Any = None,
+        camera_hz: float = 0.0,
+    ):
+        """See RobotServer; `camera_hz`: most pictures a second of each camera, 0: one at every tick."""
+        super().__init__(node, waiter, services, namespace, robot, description, True, clock)
+        self.robot = robot
+        self._renderer, self._turns = renderer_of(robot), CameraTurns(robot.period_ns, camera_hz)
+        self._fault = ""
+
+    def tick(self) -> None:
+        """Let a period begin, and publish what is true now; a fault of the robot is reported, and the next tick tries again."""
+        try:
+            observation = self.robot.tick()
+        except RobotError as error:
+            self._fault = str(error)
+            self._log.error(f"{self._namespace}: {error}", throttle_duration_sec=1.0)
+            return
+        self._fault = ""
+        self.publish(observation)
+
+    def look(self, left_ns: int) -> bool:
+        """Render and publish one camera's picture, if one is due and fits into what is left of the period; whether it did."""
+        if self._renderer is None or left_ns <= 0:
+            return False
+        stamp = self.robot.observation.stamp
+        camera = self._turns.choose(self._cameras.watched(), stamp, left_ns)
+        if camera is None:
+            return False
+        began = time.monotonic_ns()
+        images, depths = self._renderer.render_images((camera,))
+        self._cameras.publish(stamp, images, depths)
+        self._turns.rendered(camera, stamp, time.monotonic_ns() - began)
+        return True
+
+    def status(self, punctuality: Punctuality) -> DiagnosticStatus:
+        """Return this robot's entry of `/diagnostics`."""
+        robot, late = self.robot, punctuality.late
+        topic = self._node.resolve_topic_name(absolute(self._namespace, contract.JOINT_COMMAND))
+        commanders = self._node.count_publishers(topic)
+        level, said = DiagnosticStatus.OK, robot.state.value
+        if self._fault:
+            level, said = DiagnosticStatus.ERROR, self._fault
+        elif robot.state is State.STOPPED:
+            level = DiagnosticStatus.WARN
+            said = robot.unavailable() or "stopped; the enable service with true lets it go on"
+        elif len(those := robots(self._node, self._namespace)) > 1:
+            topic = self._node.resolve_topic_name(absolute(self._namespace, contract.JOINT_STATES))
+            level, said = DiagnosticStatus.WARN, two_of_a_kind(self._namespace, topic, those)
+        elif commanders > 1:
+            level = DiagnosticStatus.WARN
+            said = f"{commanders} publishers command it, and the newest command counts; resets are refused meanwhile"
+        elif slow := self._turns.too_slow():
+            camera, took_s = next(iter(slow.items()))
+            level = DiagnosticStatus.WARN
+            said = f"camera {camera} takes {took_s * 1e3:.0f} ms, longer than a period; use smaller images or a lower camera_hz"
+        elif late:
+            level, said = DiagnosticStatus.WARN, f"{robot.state.value}; {late} late ticks in the last second"
+        values = {
+            "state": robot.state.value,
+            "motion enabled": robot.motion_enabled,
+            "torque": "off" if robot.relaxed else "on",
+            "watchdog": "holding" if robot.holds_by_watchdog else "quiet",
+            "age of last command (s)": robot.command_age_s,
+            "rate (Hz)": punctuality.rate_hz,
+            "period jitter median (ms)": punctuality.jitter_median_ms,
+            "period jitter p99 (ms)": punctuality.jitter_p99_ms,
+            "late ticks": punctuality.overruns,
+            "ticks left out": punctuality.missed,
+        } | dict(getattr(robot.plant, "report", {}))
+        name = f"{self._node.get_name().removesuffix('_topics')}: {self._namespace}"
+        return messages.diagnostic_status(level, name, self._namespace, said, values)
+
+    def _begin(self, robot: Any) -> Observation:
+        return robot.observation
+
+    def _on_command(self, data: bytes) -> None:
+        try:
+            self.robot.command(self._commands.read(data))
+        except RobotError as error:
+            self._reject(stamp_ns(data), str(error))
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Any:
+        later = Deferred()
+
+        def ended(result: Observation | RobotError) -> None:
+            response.success = isinstance(result, Observation)
+            response.message = str(result.stamp) if isinstance(result, Observation) else str(result)
+            later.answer(response)
+
+        try:
+            others = crowd(self._node, self._namespace, contract.JOINT_COMMAND)
+            if others:
+                raise CommandRejected(others)
+            self.robot.start_reset(self._episode_asked, ended)
+        except RobotError as error:
+            ended(error)
+        return later
+
+
+class RealTimeLoop:
+    """Ticks the robots of one node together, serves their messages between the ticks, reports once a second."""
+
+    def __init__(self, node: Node, waiter: Waiter, servers: Sequence[RealTimeServer], ticker: Ticker):
+        self._waiter, self._servers, self._ticker = waiter, servers, ticker
+        self._node = node
+        self._diagnostics = node.create_publisher(DiagnosticArray, contract.DIAGNOSTICS, contract.RELIABLE)
+        self._report = Ticker(round(_DIAGNOSTICS_S * 1e9))
+
+    def turn(self) -> None:
+        """Serve what comes until a tick is due, and tick; or return earlier, when something came."""
+        left_ns = round(self._ticker.left_s * 1e9)
+        busy = any(server.look(left_ns) for server in self._servers)  # one picture, then messages have their turn again
+        self._waiter.wait(0.0 if busy else max(0.0, self._ticker.left_s))  # also when late: a stop must not wait
+        if self._ticker.left_s > 0.0:
+            return
+        self._ticker.tick()
+        for server in self._servers:
+            server.tick()
+        if self._report.left_s <= 0.0:
+            self._report.tick()
+            self._publish_diagnostics()
+
+    def _publish_diagnostics(self) -> None:
+        figures = self._ticker.punctuality()
+        message = DiagnosticArray(status=[server.status(figures) for server in self._servers])
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._diagnostics.publish(message)

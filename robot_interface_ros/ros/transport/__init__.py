@@ -1,0 +1,1 @@
+"""Names, messages, waiting: what clients and servers of the contract share."""

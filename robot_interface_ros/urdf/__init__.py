@@ -1,0 +1,1 @@
+"""URDF: checks and repairs, the robot model, kinematics, frames."""

@@ -1,0 +1,80 @@
+"""The frames of a robot: where each link is in the link that carries it. Pure: a model and joint positions in, values out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from robot_interface_ros.urdf.kinematics import Matrix3, Pose, Vector3
+from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+
+Quaternion = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Transform:
+    """The frame `child`, placed in the frame `parent`: `xyz` (m) and a unit `quaternion` (x, y, z, w)."""
+
+    parent: str
+    child: str
+    xyz: Vector3
+    quaternion: Quaternion
+
+
+class FrameTree:
+    """Every frame of a URDF: those on fixed joints once, those on movable joints, mimics among them, for joint positions."""
+
+    def __init__(self, model: RobotModel):
+        self._model = model
+        zero = model.local_poses([0.0] * len(model.joint_names))
+        self._carriers = {link: joint for link in zero if (joint := model.parent_joint(link)) is not None}
+        self.static = tuple(
+            transform(self._carriers[link].parent, link, pose)
+            for link, pose in zero.items()
+            if self._carriers[link].type == "fixed"
+        )
+        """The transforms that never change, parents first."""
+
+    def moving(self, positions: Mapping[str, float]) -> tuple[Transform, ...]:
+        """The transforms of what moves, parents first, for joint name -> position, rad or m; others' names are ignored.
+
+        Raises RobotModelError that names an independent joint without a position.
+        """
+        missing = [name for name in self._model.joint_names if name not in positions]
+        if missing:
+            raise RobotModelError(
+                f"no position of {', '.join(missing)}; is the robot_description that of these joints?"
+            )
+        poses = self._model.local_poses([positions[name] for name in self._model.joint_names])
+        carriers = self._carriers
+        return tuple(
+            transform(carriers[link].parent, link, pose)
+            for link, pose in poses.items()
+            if carriers[link].type != "fixed"
+        )
+
+
+def transform(parent: str, child: str, pose: Pose) -> Transform:
+    """A pose as a Transform."""
+    return Transform(parent, child, pose[1], quaternion(pose[0]))
+
+
+def quaternion(rotation: Matrix3) -> Quaternion:
+    """The unit quaternion (x, y, z, w) of a rotation, w >= 0, by its largest component, so that nothing small divides.
+
+    Shepperd, "Quaternion from rotation matrix", J. Guidance and Control 1(3), 1978.
+    """
+    a, b, c, d, e, f, g, h, i = rotation
+    squares = (1.0 + a - e - i, 1.0 - a + e - i, 1.0 - a - e + i, 1.0 + a + e + i)  # 4 x², 4 y², 4 z², 4 w²
+    largest = max(range(4), key=squares.__getitem__)
+    scale = 0.5 / math.sqrt(squares[largest])
+    rows = (
+        (squares[0], b + d, c + g, h - f),
+        (b + d, squares[1], f + h, c - g),
+        (c + g, f + h, squares[2], d - b),
+        (h - f, c - g, d - b, squares[3]),
+    )
+    sign = -1.0 if rows[largest][3] < 0.0 else 1.0
+    x, y, z, w = (sign * scale * component for component in rows[largest])
+    return x, y, z, w

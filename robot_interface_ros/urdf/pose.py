@@ -1,0 +1,42 @@
+"""Poses in URDF text: read from an element's <origin>, and written to it."""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
+
+from robot_interface_ros.urdf.kinematics import IDENTITY, ORIGIN, Matrix3, Pose, rotation_rpy
+
+
+def element_pose(element: ElementTree.Element) -> Pose:
+    """The pose that an element's <origin> gives it; identity where it has none."""
+    origin = element.find("origin")
+    if origin is None:
+        return IDENTITY, ORIGIN
+    x, y, z = (float(word) for word in origin.get("xyz", "0 0 0").split())
+    return rotation_rpy([float(word) for word in origin.get("rpy", "0 0 0").split()]), (x, y, z)
+
+
+def place(element: ElementTree.Element, pose: Pose) -> None:
+    """Give an element this pose as its <origin>."""
+    origin = element.find("origin")
+    if origin is None:
+        origin = ElementTree.Element("origin")
+        element.insert(0, origin)
+    origin.set("xyz", written(pose[1]))
+    origin.set("rpy", written(rpy(pose[0])))
+
+
+def rpy(rotation: Matrix3) -> tuple[float, float, float]:
+    """Roll, pitch and yaw (rad) of a rotation; where pitch is a right angle only roll -/+ yaw is told, and yaw is 0."""
+    across = math.hypot(rotation[0], rotation[3])
+    pitch = math.atan2(-rotation[6], across)
+    if across > 1e-9:
+        return math.atan2(rotation[7], rotation[8]), pitch, math.atan2(rotation[3], rotation[0])
+    return math.atan2(-rotation[5], rotation[4]), pitch, 0.0
+
+
+def written(numbers: Iterable[float]) -> str:
+    """Numbers as a URDF attribute, with every digit."""
+    return " ".join(repr(float(number)) for number in numbers)

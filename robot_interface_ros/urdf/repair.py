@@ -1,0 +1,241 @@
+"""Repair what published robot descriptions often have wrong: URDF text in, URDF text and a line for each kind of fault out.
+
+A description that is only ever shown may hold placeholders that no simulation can use: limits upside down, a top speed of
+0, an effort of 1000, masses in grams or none at all. What is guessed here is on the safe side; figures of the real robot
+are better.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from robot_interface_ros.files.untrusted_files import FileError, parse_xml
+from robot_interface_ros.urdf.held_joints import hold_joints
+from robot_interface_ros.urdf.inertia import DENSEST, complete, divide_grams, masses_and_centres, mend_impossible
+from robot_interface_ros.urdf.robot_model import LARGEST, SHAPE_KINDS, Joint, RobotModel
+from robot_interface_ros.urdf.shapes import MeshBox
+
+GUESSED_SPEED = {"revolute": 0.5, "continuous": 0.5, "prismatic": 0.1}
+"""Top speed, rad/s or m/s, where a description says 0: a hobby servo under load."""
+FASTEST = 100.0
+"""rad/s or m/s; a joint of an arm or hand turns less than 20, and more than this is a placeholder."""
+WIDEST = 1000.0
+"""rad; a revolute joint that turns further turns for ever."""
+PLACEHOLDER_EFFORT = 1000.0
+"""N·m; this and more counts as a placeholder where gravity asks for less than a HARDLY_USED-th of it."""
+HARDLY_USED = 50.0
+EFFORT_FACTOR, LEAST_EFFORT = 3.0, 0.5
+"""A guessed effort is so many times gravity's greatest torque, and at least so many N·m."""
+GRAVITY = 9.81
+MOST_NAMES = 20
+"""So many joints or links one line names."""
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """URDF text, and one line for each kind of fault that it no longer has."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+def repair(
+    text: str,
+    moving: Collection[str] | None = None,
+    known_speeds: Collection[str] = (),
+    mesh_box: MeshBox = lambda mesh: None,
+) -> Repaired:
+    """Repair a URDF; without a fault the text comes back as it was.
+
+    `moving`: joints whose speeds and efforts matter, with those that follow them (None: all); `known_speeds`: joints whose
+    top speed is given elsewhere. What is not a robot is left to RobotModel to refuse.
+    """
+    try:
+        robot = parse_xml(text, "")
+    except FileError:
+        return Repaired(text, ())
+    driven = _driven(robot, moving)
+    before = ElementTree.tostring(robot)
+    shapes, floating = _leave_out_shapes(robot), _fix_floating(robot)
+    swapped, wide = _swap_limits(robot), _narrow_limits(robot)
+    grams = divide_grams(robot, mesh_box)
+    impossible = mend_impossible(robot, mesh_box)
+    notes = [
+        *_note(shapes, "shapes without geometry or size, left out", "links"),
+        *_note(floating, "joints that float or slide in a plane, fixed: a robot stands fixed here"),
+        *_note(swapped, "lower limit above the upper one, swapped"),
+        *_note(wide, f"limits wider than {WIDEST:g} rad, kept within one turn"),
+        *_note(grams, f"masses denser than steel ({DENSEST:g} kg/m3), taken for grams and divided by 1000", "links"),
+        *_note(impossible, "masses or inertias that no body can have, estimated from the shapes", "links"),
+        *_give_speeds(robot, driven, known_speeds),
+        *_give_efforts(robot, driven, mesh_box),
+    ]
+    if ElementTree.tostring(robot) == before:
+        return Repaired(text, ())
+    return Repaired(ElementTree.tostring(robot, encoding="unicode"), tuple(notes))
+
+
+def _leave_out_shapes(robot: ElementTree.Element) -> list[str]:
+    """Remove visual and collision elements that have no shape a body could have; return their links."""
+    without = []
+    for link in robot.findall("link"):
+        for shape in (*link.findall("visual"), *link.findall("collision")):
+            if not any(_usable(shape, geometry) for geometry in shape.iterfind("geometry/*")):
+                link.remove(shape)
+                without.append(link.get("name", ""))
+    return list(dict.fromkeys(without))
+
+
+def _usable(shape: ElementTree.Element, geometry: ElementTree.Element) -> bool:
+    """False for extents of 0, and for what only shows and has no extents: RobotModel refuses such a collision shape."""
+    if geometry.tag == "mesh":
+        return True
+    if geometry.tag == "box":
+        words = geometry.get("size", "").split()
+    else:
+        labels = ("radius",) if geometry.tag in ("sphere", "capsule") else ("radius", "length")
+        words = [geometry.get(label, "") for label in labels]
+    sizes = [_value(word, -1.0) for word in words]
+    if geometry.tag not in SHAPE_KINDS or 0.0 in sizes:
+        return False
+    whole = len(sizes) == (3 if geometry.tag == "box" else len(words))
+    return shape.tag == "collision" or (whole and all(0.0 < size <= LARGEST for size in sizes))
+
+
+def _fix_floating(robot: ElementTree.Element) -> list[str]:
+    fixed = []
+    for joint in robot.findall("joint"):
+        if joint.get("type") in ("floating", "planar"):
+            joint.set("type", "fixed")
+            fixed.append(joint.get("name", ""))
+    return fixed
+
+
+def _swap_limits(robot: ElementTree.Element) -> list[str]:
+    swapped = []
+    for name, _, limit in _limited(robot):
+        lower, upper = limit.get("lower", "0"), limit.get("upper", "0")
+        if _value(lower) > _value(upper):
+            limit.set("lower", upper)
+            limit.set("upper", lower)
+            swapped.append(name)
+    return swapped
+
+
+def _narrow_limits(robot: ElementTree.Element) -> list[str]:
+    """Keep a joint whose limits are no limits within one turn."""
+    wide = []
+    for name, kind, limit in _limited(robot):
+        if kind == "revolute" and _value(limit.get("upper", "0")) - _value(limit.get("lower", "0")) > WIDEST:
+            limit.set("lower", repr(-math.pi))
+            limit.set("upper", repr(math.pi))
+            wide.append(name)
+    return wide
+
+
+def _driven(robot: ElementTree.Element, moving: Collection[str] | None) -> set[str]:
+    """Names of the joints that move: those of `moving`, and those that follow them."""
+    follows = {}
+    for joint in robot.findall("joint"):
+        mimic = joint.find("mimic")
+        follows[joint.get("name", "")] = mimic.get("joint") if mimic is not None else None
+    driven = {name for name in follows if moving is None or name in moving}
+    while more := {name for name, leader in follows.items() if leader in driven} - driven:
+        driven |= more
+    return driven
+
+
+def _give_speeds(robot: ElementTree.Element, driven: Collection[str], known: Collection[str]) -> list[str]:
+    guessed = []
+    for name, kind, limit in _limited(robot, driven):
+        if name not in driven:
+            _make_a_number(limit, "velocity")
+        elif not 0.0 < _value(limit.get("velocity", "0")) <= FASTEST:
+            # Where the speed is given elsewhere, that alone counts.
+            limit.set("velocity", repr(LARGEST if name in known else GUESSED_SPEED[kind]))
+            if name not in known:
+                guessed.append(name)
+    turn, slide = GUESSED_SPEED["revolute"], GUESSED_SPEED["prismatic"]
+    fault = (
+        f"a top speed of 0 or above {FASTEST:g}, set to {turn:g} rad/s ({slide:g} m/s), since max_velocity gives none"
+    )
+    return _note(guessed, fault)
+
+
+def _give_efforts(robot: ElementTree.Element, driven: Collection[str], mesh_box: MeshBox) -> list[str]:
+    wanting = []
+    for name, _, limit in _limited(robot, driven):
+        _make_a_number(limit, "effort")
+        effort = _value(limit.get("effort", "0"))
+        if name in driven and not 0.0 < effort < PLACEHOLDER_EFFORT:
+            wanting.append((name, limit, effort))
+    if not wanting:
+        return []
+    text, _ = complete(hold_joints(ElementTree.tostring(robot, encoding="unicode"), driven, {}), mesh_box)
+    model, masses = RobotModel.from_urdf(text), masses_and_centres(text)
+    guessed = []
+    for name, limit, effort in wanting:
+        load = _greatest_load(model, model.joints[name], masses)
+        if effort == 0.0 or effort > HARDLY_USED * load:
+            limit.set("effort", f"{max(LEAST_EFFORT, EFFORT_FACTOR * load):.3g}")
+            guessed.append(f"{name} {limit.get('effort')}")
+    return _note(guessed, f"an effort of 0 or {PLACEHOLDER_EFFORT:g}, set by what gravity asks for, N·m")
+
+
+def _make_a_number(limit: ElementTree.Element, label: str) -> None:
+    """What is missing, no number or below 0 counts as 0, that is as not known; and nothing is more than LARGEST."""
+    value = _value(limit.get(label, "x"), -1.0)
+    if not 0.0 <= value <= LARGEST:
+        limit.set(label, repr(min(max(value, 0.0), LARGEST)))
+
+
+def _greatest_load(model: RobotModel, joint: Joint, masses: Mapping[str, tuple[float, Any]]) -> float:
+    """Upper bound of gravity's torque on a joint, N·m (force, N, for a prismatic one): everything beyond it stretched out."""
+    reach = {joint.child: 0.0}
+    for link in model.local_poses([0.0] * len(model.joint_names)):  # parents first
+        carrier = model.parent_joint(link)
+        if carrier is not None and carrier.parent in reach and link not in reach:
+            reach[link] = reach[carrier.parent] + float(np.linalg.norm(carrier.xyz))
+    carried = [(masses[link], way) for link, way in reach.items() if link in masses]
+    if joint.type == "prismatic":
+        return GRAVITY * sum(mass for (mass, _), _ in carried)
+    return GRAVITY * sum(mass * (way + float(np.linalg.norm(centre))) for (mass, centre), way in carried)
+
+
+def _limited(
+    robot: ElementTree.Element, driven: Collection[str] | None = None
+) -> list[tuple[str, str, ElementTree.Element]]:
+    """Name, type and <limit> of the joints that have one; with `driven` also of those that turn for ever.
+
+    Of these, the ones that are driven get a <limit>, which they may lack.
+    """
+    kinds = ("revolute", "prismatic") if driven is None else ("revolute", "prismatic", "continuous")
+    found = []
+    for joint in robot.findall("joint"):
+        name, kind, limit = joint.get("name", ""), joint.get("type", ""), joint.find("limit")
+        if kind == "continuous" and driven is not None and name in driven and limit is None:
+            limit = ElementTree.SubElement(joint, "limit")
+        if kind in kinds and limit is not None:
+            found.append((name, kind, limit))
+    return found
+
+
+def _value(text: str, otherwise: float = 0.0) -> float:
+    """A number; `otherwise` for what is none, and for NaN."""
+    try:
+        value = float(text)
+    except ValueError:
+        return otherwise
+    return otherwise if math.isnan(value) else value
+
+
+def _note(names: Collection[str], fault: str, what: str = "joints") -> list[str]:
+    listed = list(names)
+    more = f" and {len(listed) - MOST_NAMES} more" if len(listed) > MOST_NAMES else ""
+    return [f"{fault}: {what} {', '.join(listed[:MOST_NAMES])}{more}"] if listed else []

@@ -1,0 +1,118 @@
+"""The configured cameras of one simulated robot: where each is, and what draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from robot_interface_ros.cameras import CameraConfig, Pinhole, standing_pose
+from robot_interface_ros.config import ConfigError, unknown_name
+from robot_interface_ros.robot import NO_DEPTHS, Array
+from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.urdf.kinematics import Pose
+from robot_sim_ros.cameras.camera import AS_DESCRIBED, Camera, Depth, Renderer, Rgb, metres
+from robot_sim_ros.cameras.renderers import choose_renderer, load_egl
+from robot_sim_ros.cameras.static_scene import StillLife, part_visuals
+from robot_sim_ros.imperfection.look import Look
+from robot_sim_ros.sim_config import SimConfig
+
+PoseAt = Callable[[Array], Pose]
+
+
+class CameraRig:
+    """Made before the world is filled, since who draws and what is drawn apart is decided then.
+
+    `look` may be replaced at any time: where the light comes from, and how far cameras stand from where they should.
+    """
+
+    def __init__(self, client: Any, description: RobotDescription, config: SimConfig):
+        """`client`: the BulletClient that will hold the world. Raises ConfigError for a camera that the robot lacks."""
+        self._description, self._config = description, config
+        self._poses = {name: _pose_at(description, self._find(name)) for name in config.cameras}
+        largest = max((width * height for width, height in map(config.image_size, config.cameras)), default=0)
+        self.renderer = choose_renderer(config.renderer, largest) if config.cameras else "tiny"
+        if self.renderer == "egl":
+            load_egl(client)
+        self._moving = Renderer(client, self.renderer)
+        self._still: Renderer | None = None
+        self.still_life: StillLife | None = None
+        self._cameras: dict[str, Camera] = {}
+        self._pictured: tuple[tuple[str, int, int], Camera, PoseAt] | None = None  # what took the last picture
+        self.look: Look = AS_DESCRIBED
+
+    def part(self, urdf: str) -> str:
+        """What is to be loaded of a robot without fixed joints; what never moves is drawn apart where that saves time."""
+        if self.renderer == "tiny" and any(stands for stands, _ in self._poses.values()):
+            urdf, rest = part_visuals(urdf)
+            self.still_life = StillLife(rest)
+            self._still = Renderer(self.still_life.client, "tiny")
+        size, depth = self._config.image_size, self._config.camera_depth
+        self._cameras = {
+            name: Camera(name, self._find(name), size(name), self._moving, self._still, depth) for name in self._poses
+        }
+        return urdf
+
+    @property
+    def models(self) -> Mapping[str, Pinhole]:
+        """Intrinsics of every configured camera."""
+        return {name: camera.model for name, camera in self._cameras.items()}
+
+    def see(self, names: Iterable[str], position: Array, periods: int) -> tuple[dict[str, Rgb], Mapping[str, Depth]]:
+        """Images of configured cameras, and depths (m) where they are asked for; `position` `(n_joints,)` rad.
+
+        `periods`: how many of them have passed since the reset. It says whose turn it is (see Renderer), such that an
+        episode in which every camera takes its picture after every period needs no picture more.
+        """
+        images, depths = {}, {}
+        for name in names:
+            _, pose_at = self._poses[name]
+            turn = (periods * len(self._poses) + self._config.cameras.index(name)) % 2
+            images[name], depth = self._cameras[name].draw(pose_at(position), self.look, turn)
+            if self._config.camera_depth:
+                depths[name] = metres(depth)
+        return images, depths or NO_DEPTHS
+
+    def picture(self, name: str, width: int, height: int, position: Array) -> Rgb:
+        """One picture outside of the configured streams."""
+        if self._pictured is None or self._pictured[0] != (name, width, height):
+            config = self._find(name)
+            camera = Camera(name, config, (width, height), self._moving, self._still)
+            self._pictured = (name, width, height), camera, _pose_at(self._description, config)[1]
+        _, camera, pose_at = self._pictured
+        return camera.draw(pose_at(position), self.look)[0]
+
+    def forget(self) -> None:
+        """Draw what never moves again: its colours have changed."""
+        self._pictured = None
+        for camera in self._cameras.values():
+            camera.forget()
+
+    def close(self) -> None:
+        """Release what is drawn apart; safe to call twice."""
+        if self.still_life is not None:
+            self.still_life.close()
+            self.still_life = self._still = None
+
+    def _find(self, name: str) -> CameraConfig:
+        cameras = self._description.cameras
+        if name not in cameras:
+            raise ConfigError(f"robot {self._description.name}: {unknown_name('camera', name, cameras)}")
+        return cameras[name]
+
+
+def _pose_at(description: RobotDescription, camera: CameraConfig) -> tuple[bool, PoseAt]:
+    """Whether a camera stands still, and its optical frame in the root's frame as a function of the joints (rad)."""
+    if camera.frame is None:
+        standing = standing_pose(camera)
+        return True, lambda position: standing
+    chain = description.model.chain(camera.frame)
+    index = description.model.index(chain.joint_names)
+
+    def pose(position: Array) -> Pose:
+        xyz, rotation = chain.pose(position[index])
+        return tuple(rotation.ravel().tolist()), tuple(xyz.tolist())  # type: ignore[return-value]
+
+    if chain.joint_names:
+        return False, pose
+    fixed = pose(description.rest)
+    return True, lambda position: fixed
