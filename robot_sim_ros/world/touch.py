@@ -1,7 +1,7 @@
 """What PyBullet's contact points add up to. Pure: lists of points in, numbers out.
 
 A point is a tuple as `getContactPoints` gives it. Asked for one body, PyBullet names that body first, and the normal points
-from the second body to the first; both are tested in test/test_touch.py.
+from the second body to the first; both are tested in test/robot_sim/test_touch.py.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from rl_trainer_ros.cli.examples import EXAMPLES
 from rl_trainer_ros.cli.main import COMMANDS
 from rl_trainer_ros.training import early_checks
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 PAGES = (REPO / "README.md", *sorted((REPO / "docs").glob("*.md")))
 """docs/example_package is installed and run by test_registry.py."""
 FENCED = re.compile(r"```(?:bash|console)\n(.*?)```", re.DOTALL)

@@ -24,7 +24,7 @@ from robot_interface_ros.config import ConfigError
 from robot_interface_ros.registry import Registry, subclass_check
 
 pytestmark = pytest.mark.registry
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 IDS = [env_id(robot, task) for robot, task in combinations()]
 
 

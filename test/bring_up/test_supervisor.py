@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 20.0  # for anything that is awaited here; all of it takes well under a second each
 
 # Runs the modules `fake_trainer` and `fake_sim` of the current folder; the last line of {options} may shorten timeouts.

@@ -563,7 +563,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_where_it_would_have(tmp_path: 
     for left in reversed(range(kills + 1)):
         process = subprocess.Popen(
             [sys.executable, "-c", SAID + KILLED, str(tmp_path / "killed"), resumed],
-            env={**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1]}"},
+            env={**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[2]}"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

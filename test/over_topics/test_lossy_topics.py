@@ -3,7 +3,7 @@
 LOSSY_STEPS=20000 runs the full length; the default is shorter. LOSSY_SEED=1 draws other losses, targets and actions, so that
 several processes share a longer proof: for a million steps with ground truth, 50 of
 
-    LOSSY_SEED=$k LOSSY_STEPS=20000 pytest -m lockstep test/test_lossy_topics.py -k ground_truth
+    LOSSY_SEED=$k LOSSY_STEPS=20000 pytest -m lockstep test/over_topics/test_lossy_topics.py -k ground_truth
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from rl_trainer_ros.bringup.system import BringupError, Next, Process, after_dea
 
 pytestmark = pytest.mark.frames
 
-RVIZ_FILE = Path(__file__).resolve().parents[1] / "config" / "rviz" / "train.rviz"
+RVIZ_FILE = Path(__file__).resolve().parents[2] / "config" / "rviz" / "train.rviz"
 
 
 @pytest.fixture

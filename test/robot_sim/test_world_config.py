@@ -19,7 +19,7 @@ from robot_sim_ros.world.config import load_world, world_from_mapping, world_nam
 from robot_sim_ros.world.kinds import Bounce, Button, Pursue
 from robot_sim_ros.world.layout import check_robot
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 WORLDS = {"reach", "tomato", "button", "two_buttons", "moving_button", "distractors", "chasing", "escape"}
 
 

@@ -24,7 +24,7 @@ from rl_trainer_ros.training import early_checks
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.errors import RobotTimeout, StopRequested
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from rl_trainer_ros.bringup.system import (
     system,
 )
 
-CONFIG = Path(__file__).resolve().parent.parent / "config"
+CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 
 def processes(**given: str) -> dict[str, Process]:

@@ -252,7 +252,7 @@ def test_task_memory_is_in_the_observation(name: str, numbers: int) -> None:
 
 
 def test_the_page_of_tasks_names_everything_in_a_moment_and_its_example_runs() -> None:
-    page = (Path(__file__).resolve().parents[1] / "docs" / "tasks.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
     names = [field.name for cls in (Moment, Observation) for field in fields(cls)] + ["to_target", "distance"]
     assert [name for name in names if f"`{name}`" not in page] == []
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

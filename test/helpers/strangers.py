@@ -15,7 +15,7 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "example_robot"
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "example_robot"
 FILE = FOLDER / "two_joints.yaml"
 NAMESPACE = "/two_joints"
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -12,7 +12,7 @@ import pytest
 
 from robot_interface_ros import start
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SLOW = """
 import sys, time
 print("importing", flush=True)

@@ -270,7 +270,7 @@ def test_a_slide_without_end_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_table_of_public_robots_has_a_row_for_any_robot(tmp_path: Path) -> None:
-    script = Path(__file__).resolve().parents[1] / "benchmarks" / "public_robots.py"
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "public_robots.py"
     own_robot(tmp_path, arm())
     (tmp_path / "cut.urdf").write_text("<robot>")
     words = [str(tmp_path / "own.yaml"), str(tmp_path / "arm.urdf"), "tip=c", str(tmp_path / "cut.urdf")]

@@ -20,7 +20,7 @@ from robot_interface_ros.ros_environment import (
     discovery_words,
 )
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 HOME = {"HOME": "/home/me"}
 
 

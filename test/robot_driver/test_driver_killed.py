@@ -41,7 +41,7 @@ SERVOS = {servo.config.pin: servo for servo in HARDWARE.servos}
 
 def arm_on(board: Scope, folder: Path, firmware: str = "stock") -> dict[str, Any]:
     """Settings of a driver whose right arm hangs on `board`, always powered: a servo that goes limp may get a cut pulse."""
-    config = read_hardware(Path(__file__).parents[1] / "config" / "robots" / "inmoov_hardware.yaml")
+    config = read_hardware(Path(__file__).parents[2] / "config" / "robots" / "inmoov_hardware.yaml")
     right = dataclasses.replace(config.boards["right"], port=board.mega.port, firmware=firmware)
     path = folder / "hardware.yaml"
     write_hardware(dataclasses.replace(config, boards={**config.boards, "right": right}, idle_timeout_s=0.0), path)

@@ -12,7 +12,7 @@ from robot_interface_ros.config import ConfigError
 from srl_ros.config import TrainingConfig
 from srl_ros.methods import METHODS
 
-FOLDER = Path(__file__).resolve().parents[1] / "config" / "srl"
+FOLDER = Path(__file__).resolve().parents[2] / "config" / "srl"
 
 
 def test_every_method_has_a_file_and_every_file_every_setting() -> None:

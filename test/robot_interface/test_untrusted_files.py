@@ -2,7 +2,7 @@
 
 Each kind of file that we read is made once as it should be, then changed by a seeded hand: a value of another type, a huge
 or negative number, NaN, deep nesting, a key too few, a file that is cut, filled with NUL, or of another encoding.
-`FUZZ=200 pytest test/test_untrusted_files.py` makes 200 changes of each kind of file instead of 15.
+`FUZZ=200 pytest test/robot_interface/test_untrusted_files.py` makes 200 changes of each kind of file instead of 15.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def test_it_outlives_a_kill(tmp_path: Path) -> None:
         f"memory = Memory(['/dev/a'], Path({str(tmp_path)!r})); memory.keep(Left({{'/dev/a': {{7: 1}}}}, disabled=True));"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2])
     assert done.returncode == -signal.SIGKILL
     assert Memory(["/dev/a"], tmp_path).recall() == Left({"/dev/a": {7: 1}}, disabled=True)
 

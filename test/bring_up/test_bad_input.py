@@ -20,7 +20,7 @@ from robot_interface_ros.files.description import share_directory
 from robot_interface_ros.robot_config import load_robot
 
 pytestmark = pytest.mark.bad_input
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 
 
 def refused(module: str, *words: str, code: int = 2) -> str:
