@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,12 +23,13 @@ START_S = 60.0  # generous: two cores, and importing torch takes seconds
 def claim_domain() -> Iterator[int]:
     """A ROS domain that no other test has, of this run or of one beside it, as long as the generator lives.
 
-    From 1 to 100, where no port of the system is in the way. A lock on a file says that a domain is taken.
+    From 1 to 100, where no port of the system is in the way. A socket with the domain's name says that it is taken: in
+    Linux's abstract namespace, which all users share, where nothing lies in a folder and nothing is left after a kill.
     """
     for number in range(1, 101):
-        with open(Path(tempfile.gettempdir()) / f"rl_trainer_ros_test_domain_{number}", "w") as lock:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock.bind(f"\0rl_trainer_ros_test_domain_{number}")
             except OSError:
                 continue
             yield number
