@@ -28,9 +28,9 @@ def run(environment: RobotEnv, episodes: int) -> tuple[NDArray[np.float64], NDAr
         limited.reset(seed=UNSEEN_SEED + episode)
         ended = False
         while not ended:
-            *_, terminated, truncated, info = limited.step(policy.act(environment.moment))
+            *_, terminated, truncated, info = limited.step(policy.act(environment.step_state))
             ended = terminated or truncated
-        truth = plant.truth if hasattr(plant, "truth") else environment.moment.observation
+        truth = plant.truth if hasattr(plant, "truth") else environment.step_state.observation
         reported.append(info["distance"])
         really.append(float(np.linalg.norm(arm.hand(truth.position) - truth.target_position)))
     environment.close()

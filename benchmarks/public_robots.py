@@ -105,7 +105,7 @@ def tried(file: str, targets: int) -> dict[str, Any]:
     still = np.zeros(environment.action_space.shape, np.float32)  # type: ignore[arg-type]
     for _ in range(HOLD_STEPS):
         environment.step(still)
-    sag = float(np.abs(environment.moment.observation.position - environment.arm.description.rest).max())
+    sag = float(np.abs(environment.step_state.observation.position - environment.arm.description.rest).max())
     generator = np.random.default_rng(0)
     actions = generator.uniform(-1, 1, (SPEED_STEPS, *still.shape)).astype(np.float32)
     environment.reset()
@@ -119,7 +119,7 @@ def tried(file: str, targets: int) -> dict[str, Any]:
         limited.reset(seed=episode)
         ended = False
         while not ended:
-            _, _, terminated, truncated, info = limited.step(policy.act(environment.moment))
+            _, _, terminated, truncated, info = limited.step(policy.act(environment.step_state))
             ended = terminated or truncated
         reached += bool(info["is_success"])
     return {

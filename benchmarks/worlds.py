@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.bringup.setting_texts import from_words
 from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.config import option
@@ -39,7 +39,7 @@ def step_us(robot: SafeRobot, arm: Arm, steps: int, seed: int) -> float:
     """Microseconds per `send` and `receive`, the scripted hand's own thinking left out."""
     policy, observation, spent = ScriptedPress(arm, 0.05), robot.reset(Episode(seed)), 0.0
     for _ in range(steps):
-        action = policy.act(Moment(observation, arm.hand(observation.position)))
+        action = policy.act(StepState(observation, arm.hand(observation.position)))
         target = observation.joint_target[arm.indices] + action * arm.velocity * 0.05
         command = Command(observation.stamp, arm.names, np.asarray(target, dtype=np.float64))
         start = time.perf_counter()

@@ -26,10 +26,10 @@ def moments(robot: str, target: Place, steps: tuple[int, ...], look: dict[str, A
     policy, pictures = ScriptedReach(environment.arm, 0.05), []
     for step in range(steps[-1] + 1):
         if step in steps:
-            away_cm = 100.0 * environment.moment.distance
+            away_cm = 100.0 * environment.step_state.distance
             picture = view(environment.robot._robot, **look, width=WIDTH, height=HEIGHT)
             pictures.append(labelled(picture, f"{step * 0.05:.1f} s: {away_cm:.0f} cm away"))
-        environment.step(policy.act(environment.moment))
+        environment.step(policy.act(environment.step_state))
     return mosaic(pictures, len(pictures))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from drawing import labelled, mosaic, view
 from PIL import Image
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.robot import Command, Episode
 from robot_sim_ros.pybullet_robot import PyBulletRobot
@@ -39,7 +39,7 @@ def scene(world: str, *cameras: str) -> PyBulletRobot:
     policy, observation = ScriptedPress(arm, PERIOD_S), robot.reset(Episode(seed=1))
     for _ in range(steps):
         target = observation.position.copy()
-        action = policy.act(Moment(observation, arm.hand(observation.position)))
+        action = policy.act(StepState(observation, arm.hand(observation.position)))
         target[arm.indices] += action * arm.velocity * PERIOD_S
         robot.send(Command(observation.stamp, description.joint_names, target))
         observation = robot.receive()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from robot_interface_ros.robot import Array
 
 _ABOVE = np.array([-0.08, 0.0, 0.20])  # from here the way down is free: nearer to the robot, and higher
@@ -28,13 +28,13 @@ class ScriptedPress:
         """Begin an episode."""
         self._down, self._presses = False, 0.0
 
-    def act(self, moment: Moment) -> NDArray[np.float32]:
+    def act(self, step_state: StepState) -> NDArray[np.float32]:
         """Return an action in [-1, 1] per joint of the arm."""
-        signals, observation = moment.observation.signals, moment.observation
+        signals, observation = step_state.observation.signals, step_state.observation
         presses = signals.get("presses", 0.0)  # in a world without buttons it goes down and stays there
         if presses > self._presses:
             self._down, self._presses = False, presses
-        elif np.linalg.norm(moment.to_target + _ABOVE) < _ARRIVED_M:
+        elif np.linalg.norm(step_state.to_target + _ABOVE) < _ARRIVED_M:
             self._down = True
         goal = observation.target_position + (_INTO if self._down else _ABOVE)
         posture = observation.joint_target[self._arm.indices]

@@ -59,7 +59,7 @@ class LockstepRobot:
         return self.observation
 
 
-class Awaited:
+class StampCollector:
     """The client's side: collects the messages of one exact stamp, one for each stream."""
 
     def __init__(

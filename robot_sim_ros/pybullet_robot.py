@@ -155,7 +155,7 @@ class PyBulletRobot:
 
     def _seen_bodies(self) -> dict[str, list[tuple[Any, int]]]:
         """What cameras see, as `Palette` takes it."""
-        client, still = self._client, self._rig.still_life
+        client, still = self._client, self._rig.static_scene
         robot = [(client, self.body.id)] + ([(still.client, still.body)] if still is not None else [])
         return {
             "robot": robot,

@@ -62,7 +62,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepState:
     """An observation and what follows from it; computed once a step and shared by task, observation and action."""
 
     observation: Observation

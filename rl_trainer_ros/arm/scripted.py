@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 
 
 class ScriptedReach:
@@ -17,9 +17,9 @@ class ScriptedReach:
         self._target: NDArray[np.float64] | None = None
         self._goal = arm.rest
 
-    def act(self, moment: Moment) -> NDArray[np.float32]:
+    def act(self, step_state: StepState) -> NDArray[np.float32]:
         """Return an action in [-1, 1] per joint of the arm."""
-        observation = moment.observation
+        observation = step_state.observation
         if self._target is None or not np.array_equal(self._target, observation.target_position):
             self._target = observation.target_position
             self._goal = self._posture(self._target, observation.position[self._arm.indices])

@@ -79,7 +79,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
         from rl_trainer_ros.environments.rendering import RGB_ARRAY
         from rl_trainer_ros.environments.requirements import task_class
         from rl_trainer_ros.evaluation.film import Film
-        from rl_trainer_ros.evaluation.policy_runner import Acting
+        from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
         from rl_trainer_ros.training import run_folder
         from rl_trainer_ros.training.checkpoints import model_files
         from rl_trainer_ros.training.train import env_settings
@@ -118,7 +118,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
         )
     film = Film(environment, _FILMED if options.video else 0)
     try:
-        result = measure(Acting(policy.algorithm, policy.normalisation.apply), environment, options, film.watch)
+        result = measure(PolicyRunner(policy.algorithm, policy.normalisation.apply), environment, options, film.watch)
     finally:
         environment.close()
     run_folder.write_json(folder / "evaluation.json", {"model": str(model), **result.to_dict()})

@@ -63,9 +63,9 @@ def record(
         drift = generator.uniform(-1.0, 1.0, environment.action_space.shape)
         for step in range(EPISODE_STEPS):
             if step % STRIDE == STRIDE - 1:
-                pictures.append(environment.moment.observation.images[CAMERA])
-                targets.append(environment.moment.observation.target_position)
-            wanted = scripted.act(environment.moment) if episode % 2 == 0 else drift
+                pictures.append(environment.step_state.observation.images[CAMERA])
+                targets.append(environment.step_state.observation.target_position)
+            wanted = scripted.act(environment.step_state) if episode % 2 == 0 else drift
             noise = generator.normal(0.0, 0.4, environment.action_space.shape)
             environment.step(np.clip(wanted + noise, -1.0, 1.0).astype(np.float32))
         episode += 1

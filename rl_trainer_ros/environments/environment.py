@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_trainer_ros.actions import Action
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.environments import finite
 from rl_trainer_ros.environments.episode_options import EpisodeOptions
 from rl_trainer_ros.environments.rendering import RGB_ARRAY, Picture, Show
@@ -58,8 +58,8 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         self.observation_space = observation.space
         self._show, self.render_mode = show, RGB_ARRAY if show else None
         self.metadata = self.metadata | {"render_fps": round(1e9 / (robot.period_ns * self.options.action_repeat), 3)}
-        self._moment: Moment | None = None
-        self._cut_at: Moment | None = None
+        self._moment: StepState | None = None
+        self._cut_at: StepState | None = None
         self._first_stamp = 0
         self._not_finite = 0  # episodes in a row that were cut by NaN or infinity
         self._cut_by_numbers = False
@@ -79,15 +79,15 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         if options and options.get("target") is not None:
             x, y, z = (float(value) for value in options["target"])
             target = (x, y, z)
-        moment, drawn = self._started(Episode(episode_seed, target))
-        self._moment, self._first_stamp = moment, moment.observation.stamp
-        self.task.start(moment)
-        info: dict[str, Any] = {"elapsed_ns": 0, "distance": moment.distance, "target": target}
+        step_state, drawn = self._started(Episode(episode_seed, target))
+        self._moment, self._first_stamp = step_state, step_state.observation.stamp
+        self.task.start(step_state)
+        info: dict[str, Any] = {"elapsed_ns": 0, "distance": step_state.distance, "target": target}
         if drawn:
             info["drawn"] = dict(drawn)
-        if moment.observation.timing:
-            info["timing"] = dict(moment.observation.timing)
-        return self._encoded(moment), info
+        if step_state.observation.timing:
+            info["timing"] = dict(step_state.observation.timing)
+        return self._encoded(step_state), info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Send one command, or as many as an action lasts, and judge the observations that answer."""
@@ -109,22 +109,22 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         return self._judged(before, reward, outcome)
 
     def _judged(
-        self, moment: Moment, reward: float, outcome: Outcome | None
+        self, step_state: StepState, reward: float, outcome: Outcome | None
     ) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         assert outcome is not None
-        outcome.info["elapsed_ns"] = moment.observation.stamp - self._first_stamp
-        if moment.observation.timing:
-            outcome.info["timing"] = dict(moment.observation.timing)
+        outcome.info["elapsed_ns"] = step_state.observation.stamp - self._first_stamp
+        if step_state.observation.timing:
+            outcome.info["timing"] = dict(step_state.observation.timing)
         finite.check_reward(reward, outcome.info["distance"], type(self.task).__name__)
-        return self._encoded(moment), reward, outcome.terminated, False, outcome.info
+        return self._encoded(step_state), reward, outcome.terminated, False, outcome.info
 
-    def _encoded(self, moment: Moment) -> Any:
+    def _encoded(self, step_state: StepState) -> Any:
         """What the policy sees. Raises NotFinite: it would go into statistics, networks and checkpoints."""
-        observation = self._observation.encode(moment)
+        observation = self._observation.encode(step_state)
         finite.check_observation(observation, f"observation {type(self._observation).__name__}")
         return observation
 
-    def _cut(self, last: Moment, error: RobotInterrupted) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def _cut(self, last: StepState, error: RobotInterrupted) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """End an episode that was cut from outside with what was seen last."""
         self._moment, self._cut_at = None, last
         if isinstance(error, NotFinite):
@@ -144,10 +144,10 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         """Return a picture of the robot, `(height, width, 3)` uint8 rgb, of what was observed last; None without `show`."""
         if self._show is None:
             return None
-        moment = self._moment or self._cut_at
-        if moment is None:
+        step_state = self._moment or self._cut_at
+        if step_state is None:
             raise RuntimeError("call reset() before render()")
-        return self._show(moment.observation)
+        return self._show(step_state.observation)
 
     @property
     def observed(self) -> bool:
@@ -155,7 +155,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         return self._moment is not None
 
     @property
-    def moment(self) -> Moment:
+    def step_state(self) -> StepState:
         """What was observed last, for scripted policies and tools."""
         if self._moment is None:
             raise RuntimeError("call reset() first")
@@ -173,7 +173,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         """Close the robot."""
         self.robot.close()
 
-    def _started(self, episode: Episode) -> tuple[Moment, Mapping[str, Any]]:
+    def _started(self, episode: Episode) -> tuple[StepState, Mapping[str, Any]]:
         """Reset the robot and play the random actions; return the moment, and what the robot says that it drew.
 
         What is random here is a function of the episode's seed alone.
@@ -181,7 +181,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         for left in reversed(range(_MOST_STARTS)):
             self._noise = np.random.default_rng(episode.seed)
             try:
-                first = moment = self._at(self.robot.reset(episode))
+                first = step_state = self._at(self.robot.reset(episode))
             except NotFinite as error:
                 if not left:
                     raise RobotError(
@@ -193,17 +193,17 @@ class RobotEnv(gymnasium.Env[Any, Any]):
                     self._random_space.seed(int(self._noise.integers(2**31)))
                     motion = self._action.motion(self._random_space.sample())
                     for _ in range(self.options.action_repeat):
-                        moment = self._advanced(moment, motion)
+                        step_state = self._advanced(step_state, motion)
             except RobotInterrupted:
                 if not left:
                     raise
                 continue
-            return moment, first.observation.drawn
+            return step_state, first.observation.drawn
         raise AssertionError
 
-    def _advanced(self, moment: Moment, motion: NDArray[np.float64]) -> Moment:
+    def _advanced(self, step_state: StepState, motion: NDArray[np.float64]) -> StepState:
         """Send one command and return the moment that answers it."""
-        now = moment.observation
+        now = step_state.observation
         if self.options.action_noise:
             noisy = motion + self._noise.normal(0.0, self.options.action_noise, motion.shape)
             motion = np.minimum(np.maximum(noisy, -1.0), 1.0)
@@ -211,9 +211,9 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         self.robot.send(Command(now.stamp, self.robot.joint_names, targets))
         return self._at(self.robot.receive())
 
-    def _at(self, observation: Observation) -> Moment:
+    def _at(self, observation: Observation) -> StepState:
         check_finite(observation, self.robot.joint_names, getattr(self.robot, "namespace", "the robot"))
-        return Moment(observation, self.arm.hand(observation.position))
+        return StepState(observation, self.arm.hand(observation.position))
 
 
 class GoalRobotEnv(RobotEnv):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Acting:
+class PolicyRunner:
     """`act(observation, environment)` of an evaluation, for policies with and without memory (LSTM)."""
 
     def __init__(self, algorithm: Any, normalise: Callable[[Any], Any]):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from rl_trainer_ros.arm.arm import Moment
+from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.observations.observation import ObservationSpace
 from robot_interface_ros.config import ConfigError
 
@@ -37,10 +37,10 @@ class Goals(ObservationSpace):
         place = spaces.Box(-10.0, 10.0, (3,), np.float32)
         self.space = spaces.Dict({"observation": observation.space, "achieved_goal": place, "desired_goal": place})
 
-    def encode(self, moment: Moment) -> dict[str, Any]:
+    def encode(self, step_state: StepState) -> dict[str, Any]:
         """See ObservationSpace."""
         return {
-            "observation": self._inner.encode(moment),
-            "achieved_goal": moment.hand.astype(np.float32),
-            "desired_goal": moment.observation.target_position.astype(np.float32),
+            "observation": self._inner.encode(step_state),
+            "achieved_goal": step_state.hand.astype(np.float32),
+            "desired_goal": step_state.observation.target_position.astype(np.float32),
         }

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.observations.observation import ObservationSpace, clipped, joints_box
 from robot_interface_ros.config import option
 
@@ -46,13 +46,13 @@ class GroundTruth(ObservationSpace):
         last = [1.0] * 3 if self._relative else [10.0] * 3
         self.space = joints_box(arm, [-10.0] * 3 + [-value for value in last], [10.0] * 3 + last)
 
-    def encode(self, moment: Moment) -> NDArray[np.float32]:
+    def encode(self, step_state: StepState) -> NDArray[np.float32]:
         """See ObservationSpace."""
-        observation = moment.observation
+        observation = step_state.observation
         if self._relative:
-            way = moment.to_target
-            places = (way, way / (moment.distance + self._NEAR_M))
+            way = step_state.to_target
+            places = (way, way / (step_state.distance + self._NEAR_M))
         else:
-            places = (moment.hand, observation.target_position)
+            places = (step_state.hand, observation.target_position)
         joints = observation.position[self._indices], observation.velocity[self._indices]
         return clipped(self.space, np.concatenate((*joints, *places)))

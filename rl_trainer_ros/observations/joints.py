@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.observations.observation import ObservationSpace, clipped, joints_box
 
 
@@ -29,9 +29,9 @@ class Joints(ObservationSpace):
         self._indices = arm.moved
         self.space = joints_box(arm, [], [])
 
-    def encode(self, moment: Moment) -> NDArray[np.float32]:
+    def encode(self, step_state: StepState) -> NDArray[np.float32]:
         """See ObservationSpace."""
-        observation = moment.observation
+        observation = step_state.observation
         values = np.concatenate((observation.position[self._indices], observation.velocity[self._indices]))
         return clipped(self.space, values)
 
@@ -52,6 +52,6 @@ class JointsPosition(ObservationSpace):
         self._indices = arm.moved
         self.space = joints_box(arm, [], [], velocities=False)
 
-    def encode(self, moment: Moment) -> NDArray[np.float32]:
+    def encode(self, step_state: StepState) -> NDArray[np.float32]:
         """See ObservationSpace."""
-        return clipped(self.space, moment.observation.position[self._indices])
+        return clipped(self.space, step_state.observation.position[self._indices])

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ObservationSpace(ABC):
         return ()
 
     @abstractmethod
-    def encode(self, moment: Moment) -> Any:
+    def encode(self, step_state: StepState) -> Any:
         """Return the observation, of the space's shape and type."""
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.observations.camera_settings import CameraSettings
 from rl_trainer_ros.observations.observation import ObservationSpace
 from robot_interface_ros.errors import RobotError
@@ -39,9 +39,9 @@ class RawPixels(ObservationSpace):
         """See ObservationSpace."""
         return self._cameras
 
-    def encode(self, moment: Moment) -> NDArray[np.uint8]:
+    def encode(self, step_state: StepState) -> NDArray[np.uint8]:
         """See ObservationSpace. Raises RobotError where a camera's image has another size than was said."""
-        images = moment.observation.images
+        images = step_state.observation.images
         for camera in self._cameras:
             if images[camera].shape != self._image:
                 height, width, _ = images[camera].shape

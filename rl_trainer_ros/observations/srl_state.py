@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.observations.observation import ObservationSpace, clipped, joints_box
 from robot_interface_ros.errors import RobotError
 
@@ -23,9 +23,9 @@ class SrlState(ObservationSpace):
         bound = [1e6] * state_dim
         self.space = joints_box(arm, [-value for value in bound], bound)
 
-    def encode(self, moment: Moment) -> NDArray[np.float32]:
+    def encode(self, step_state: StepState) -> NDArray[np.float32]:
         """See ObservationSpace. Raises RobotError when the state has another size than the model that was announced."""
-        observation, state = moment.observation, moment.observation.srl_state
+        observation, state = step_state.observation, step_state.observation.srl_state
         if state is None or len(state) != self._state_dim:
             found = "none" if state is None else f"{len(state)} numbers"
             raise RobotError(

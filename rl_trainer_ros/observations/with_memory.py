@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm.arm import Moment
+from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.observations.observation import ObservationSpace
 from robot_interface_ros.config import ConfigError
 
@@ -48,7 +48,7 @@ class WithMemory(ObservationSpace):
         """See ObservationSpace."""
         return self._inner.cameras
 
-    def encode(self, moment: Moment) -> NDArray[np.float32]:
+    def encode(self, step_state: StepState) -> NDArray[np.float32]:
         """See ObservationSpace."""
         memory = np.clip(np.array(self._task.remembered(), np.float32), -LARGEST, LARGEST)
-        return np.concatenate([self._inner.encode(moment), memory])
+        return np.concatenate([self._inner.encode(step_state), memory])

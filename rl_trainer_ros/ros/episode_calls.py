@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
-from rl_trainer_ros.ros.timeouts import Patience, likely_cause
+from rl_trainer_ros.ros.timeouts import Timeouts, likely_cause
 from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.robot import Episode
 from robot_interface_ros.ros.transport import contract, messages
@@ -24,13 +24,13 @@ from robot_interface_ros.ros.transport.waiting import Waiter
 class EpisodeCalls:
     """Client of a robot's `reset` service and of the parameters of its episodes."""
 
-    def __init__(self, node: Node, waiter: Waiter, namespace: str, patience: Patience, check: Callable[[], None]):
+    def __init__(self, node: Node, waiter: Waiter, namespace: str, timeouts: Timeouts, check: Callable[[], None]):
         """`check` is called while waiting and raises what ends the wait."""
         self._node, self._waiter, self._namespace, self._patience, self._check = (
             node,
             waiter,
             namespace,
-            patience,
+            timeouts,
             check,
         )
         self.reset = waiter.client(Trigger, absolute(namespace, contract.RESET))

@@ -11,7 +11,7 @@ from robot_interface_ros.ros_environment import discovery_words
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """Every wait is bounded by one of these."""
 
     start_timeout_s: float = option(60.0, "for the robot's endpoints and for a reset", minimum=0.1, maximum=3600.0)

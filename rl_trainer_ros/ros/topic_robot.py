@@ -18,7 +18,7 @@ from std_msgs.msg import String
 from rl_trainer_ros.ros.camera_parts import CameraParts
 from rl_trainer_ros.ros.episode_calls import EpisodeCalls
 from rl_trainer_ros.ros.shared_waiter import SharedWaiter
-from rl_trainer_ros.ros.timeouts import Patience, likely_cause
+from rl_trainer_ros.ros.timeouts import Timeouts, likely_cause
 from robot_interface_ros.errors import (
     CommandRejected,
     NotFinite,
@@ -29,7 +29,7 @@ from robot_interface_ros.errors import (
 )
 from robot_interface_ros.finite import check_finite
 from robot_interface_ros.limits import TargetLimiter
-from robot_interface_ros.lockstep import Awaited
+from robot_interface_ros.lockstep import StampCollector
 from robot_interface_ros.robot import NOTHING, Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.transport import contract, messages, offered_qos, wire
@@ -77,7 +77,7 @@ class TopicRobot:
         contact: bool = False,
         world_state: bool = False,
         needed_by: Mapping[str, str] = NOTHING,
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
         shared: SharedWaiter | None = None,
     ):
         """`cameras`, `depth_cameras`: images and depths to await with every observation, in `image_sizes` (width, height).
@@ -91,7 +91,7 @@ class TopicRobot:
         self.period_ns = period_ns
         self._runtime, self._description, self._namespace = runtime, description, namespace
         self.namespace, self._made = namespace, time.monotonic()
-        self._patience = patience or Patience()
+        self._patience = timeouts or Timeouts()
         self._limiter = TargetLimiter(description.limits, description.max_acceleration, period_ns * 1e-9)
         shared = shared or SharedWaiter(runtime, (namespace,))
         self._node, self._waiter, self._open = shared.node, shared.part(), True
@@ -316,7 +316,7 @@ class TopicRobot:
 
     def _collector(self, kinds: dict[str, Any]) -> Any:
         """What gathers the messages of one observation; may add to `kinds`: stream -> type of its messages."""
-        return Awaited(self._namespace, kinds, self.period_ns, self._read, self._crowd)
+        return StampCollector(self._namespace, kinds, self.period_ns, self._read, self._crowd)
 
     def _observed_stamp(self) -> int:
         return self._stamp + (self.period_ns if self._command is not None else 0)
@@ -390,8 +390,8 @@ class TopicRobot:
 
         Raises RobotError where the task or the observation cannot be without something of it.
         """
-        begin, patience = time.monotonic(), self._patience
-        self._look_until = min(deadline, begin + patience.optional_timeout_s)
+        begin, timeouts = time.monotonic(), self._patience
+        self._look_until = min(deadline, begin + timeouts.optional_timeout_s)
         needed = [name for name in (*self._streams, *self._needed_elsewhere) if self._is_needed(name)]
         optional = [name for name in (*self._streams, contract.COMMAND_REJECTED) if name in _WITHOUT]
 
@@ -402,7 +402,7 @@ class TopicRobot:
             if time.monotonic() >= self._look_until:
                 break
             self._pause()
-        while not found(needed) and time.monotonic() < min(deadline, begin + patience.needed_timeout_s):
+        while not found(needed) and time.monotonic() < min(deadline, begin + timeouts.needed_timeout_s):
             self._pause()
         for name in needed:
             if not self._published(name):

@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.ros.shared_waiter import SharedWaiter
-from rl_trainer_ros.ros.timeouts import Patience
+from rl_trainer_ros.ros.timeouts import Timeouts
 from rl_trainer_ros.ros.trainer_services import TrainerServices
 from rl_trainer_ros.ros.watched import watched
 from rl_trainer_ros.training import learner_check
@@ -39,7 +39,7 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
     """Check everything and make the environments; the loop trains."""
     config = resume.resolved(config)
     robots = (*config.namespaces, *([config.eval_namespace] if config.eval_namespace else []))
-    patience = Patience(start_timeout_s=config.start_timeout_s, answer_timeout_s=config.answer_timeout_s)
+    timeouts = Timeouts(start_timeout_s=config.start_timeout_s, answer_timeout_s=config.answer_timeout_s)
     shared = SharedWaiter(runtime, robots) if config.transport == "topics" else None
 
     def make_env(namespace: str) -> RobotEnv:
@@ -50,7 +50,7 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
             transport="topics",
             namespace=namespace,
             runtime=runtime,
-            patience=patience,
+            timeouts=timeouts,
             shared=shared,
         )
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.tasks.task import Outcome, Target, Task, TaskSettings
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.errors import RobotError
@@ -106,7 +106,7 @@ class Button(Task):
         """Return where on the table, whose top's middle is given, the first button stands when none is drawn, m."""
         return table
 
-    def start(self, moment: Moment) -> None:
+    def start(self, step_state: StepState) -> None:
         """See Task."""
         self._contacts = 0
 
@@ -114,7 +114,7 @@ class Button(Task):
         """See Task."""
         return (self._contacts / self._settings.contacts,)
 
-    def step(self, before: Moment, after: Moment) -> Outcome:
+    def step(self, before: StepState, after: StepState) -> Outcome:
         """See Task."""
         distance, table = after.distance, signal(after, "table_contact") > 0.0
         pressed = self.pressed(after)
@@ -135,14 +135,14 @@ class Button(Task):
         info = {"distance": distance, "is_success": success, "contacts": self._contacts, "table_contact": table}
         return Outcome(reward, ended, info)
 
-    def pressed(self, moment: Moment) -> bool:
+    def pressed(self, step_state: StepState) -> bool:
         """Whether what is to be pressed is pressed now."""
-        return signal(moment, "button_0") > 0.0
+        return signal(step_state, "button_0") > 0.0
 
 
-def signal(moment: Moment, name: str) -> float:
+def signal(step_state: StepState, name: str) -> float:
     """Return one of the world's signals. Raises RobotError, one line, where the robot's world has it not."""
-    signals = moment.observation.signals
+    signals = step_state.observation.signals
     if name not in signals:
         raise RobotError(
             f"the robot's observation has no signal '{name}' (it has: {', '.join(signals) or 'none'}); is its world one with "

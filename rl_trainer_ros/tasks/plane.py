@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.tasks.task import Outcome, Target, Task, TaskSettings
 from robot_interface_ros.config import option
 from robot_interface_ros.robot import Array
@@ -81,23 +81,23 @@ class PlaneTask(Task):
         cx, cy, cz = self._centre.tolist()
         return cx + x * self._unit_m, cy + y * self._unit_m, cz
 
-    def start(self, moment: Moment) -> None:
+    def start(self, step_state: StepState) -> None:
         """See Task."""
         self._good = 0
         self._history.clear()
-        self._history.append(self.place(moment).hand)
+        self._history.append(self.place(step_state).hand)
 
     def remembered(self) -> tuple[float, ...]:
         """See Task."""
         return (self._good / self._good_steps,)
 
-    def place(self, moment: Moment) -> Place:
+    def place(self, step_state: StepState) -> Place:
         """Return where hand and target are in the arena."""
-        hand = (moment.hand - self._centre)[:2] / self._unit_m
-        target = (moment.observation.target_position - self._centre)[:2] / self._unit_m
+        hand = (step_state.hand - self._centre)[:2] / self._unit_m
+        target = (step_state.observation.target_position - self._centre)[:2] / self._unit_m
         return Place(hand, target)
 
-    def step(self, before: Moment, after: Moment) -> Outcome:
+    def step(self, before: StepState, after: StepState) -> Outcome:
         """See Task."""
         place = self.place(after)
         self._history.append(place.hand)
@@ -154,10 +154,10 @@ class CurveTask(PlaneTask):
         self._turned = [0.0] * len(self.INSIDE)
         self._angles = list(self._turned)
 
-    def start(self, moment: Moment) -> None:
+    def start(self, step_state: StepState) -> None:
         """See Task."""
-        super().start(moment)
-        self._turned, self._angles = [0.0] * len(self.INSIDE), self._seen_from_inside(self.place(moment).hand)
+        super().start(step_state)
+        self._turned, self._angles = [0.0] * len(self.INSIDE), self._seen_from_inside(self.place(step_state).hand)
 
     def remembered(self) -> tuple[float, ...]:
         """See Task."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.arm.workspace import ReachWorkspace
 from rl_trainer_ros.tasks.task import Outcome, Target, Task, TaskSettings
 from robot_interface_ros.config import ConfigError, option
@@ -86,7 +86,7 @@ class Reach(Task):
             return self._settings.target_xyz or _triple(self.arm.description.default_target())
         return _triple(self._workspace.draw(generator))
 
-    def step(self, before: Moment, after: Moment) -> Outcome:
+    def step(self, before: StepState, after: StepState) -> Outcome:
         """See Task."""
         distance = after.distance
         reached = distance <= self._radius

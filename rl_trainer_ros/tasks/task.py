@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from robot_interface_ros.config import option
 
 Target = tuple[float, float, float]
@@ -65,7 +65,7 @@ class Task(ABC):
     def draw_target(self, generator: np.random.Generator) -> Target:
         """Return where the target is in the next episode's first observation, m in the root's frame."""
 
-    def start(self, moment: Moment) -> None:  # noqa: B027  most tasks remember nothing
+    def start(self, step_state: StepState) -> None:  # noqa: B027  most tasks remember nothing
         """Begin an episode with its first observation; a task that remembers something forgets it here."""
 
     def remembered(self) -> tuple[float, ...]:
@@ -73,7 +73,7 @@ class Task(ABC):
         return ()
 
     @abstractmethod
-    def step(self, before: Moment, after: Moment) -> Outcome:
+    def step(self, before: StepState, after: StepState) -> Outcome:
         """Judge one step."""
 
     def goal_reward(self, achieved: NDArray[np.floating], desired: NDArray[np.floating]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rl_trainer_ros.arm.arm import Moment
+from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.tasks.button import Button, ButtonSettings, signal
 from rl_trainer_ros.tasks.task import Target
 from robot_interface_ros.config import option
@@ -48,13 +48,13 @@ class TwoButtons(Button):
         x, y, z = table
         return x, y - SPACING_M / 2, z
 
-    def start(self, moment: Moment) -> None:
+    def start(self, step_state: StepState) -> None:
         """See Task."""
-        super().start(moment)
+        super().start(step_state)
         self._presses = 0.0
 
-    def pressed(self, moment: Moment) -> bool:
+    def pressed(self, step_state: StepState) -> bool:
         """Whether the button whose turn it was has been pressed since the last step."""
-        presses = signal(moment, "presses")
+        presses = signal(step_state, "presses")
         more, self._presses = presses > self._presses, presses
         return more

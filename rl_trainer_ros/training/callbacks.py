@@ -15,7 +15,7 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 Observer = CurvesCallback | EvaluationCallback
 
 
-def observers(
+def make_callbacks(
     config: TrainerConfig, run: Path, make_env: Callable[[], RobotEnv], report: Callable[[str], None]
 ) -> list[Observer]:
     """Callbacks of stable-baselines3 that a run's settings ask for. `make_env`: the environment of evaluations."""

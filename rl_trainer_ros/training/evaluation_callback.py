@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.evaluation.episodes import UNSEEN_SEED, Evaluation, evaluate
 from rl_trainer_ros.evaluation.film import Film
-from rl_trainer_ros.evaluation.policy_runner import Acting
+from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
 from rl_trainer_ros.training.evaluation_log import EvaluationLog
 from robot_interface_ros.errors import RobotError
 
@@ -73,7 +73,7 @@ class EvaluationCallback(BaseCallback):
         assert self._environment is not None and self._log is not None
         self._evaluated = self.model.num_timesteps
         begin = time.monotonic()
-        acting = Acting(self.model, self._normalise)
+        acting = PolicyRunner(self.model, self._normalise)
         film = Film(self._environment, int(self._video))
         try:
             self.last = evaluate(acting, self._environment, self._episodes, SEED, watch=film.watch)

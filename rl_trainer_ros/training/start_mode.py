@@ -23,7 +23,7 @@ from robot_interface_ros.robot_config import RobotDescription
 
 
 @dataclass(frozen=True)
-class Beginning:
+class StartMode:
     """What a run's configuration comes to."""
 
     config: TrainerConfig
@@ -112,7 +112,7 @@ class Beginning:
         return line + kept
 
 
-def beginning(config: TrainerConfig) -> Beginning:
+def beginning(config: TrainerConfig) -> StartMode:
     """Find and read what a configuration names. Raises ConfigError or ModelError, one line."""
     run = checkpoint = model = None
     if config.resume:
@@ -132,4 +132,4 @@ def beginning(config: TrainerConfig) -> Beginning:
             raise ConfigError(
                 f"{model.folder} is a model of algo {model.about['algo']}, not {config.algo}; use algo:={model.about['algo']}"
             )
-    return Beginning(config, run, checkpoint, model)
+    return StartMode(config, run, checkpoint, model)

@@ -24,7 +24,7 @@ from rl_trainer_ros.environments.vectorised.absence import AbsentRows, leave_out
 from rl_trainer_ros.environments.vectorised.fibers import Fibers
 from rl_trainer_ros.tasks import Task
 from rl_trainer_ros.training import run_folder, vec_envs
-from rl_trainer_ros.training.callbacks import last_evaluation, observers
+from rl_trainer_ros.training.callbacks import last_evaluation, make_callbacks
 from rl_trainer_ros.training.checkpoints import logs
 from rl_trainer_ros.training.checkpoints.callback import CheckpointCallback
 from rl_trainer_ros.training.checkpoints.diverged import Diverged
@@ -114,7 +114,7 @@ class TrainingRun:
         progress = ProgressCallback(config, should_stop, report, before.notes.get("progress", ()))
         about, say = self._about(), progress.say
         saver = Saver(folder, algorithm, statistics, about, config.keep_checkpoints, say, before.training_s)
-        watching = observers(config, folder, self._evaluated_env, say)
+        watching = make_callbacks(config, folder, self._evaluated_env, say)
         checkpoints = CheckpointCallback(
             config, saver.save, before.notes.get("checkpoints"), lambda: last_evaluation(watching)
         )

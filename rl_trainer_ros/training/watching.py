@@ -52,7 +52,7 @@ class WatchCallback(BaseCallback):
         rows = zip(self._watched, self._environments, rewards, self.locals["dones"], self.locals["infos"])
         for watched, environment, reward, done, info in rows:
             if environment.observed:
-                watched.step(environment.moment.hand, float(reward), bool(done), info)
+                watched.step(environment.step_state.hand, float(reward), bool(done), info)
         now = time.monotonic()
         if now - self._shown >= self._interval_s:
             self._shown = now
@@ -64,7 +64,7 @@ class WatchCallback(BaseCallback):
     @staticmethod
     def _scene(watched: _Watched, environment: RobotEnv) -> Scene:
         return Scene(
-            target=environment.moment.observation.target_position,
+            target=environment.step_state.observation.target_position,
             success_radius_m=environment.task.success_radius_m,
             trail=np.array(watched.trail).reshape(-1, 3),
             rewards=np.array(watched.rewards),

@@ -29,7 +29,7 @@ class _Part:
 
 
 class Newest:
-    """Keeps the newest message of each stream; has the interface of `Awaited`, which keeps those of one exact stamp."""
+    """Keeps the newest message of each stream; has the interface of `StampCollector`, which keeps those of one exact stamp."""
 
     def __init__(
         self,

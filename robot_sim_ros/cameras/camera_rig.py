@@ -12,7 +12,7 @@ from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.urdf.kinematics import Pose
 from robot_sim_ros.cameras.camera import AS_DESCRIBED, Camera, Depth, Renderer, Rgb, metres
 from robot_sim_ros.cameras.renderers import choose_renderer, load_egl
-from robot_sim_ros.cameras.static_scene import StillLife, part_visuals
+from robot_sim_ros.cameras.static_scene import StaticScene, part_visuals
 from robot_sim_ros.imperfection.look import Look
 from robot_sim_ros.sim_config import SimConfig
 
@@ -35,7 +35,7 @@ class CameraRig:
             load_egl(client)
         self._moving = Renderer(client, self.renderer)
         self._still: Renderer | None = None
-        self.still_life: StillLife | None = None
+        self.static_scene: StaticScene | None = None
         self._cameras: dict[str, Camera] = {}
         self._pictured: tuple[tuple[str, int, int], Camera, PoseAt] | None = None  # what took the last picture
         self.look: Look = AS_DESCRIBED
@@ -44,8 +44,8 @@ class CameraRig:
         """What is to be loaded of a robot without fixed joints; what never moves is drawn apart where that saves time."""
         if self.renderer == "tiny" and any(stands for stands, _ in self._poses.values()):
             urdf, rest = part_visuals(urdf)
-            self.still_life = StillLife(rest)
-            self._still = Renderer(self.still_life.client, "tiny")
+            self.static_scene = StaticScene(rest)
+            self._still = Renderer(self.static_scene.client, "tiny")
         size, depth = self._config.image_size, self._config.camera_depth
         self._cameras = {
             name: Camera(name, self._find(name), size(name), self._moving, self._still, depth) for name in self._poses
@@ -89,9 +89,9 @@ class CameraRig:
 
     def close(self) -> None:
         """Release what is drawn apart; safe to call twice."""
-        if self.still_life is not None:
-            self.still_life.close()
-            self.still_life = self._still = None
+        if self.static_scene is not None:
+            self.static_scene.close()
+            self.static_scene = self._still = None
 
     def _find(self, name: str) -> CameraConfig:
         cameras = self._description.cameras

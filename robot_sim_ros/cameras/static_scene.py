@@ -39,7 +39,7 @@ def part_visuals(urdf: str) -> tuple[str, str]:
     return ElementTree.tostring(moving, encoding="unicode"), ElementTree.tostring(still, encoding="unicode")
 
 
-class StillLife:
+class StaticScene:
     """A PyBullet world that holds shapes and no physics."""
 
     def __init__(self, urdf: str):

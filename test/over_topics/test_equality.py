@@ -48,13 +48,13 @@ def rollout(environment: RobotEnv, steps: int, seed: int) -> Trace:
             episode += 1
             observation, info = limited.reset(seed=seed if episode == 0 else None)
             trace.rows.append((observation.tobytes(), info["target"], info["elapsed_ns"]))
-        moment = environment.moment
+        step_state = environment.step_state
         if episode % 3 == 0:
-            action = scripted.act(moment)
+            action = scripted.act(step_state)
         elif episode % 3 == 1:
             action = generator.uniform(-1.0, 1.0, 5).astype(np.float32)
         else:
-            way = (INTO_THE_TORSO - moment.observation.joint_target) / (environment.arm.velocity * 0.05)
+            way = (INTO_THE_TORSO - step_state.observation.joint_target) / (environment.arm.velocity * 0.05)
             action = np.clip(way + generator.normal(0.0, 0.3, 5), -1.0, 1.0).astype(np.float32)
         observation, reward, terminated, truncated, info = limited.step(action)
         ended = terminated or truncated
@@ -65,9 +65,9 @@ def rollout(environment: RobotEnv, steps: int, seed: int) -> Trace:
                 terminated,
                 truncated,
                 info["elapsed_ns"],
-                environment.moment.observation.effort.tobytes(),
-                environment.moment.observation.joint_target.tobytes(),
-                tuple(image.tobytes() for image in environment.moment.observation.images.values()),
+                environment.step_state.observation.effort.tobytes(),
+                environment.step_state.observation.joint_target.tobytes(),
+                tuple(image.tobytes() for image in environment.step_state.observation.images.values()),
             )
         )
         trace.successes += info["is_success"]

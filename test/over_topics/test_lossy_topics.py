@@ -29,7 +29,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from rl_trainer_ros.environments.make_env import make_robot_env
-from rl_trainer_ros.ros.timeouts import Patience
+from rl_trainer_ros.ros.timeouts import Timeouts
 from robot_interface_ros.robot import Observation
 from robot_interface_ros.ros.transport.contract import RELIABLE
 from robot_interface_ros.ros.transport.messages import stamp_ns
@@ -155,13 +155,13 @@ def trajectory(
     for k in range(steps):
         if ended:
             observation, info = limited.reset(seed=None if k else 2 + SEED)
-            rows.append((picture(environment.moment.observation), observation.tobytes(), info["target"]))
+            rows.append((picture(environment.step_state.observation), observation.tobytes(), info["target"]))
         observation, reward, terminated, truncated, info = limited.step(
             generator.uniform(-1.0, 1.0, 5).astype(np.float32)
         )
         assert "interrupted" not in info, info["interrupted"]
         told = (reward, terminated, truncated, info["elapsed_ns"])
-        rows.append((picture(environment.moment.observation), observation.tobytes(), *told))
+        rows.append((picture(environment.step_state.observation), observation.tobytes(), *told))
         ended = terminated or truncated
     environment.close()
     return rows
@@ -183,14 +183,14 @@ def assert_same(over_topics: list[tuple[Any, ...]], in_process: list[tuple[Any, 
     assert not differing, f"{len(differing)} of {len(in_process)} rows differ: {dict(list(differing.items())[:20])}"
 
 
-PATIENT = Patience(start_timeout_s=60.0, answer_timeout_s=60.0, repeat_after_s=0.03)
+PATIENT = Timeouts(start_timeout_s=60.0, answer_timeout_s=60.0, repeat_after_s=0.03)
 
 
 @pytest.mark.timeout(1800)
 def test_ground_truth_through_a_lossy_proxy(simulator: Callable, proxy: Callable) -> None:
     simulator(namespaces="[/real]")
     lossy = proxy()
-    over_topics = trajectory(make_robot_env(transport="topics", patience=PATIENT), STEPS)
+    over_topics = trajectory(make_robot_env(transport="topics", timeouts=PATIENT), STEPS)
     assert_same(over_topics, trajectory(make_robot_env(), STEPS))
     assert all(count >= STEPS // 300 for count in lossy.done.values()), lossy.done
 
@@ -209,7 +209,7 @@ def test_images_and_states_through_a_lossy_proxy(
     torch.set_num_threads(1)
     settings = {"srl_folder": random_encoder}
     over_topics = trajectory(
-        make_robot_env(transport="topics", patience=PATIENT, **settings),
+        make_robot_env(transport="topics", timeouts=PATIENT, **settings),
         STEPS,
         lambda observation: lossy.pictures[observation.stamp],
     )

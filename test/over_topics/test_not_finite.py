@@ -201,7 +201,7 @@ def test_over_topics_the_namespace_is_named_and_what_was_not_measured_is_zero(do
             action = np.zeros(environment.action_space.shape)
             environment.reset(seed=0)
             assert not environment.step(action)[3]
-            np.testing.assert_array_equal(environment.moment.observation.effort, 0.0)
+            np.testing.assert_array_equal(environment.step_state.observation.effort, 0.0)
             spoil.set()
             rows = [environment.step(action)]
             while not rows[-1][3]:

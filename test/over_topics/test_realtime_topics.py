@@ -22,7 +22,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
-from rl_trainer_ros.ros.timeouts import Patience
+from rl_trainer_ros.ros.timeouts import Timeouts
 from robot_interface_ros.errors import RobotInterrupted, RobotTimeout
 from robot_interface_ros.realtime.newest import Freshness
 from robot_interface_ros.robot import Command, Episode
@@ -156,9 +156,9 @@ def test_an_environment_in_real_time_knows_the_age_of_what_it_sees(simulator: Ca
         target, moved = info["target"], 0.0
         begin, truncated = time.monotonic(), False
         while not truncated:
-            before = environment.unwrapped.moment.observation
+            before = environment.unwrapped.step_state.observation
             _, _, _, truncated, info = environment.step(np.array([0, 1, 0, 0, 0], dtype=np.float32))
-            after = environment.unwrapped.moment.observation
+            after = environment.unwrapped.step_state.observation
             assert after.stamp >= before.stamp and after.target_position.tolist() == list(target)
             moved += after.joint_target[1] - before.joint_target[1]
             timing = info["timing"]
@@ -242,7 +242,7 @@ def test_cameras_render_for_those_who_look_and_their_images_are_of_a_known_momen
 
 def test_a_robot_in_lockstep_is_told_from_one_in_real_time(simulator: Callable, runtime: Runtime) -> None:
     simulator()
-    robot = RealTimeTopicRobot(runtime, INMOOV, period_ns=PERIOD, patience=Patience(start_timeout_s=3.0))
+    robot = RealTimeTopicRobot(runtime, INMOOV, period_ns=PERIOD, timeouts=Timeouts(start_timeout_s=3.0))
     with pytest.raises(
         RobotTimeout, match="nobody serves /env_0/joint_target, nor do joint_states come .*realtime:=true"
     ):

@@ -14,7 +14,7 @@ pytest.importorskip("rclpy")
 pytestmark = pytest.mark.ros
 
 from rl_trainer_ros.environments.make_env import make_robot_env  # noqa: E402
-from rl_trainer_ros.ros.timeouts import Patience  # noqa: E402
+from rl_trainer_ros.ros.timeouts import Timeouts  # noqa: E402
 from robot_interface_ros.errors import RobotTimeout  # noqa: E402
 from robot_interface_ros.ros.transport.runtime import Runtime  # noqa: E402
 
@@ -63,8 +63,8 @@ def test_both_sides_in_one_namespace_with_the_same_remappings_meet(start: Callab
 def test_an_error_names_the_topic_that_was_looked_for(domain: int) -> None:
     arguments = ["x", *remap("joint_states:=/arm/joint_states", "reset:=/home")]
     with Runtime(arguments, domain_id=domain, signals=False) as runtime:
-        patience = Patience(start_timeout_s=0.2)
-        robot = make_robot_env(transport="topics", runtime=runtime, patience=patience)
+        timeouts = Timeouts(start_timeout_s=0.2)
+        robot = make_robot_env(transport="topics", runtime=runtime, timeouts=timeouts)
         with pytest.raises(RobotTimeout, match="/env_0: nobody serves /arm/joint_states, .*/home within 0.2 s"):
             robot.reset()
         robot.close()

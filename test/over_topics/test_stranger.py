@@ -14,7 +14,7 @@ from std_msgs.msg import String
 from strangers import FILE, FOLDER, NAMESPACE, SENSOR, Crowded, Late, Sensor, serving
 
 from rl_trainer_ros.environments.make_env import make_robot_env
-from rl_trainer_ros.ros.timeouts import Patience
+from rl_trainer_ros.ros.timeouts import Timeouts
 from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.realtime.presumed_target import LAG_S, PresumedTarget
@@ -28,18 +28,18 @@ from robot_interface_ros.ros.transport import contract
 
 pytestmark = pytest.mark.ros
 TWO_JOINTS = load_robot(str(FILE))
-QUICK = Patience(start_timeout_s=20.0, optional_timeout_s=0.3, needed_timeout_s=0.6, repeat_after_s=0.1)
+QUICK = Timeouts(start_timeout_s=20.0, optional_timeout_s=0.3, needed_timeout_s=0.6, repeat_after_s=0.1)
 RELAXED = {"max_age_s": 5.0, "max_skew_s": 5.0}  # a busy machine is no reason to fail
 
 
-def environment(realtime: bool = False, patience: Patience = QUICK, **settings: Any) -> Any:
+def environment(realtime: bool = False, timeouts: Timeouts = QUICK, **settings: Any) -> Any:
     return make_robot_env(
         robot=str(FILE),
         transport="topics",
         namespace=NAMESPACE,
         realtime=realtime,
         freshness=RELAXED,
-        patience=patience,
+        timeouts=timeouts,
         **settings,
     )
 
@@ -47,11 +47,11 @@ def environment(realtime: bool = False, patience: Patience = QUICK, **settings: 
 def drive(made: Any, steps: int) -> list[Any]:
     """The moments of one episode towards one side."""
     _, info = made.reset(seed=4)
-    moments = [made.moment]
+    moments = [made.step_state]
     for _ in range(steps):
         _, _, _, truncated, info = made.step(np.ones(2, dtype=np.float32))
         assert not truncated, info
-        moments.append(made.moment)
+        moments.append(made.step_state)
     return moments
 
 
@@ -99,8 +99,8 @@ def test_its_target_is_the_one_that_any_other_robot_gets(mode: str, domain: int)
         made = environment(mode == "RealTime")
         moments = drive(made, 5)
         made.close()
-    for moment in moments:
-        assert tuple(moment.observation.target_position) == expected["target"]
+    for step_state in moments:
+        assert tuple(step_state.observation.target_position) == expected["target"]
 
 
 @pytest.mark.parametrize("mode", ["Lockstep", "RealTime"])
@@ -125,11 +125,11 @@ def test_other_joints_orders_and_qualities_of_service_are_adopted(
 def test_both_sides_move_alike_in_lockstep(domain: int) -> None:
     with serving("Lockstep", domain) as node:
         made = environment()
-        for moment in drive(made, 30)[2:]:  # its servos know no acceleration
+        for step_state in drive(made, 30)[2:]:  # its servos know no acceleration
             period_s = made.robot.period_ns * 1e-9
-            lag = np.abs(moment.observation.joint_target - moment.observation.position)
+            lag = np.abs(step_state.observation.joint_target - step_state.observation.position)
             assert (lag <= TWO_JOINTS.limits.velocity * period_s).all()
-        assert node.arm.position["elbow_joint"] == pytest.approx(made.moment.observation.position[1])
+        assert node.arm.position["elbow_joint"] == pytest.approx(made.step_state.observation.position[1])
         made.close()
 
 
@@ -141,7 +141,7 @@ def test_a_stopped_robot_is_not_run_away_from(domain: int) -> None:
         node.arm.hold()
         for _ in range(25):  # its commands are refused, and nobody says so
             made.step(np.ones(2, dtype=np.float32))
-        observation = made.moment.observation
+        observation = made.step_state.observation
         lag = np.abs(observation.joint_target - observation.position)
         assert (lag <= LAG_S * TWO_JOINTS.limits.velocity + 1e-9).all()
         made.close()
@@ -175,7 +175,7 @@ def test_what_a_task_cannot_be_without_is_refused_early(
     file = tmp_path / "two_joints.yaml"
     file.write_text(FILE.read_text().replace("two_joints.urdf", str(FOLDER / "two_joints.urdf")) + arena)
     with serving("Lockstep", domain):
-        made = make_robot_env(robot=str(file), transport="topics", namespace=NAMESPACE, patience=QUICK, **settings)
+        made = make_robot_env(robot=str(file), transport="topics", namespace=NAMESPACE, timeouts=QUICK, **settings)
         begin = time.monotonic()
         with pytest.raises(RobotError, match=f"{who} {NAMESPACE}/{stream}, which {NAMESPACE} does not publish") as said:
             made.reset(seed=0)
@@ -185,7 +185,7 @@ def test_what_a_task_cannot_be_without_is_refused_early(
 
 def test_each_mode_is_told_from_the_other(domain: int) -> None:
     with serving("Lockstep", domain):
-        made = environment(True, Patience(start_timeout_s=20.0, optional_timeout_s=0.5))
+        made = environment(True, Timeouts(start_timeout_s=20.0, optional_timeout_s=0.5))
         with pytest.raises(RobotTimeout, match="nor do joint_states come without commands; a robot in lockstep"):
             made.reset(seed=0)
         made.close()
@@ -234,8 +234,8 @@ def test_a_target_that_somebody_publishes_counts(domain: int) -> None:
 
     with serving("Lockstep", domain, made=perceive):
         made = environment()
-        for moment in drive(made, 3):
-            assert moment.observation.target_position.tolist() == [0.3, 0.0, 0.4]
+        for step_state in drive(made, 3):
+            assert step_state.observation.target_position.tolist() == [0.3, 0.0, 0.4]
         made.close()
 
 
@@ -292,7 +292,7 @@ def test_a_node_that_is_called_robot_need_not_have_parameters_of_episodes(
 ) -> None:
     """Every node serves set_parameters, and `robot` is a likely name."""
     with serving("Lockstep", domain, name="robot"):
-        made = environment(patience=Patience(start_timeout_s=10.0, optional_timeout_s=5.0))
+        made = environment(timeouts=Timeouts(start_timeout_s=10.0, optional_timeout_s=5.0))
         for _ in range(2):
             drive(made, 2)
         made.close()

@@ -18,7 +18,7 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
 from rl_trainer_ros.ros.episode_calls import EpisodeCalls
-from rl_trainer_ros.ros.timeouts import Patience
+from rl_trainer_ros.ros.timeouts import Timeouts
 from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
 from robot_interface_ros.robot import Command, Episode, Observation
@@ -29,7 +29,7 @@ from robot_interface_ros.ros.transport.waiting import make_waiter
 
 pytestmark = pytest.mark.ros
 PERIOD = 50_000_000
-QUICK = Patience(start_timeout_s=30.0, answer_timeout_s=20.0, repeat_after_s=0.1)
+QUICK = Timeouts(start_timeout_s=30.0, answer_timeout_s=20.0, repeat_after_s=0.1)
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def runtime(domain: int) -> Iterator[Runtime]:
 def connect(runtime: Runtime) -> Iterator[Callable[..., TopicRobot]]:
     made: list[TopicRobot] = []
 
-    def connect_robot(patience: Patience = QUICK, namespace: str = "/env_0", **settings: object) -> TopicRobot:
+    def connect_robot(timeouts: Timeouts = QUICK, namespace: str = "/env_0", **settings: object) -> TopicRobot:
         made.append(
-            TopicRobot(runtime, load_robot("inmoov"), namespace, period_ns=PERIOD, patience=patience, **settings)
+            TopicRobot(runtime, load_robot("inmoov"), namespace, period_ns=PERIOD, timeouts=timeouts, **settings)
         )
         return made[-1]
 
@@ -116,7 +116,7 @@ def test_a_second_client_is_refused_with_the_reason(simulator: Callable, connect
     with pytest.raises(
         RobotTimeout, match=r"/env_0: 2 publishers on /env_0/joint_command \(/trainer_robots, this one\): two robots"
     ):
-        connect(Patience(start_timeout_s=2.0, repeat_after_s=0.2)).reset(Episode())
+        connect(Timeouts(start_timeout_s=2.0, repeat_after_s=0.2)).reset(Episode())
 
 
 def test_a_foreign_command_interrupts_the_episode_and_a_reset_goes_on(
@@ -232,7 +232,7 @@ def test_a_flood_on_one_topic_leaves_the_others_their_turn(runtime: Runtime) -> 
 
 def test_a_robot_that_is_not_there_is_named(connect: Callable, domain: int) -> None:
     with pytest.raises(RobotTimeout) as error:
-        connect(Patience(start_timeout_s=0.5)).reset(Episode())
+        connect(Timeouts(start_timeout_s=0.5)).reset(Episode())
     assert str(error.value) == (
         "/env_0: nobody serves /env_0/joint_states, /env_0/joint_command, /env_0/reset within 0.5 s; "
         "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID? (discovery here: "
@@ -243,12 +243,12 @@ def test_a_robot_that_is_not_there_is_named(connect: Callable, domain: int) -> N
 def test_a_missing_stream_is_named(simulator: Callable, connect: Callable) -> None:
     simulator(cameras="[external]")
     with pytest.raises(RobotTimeout, match="nobody serves /env_0/srl_state within 2 s"):
-        connect(Patience(start_timeout_s=2.0), encoder_id="some-encoder").reset(Episode())
+        connect(Timeouts(start_timeout_s=2.0), encoder_id="some-encoder").reset(Episode())
 
 
 def test_another_control_rate_is_noticed(simulator: Callable, connect: Callable) -> None:
     simulator(control_hz=40.0)
-    robot = connect(Patience(start_timeout_s=20.0, answer_timeout_s=3.0, repeat_after_s=0.1))
+    robot = connect(Timeouts(start_timeout_s=20.0, answer_timeout_s=3.0, repeat_after_s=0.1))
     observation = robot.reset(Episode())
     robot.send(Command(observation.stamp, robot.joint_names, observation.position))
     with pytest.raises(RobotError, match="/env_0 runs at another control rate than the 20 Hz expected here"):
@@ -258,7 +258,7 @@ def test_another_control_rate_is_noticed(simulator: Callable, connect: Callable)
 def test_another_control_rate_is_noticed_the_other_way_round(simulator: Callable, runtime: Runtime) -> None:
     """Stamps of a slower robot look like interruptions; they are bounded, and the error names the rate."""
     simulator()
-    robot = TopicRobot(runtime, load_robot("inmoov"), period_ns=PERIOD // 2, patience=QUICK)
+    robot = TopicRobot(runtime, load_robot("inmoov"), period_ns=PERIOD // 2, timeouts=QUICK)
     for _ in range(4):
         observation = robot.reset(Episode())
         robot.send(Command(observation.stamp, robot.joint_names, observation.position))
@@ -300,8 +300,8 @@ def test_a_slow_reset_is_heard_in_the_end(connect: Callable, domain: int) -> Non
     thread = threading.Thread(target=lambda: [waiter.wait(1.0) for _ in iter(lambda: serving.stop_requested, True)])
     thread.start()
     try:
-        patience = Patience(start_timeout_s=30.0, optional_timeout_s=0.2, repeat_after_s=0.1)
-        observation = connect(patience).reset(Episode(1, (0.1, 0.2, 0.3)))
+        timeouts = Timeouts(start_timeout_s=30.0, optional_timeout_s=0.2, repeat_after_s=0.1)
+        observation = connect(timeouts).reset(Episode(1, (0.1, 0.2, 0.3)))
         assert observation.stamp == resets[-1] and len(resets) > 1
         np.testing.assert_array_equal(observation.target_position, 1.0)
     finally:
@@ -315,8 +315,8 @@ def test_parameters_that_do_not_answer_are_an_error_and_no_other_task(runtime: R
     robot, client = runtime.topic_node("robot_sim_topics"), runtime.topic_node("trainer_robots")
     robot.create_publisher(JointState, "/env_0/joint_states", contract.RELIABLE)
     runtime.node("robot", namespace="/env_0", start_parameter_services=False)
-    waiter, patience = make_waiter(client), Patience(start_timeout_s=1.5)
-    calls = EpisodeCalls(client, waiter, "/env_0", patience, lambda: None)
+    waiter, timeouts = make_waiter(client), Timeouts(start_timeout_s=1.5)
+    calls = EpisodeCalls(client, waiter, "/env_0", timeouts, lambda: None)
     with pytest.raises(RobotTimeout, match="/env_0: nobody serves /env_0/robot/set_parameters within 1.5 s, though"):
         calls.start(Episode(), time.monotonic() + 1.5, time.monotonic())
 
@@ -338,7 +338,7 @@ def test_signals_belong_to_one_runtime_and_a_closed_robot_is_forgotten(domain: i
 
 
 def test_a_stop_ends_a_wait_at_once(connect: Callable, runtime: Runtime) -> None:
-    robot = connect(Patience(start_timeout_s=60.0))
+    robot = connect(Timeouts(start_timeout_s=60.0))
     begin = time.monotonic()
     threading.Timer(0.2, runtime.request_stop).start()
     with pytest.raises(StopRequested):

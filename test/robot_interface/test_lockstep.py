@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robot_interface_ros.errors import CommandRejected, RobotInterrupted
-from robot_interface_ros.lockstep import Awaited, LockstepRobot, first_stamp, period_of
+from robot_interface_ros.lockstep import LockstepRobot, StampCollector, first_stamp, period_of
 from robot_interface_ros.robot import Command, Episode, Observation
 
 PERIOD = 50_000_000
@@ -79,7 +79,7 @@ def test_reset_advances_two_periods() -> None:
 
 
 def test_awaited_takes_only_the_exact_stamp() -> None:
-    awaited = Awaited("/env_0", ["x", "y"], PERIOD)
+    awaited = StampCollector("/env_0", ["x", "y"], PERIOD)
     awaited.expect(5 * PERIOD)
     awaited.offer("x", 4 * PERIOD, "old")
     assert awaited.missing == ["x", "y"] and awaited.oldest == 4 * PERIOD
@@ -91,7 +91,7 @@ def test_awaited_takes_only_the_exact_stamp() -> None:
 
 
 def test_a_stream_may_be_awaited_once_and_is_ignored_when_it_is_not() -> None:
-    awaited = Awaited("/env_0", ["x"], PERIOD)
+    awaited = StampCollector("/env_0", ["x"], PERIOD)
     awaited.expect(5 * PERIOD, also=("episode",))
     awaited.offer("x", 5 * PERIOD, "first")
     assert awaited.missing == ["episode"] and not awaited.complete
@@ -103,7 +103,7 @@ def test_a_stream_may_be_awaited_once_and_is_ignored_when_it_is_not() -> None:
 
 
 def test_a_newer_stamp_means_an_interruption() -> None:
-    awaited = Awaited("/env_0", ["x"], PERIOD)
+    awaited = StampCollector("/env_0", ["x"], PERIOD)
     awaited.expect(5 * PERIOD)
     with pytest.raises(
         RobotInterrupted, match=r"/env_0 sent x 0.1 s ahead .* reset, restarted or commanded by another"
@@ -113,13 +113,13 @@ def test_a_newer_stamp_means_an_interruption() -> None:
 
 @pytest.mark.bad_input
 def test_newer_stamps_between_two_periods_cut_and_name_the_rate_or_who_publishes() -> None:
-    awaited = Awaited("/env_0", ["x"], PERIOD)
+    awaited = StampCollector("/env_0", ["x"], PERIOD)
     awaited.expect(5 * PERIOD)
     with pytest.raises(
         RobotInterrupted, match="sent x 0.02 s ahead .* another control rate than the 20 Hz expected here"
     ):
         awaited.offer("x", 5 * PERIOD + 20_000_000, "new")
-    crowded = Awaited("/env_0", ["x"], PERIOD, crowd=lambda stream: f"2 publishers on /env_0/{stream}")
+    crowded = StampCollector("/env_0", ["x"], PERIOD, crowd=lambda stream: f"2 publishers on /env_0/{stream}")
     crowded.expect(5 * PERIOD)
     with pytest.raises(RobotInterrupted, match="ahead of the awaited answer: 2 publishers on /env_0/x$"):
         crowded.offer("x", 5 * PERIOD + 20_000_000, "new")
@@ -128,7 +128,7 @@ def test_newer_stamps_between_two_periods_cut_and_name_the_rate_or_who_publishes
 @pytest.mark.bad_input
 @pytest.mark.parametrize("stamp", [0, 1, -(10**18), 5 * PERIOD - 25_000_000, 4 * PERIOD])
 def test_older_stamps_are_ignored_whatever_their_grid(stamp: int) -> None:
-    awaited = Awaited("/env_0", ["x"], PERIOD)
+    awaited = StampCollector("/env_0", ["x"], PERIOD)
     awaited.expect(5 * PERIOD)
     awaited.offer("x", stamp, "old")
     awaited.offer("x", 5 * PERIOD, "awaited")
@@ -137,7 +137,7 @@ def test_older_stamps_are_ignored_whatever_their_grid(stamp: int) -> None:
 
 @pytest.mark.bad_input
 def test_a_robot_of_a_higher_rate_repeats_itself_before_the_awaited_answer() -> None:
-    awaited = Awaited("/env_0", ["x", "y"], PERIOD)
+    awaited = StampCollector("/env_0", ["x", "y"], PERIOD)
     awaited.expect(5 * PERIOD)
     for stream in ("x", "y"):
         awaited.offer(stream, 5 * PERIOD - PERIOD // 2, "its answer")
@@ -147,7 +147,9 @@ def test_a_robot_of_a_higher_rate_repeats_itself_before_the_awaited_answer() -> 
 
 @pytest.mark.bad_input
 def test_an_awaited_message_that_is_refused_leaves_room_for_the_next() -> None:
-    awaited = Awaited("/env_0", ["x"], PERIOD, read=lambda stream, message: None if message == "bad" else message)
+    awaited = StampCollector(
+        "/env_0", ["x"], PERIOD, read=lambda stream, message: None if message == "bad" else message
+    )
     awaited.expect_any()
     for message in ("bad", "good", "better"):
         awaited.offer("x", 5 * PERIOD, message)
@@ -156,7 +158,7 @@ def test_an_awaited_message_that_is_refused_leaves_room_for_the_next() -> None:
 
 
 def test_what_comes_before_a_resets_answer_is_kept() -> None:
-    awaited = Awaited("/env_0", ["x"], PERIOD)
+    awaited = StampCollector("/env_0", ["x"], PERIOD)
     awaited.expect(5 * PERIOD)
     awaited.expect_any()
     awaited.offer("x", 5 * PERIOD, "of an older reset")

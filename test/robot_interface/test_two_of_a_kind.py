@@ -15,7 +15,7 @@ from sensor_msgs.msg import JointState
 
 from rl_trainer_ros.ros import topic_robot
 from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
-from rl_trainer_ros.ros.timeouts import Patience
+from rl_trainer_ros.ros.timeouts import Timeouts
 from rl_trainer_ros.ros.topic_robot import TopicRobot
 from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotTimeout
@@ -80,10 +80,10 @@ def connect(domain: int) -> Iterator[Callable[..., Any]]:
     made: list[tuple[Runtime, Any]] = []
 
     def connect_client(realtime: bool, start_timeout_s: float = 30.0) -> Any:
-        runtime, patience = Runtime(domain_id=domain, signals=False), Patience(start_timeout_s=start_timeout_s)
+        runtime, timeouts = Runtime(domain_id=domain, signals=False), Timeouts(start_timeout_s=start_timeout_s)
         settings: dict[str, Any] = {"freshness": Freshness(10.0, 10.0)} if realtime else {}
         kind = RealTimeTopicRobot if realtime else TopicRobot
-        made.append((runtime, kind(runtime, INMOOV, period_ns=PERIOD, patience=patience, **settings)))
+        made.append((runtime, kind(runtime, INMOOV, period_ns=PERIOD, timeouts=timeouts, **settings)))
         return made[-1][1]
 
     yield connect_client

@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from test_cameras import CAMERAS, RADIUS_M, depth_of_sphere, move, red_pixels
 
 from rl_trainer_ros.ros.camera_parts import CameraParts
-from rl_trainer_ros.ros.timeouts import Patience
+from rl_trainer_ros.ros.timeouts import Timeouts
 from rl_trainer_ros.ros.topic_robot import TopicRobot
 from robot_interface_ros.cameras import Pinhole, pinholes
 from robot_interface_ros.errors import RobotError, RobotTimeout
@@ -48,7 +48,7 @@ class Bystander:
     def _keep(self, name: str, message: Any) -> None:
         self.heard[name][messages.stamp_ns(message)] = message
 
-    def moment(self, stamp: int) -> dict[str, Any]:
+    def step_state(self, stamp: int) -> dict[str, Any]:
         """All messages of one stamp, awaited."""
         for _ in range(1000):
             if all(stamp in self.heard[name] for name in self.topics):
@@ -98,13 +98,13 @@ def test_messages_agree_with_each_other_and_with_the_kinematics(
             observation = move(
                 robot, observation, np.clip(posture, description.limits.lower, description.limits.upper), 12
             )
-            moment = bystander.moment(observation.stamp)
-            point = messages.pose_position(moment["target_pose"])
-            position, _, _ = messages.joint_state_to_arrays(moment["joint_states"], description.joint_names)
+            step_state = bystander.step_state(observation.stamp)
+            point = messages.pose_position(step_state["target_pose"])
+            position, _, _ = messages.joint_state_to_arrays(step_state["joint_states"], description.joint_names)
             poses = description.model.link_poses(position)
             for camera in CAMERAS:
-                image, depth = (moment[topic(camera)] for topic in (contract.image_topic, contract.depth_topic))
-                info = moment[contract.camera_info_topic(camera)]
+                image, depth = (step_state[topic(camera)] for topic in (contract.image_topic, contract.depth_topic))
+                info = step_state[contract.camera_info_topic(camera)]
                 assert image.header.frame_id == depth.header.frame_id == info.header.frame_id
                 assert (info.width, info.height, info.distortion_model) == (128, 96, "plumb_bob") and not any(info.d)
                 k, p = np.array(info.k).reshape(3, 3), np.array(info.p).reshape(3, 4)
@@ -167,7 +167,7 @@ def test_three_cameras_with_depth_equal_those_in_process(simulator: Callable, do
                 assert content(observations[0]) == content(observations[1])
                 different.add(content(observations[0])[2:])
                 stamps.append(observations[1].stamp)
-                bystander.moment(stamps[-1])  # also keeps its queues from running over
+                bystander.step_state(stamps[-1])  # also keeps its queues from running over
                 target = target + generator.normal(-0.01, 0.03, len(target))
                 for robot, observation in zip((direct, remote), observations):
                     robot.send(Command(observation.stamp, robot.joint_names, target))
@@ -183,8 +183,8 @@ def test_three_cameras_with_depth_equal_those_in_process(simulator: Callable, do
 def test_a_camera_that_is_not_served_is_named(simulator: Callable, domain: int) -> None:
     simulator(cameras="[external]")
     with Runtime(domain_id=domain) as runtime:
-        patience = Patience(start_timeout_s=2.0)
-        robot = TopicRobot(runtime, load_robot("inmoov"), period_ns=PERIOD, cameras=("left_eye",), patience=patience)
+        timeouts = Timeouts(start_timeout_s=2.0)
+        robot = TopicRobot(runtime, load_robot("inmoov"), period_ns=PERIOD, cameras=("left_eye",), timeouts=timeouts)
         with pytest.raises(
             RobotTimeout, match="camera/left_eye/image_raw within 2 s; does the robot serve those cameras"
         ):

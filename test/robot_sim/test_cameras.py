@@ -114,8 +114,8 @@ def test_a_picture_in_two_parts_equals_one_of_everything(groups: tuple[str, ...]
     description = inmoov(*groups)
     whole = SafeRobot(PyBulletRobot(description, SimConfig(), start_ns=0), description)
     parted = SafeRobot(PyBulletRobot(description, SimConfig(cameras=CAMERAS), start_ns=0), description)
-    assert whole.plant._rig.still_life is None  # type: ignore[attr-defined]
-    assert parted.plant._rig.still_life is not None  # type: ignore[attr-defined]
+    assert whole.plant._rig.static_scene is None  # type: ignore[attr-defined]
+    assert parted.plant._rig.static_scene is not None  # type: ignore[attr-defined]
     observations = [robot.reset(Episode(0, (0.3, -0.3, 1.3))) for robot in (whole, parted)]
     generator, different = np.random.default_rng(0), set()
     target, raising = description.rest, np.array(["lift" in joint for joint in description.joint_names])

@@ -19,7 +19,7 @@ def test_a_scripted_controller_reaches_nearly_every_target_of_the_kuka() -> None
         targets.append(limited.reset(seed=episode)[1]["target"])
         ended = False
         while not ended:
-            _, _, terminated, truncated, info = limited.step(policy.act(environment.moment))
+            _, _, terminated, truncated, info = limited.step(policy.act(environment.step_state))
             ended = terminated or truncated
         reached += info["is_success"]
     assert reached >= 95

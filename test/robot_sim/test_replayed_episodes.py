@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
@@ -49,7 +49,7 @@ def play(robot: SafeRobot, seed: int, steps: int = STEPS) -> tuple[list[str], bo
         if seed % 3 == 2:
             command = INTO_THE_TORSO + generator.normal(0.0, 0.05, 5)
         else:
-            action = policy.act(Moment(observation, ARM.hand(observation.position)))
+            action = policy.act(StepState(observation, ARM.hand(observation.position)))
             action = np.clip(action + generator.normal(0.0, 0.1 + 0.4 * (seed % 3), 5), -1.0, 1.0)
             command = observation.joint_target[ARM.indices] + action * ARM.velocity * PERIOD_S
         robot.send(Command(observation.stamp, ARM.names, command))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription, load_robot, robot_names
@@ -31,18 +31,18 @@ class Stage:
         self.inner = PyBulletRobot(self.description, SimConfig(robot=robot, world=world, **settings), start_ns=0)
         self.robot = SafeRobot(self.inner, self.description)
 
-    def reset(self, seed: int = 0, target: tuple[float, float, float] | None = None) -> Moment:
-        return self.moment(self.robot.reset(Episode(seed, target)))
+    def reset(self, seed: int = 0, target: tuple[float, float, float] | None = None) -> StepState:
+        return self.step_state(self.robot.reset(Episode(seed, target)))
 
-    def step(self, moment: Moment, action: np.ndarray) -> Moment:
-        observation = moment.observation
+    def step(self, step_state: StepState, action: np.ndarray) -> StepState:
+        observation = step_state.observation
         step = np.clip(action, -1.0, 1.0) * self.arm.velocity * PERIOD_S
         targets = observation.joint_target[self.arm.indices] + step
         self.robot.send(Command(observation.stamp, self.arm.names, targets))
-        return self.moment(self.robot.receive())
+        return self.step_state(self.robot.receive())
 
-    def moment(self, observation: Observation) -> Moment:
-        return Moment(observation, self.arm.hand(observation.position))
+    def step_state(self, observation: Observation) -> StepState:
+        return StepState(observation, self.arm.hand(observation.position))
 
     def place_of(self, body: str) -> np.ndarray:
         return np.array(self.inner._client.getBasePositionAndOrientation(self.inner.world.bodies[body])[0])
@@ -69,13 +69,13 @@ def test_the_tomato_can_be_reached() -> None:
     np.testing.assert_allclose(stage.place_of("tomato_plant"), tomato)
 
 
-def press(stage: Stage, moment: Moment, steps: int) -> tuple[list[int], list[int], list[Moment]]:
+def press(stage: Stage, step_state: StepState, steps: int) -> tuple[list[int], list[int], list[StepState]]:
     """Steps at which button 0 was pressed and released, and all moments."""
-    policy, pressed, released, moments = ScriptedPress(stage.arm, PERIOD_S), [], [], [moment]
+    policy, pressed, released, moments = ScriptedPress(stage.arm, PERIOD_S), [], [], [step_state]
     for step in range(steps):
-        before, moment = moment, stage.step(moment, policy.act(moment))
-        moments.append(moment)
-        change = moment.observation.signals["button_0"] - before.observation.signals["button_0"]
+        before, step_state = step_state, stage.step(step_state, policy.act(step_state))
+        moments.append(step_state)
+        change = step_state.observation.signals["button_0"] - before.observation.signals["button_0"]
         if change:
             (pressed if change > 0 else released).append(step)
     return pressed, released, moments
@@ -89,9 +89,9 @@ def test_the_button_is_pressed_within_120_steps_and_released_again(robot: str) -
         pressed, released, moments = press(stage, stage.reset(0, target), 120)
         assert pressed and released and released[0] > pressed[0], f"{robot}: {pressed} {released}"
         assert moments[-1].observation.signals["presses"] == len(pressed)
-        assert not any(moment.observation.signals["table_contact"] for moment in moments)
-        felt = np.array([moment.observation.contact for moment in moments])
-        held = [moment.observation.signals["button_0"] == 1.0 for moment in moments]
+        assert not any(step_state.observation.signals["table_contact"] for step_state in moments)
+        felt = np.array([step_state.observation.contact for step_state in moments])
+        held = [step_state.observation.signals["button_0"] == 1.0 for step_state in moments]
         assert felt[held, 2].max() > 2.0  # the spring's 3 N push the hand up
         assert not felt[: pressed[0] // 2].any()
 
@@ -99,18 +99,18 @@ def test_the_button_is_pressed_within_120_steps_and_released_again(robot: str) -
 def test_two_buttons_are_pressed_in_turn_and_the_target_goes_to_the_next() -> None:
     stage = Stage("two_buttons")
     _, _, moments = press(stage, stage.reset(), 200)
-    turns = [moment.observation.signals["presses"] for moment in moments]
+    turns = [step_state.observation.signals["presses"] for step_state in moments]
     assert turns[-1] >= 2.0
-    for moment in moments:
-        expected = stage.place_of(f"button_{int(moment.observation.signals['presses']) % 2}")
-        np.testing.assert_allclose(moment.observation.target_position, expected, atol=1e-12)
-    assert any(moment.observation.signals["button_1"] for moment in moments)
+    for step_state in moments:
+        expected = stage.place_of(f"button_{int(step_state.observation.signals['presses']) % 2}")
+        np.testing.assert_allclose(step_state.observation.target_position, expected, atol=1e-12)
+    assert any(step_state.observation.signals["button_1"] for step_state in moments)
 
 
 def test_a_moving_button_is_pressed_while_it_moves() -> None:
     stage = Stage("moving_button")
     pressed, _, moments = press(stage, stage.reset(3), 120)
-    path = np.array([moment.observation.target_position for moment in moments])
+    path = np.array([step_state.observation.target_position for step_state in moments])
     assert pressed
     np.testing.assert_allclose(np.abs(np.diff(path[:, 1])), 0.001, atol=1e-12)
     np.testing.assert_allclose(stage.place_of("button_0"), path[-1], atol=1e-12)
@@ -118,40 +118,40 @@ def test_a_moving_button_is_pressed_while_it_moves() -> None:
 
 def test_the_table_is_felt() -> None:
     stage = Stage("button")
-    moment, seen = stage.reset(), 0.0
+    step_state, seen = stage.reset(), 0.0
     for _ in range(60):  # straight at the table's edge, from below
-        moment = stage.step(moment, np.array([0.0, 0.0, 0.0, -1.0, 0.0]))
-        seen = max(seen, moment.observation.signals["table_contact"])
+        step_state = stage.step(step_state, np.array([0.0, 0.0, 0.0, -1.0, 0.0]))
+        seen = max(seen, step_state.observation.signals["table_contact"])
     assert seen == 1.0
 
 
 def test_a_pursuer_reaches_a_hand_that_stays() -> None:
     stage = Stage("escape")
-    moment = stage.reset(1)
-    distances = [np.linalg.norm(moment.to_target[:2])]
+    step_state = stage.reset(1)
+    distances = [np.linalg.norm(step_state.to_target[:2])]
     for _ in range(60):
-        moment = stage.step(moment, np.zeros(5))
-        distances.append(np.linalg.norm(moment.to_target[:2]))
+        step_state = stage.step(step_state, np.zeros(5))
+        distances.append(np.linalg.norm(step_state.to_target[:2]))
     assert distances[-1] < 0.06 < distances[0]  # the hand at rest is just outside the arena
 
 
 def kick(stage: Stage, seed: int, steps: int = 100) -> tuple[str, float]:
     """An episode in which the hand comes down on something and pushes on; a digest of everything, and how far things moved."""
     generator, digest = np.random.default_rng(seed), hashlib.sha256()
-    moment = stage.reset(seed)
+    step_state = stage.reset(seed)
     things = [name for name in stage.inner.world.bodies if name.startswith("distractor")]
     before = {name: stage.place_of(name) for name in things}
     near = np.array(stage.description.config.table) if not things else before[things[seed]]
     above, down, onto = np.add(near, [-0.10, 0.0, 0.24]), False, np.add(near, [-0.06, 0.12, 0.07])
     for _ in range(steps):
-        down = down or float(np.linalg.norm(moment.hand - above)) < 0.05
-        posture = moment.observation.joint_target[stage.arm.indices]
+        down = down or float(np.linalg.norm(step_state.hand - above)) < 0.05
+        posture = step_state.observation.joint_target[stage.arm.indices]
         way = (onto if down else above) - stage.arm.chain.position(posture)
         way *= min(1.0, 0.02 / float(np.linalg.norm(way)))
         action = stage.arm.chain.velocity_step(posture, way) / (stage.arm.velocity * PERIOD_S)
         action /= max(1.0, float(np.abs(action).max()))
-        moment = stage.step(moment, action + generator.normal(0.0, 0.1, 5))
-        seen = moment.observation
+        step_state = stage.step(step_state, action + generator.normal(0.0, 0.1, 5))
+        seen = step_state.observation
         digest.update(b"".join(a.tobytes() for a in (seen.position, seen.velocity, seen.effort, seen.target_position)))
         digest.update(seen.contact.tobytes() + repr(dict(seen.signals)).encode())
     moved = max((float(np.linalg.norm(stage.place_of(name) - before[name])) for name in things), default=0.0)
@@ -176,10 +176,10 @@ def test_an_episode_alone_equals_the_same_episode_after_others(world: str) -> No
 @pytest.mark.parametrize("world", ["chasing", "escape", "moving_button"])
 def test_what_moves_does_not_remember_the_last_episode(world: str) -> None:
     def path(stage: Stage, seed: int) -> bytes:
-        moment, places = stage.reset(seed), []
+        step_state, places = stage.reset(seed), []
         for _ in range(40):
-            moment = stage.step(moment, np.full(5, -0.5))
-            places.append(moment.observation.target_position)
+            step_state = stage.step(step_state, np.full(5, -0.5))
+            places.append(step_state.observation.target_position)
         return np.array(places).tobytes()
 
     stage = Stage(world)
@@ -189,10 +189,10 @@ def test_what_moves_does_not_remember_the_last_episode(world: str) -> None:
 
 def test_observations_are_not_changed_by_what_comes_later() -> None:
     stage = Stage("chasing")
-    moment = stage.reset(0)
-    kept: Callable[[], bytes] = moment.observation.target_position.tobytes
+    step_state = stage.reset(0)
+    kept: Callable[[], bytes] = step_state.observation.target_position.tobytes
     first = kept()
-    stage.step(moment, np.zeros(5))
+    stage.step(step_state, np.zeros(5))
     assert kept() == first
     with pytest.raises(ValueError, match="read-only"):
-        moment.observation.target_position[0] = 0.0
+        step_state.observation.target_position[0] = 0.0

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
-from rl_trainer_ros.arm.arm import Arm, Moment
-from rl_trainer_ros.ros.timeouts import Patience
+from rl_trainer_ros.arm.arm import Arm, StepState
+from rl_trainer_ros.ros.timeouts import Timeouts
 from rl_trainer_ros.ros.topic_robot import TopicRobot
 from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.errors import RobotTimeout
@@ -40,8 +40,8 @@ def episodes(robot: Any, episodes: int, steps: int) -> list[tuple[Any, ...]]:
         policy = ScriptedPress(arm, PERIOD_S)
         rows.append(row(observation))
         for _ in range(steps):
-            moment = Moment(observation, arm.hand(observation.position))
-            action = np.clip(policy.act(moment) + generator.normal(0.0, 0.1, 5), -1.0, 1.0)
+            step_state = StepState(observation, arm.hand(observation.position))
+            action = np.clip(policy.act(step_state) + generator.normal(0.0, 0.1, 5), -1.0, 1.0)
             targets = observation.joint_target[arm.indices] + action * arm.velocity * PERIOD_S
             robot.send(Command(observation.stamp, arm.names, targets))
             observation = robot.receive()
@@ -74,9 +74,9 @@ def test_the_same_in_process_and_over_topics(simulator: Callable, world: str) ->
 def test_a_world_without_what_is_awaited_is_named(simulator: Callable) -> None:
     simulator()  # the target alone: it senses nothing
     with Runtime() as runtime:
-        patience = Patience(start_timeout_s=3.0)
+        timeouts = Timeouts(start_timeout_s=3.0)
         robot = TopicRobot(
-            runtime, load_robot("inmoov"), period_ns=50_000_000, contact=True, world_state=True, patience=patience
+            runtime, load_robot("inmoov"), period_ns=50_000_000, contact=True, world_state=True, timeouts=timeouts
         )
         with pytest.raises(
             RobotTimeout, match=r"/env_0/contact, /env_0/world_state within 3 s; does the simulator have"

@@ -39,11 +39,11 @@ def test_no_action_leaves_the_limits(action: str, robot: str) -> None:
     limits = environment.arm.description.limits
     for _ in range(3):
         environment.reset(seed=1)
-        before, held = environment.moment.observation.joint_target, None
+        before, held = environment.step_state.observation.joint_target, None
         for k in range(150):
             held = extremes(environment.action_space, generator) if k % 7 == 0 or held is None else held
             environment.step(held)
-            target = environment.moment.observation.joint_target
+            target = environment.step_state.observation.joint_target
             assert (target >= limits.lower).all() and (target <= limits.upper).all()
             assert (np.abs(target - before) <= limits.velocity * 0.05 * (1 + 1e-9)).all()
             before = target
@@ -57,14 +57,14 @@ def test_the_hand_goes_where_it_is_sent(robot: str, axis: int, sign: float) -> N
     """From the middle of the arena 5 cm along each axis, at two thirds of the speed."""
     environment = make_robot_env("simple", robot, action="end_effector")
     environment.reset(seed=0)
-    start = environment.moment.hand
+    start = environment.step_state.hand
     action = np.zeros(3, np.float32)
     action[axis] = sign * 2 / 3
     for _ in range(10):
         environment.step(action)
     for _ in range(4):  # it comes to rest
         environment.step(np.zeros(3, np.float32))
-    moved, expected = environment.moment.hand - start, np.zeros(3)
+    moved, expected = environment.step_state.hand - start, np.zeros(3)
     expected[axis] = sign * 10 * STEP_M * 2 / 3
     assert np.linalg.norm(moved - expected) < 0.012
     environment.close()
@@ -92,24 +92,24 @@ def test_in_the_plane_the_hand_keeps_its_height_and_stops_at_the_wall() -> None:
         for _ in range(80):
             *_, info = environment.step(np.array(action, np.float32))
             bumped |= info["bump"]
-            away = environment.moment.hand - arena.centre
+            away = environment.step_state.hand - arena.centre
             assert abs(away[2]) < 0.012 and np.abs(away[:2]).max() < arena.half_width * 1.05 + 0.008
         assert bumped  # the wall can be felt
     outside = make_robot_env(action="plane")  # from rest, below and beside the arena
     outside.reset(seed=0)
     for _ in range(150):
         outside.step(np.zeros(2, np.float32))
-    assert np.linalg.norm((outside.moment.hand - arena.centre)[2]) < 0.01
+    assert np.linalg.norm((outside.step_state.hand - arena.centre)[2]) < 0.01
 
 
 def test_force_down_takes_the_way_up_away() -> None:
     for action, up in (("end_effector", np.array([0.0, 0.0, 1.0], np.float32)), ("end_effector_discrete", 4)):
         environment = make_robot_env("simple", action=action, action_settings={"force_down": True})
         environment.reset(seed=0)
-        height = environment.moment.hand[2]
+        height = environment.step_state.hand[2]
         for _ in range(8):
             environment.step(up)
-        assert environment.moment.hand[2] < height - 0.03
+        assert environment.step_state.hand[2] < height - 0.03
 
 
 def test_joint_position_is_from_limit_to_limit() -> None:
@@ -117,7 +117,7 @@ def test_joint_position_is_from_limit_to_limit() -> None:
     environment.reset(seed=0)
     for _ in range(200):
         environment.step(np.array([0.0, 0.0, 0.5, -1.0, 0.0], np.float32))
-    limits, target = environment.arm.description.limits, environment.moment.observation.joint_target
+    limits, target = environment.arm.description.limits, environment.step_state.observation.joint_target
     middle, half = (limits.lower + limits.upper) / 2, (limits.upper - limits.lower) / 2
     np.testing.assert_allclose(target, middle + half * [0.0, 0.0, 0.5, -1.0, 0.0], atol=1e-9)
 
@@ -126,9 +126,9 @@ def test_all_joints_move_and_targets_stay_those_of_the_arm() -> None:
     alone, whole = make_robot_env(), make_robot_env(joint_group="all")
     assert whole.action_space.shape == (28,) and whole.observation_space.shape == (2 * 28 + 6,)
     assert alone.reset(seed=3)[1]["target"] == pytest.approx(whole.reset(seed=3)[1]["target"])
-    before = whole.moment.observation.joint_target
+    before = whole.step_state.observation.joint_target
     whole.step(np.ones(28, np.float32))
-    assert (whole.moment.observation.joint_target != before).sum() > 20
+    assert (whole.step_state.observation.joint_target != before).sum() > 20
     with pytest.raises(ConfigError, match="no joint that may move brings its end effector r_palm"):
         make_robot_env(joint_group="left_arm")
 

@@ -37,10 +37,10 @@ def test_both_checks_pass_over_topics(simulator: Callable) -> None:
 def test_the_observation_is_what_its_table_says() -> None:
     environment = make_robot_env()
     observation, info = environment.reset(seed=1)
-    moment = environment.moment
-    np.testing.assert_allclose(observation[:5], moment.observation.position, rtol=1e-6)
+    step_state = environment.step_state
+    np.testing.assert_allclose(observation[:5], step_state.observation.position, rtol=1e-6)
     np.testing.assert_array_equal(observation[5:10], 0.0)
-    way = np.array(info["target"]) - moment.hand
+    way = np.array(info["target"]) - step_state.hand
     np.testing.assert_allclose(observation[10:13], way, rtol=1e-6)
     np.testing.assert_allclose(observation[13:], way / (np.linalg.norm(way) + 0.02), rtol=1e-6)
     assert environment.observation_space.contains(observation)
@@ -52,10 +52,10 @@ def test_the_observation_is_what_its_table_says() -> None:
 def test_an_action_moves_the_target_by_speed_times_period() -> None:
     environment = make_robot_env()
     environment.reset(seed=1)
-    targets = [environment.moment.observation.joint_target]
+    targets = [environment.step_state.observation.joint_target]
     for _ in range(6):
         environment.step(np.array([0.0, -1.0, 0.5, 0.0, 0.0], dtype=np.float32))
-        targets.append(environment.moment.observation.joint_target)
+        targets.append(environment.step_state.observation.joint_target)
     np.testing.assert_allclose(np.diff(targets, axis=0)[-1], [0.0, -0.0175, 0.00875, 0.0, 0.0], atol=1e-12)
 
 

@@ -14,7 +14,7 @@ import torch
 from rl_trainer_ros.cli.evaluate import EvaluateError, EvaluateOptions, evaluate_run
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.evaluation.episodes import Evaluation, bootstrap_interval, evaluate
-from rl_trainer_ros.evaluation.policy_runner import Acting
+from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
 from rl_trainer_ros.training.checkpoints import model_files
 from rl_trainer_ros.training.evaluation_callback import SEED
 from rl_trainer_ros.training.evaluation_log import EvaluationLog
@@ -66,7 +66,9 @@ def test_its_last_row_is_the_final_model_on_its_own_targets(tmp_path: Path) -> N
     short = {"task_settings": "{max_episode_steps: 8}"}
     result = run(tmp_path, **PPO, **short, eval_every_steps=500, eval_episodes=3)
     policy = model_files.load(result.folder / "final")
-    again = evaluate(Acting(policy.algorithm, policy.normalisation.apply), make_robot_env(max_episode_steps=8), 3, SEED)
+    again = evaluate(
+        PolicyRunner(policy.algorithm, policy.normalisation.apply), make_robot_env(max_episode_steps=8), 3, SEED
+    )
     film = tmp_path / "film.gif"
     evaluate_run(EvaluateOptions(run=str(result.folder), episodes=3, video=str(film)))
     assert film.read_bytes()[:6] == b"GIF89a"
@@ -108,7 +110,7 @@ def test_a_policy_with_memory_keeps_it_within_an_episode() -> None:
             seen.append((state, bool(episode_start[0])))
             return observation, (state or 0) + 1
 
-    acting = Acting(Learner(), lambda observation: 2 * observation)
+    acting = PolicyRunner(Learner(), lambda observation: 2 * observation)
     assert [acting(1.0), acting(2.0)] == [2.0, 4.0]
     acting.begin()
     acting(1.0)
@@ -163,7 +165,7 @@ def best_by_the_rows(result: TrainingResult) -> None:
     model = model_files.load(result.folder / "best")
     assert model.about["num_timesteps"] == int(best["steps"])
     environment = in_process_env(load_config(result.folder))
-    found = evaluate(Acting(model.algorithm, model.normalisation.apply), environment, 2, SEED)
+    found = evaluate(PolicyRunner(model.algorithm, model.normalisation.apply), environment, 2, SEED)
     environment.close()
     assert found.to_dict()["mean_return"] == float(best["mean_return"])
 

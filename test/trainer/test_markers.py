@@ -66,8 +66,8 @@ def test_the_workspace_keeps_its_points() -> None:
 def test_the_watch_follows_episodes_of_each_robot() -> None:
     def environment(x: float) -> Any:
         observation = SimpleNamespace(target_position=np.array([x, 0.0, 0.0]))
-        moment = SimpleNamespace(hand=np.array([x, 1.0, 2.0]), observation=observation)
-        return SimpleNamespace(observed=True, moment=moment, task=SimpleNamespace(success_radius_m=None))
+        step_state = SimpleNamespace(hand=np.array([x, 1.0, 2.0]), observation=observation)
+        return SimpleNamespace(observed=True, step_state=step_state, task=SimpleNamespace(success_radius_m=None))
 
     shown: list[tuple[int, Scene]] = []
     watch = WatchCallback([environment(0.0), environment(1.0)], lambda i, seen: shown.append((i, seen)), interval_s=0.0)

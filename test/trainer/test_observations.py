@@ -20,7 +20,7 @@ REST = np.zeros(5, dtype=np.float32)
 def test_absolute_places_and_joints_alone() -> None:
     environment = make_robot_env(observation_settings={"relative": False})
     observation, info = environment.reset(seed=1)
-    np.testing.assert_allclose(observation[10:13], environment.moment.hand, rtol=1e-6)
+    np.testing.assert_allclose(observation[10:13], environment.step_state.hand, rtol=1e-6)
     np.testing.assert_allclose(observation[13:], info["target"], rtol=1e-6)
     for name, parts in (("joints", 2), ("joints_position", 1)):
         alone = make_robot_env(observation=name)
@@ -35,7 +35,7 @@ def test_two_cameras_are_six_channels() -> None:
     observation, _ = environment.reset(seed=1)
     assert observation.shape == (40, 48, 6) and observation.dtype == np.uint8
     assert environment.observation_space.contains(observation)
-    images = environment.moment.observation.images
+    images = environment.step_state.observation.images
     np.testing.assert_array_equal(observation[:, :, :3], images["external"])
     np.testing.assert_array_equal(observation[:, :, 3:], images["left_eye"])
     assert np.ptp(observation[:, :, :3]) > 50 and np.ptp(observation[:, :, 3:]) > 50  # both see something

@@ -25,7 +25,7 @@ def test_a_scripted_controller_reaches_every_target() -> None:
         limited.reset(seed=episode)
         ended, count = False, 0
         while not ended:
-            action = policy.act(environment.moment)
+            action = policy.act(environment.step_state)
             assert np.abs(action).max() <= 1.0
             _, _, terminated, truncated, info = limited.step(action)
             ended, count = terminated or truncated, count + 1
@@ -47,7 +47,7 @@ def test_the_episode_ends_at_success_or_by_the_clock() -> None:
     for k in range(120):
         _, reward, terminated, truncated, info = environment.step(np.zeros(5, dtype=np.float32))
         assert not terminated and truncated == (k == 119)
-    here = environment.unwrapped.moment.hand
+    here = environment.unwrapped.step_state.hand
     environment.reset(options={"target": tuple(here + np.array([0.0, 0.0, 0.029]))})
     _, reward, terminated, truncated, info = environment.step(np.zeros(5, dtype=np.float32))
     assert terminated and info["is_success"] and reward == pytest.approx(5.0, abs=0.05)

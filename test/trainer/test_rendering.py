@@ -124,9 +124,9 @@ def test_a_film_leaves_out_what_was_cut() -> None:
 def test_a_films_pictures_say_episode_step_and_success() -> None:
     camera = SimpleNamespace(render=lambda: np.full((224, 224, 3), 120, np.uint8), metadata={"render_fps": 20.0})
     film, moments = Film(camera, 2), [(0, 0, None), (0, 1, None), (0, 2, True), (1, 0, None), (1, 1, False)]
-    for moment in moments:
-        film.watch(*moment)
-    texts = [caption(*moment) for moment in moments]
+    for step_state in moments:
+        film.watch(*step_state)
+    texts = [caption(*step_state) for step_state in moments]
     assert texts == [
         "episode 1  step 0",
         "episode 1  step 1",
@@ -147,11 +147,14 @@ def test_an_evaluation_tells_its_film_how_each_episode_ended() -> None:
     seen: list[tuple[int, int, bool | None]] = []
     scripted = ScriptedReach(environment.arm, 0.05)
     result = evaluate(
-        lambda observation, env: scripted.act(env.moment), environment, 2, watch=lambda *moment: seen.append(moment)
+        lambda observation, env: scripted.act(env.step_state),
+        environment,
+        2,
+        watch=lambda *step_state: seen.append(step_state),
     )
     environment.close()
     for episode in (0, 1):
-        moments = [moment[1:] for moment in seen if moment[0] == episode]
+        moments = [step_state[1:] for step_state in seen if step_state[0] == episode]
         assert [steps for steps, _ in moments] == list(range(int(result.steps[episode]) + 1))
         assert moments[-1][1] is bool(result.success[episode]) and {told for _, told in moments[:-1]} <= {None, True}
 

@@ -28,7 +28,7 @@ def rows(environment: RobotEnv, steps: int = STEPS) -> list[tuple[Any, ...]]:
     observation, info = player.reset(seed=11)
     found: list[tuple[Any, ...]] = [(as_bytes(observation), info["target"])]
     for _ in range(steps):
-        action = presser.act(environment.moment) if presser else player.action_space.sample()
+        action = presser.act(environment.step_state) if presser else player.action_space.sample()
         observation, reward, terminated, truncated, info = player.step(action)
         found.append((as_bytes(observation), np.float64(reward).tobytes(), terminated, truncated, repr(info)))
         if terminated or truncated:

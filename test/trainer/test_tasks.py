@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.tasks import TASKS, Outcome, Task
@@ -38,21 +38,21 @@ def make_task(name: str, **settings: Any) -> Task:
     return kind(arm, 0.05, from_mapping(kind.Settings, settings, name))
 
 
-def moment(hand: Any, target: Any, **signals: float) -> Moment:
+def step_state(hand: Any, target: Any, **signals: float) -> StepState:
     zero = np.zeros(5)
-    return Moment(Observation(0, zero, zero, zero, np.array(target), zero, signals=signals), np.array(hand))
+    return StepState(Observation(0, zero, zero, zero, np.array(target), zero, signals=signals), np.array(hand))
 
 
-def in_arena(x: float, y: float, target: tuple[float, float] = (0.0, 0.0)) -> Moment:
+def in_arena(x: float, y: float, target: tuple[float, float] = (0.0, 0.0)) -> StepState:
     def place(u: float, v: float) -> Any:
         return CENTRE + np.array((u, v, 0.0)) * UNIT_M
 
-    return moment(place(x, y), place(*target))
+    return step_state(place(x, y), place(*target))
 
 
 def test_reach_rewards_by_hand() -> None:
     assert sparse_reward([0.02, 0.03, 0.031], 0.03).tolist() == [0.0, 0.0, -1.0]
-    near, far = moment((0, 0, 0.02), (0, 0, 0)), moment((0, 0, 0.5), (0, 0, 0))
+    near, far = step_state((0, 0, 0.02), (0, 0, 0)), step_state((0, 0, 0.5), (0, 0, 0))
     assert make_task("reach", reward="distance").step(near, far).reward == pytest.approx(-0.5)
     assert make_task("reach", reward="sparse").step(far, near).reward == 0.0
     assert make_task("reach", reward="sparse").step(near, far).reward == -1.0
@@ -69,9 +69,9 @@ def test_point_to_point_is_the_published_task() -> None:
     task = make_task("point_to_point")
     assert task.max_episode_steps == 1000 and task.world == "tomato"
     assert task.draw_target(np.random.default_rng(0)) == (0.4, -0.4, 1.1)
-    outcome = task.step(moment((0, 0, 0), (0, 0, 1)), moment((0.0, 0.0, 1.0), (0.0, 0.0, 1.075)))
+    outcome = task.step(step_state((0, 0, 0), (0, 0, 1)), step_state((0.0, 0.0, 1.0), (0.0, 0.0, 1.075)))
     assert outcome.reward == pytest.approx(-0.075) and not outcome.terminated  # 1000 of these: the published -75
-    here = moment((0.4, -0.4, 1.1), (0.4, -0.4, 1.1))
+    here = step_state((0.4, -0.4, 1.1), (0.4, -0.4, 1.1))
     assert task.step(here, here).info["is_success"] and not task.step(here, here).terminated
 
 
@@ -97,8 +97,8 @@ def test_button_rewards_by_hand(
 
 def test_the_button_is_a_success_after_five_steps_pressed() -> None:
     task = make_task("button")
-    idle = moment((0, 0, 0), (0, 0, 0.1), button_0=0.0, table_contact=0.0)
-    pressed = moment((0, 0, 0), (0, 0, 0.1), button_0=1.0, table_contact=0.0)
+    idle = step_state((0, 0, 0), (0, 0, 0.1), button_0=0.0, table_contact=0.0)
+    pressed = step_state((0, 0, 0), (0, 0, 0.1), button_0=1.0, table_contact=0.0)
     for _ in range(2):  # a new episode counts from 0
         task.start(idle)
         outcomes = [task.step(idle, after) for after in (pressed, idle, pressed, pressed, pressed, pressed)]
@@ -106,16 +106,16 @@ def test_the_button_is_a_success_after_five_steps_pressed() -> None:
         assert [outcome.terminated for outcome in outcomes] == [False] * 5 + [True]
         assert [outcome.info["contacts"] for outcome in outcomes] == [1, 1, 2, 3, 4, 5]
         assert outcomes[-1].info["is_success"] and not outcomes[-2].info["is_success"]
-    nearer = moment((0, 0, 0.06), (0, 0, 0.1), button_0=0.0, table_contact=0.0)
+    nearer = step_state((0, 0, 0.06), (0, 0, 0.1), button_0=0.0, table_contact=0.0)
     assert make_task("button", reward="progress").step(idle, nearer).reward == pytest.approx(10 * 0.06)
     with pytest.raises(RobotError, match="no signal 'table_contact' .*it has: none"):
-        task.step(idle, moment((0, 0, 0), (0, 0, 0)))
+        task.step(idle, step_state((0, 0, 0), (0, 0, 0)))
 
 
 def test_two_buttons_count_presses_in_order() -> None:
     task = make_task("two_buttons")
-    task.start(moment((0, 0, 0), (0, 0, 0.1), presses=0.0, table_contact=0.0))
-    seen = [moment((0, 0, 0), (0, 0, 0.1), presses=presses, table_contact=0.0) for presses in (0.0, 1.0, 1.0, 2.0)]
+    task.start(step_state((0, 0, 0), (0, 0, 0.1), presses=0.0, table_contact=0.0))
+    seen = [step_state((0, 0, 0), (0, 0, 0.1), presses=presses, table_contact=0.0) for presses in (0.0, 1.0, 1.0, 2.0)]
     outcomes = [task.step(seen[0], after) for after in seen]
     assert [outcome.reward for outcome in outcomes] == [0.0, 1.0, 0.0, 1.0]
     assert [outcome.terminated for outcome in outcomes] == [False, False, False, True]
@@ -253,14 +253,14 @@ def test_task_memory_is_in_the_observation(name: str, numbers: int) -> None:
 
 def test_the_page_of_tasks_names_everything_in_a_moment_and_its_example_runs() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
-    names = [field.name for cls in (Moment, Observation) for field in fields(cls)] + ["to_target", "distance"]
+    names = [field.name for cls in (StepState, Observation) for field in fields(cls)] + ["to_target", "distance"]
     assert [name for name in names if f"`{name}`" not in page] == []
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     scope: dict[str, Any] = {"Task": Task, "Outcome": Outcome}
     exec(code, scope)
     task = scope["Lift"](Arm(load_robot("inmoov")), 0.05, Task.Settings())
     target = task.draw_target(np.random.default_rng(0))
-    far, near = (moment(np.add(target, (0.0, 0.0, -way)), target) for way in (0.2, 0.01))
+    far, near = (step_state(np.add(target, (0.0, 0.0, -way)), target) for way in (0.2, 0.01))
     outcome = task.step(far, near)
     assert outcome.terminated and outcome.reward == pytest.approx(1.9)
 

@@ -16,7 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from support import save_random_encoder
 
 from rl_trainer_ros.algorithms import SCHEDULES, constructor_arguments, hyperparameters
-from rl_trainer_ros.arm.arm import Moment
+from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.arm.scripted import ScriptedReach
 from rl_trainer_ros.cli.evaluate import EvaluateError, EvaluateOptions, evaluate_run
 from rl_trainer_ros.environments.environment import RobotEnv
@@ -128,7 +128,7 @@ def failing_after(steps: int, config: TrainerConfig) -> RobotEnv:
     environment, left = in_process_env(config), iter(range(steps))
     judge = environment.task.step
 
-    def step(before: Moment, after: Moment) -> Outcome:
+    def step(before: StepState, after: StepState) -> Outcome:
         return judge(before, after) if next(left, None) is not None else 1 / 0  # type: ignore[return-value]
 
     environment.task.step = step  # type: ignore[method-assign]
@@ -144,12 +144,12 @@ def test_what_is_not_finite_ends_a_training_in_one_line_and_is_not_learned(
     environment, left = in_process_env(config), iter(range(40))
     judge, encode = environment.task.step, environment._observation.encode
 
-    def step(before: Moment, after: Moment) -> Outcome:
+    def step(before: StepState, after: StepState) -> Outcome:
         outcome = judge(before, after)
         return replace(outcome, reward=float("nan")) if next(left, None) is None else outcome
 
-    def encoded(moment: Moment) -> object:
-        values = encode(moment)
+    def encoded(step_state: StepState) -> object:
+        values = encode(step_state)
         if next(left, None) is None:
             values[12] = np.inf
         return values
@@ -205,7 +205,7 @@ def test_the_model_is_saved_before_what_watches_closes(tmp_path: Path, monkeypat
         def close(self) -> None:
             raise RuntimeError("no picture")
 
-    monkeypatch.setattr("rl_trainer_ros.training.train.observers", lambda *_: [Fragile()])
+    monkeypatch.setattr("rl_trainer_ros.training.train.make_callbacks", lambda *_: [Fragile()])
     with pytest.raises(RuntimeError, match="no picture"):
         run(tmp_path, num_timesteps=64, hyperparameters="{n_steps: 64, batch_size: 32}")
     assert model_files.load(run_folder.find("latest", str(tmp_path)) / "final").about["ended"] == "finished"
@@ -276,7 +276,7 @@ def test_holding_counts_consecutive_steps() -> None:
     """The scripted policy stops at the target: it reaches and holds all of ten."""
     environment = make_robot_env(end_at_success=False)
     scripted = ScriptedReach(environment.arm, 0.05)
-    result = evaluate(lambda _, env: scripted.act(env.moment), environment, 10, hold=True)
+    result = evaluate(lambda _, env: scripted.act(env.step_state), environment, 10, hold=True)
     assert result.success.all() and result.held.all() and (result.steps == 120).all()
     assert result.distance.max() < 0.01
 

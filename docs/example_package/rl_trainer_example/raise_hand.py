@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl_trainer_ros.arm.arm import Arm, Moment
+from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.tasks import Outcome, Task, TaskSettings
 from robot_interface_ros.config import option
 
@@ -41,7 +41,7 @@ class RaiseHand(Task):
         x, y, z = self.arm.hand(self.arm.description.rest).tolist()
         return x, y, z + self._height_m
 
-    def step(self, before: Moment, after: Moment) -> Outcome:
+    def step(self, before: StepState, after: StepState) -> Outcome:
         """See Task."""
         success = bool(after.to_target[2] <= 0.0)
         reward = 10.0 * float(after.hand[2] - before.hand[2])

@@ -126,12 +126,12 @@ def a_reset_arrives(client: ContractClient) -> None:
 def a_stop_cuts_a_reset_short(client: ContractClient) -> None:
     """emergency_stop cuts a reset short: the reset is refused, and the robot stays where it was caught."""
     joint, rest, away = motion.stray(client)
-    patience = time.monotonic() + TELLING_S
+    timeouts = time.monotonic() + TELLING_S
     future = client.reset_service.call_async(Trigger.Request())
 
     def may_be_stopped() -> bool:
         moves = abs(motion.target_of(client)[joint] - away) > 0.2 * SMALL_STEP_RAD + client.slack_rad
-        return moves or future.done() or time.monotonic() > patience
+        return moves or future.done() or time.monotonic() > timeouts
 
     client.until(may_be_stopped, "a reset")
     if future.done():
