@@ -12,7 +12,7 @@ import yaml
 
 from rl_trainer_ros.bringup import toolbox_spellings
 from rl_trainer_ros.bringup.setting_texts import default_text, description, setting_line, typed, yaml_value
-from rl_trainer_ros.training.checkpoints import resume
+from rl_trainer_ros.training.checkpoints import resumed_settings
 from rl_trainer_ros.training.trainer_config import TrainerConfig, settings_of
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
@@ -197,7 +197,7 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
         if trainer.eval_namespace:
             served = (*served, trainer.eval_namespace)
         if resumed:  # the parameter file is of no run in particular
-            resume.refuse_changes(resumed, trainer)
+            resumed_settings.refuse_changes(resumed, trainer)
             told = dataclasses.asdict(trainer)
         sim_params_file = resolve(bringup.sim_params_file or config / "robot_sim.yaml")
         _check_simulator(bringup, trainer, sim_params_file, base)
@@ -215,7 +215,7 @@ def _resumed(settings: Mapping[str, Any]) -> TrainerConfig | None:
     """The settings of the run that is to go on; None for a new one."""
     if not settings.get("resume"):
         return None
-    return resume.settings_of_run(settings["resume"], settings.get("log_dir", TrainerConfig.log_dir))
+    return resumed_settings.settings_of_run(settings["resume"], settings.get("log_dir", TrainerConfig.log_dir))
 
 
 def part_of(name: str) -> str:

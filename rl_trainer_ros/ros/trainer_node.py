@@ -19,7 +19,7 @@ from rl_trainer_ros.ros.timeouts import Timeouts
 from rl_trainer_ros.ros.trainer_services import TrainerServices
 from rl_trainer_ros.ros.watched import watched
 from rl_trainer_ros.training import learner_check
-from rl_trainer_ros.training.checkpoints import resume
+from rl_trainer_ros.training.checkpoints import resumed_settings
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.control import Control
 from rl_trainer_ros.training.metrics import FiguresCallback
@@ -37,7 +37,7 @@ FAILED = 3
 
 def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
     """Check everything and make the environments; the loop trains."""
-    config = resume.resolved(config)
+    config = resumed_settings.resolved(config)
     robots = (*config.namespaces, *([config.eval_namespace] if config.eval_namespace else []))
     timeouts = Timeouts(start_timeout_s=config.start_timeout_s, answer_timeout_s=config.answer_timeout_s)
     shared = SharedWaiter(runtime, robots) if config.transport == "topics" else None

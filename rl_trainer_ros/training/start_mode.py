@@ -14,7 +14,7 @@ from gymnasium import spaces
 from rl_trainer_ros import algorithms
 from rl_trainer_ros.algorithms.hyperparameters import checked
 from rl_trainer_ros.training import robot_files, run_folder
-from rl_trainer_ros.training.checkpoints import attempts, contents, episodes, fine_tuning, resume
+from rl_trainer_ros.training.checkpoints import attempts, contents, episodes, fine_tuning, resume, resumed_settings
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
 from rl_trainer_ros.training.trainer_config import TrainerConfig, settings_of
@@ -116,8 +116,8 @@ def beginning(config: TrainerConfig) -> StartMode:
     """Find and read what a configuration names. Raises ConfigError or ModelError, one line."""
     run = checkpoint = model = None
     if config.resume:
-        config = resume.resolved(config)
-        run, checkpoint = resume.run_of(config), resume.start(config)
+        config = resumed_settings.resolved(config)
+        run, checkpoint = resumed_settings.run_of(config), resume.start(config)
     if config.load_model and not checkpoint:
         model = fine_tuning.source(config.load_model, config.log_dir)
         if config.preset and not run:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from rl_trainer_ros.bringup import ros_arguments
 from rl_trainer_ros.bringup.launch_arguments import resolve_values
 from rl_trainer_ros.bringup.setting_texts import from_words, parse_words
 from rl_trainer_ros.cli.examples import EXAMPLES
-from rl_trainer_ros.cli.main import COMMANDS
+from rl_trainer_ros.cli.main import COMMANDS, OVER_TOPICS, WHOLE_SYSTEMS
 from rl_trainer_ros.training import early_checks
 
 REPO = Path(__file__).resolve().parents[2]
@@ -56,6 +57,8 @@ def test_a_command_line_that_is_shown_is_accepted(where: str, line: str) -> None
     unquoted = QUOTED.sub("", line[found.end() :]).partition("#")[0]
     assert not set("[]{}") & set(unquoted), "bash splits it at spaces and zsh takes it for a pattern: quote it"
     options = COMMANDS[command][2]
+    words, ros = ros_arguments.split(words)
+    assert not ros.words or command in (*WHOLE_SYSTEMS, *OVER_TOPICS), "this command takes no --ros-args"
     if command == "move":
         assert all(":=" in word for word in words)
     elif options is not None:
@@ -66,7 +69,7 @@ def test_a_command_line_that_is_shown_is_accepted(where: str, line: str) -> None
             for name, text in parse_words(words).items()
             if name not in FILES and not text.endswith((".yaml", ".yml"))
         }
-        early_checks.check(resolve_values(given).trainer)
+        early_checks.check(resolve_values(given, ros.namespace).trainer)
 
 
 def test_enough_command_lines_are_found() -> None:

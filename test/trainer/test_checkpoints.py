@@ -28,7 +28,16 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from rl_trainer_ros.bringup.launch_arguments import BringupError, resolve_values
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.evaluation.episodes import evaluate
-from rl_trainer_ros.training.checkpoints import attempts, contents, diverged, fine_tuning, folders, model_files, resume
+from rl_trainer_ros.training.checkpoints import (
+    attempts,
+    contents,
+    diverged,
+    fine_tuning,
+    folders,
+    model_files,
+    resume,
+    resumed_settings,
+)
 from rl_trainer_ros.training.checkpoints.diverged import Diverged
 from rl_trainer_ros.training.checkpoints.errors import ModelError, NotSaved
 from rl_trainer_ros.training.run_folder import TrainingResult
@@ -193,12 +202,12 @@ def test_a_run_stopped_before_its_first_exact_checkpoint_goes_on_from_its_end(tm
     assert rows(cut / "monitor.csv")[: len(before)] == before and not (cut / attempts.ATTEMPTS).exists()
     exact = next(one for one in folders.all_of(cut) if one.kind == folders.EXACT)
     assert exact.num_timesteps > 150 and folders.read(cut / "final").num_timesteps > exact.num_timesteps
-    chosen = resume.start(resume.resolved(replace(config, resume=str(cut))))
+    chosen = resume.start(resumed_settings.resolved(replace(config, resume=str(cut))))
     assert chosen and chosen.folder.name == exact.folder.name  # which leads to the end again
 
     # Going on from an end by name leaves the way on which the exact one leads, so that is not gone back to.
     end = train(replace(config, resume=str(cut / "final")), stop_after=20).folder
-    chosen = resume.start(resume.resolved(replace(config, resume=str(end))))
+    chosen = resume.start(resumed_settings.resolved(replace(config, resume=str(end))))
     assert chosen and chosen.folder == (end / "final").resolve()
 
 
@@ -226,7 +235,7 @@ def test_an_earlier_attempt_is_kept_and_no_link_points_to_it(tmp_path: Path) -> 
     again = rows(attempt / "monitor.csv")
     assert again == before[len(before) - len(again) :] and again
     with pytest.raises(ModelError, match="belongs to an earlier attempt of its run.*load_model:="):
-        resume.start(resume.resolved(replace(config, resume=str(old))))
+        resume.start(resumed_settings.resolved(replace(config, resume=str(old))))
     train(replace(config, resume=str(cut)))
     assert (cut / attempts.ATTEMPTS / "2").is_dir() and model_files.load(old)
     assert_same(cut, train(config).folder)
@@ -273,12 +282,12 @@ def test_settings_of_a_resumed_run_stay(trained: Path, tmp_path: Path) -> None:
         ({"namespaces": ("/env_0", "/env_1")}, "has 1 robot"),
     ):
         with pytest.raises(ConfigError, match=said):
-            resume.resolved(replace(config, **changed))
+            resumed_settings.resolved(replace(config, **changed))
     words = {"resume": str(trained), "num_timesteps": "900", "transport": "topics"}
     values = resolve_values(words)
     assert values.trainer.hyperparameters == SMALL["ppo"] and values.told["num_timesteps"] == 900
     assert values.told["checkpoint_every_steps"] == 100  # the run's, not the parameter file's
-    assert resume.resolved(values.trainer) == values.trainer
+    assert resumed_settings.resolved(values.trainer) == values.trainer
     with pytest.raises(BringupError, match="seed is 0 in the run that is resumed, and cannot become 1"):
         resolve_values({**words, "seed": "1"})
     with pytest.raises(ConfigError, match="is in use by another trainer"), resume.alone(trained), resume.alone(trained):

@@ -1,0 +1,81 @@
+"""The settings of a run that is to go on: which may differ from the run's own. It loads nothing that a learner needs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from rl_trainer_ros.training import robot_files, run_folder
+from rl_trainer_ros.training.checkpoints import folders
+from rl_trainer_ros.training.trainer_config import SETTINGS, TrainerConfig, settings_of
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.files.paths import expanded
+
+FREE = (
+    *("resume", "num_timesteps", "log_interval_s", "markers", "transport", "namespaces", "srl_folder"),
+    *("checkpoint_interval_s", "keep_checkpoints", "start_timeout_s", "answer_timeout_s"),
+    *("eval_every_steps", "eval_episodes", "eval_namespace", "eval_video"),
+)
+"""Settings that may differ from the run's: none of them changes what is learned, but for the length of the training."""
+
+
+def settings_of_run(resume: str, log_dir: str) -> TrainerConfig:
+    """Return the settings of the run that `resume` (latest, or a path to a run or a checkpoint in it) stands for."""
+    run = run_folder.find(resume, log_dir)
+    config = run_folder.load_config(run)
+    robot_files.check(run, config.robot, f"begin a new run with its model: load_model:={run} robot:=...")
+    return dataclasses.replace(config, resume=str(_named(resume, log_dir)))
+
+
+def resolved(config: TrainerConfig) -> TrainerConfig:
+    """Return `config` itself, or where it resumes a run that run's settings, with what may differ from `config`.
+
+    What is at its default counts as not given. Raises ConfigError, one line, for a setting that cannot change.
+    """
+    if not config.resume:
+        return config
+    run = settings_of_run(config.resume, config.log_dir)
+    defaults = TrainerConfig()
+    given = {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if field.name in FREE or getattr(config, field.name) != getattr(defaults, field.name)
+    }
+    given |= {"resume": run.resume, "log_dir": run.log_dir}
+    changed = dataclasses.replace(run, **given)
+    refuse_changes(run, changed)
+    return changed
+
+
+def refuse_changes(run: TrainerConfig, given: TrainerConfig) -> None:
+    """Raise ConfigError unless `given` differs from the run's settings in FREE ones alone."""
+    for field in dataclasses.fields(run):
+        name = field.name
+        was, now = (_meant(name, getattr(config, name)) for config in (run, given))
+        if was != now and name not in (*FREE, "log_dir"):
+            raise ConfigError(
+                f"{name} is {was!r} in the run that is resumed, and cannot become {now!r}; leave it out, or begin a new run "
+                f"with its model: load_model:=... (these may change: {', '.join(FREE[1:])})"
+            )
+    if len(run.namespaces) != len(given.namespaces):
+        raise ConfigError(
+            f"the run that is resumed has {len(run.namespaces)} robot(s), not {len(given.namespaces)}; give as many"
+        )
+
+
+def run_of(config: TrainerConfig) -> Path:
+    """Return the folder of the run that a resolved configuration resumes."""
+    return run_folder.find(config.resume, config.log_dir)
+
+
+def _named(resume: str, log_dir: str) -> Path:
+    """The run's folder, or the checkpoint's where one is named; absolute."""
+    path = expanded(resume)
+    if resume != "latest" and (path / folders.ABOUT).is_file():
+        return path.resolve()
+    return run_folder.find(resume, log_dir).resolve()
+
+
+def _meant(name: str, value: Any) -> Any:
+    return settings_of(name, value) if name in SETTINGS else value
