@@ -151,10 +151,13 @@ def random_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def scope() -> Iterator[Callable[..., Any]]:
-    """Plug in emulated boards and watch their pins; see scopes.py."""
-    from scopes import Scope
+def scope(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Plug in emulated boards and watch their pins; see scopes.py. On a busy machine a board takes long to start."""
+    from scopes import WAIT_S, Scope
 
+    from robot_driver_ros.boards import firmata_board
+
+    monkeypatch.setattr(firmata_board, "GREETING_TIMEOUT_S", WAIT_S)
     made: list[Scope] = []
 
     def make(**settings: Any) -> Scope:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from robot_driver_ros.boards.firmata import BAUD, ask_version, bytes_of
+from robot_driver_ros.boards.firmata import BAUD, ask_version, joined, write_pin
 from robot_driver_ros.boards.firmata_board import FirmataBoard
 from robot_driver_ros.boards.links import SerialLink
 from robot_driver_ros.boards.mock_mega import MockMega
@@ -86,7 +86,7 @@ def check_rate(hardware: Hardware, control_hz: float) -> None:
         pins = [servo.config.pin for servo in hardware.servos if servo.config.board == name]
         if not pins:
             continue
-        size = sum(map(bytes_of, pins)) + len(ask_version())
+        size = len(joined([ask_version(), *(write_pin(pin, 0) for pin in pins)])[0])
         most = MOST_OF_THE_LINE * BAUD / BITS_PER_BYTE / size
         if control_hz > most:
             raise ConfigError(

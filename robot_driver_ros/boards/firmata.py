@@ -7,6 +7,7 @@ START_SYSEX and END_SYSEX.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 BAUD = 57600  # what StandardFirmata sets
@@ -33,6 +34,7 @@ OUTPUT, SERVO = 1, 4  # pin modes
 MOST_PIN = 127
 MOST_VALUE = (1 << 14) - 1
 NO_MORE_MODES = 0x7F  # ends a pin's entry in a capability response
+MOST_UNENDED = 12  # bytes that we send between two END_SYSEX
 LONGEST_SYSEX = 4096  # bytes: 70 pins of many modes each are 1 to 2 KiB; noise cannot grow beyond it
 
 
@@ -99,9 +101,24 @@ def write_pin(pin: int, value: int) -> bytes:
     return _sysex(EXTENDED_ANALOG, _pin(pin), *_two(value))
 
 
-def bytes_of(pin: int) -> int:
-    """How long `write_pin`'s message is."""
-    return 3 if pin <= 15 else 6
+def joined(messages: Iterable[bytes], unended: int = 0) -> tuple[bytes, int]:
+    """Messages in a row, with an END_SYSEX between them wherever more than MOST_UNENDED bytes would come without one.
+
+    StandardFirmata 2.3 stores a sysex of any length in 32 bytes, and checks no bound. Where the end of a message is lost on
+    the way, what follows is stored behind it, over other variables, up to the next END_SYSEX. A board that starts anew loses
+    bytes: it hears the first 63 of the second in which it blinks. An END_SYSEX that ends nothing is ignored.
+
+    `unended`: bytes since the last END_SYSEX, before and, returned, after these.
+    """
+    data = bytearray()
+    for message in messages:
+        ends = message[-1] == END_SYSEX
+        if unended + len(message) - ends > MOST_UNENDED:
+            data.append(END_SYSEX)
+            unended = 0
+        data += message
+        unended = 0 if ends else unended + len(message)
+    return bytes(data), unended
 
 
 def report_analog(channel: int, enabled: bool) -> bytes:

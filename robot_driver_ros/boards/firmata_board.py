@@ -10,9 +10,16 @@ How StandardFirmata treats servos decides the order of things here (seen in its 
 * A detached servo keeps its pulse for the next time. From version 2.4 on, though, a pin takes the slot that was freed
   last, whosever it was. So pins are attached here in the reverse order of detaching: each gets its own slot back.
 
+* It keeps 63 bytes of what comes while it is busy, and loses the rest. Its answer about its pins takes it 0.1 s. Where it
+  was asked twice, because the first answer came late, servos that are attached after the first answer get half a burst: one of
+  them pulsed 1500 us there, and those behind it nothing. So a board is ready when it has also answered a question that came
+  after all others.
+
 A board whose supply sags starts anew while its port stays open, and says nothing for two seconds. So `ask_for_life` asks for
 the protocol's version, three bytes, again and again: an answer proves that everything written before the question has
-arrived (`known`), and where none comes the board is silent.
+arrived (`known`), and where none comes the board is silent. A board whose answer is overdue may be starting, and hears only
+parts of what it is sent: it gets questions and no pulses, since a SERVO_CONFIG of two halves would attach a servo to limits
+that nobody chose.
 """
 
 from __future__ import annotations
@@ -79,7 +86,7 @@ class FirmataBoard:
         self._parser = Parser()
         self._attached: dict[int, Pulse] = {}
         self._detached: list[int] = []  # the one that was detached last is the last
-        self._greeted = False
+        self._greeted = self._checked = False  # what the sketch is, and what its pins can do
         self._asked_at = self._opened_at = 0.0
         self.known: dict[int, int] = {}
         """Pin -> the last pulse, microseconds, that is known to have reached the board; kept when the board is lost."""
@@ -87,16 +94,14 @@ class FirmataBoard:
         self._written: dict[int, int] = {}
         self._question: dict[int, int] | None = None  # what was written before the question that has no answer yet
         self._question_at, self._question_polls = 0.0, 0
+        self._unended = 0  # bytes sent since the last END_SYSEX
+        self.overdue = False
+        """Whether the answer to `ask_for_life`, which sets it, is late: only `known` is sure, and no pulse is written."""
 
     @property
     def attached(self) -> frozenset[int]:
         """Pins with pulses on them."""
         return frozenset(self._attached)
-
-    @property
-    def overdue(self) -> bool:
-        """Whether the answer to `ask_for_life` is late, so that only `known` is sure."""
-        return self._question is not None and self._clock() - self._question_at > OVERDUE_S
 
     def open(self) -> None:
         """Open the connection and begin to wait, in `poll`, for the board's greeting. Raises LinkLost."""
@@ -135,6 +140,7 @@ class FirmataBoard:
                 )
             if now - self._asked_at < OVERDUE_S:
                 return
+            self.overdue = True
             self._send(bytes((firmata.END_SYSEX,)))  # a message whose end was lost would swallow the question
         self._asked_at = now
         self._send(firmata.ask_version())
@@ -143,46 +149,53 @@ class FirmataBoard:
         """Have analog inputs reported every 20 ms from now on."""
         messages = [firmata.report_analog(channel, True) for channel in channels]
         if messages:
-            self._send(firmata.sampling_interval(SAMPLING_MS) + b"".join(messages))
+            self._send(firmata.sampling_interval(SAMPLING_MS), *messages)
 
     def set_watchdog(self, hold_s: float, relax_s: float) -> None:
         """How long we may be silent until servos hold, and until they go limp; 0: for ever. StandardFirmata ignores it."""
         self._send(firmata.watchdog(round(hold_s * 1e3), round(relax_s * 1e3)))
 
     def attach(self, pulses: Mapping[int, Pulse]) -> None:
-        """Start pulses on pins, each with its own from the first on. Pins that are attached already are only written."""
+        """Start pulses on pins, each with its own from the first on. Pins that are attached already are only written.
+
+        Nothing is written to a board that is `overdue`.
+        """
+        if self.overdue:
+            return
         fresh = [pin for pin in pulses if pin not in self._attached]
         again = [pin for pin in fresh if pin in self._detached]
-        burst = bytearray()
+        burst: list[bytes] = []
         if again:
             deepest = min(self._detached.index(pin) for pin in again)
             freed, self._detached = self._detached[deepest:], self._detached[:deepest]
             for pin in reversed(freed):
-                burst += self._start(pin, pulses[pin]) if pin in again else firmata.set_pin_mode(pin, firmata.SERVO)
+                burst += self._start(pin, pulses[pin]) if pin in again else [firmata.set_pin_mode(pin, firmata.SERVO)]
             for pin in freed:
                 if pin not in again:  # was only in the way
-                    burst += firmata.set_pin_mode(pin, firmata.OUTPUT)
+                    burst.append(firmata.set_pin_mode(pin, firmata.OUTPUT))
                     self._detached.append(pin)
         for pin in fresh:
             if pin not in again:
                 burst += self._start(pin, pulses[pin])
         for pin, pulse in pulses.items():
             if pin not in fresh:
-                burst += firmata.write_pin(pin, pulse.us)
-        self._send(bytes(burst))
+                burst.append(firmata.write_pin(pin, pulse.us))
+        self._send(*burst)
         self._attached.update(pulses)
         self._written.update({pin: pulse.us for pin, pulse in pulses.items()})
 
     def write(self, pulses: Mapping[int, int]) -> None:
-        """Set the pulses, microseconds, of attached pins; all in one write."""
+        """Set the pulses, microseconds, of attached pins; all in one write, and none where the board is `overdue`."""
+        if self.overdue:
+            return
         mine = {pin: us for pin, us in pulses.items() if pin in self._attached}
-        self._send(b"".join(firmata.write_pin(pin, us) for pin, us in mine.items()))
+        self._send(*(firmata.write_pin(pin, us) for pin, us in mine.items()))
         self._written.update(mine)
 
     def detach(self, pins: Iterable[int]) -> None:
-        """End the pulses of these pins: their servos go limp."""
+        """End the pulses of these pins: their servos go limp. Written at any time: a stop does not wait for an answer."""
         going = [pin for pin in pins if pin in self._attached]
-        self._send(b"".join(firmata.set_pin_mode(pin, firmata.OUTPUT) for pin in going))
+        self._send(*(firmata.set_pin_mode(pin, firmata.OUTPUT) for pin in going))
         for pin in going:
             del self._attached[pin]
             self._detached.append(pin)
@@ -193,15 +206,17 @@ class FirmataBoard:
             self._link.close()
         self._link, self.state = None, BoardState.CLOSED
         self._attached, self._detached = {}, []
-        self._written, self._question, self._greeted = {}, None, False
+        self._written, self._question, self.overdue, self._unended = {}, None, False, 0
+        self._greeted = self._checked = False
         self.analog.clear()
 
-    def _start(self, pin: int, pulse: Pulse) -> bytes:
-        return firmata.servo_config(pin, pulse.min_us, pulse.max_us) + firmata.write_pin(pin, pulse.us)
+    def _start(self, pin: int, pulse: Pulse) -> list[bytes]:
+        return [firmata.servo_config(pin, pulse.min_us, pulse.max_us), firmata.write_pin(pin, pulse.us)]
 
-    def _send(self, data: bytes) -> None:
-        if not data:
+    def _send(self, *messages: bytes) -> None:
+        if not messages:
             return
+        data, self._unended = firmata.joined(messages, self._unended)
         if self._link is None:
             raise LinkLost(f"board {self.name} is not connected")
         try:
@@ -214,19 +229,22 @@ class FirmataBoard:
         if isinstance(message, Firmware):
             self._hear_greeting(message)
         elif isinstance(message, Version):
-            if self.state is BoardState.READY and self._question is not None:
-                self._known_before, self.known, self._question = self.known, self._question, None
-        elif isinstance(message, Capabilities):
-            if self.state is BoardState.GREETING:
-                self._check_pins(message.servo_pins)
+            if self.state is BoardState.GREETING and self._checked:
                 self.state = BoardState.READY
+            elif self.state is BoardState.READY and self._question is not None:
+                self._known_before, self.known, self._question, self.overdue = self.known, self._question, None, False
+        elif isinstance(message, Capabilities):
+            if self.state is BoardState.GREETING and not self._checked:
+                self._check_pins(message.servo_pins)
+                self._checked, self._asked_at = True, self._clock()
+                self._send(firmata.ask_version())
         elif isinstance(message, Analog):
             self.analog[message.channel] = message.value
         elif isinstance(message, Text):
             self.texts = [*self.texts[-9:], message.text]
 
     def _hear_greeting(self, message: Firmware) -> None:
-        """Whatever was asked before has been answered when the board says what its pins can do; later it greets by itself."""
+        """Whatever was asked before has been answered when the board is ready; later it greets by itself."""
         if self.state is BoardState.READY:
             self.known = self._known_before  # the greeting began with a version, which answers nothing
             raise LinkLost(
@@ -257,13 +275,18 @@ class FirmataBoard:
             raise BoardRefused(
                 f"board {self.name} runs {self.firmware}, which does not say what its pins can do; flash "
                 "StandardFirmata, or firmware/inmoov_servos as it is now"
-                if self._greeted
+                if self._greeted and not self._checked
                 else f"board {self.name} does not answer within {GREETING_TIMEOUT_S:g} s; is StandardFirmata on it? "
                 "Arduino IDE: File > Examples > Firmata > StandardFirmata, Upload"
             )
         if now - self._asked_at >= ASK_EVERY_S:
             self._asked_at = now
-            self._send(firmata.ask_capabilities() if self._greeted else firmata.ask_version() + firmata.ask_firmware())
+            if self._checked:
+                self._send(bytes((firmata.END_SYSEX,)), firmata.ask_version())
+            elif self._greeted:
+                self._send(firmata.ask_capabilities())
+            else:
+                self._send(firmata.ask_version(), firmata.ask_firmware())
 
 
 def _ranges(pins: Iterable[int]) -> str:

@@ -2,7 +2,8 @@
 
 It does what the emulated board was seen to do with the stock firmware: pulses of 1500 us from a servo that was never
 written, none in the first 33 ms of a timer, degrees below 544, clipping at the limits of SERVO_CONFIG, a reset when the
-port is opened.
+port is opened. While it blinks it keeps the first 63 bytes of what it is sent, and a sysex has room for 32 bytes: a longer
+one would be written over other variables.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ REFRESH_S = 0.02
 TIMER_START_S = 0.0328  # 65536 counts of half a microsecond
 PINS_PER_TIMER = 12
 DEFAULT_US, LEAST_US, MOST_US = 1500, 544, 2400
+BLINK_S, BUFFER, SYSEX_ROOM = 1.5, 63, 32
 
 
 @dataclass
@@ -54,6 +56,8 @@ class MockMega:
         """Every pulse that any pin ever gave, in brief."""
         self.analog: dict[int, int] = {}
         """What lies on the analog inputs, by channel, 0 to 1023."""
+        self.overran = False
+        """Whether a sysex was ever longer than its room: a real board would do anything then."""
         self._next_refresh = 0.0
         self._reset()
 
@@ -111,30 +115,52 @@ class MockMega:
         self._timer_from: dict[int, float] = {}
         self._silent: set[int] = set()  # attached, but not pulsed since
         self._watched: set[int] = set()
-        self._buffer = bytearray()
+        self._buffer, self._message = bytearray(), bytearray()
 
     def _take(self, data: bytes) -> None:
         self.run()
-        if self._clock() < self._ready_at:
+        missing_s = self._ready_at - self._clock()
+        if missing_s > BLINK_S:
             return  # the boot loader swallows it
-        self._buffer += data
-        while self._buffer:
-            length = _message_length(self._buffer)
-            if not length:
-                return
-            message, self._buffer = bytes(self._buffer[:length]), self._buffer[length:]
-            self._obey(message)
+        if missing_s > 0.0:
+            self._buffer += data[: BUFFER - len(self._buffer)]
+            return
+        self._start()
+        for byte in data:
+            self._parse(byte)
 
     def _give(self) -> bytes:
         self.run()
         if self._clock() < self._ready_at:
             return b""
-        if not self._greeted:
-            self._greeted = True
-            self._answers[:0] = self._version_message() + self._firmware_message()
+        self._start()
         answers, self._answers = bytes(self._answers), bytearray()
         values = ((channel, self.analog.get(channel, 0)) for channel in sorted(self._watched))
         return answers + b"".join(firmata.write_pin(channel, value) for channel, value in values)
+
+    def _start(self) -> None:
+        """Greet, and read what came in the meantime."""
+        if not self._greeted:
+            self._greeted = True
+            self._answers += self._version_message() + self._firmware_message()
+            for byte in self._buffer:
+                self._parse(byte)
+
+    def _parse(self, byte: int) -> None:
+        """As StandardFirmata does: a sysex goes on, whatever comes, to the next END_SYSEX."""
+        message = self._message
+        if message[:1] == bytes((firmata.START_SYSEX,)):
+            if byte != firmata.END_SYSEX and len(message) > SYSEX_ROOM:
+                self.overran = True
+                return
+        elif byte & 0x80:
+            message.clear()
+        elif not message:
+            return
+        message.append(byte)
+        if _is_whole(message):
+            self._message = bytearray()
+            self._obey(bytes(message))
 
     def _version_message(self) -> bytes:
         return bytes((firmata.REPORT_VERSION, *self._version))
@@ -165,9 +191,9 @@ class MockMega:
             self._answers += self._firmware_message()
         elif message == firmata.ask_capabilities():
             self._answers += self._capabilities_message()
-        elif message[:2] == bytes((firmata.START_SYSEX, firmata.EXTENDED_ANALOG)):
+        elif message[:2] == bytes((firmata.START_SYSEX, firmata.EXTENDED_ANALOG)) and len(message) >= 6:
             self._write(message[2], message[3] | message[4] << 7)
-        elif message[:2] == bytes((firmata.START_SYSEX, firmata.SERVO_CONFIG)):
+        elif message[:2] == bytes((firmata.START_SYSEX, firmata.SERVO_CONFIG)) and len(message) >= 8:
             self._detach(message[2])
             self._attach(message[2], message[3] | message[4] << 7, message[5] | message[6] << 7)
 
@@ -229,12 +255,10 @@ class _Connection:
             raise LinkLost("mock is lost: unplugged")
 
 
-def _message_length(data: bytearray) -> int:
-    """Bytes of the message that `data` begins with; 0 while it is incomplete."""
-    command = data[0]
+def _is_whole(message: bytearray) -> bool:
+    command = message[0]
     if command == firmata.START_SYSEX:
-        return data.find(firmata.END_SYSEX) + 1
-    if command in (firmata.REPORT_VERSION, firmata.SYSTEM_RESET, firmata.END_SYSEX) or command < 0x80:
-        return 1
-    length = 2 if command & 0xF0 == firmata.REPORT_ANALOG else 3
-    return length if len(data) >= length else 0
+        return message[-1] == firmata.END_SYSEX
+    if command in (firmata.REPORT_VERSION, firmata.SYSTEM_RESET, firmata.END_SYSEX):
+        return True
+    return len(message) == (2 if command & 0xF0 == firmata.REPORT_ANALOG else 3)

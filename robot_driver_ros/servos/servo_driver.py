@@ -152,7 +152,7 @@ class ServoDriver:
             problem = self.problem
             self._come_to_a_stand(now)
             raise LinkLost(problem)
-        unprimed = [name for name in self.boards if name not in self._primed]
+        unprimed = [name for name, board in self.boards.items() if name not in self._primed and not board.overdue]
         self._find_limp_joints(target, now)
         angles = np.clip(target, self._sent - self._max_step, self._sent + self._max_step)
         if unprimed:
@@ -207,7 +207,12 @@ class ServoDriver:
             return
 
     def _send(self, angles: Array, now: float, unprimed: Sequence[str] = ()) -> None:
-        """Send all boards that have their first pulses, or get them now, these angles. Raises LinkLost after all were tried."""
+        """Send all boards that have their first pulses, or get them now, these angles. Raises LinkLost after all were tried.
+
+        A board that is late with its answer gets none, and its joints stay where they were sent.
+        """
+        late = [self.boards[servo.config.board].overdue for servo in self.servos]
+        angles = np.where(late, self._sent, angles)
         pulses = [servo.pulse(angle) for servo, angle in zip(self.servos, angles)]
         for i, (us, before) in enumerate(zip(pulses, self._pulses)):
             if us != before:
@@ -215,7 +220,7 @@ class ServoDriver:
         self._step, self._sent, self._pulses = angles - self._sent, angles, pulses
         lost: LinkLost | None = None
         for name, board in self.boards.items():
-            if name not in self._primed and name not in unprimed:
+            if board.overdue or (name not in self._primed and name not in unprimed):
                 continue
             try:
                 if name in unprimed:

@@ -189,11 +189,13 @@ def test_a_table_in_degrees_is_refused() -> None:
 
 @pytest.mark.bad_input
 def test_a_rate_that_the_serial_line_cannot_carry_is_refused() -> None:
-    """17 servos on the left board, five of them above pin 15: 12 * 3 + 5 * 6 + 1 = 67 bytes; 0.9 * 5760 / 67 = 77.4."""
+    """17 servos on the left board, five of them above pin 15: 12 * 3 + 5 * 6 + 1 = 67 bytes, and two END_SYSEX between them;
+    0.9 * 5760 / 69 = 75.1.
+    """
     whole = fit(read_hardware(hardware_file("inmoov")), load_robot("inmoov", ("all",)), "inmoov")
-    check_rate(whole, 77.0)
+    check_rate(whole, 75.0)
     with pytest.raises(
-        ConfigError, match=r"control_hz is 78, but the serial line of board left carries its 17 servos 77 times"
+        ConfigError, match=r"control_hz is 76, but the serial line of board left carries its 17 servos 75 times"
     ):
-        check_rate(whole, 78.0)
+        check_rate(whole, 76.0)
     check_rate(load_hardware(), 200.0)  # five servos

@@ -13,7 +13,7 @@ import pytest
 from boards import PERIOD_S, bully, whole_robot
 from scopes import LATE_US, WAIT_S, Scope, biggest_step, way_of
 
-from robot_driver_ros.boards import firmata_board
+from robot_driver_ros.boards import firmata, firmata_board
 from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.boards.links import LinkLost
 from robot_driver_ros.calibration.tables import Servo
@@ -33,7 +33,8 @@ pytestmark = [
 ]
 
 
-def test_the_board_says_what_it_is_and_takes_as_long_as_a_real_one_to_start() -> None:
+def test_the_board_says_what_it_is_and_takes_as_long_as_a_real_one_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firmata_board, "GREETING_TIMEOUT_S", WAIT_S)
     mega = EmulatedMega()
     board = FirmataBoard("left", mega.connect, time.monotonic)
     began = time.monotonic()
@@ -161,6 +162,38 @@ def test_the_board_itself_clips_to_a_servos_limits(scope: Callable[..., Scope]) 
     assert (seen[8][-1], seen[26][-1]) == (pytest.approx(2200, abs=5), pytest.approx(800, abs=5))
 
 
+def test_a_message_whose_end_is_lost_does_not_stop_the_board(scope: Callable[..., Scope]) -> None:
+    """The stock sketch has room for 32 bytes between START_SYSEX and END_SYSEX, and writes those that follow over itself."""
+    the_scope = scope(speed=4.0)
+    the_scope.greet()
+    pins = list(range(2, 13))
+    the_scope.board.attach({pin: Pulse(1000, 560, 2400) for pin in pins})
+    the_scope.next(pins)
+    for _ in range(3):
+        for cut in (firmata.servo_config(26, 600, 2400), firmata.write_pin(26, 1000)):
+            the_scope.board._link.write(cut[:-1])  # type: ignore[union-attr]
+            the_scope.board.write(dict.fromkeys(pins, 1100))
+        the_scope.board.write(dict.fromkeys(pins, 1200))
+        seen = the_scope.next(pins, 3)
+        assert [min(seen[pin][-2:]) for pin in pins] == pytest.approx([1200] * len(pins), abs=5)
+    assert the_scope.mega.is_running
+
+
+def test_servos_wait_until_a_board_that_was_asked_twice_has_said_everything(
+    scope: Callable[..., Scope], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it answers, the stock sketch keeps 63 bytes of what it is sent: servos would get half of their first pulses."""
+    monkeypatch.setattr(firmata_board, "ASK_EVERY_S", 0.05)  # so that the board answers later than it is asked again
+    the_scope = scope()
+    the_scope.greet()
+    pulses = {pin: Pulse(1000 + 17 * pin, 560, 2400) for pin in range(2, 13)}
+    the_scope.board.attach(pulses)
+    seen = the_scope.until(lambda seen: set(pulses) <= set(seen))
+    assert {pin: widths[0] for pin, widths in seen.items()} == pytest.approx(
+        {pin: pulse.us for pin, pulse in pulses.items()}, abs=LATE_US
+    )
+
+
 def test_analog_inputs_are_read(scope: Callable[..., Scope]) -> None:
     the_scope = scope()
     the_scope.greet()
@@ -231,12 +264,11 @@ def test_a_robot_survives_the_loss_of_a_board_without_a_jump(scope: Callable[...
 
 @pytest.mark.parametrize("firmware", ["stock", "own"])
 def test_a_board_whose_supply_sags_in_motion_begins_where_its_servos_stand(
-    firmware: str, scope: Callable[..., Scope], monkeypatch: pytest.MonkeyPatch
+    firmware: str, scope: Callable[..., Scope]
 ) -> None:
     """SAGS sags of the right board. In motion a tick waits for the board's next pulse, so that a busy machine changes nothing:
     what the board has not answered is two periods at most, and a pulse may be on its way to us.
     """
-    monkeypatch.setattr(firmata_board, "GREETING_TIMEOUT_S", WAIT_S)
     hardware, own = load_hardware(), build.own_firmware() if firmware == "own" else None
     hardware = dataclasses.replace(hardware, config=dataclasses.replace(hardware.config, idle_timeout_s=0.0))
     board: Scope = scope(firmware=own)
@@ -249,8 +281,7 @@ def test_a_board_whose_supply_sags_in_motion_begins_where_its_servos_stand(
         deadline = due = time.monotonic()
         while not until():
             assert time.monotonic() < deadline + WAIT_S, driver.problem
-            if not board.mega.is_running:  # once in some dozen sags simavr runs off the stock sketch's program
-                board.mega.plug()
+            assert board.mega.is_running, "the sketch ran off its program"
             robot.command(Command(0, robot.joint_names, goal))
             try:
                 robot.tick()

@@ -93,3 +93,19 @@ def test_no_data_byte_ever_looks_like_a_command(pin: int) -> None:
 def test_what_does_not_fit_is_refused(call: object) -> None:
     with pytest.raises(ValueError, match="allowed: 0 to"):
         call()  # type: ignore[operator]
+
+
+def test_no_more_than_twelve_bytes_go_out_without_an_end_of_sysex() -> None:
+    generator, unended, sent, told = np.random.default_rng(5), 0, b"", b""
+    for _ in range(500):
+        messages = [
+            (firmata.write_pin(pin, 1500), firmata.servo_config(pin, 600, 2400), firmata.set_pin_mode(pin, 1), b"\xf9")[
+                kind
+            ]
+            for pin, kind in zip(generator.integers(2, 50, 17).tolist(), generator.integers(0, 4, 17).tolist())
+        ]
+        data, unended = firmata.joined(messages, unended)
+        sent, told = sent + data, told + b"".join(messages)
+    assert max(map(len, sent.split(b"\xf7"))) <= 12
+    assert sent.replace(b"\xf7", b"") == told.replace(b"\xf7", b"")
+    assert firmata.joined([firmata.servo_config(8, 600, 2400)] * 3) == (firmata.servo_config(8, 600, 2400) * 3, 0)

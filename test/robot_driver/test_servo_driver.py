@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from boards import PERIOD_S, MockBench, Time, bully
 
+from robot_driver_ros.boards import firmata
 from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.boards.links import LinkLost
 from robot_driver_ros.boards.mock_mega import MockMega
@@ -267,6 +269,74 @@ def test_a_board_whose_supply_sags_in_motion_begins_where_its_servos_stand(
                 assert abs(first[0] - last[servo.joint]) <= reach
                 moved += bench.seen(servo.joint).last != last[servo.joint]
     assert moved > 40
+    assert not any(mega.overran for mega in bench.megas.values())
+
+
+def test_a_board_that_is_late_with_its_answer_gets_questions_and_no_pulses() -> None:
+    """It may be starting, and would put halves of messages together. What was not written is not taken for written."""
+    bench = ready_bench()
+    limits = bench.hardware.description.limits
+    robot = in_real_time(bench)
+
+    def tick() -> None:
+        robot.command(Command(0, robot.joint_names, limits.upper))
+        robot.tick()
+        bench.time.pass_()
+        bench.run_boards()
+
+    for _ in range(20):
+        tick()
+    connection = bench.megas["left"]._connection
+    read, write, written = connection.read, connection.write, bytearray()
+
+    def keep(data: bytes) -> None:
+        written.extend(data)
+        write(data)
+
+    connection.read, connection.write = lambda: b"", keep  # its answers are lost, and nothing else
+    for _ in range(7):
+        tick()
+    assert len(written) > 100
+    written.clear()
+    before, last = bench.driver.pulses, {joint: bench.seen(joint).last for joint in robot.joint_names}
+    for _ in range(40):
+        tick()
+    assert set(written) == {firmata.END_SYSEX, firmata.REPORT_VERSION} and len(written) < 20
+    for servo, us, then in zip(bench.hardware.servos, bench.driver.pulses, before):
+        assert (us == then) or servo.config.board == "right"
+    connection.read = read
+    reach = reach_us(bench, 2)
+    for _ in range(20):
+        tick()
+        for servo, most in zip(bench.hardware.servos, reach):
+            seen = bench.seen(servo.joint).last
+            assert abs(seen - last[servo.joint]) <= (most if servo.config.board == "left" else 3000.0)
+            last[servo.joint] = seen
+    assert bench.driver.problem == "" and bench.driver.pulses != before
+
+
+def test_bytes_that_are_lost_make_no_sysex_longer_than_the_board_has_room_for() -> None:
+    """Runs of bytes that nobody hears, of any length and wherever messages begin and end, while servos come and go."""
+    bench, generator = ready_bench(), np.random.default_rng(8)
+    limits, lost = bench.hardware.description.limits, 0
+    for mega in bench.megas.values():
+        write = mega._connection.write
+
+        def write_badly(data: bytes, write: Callable[[bytes], None] = write) -> None:
+            nonlocal lost
+            if generator.random() < 0.3:
+                begin = int(generator.integers(len(data)))
+                data = data[:begin] + data[begin + int(generator.integers(1, 64)) :]
+                lost += 1
+            write(data)
+
+        mega._connection.write = write_badly
+    for k in range(600):
+        bench.drive(generator.uniform(limits.lower, limits.upper))
+        if k % 10 == 0:
+            bench.driver.relax()
+    assert lost > 200
+    assert not any(mega.overran for mega in bench.megas.values())
 
 
 def test_what_a_silent_board_was_told_is_not_remembered() -> None:
