@@ -21,7 +21,7 @@ from robot_interface_ros.errors import RobotError
 from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
 from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot import Command
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 
 def main(words: list[str]) -> int:

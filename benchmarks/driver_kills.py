@@ -25,10 +25,10 @@ import numpy as np
 from processes import process
 
 from rl_trainer_ros.bringup.setting_texts import from_words
+from robot_driver_ros.calibration.hardware_file import write_hardware
 from robot_driver_ros.emulator import build
 from robot_driver_ros.emulator.emulated_mega import EmulatedMega
 from robot_driver_ros.servos.hardware import hardware_file, load_hardware, read_hardware
-from robot_driver_ros.servos.hardware_file import write_hardware
 from robot_interface_ros.config import option
 
 CONTROL_HZ, WAIT_S = 50.0, 60.0

@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass, replace
 
 from rl_trainer_ros.evaluation.episodes import Evaluation, evaluate
-from rl_trainer_ros.training.checkpoints import model_files
+from rl_trainer_ros.training.checkpoints import trained_models
 from rl_trainer_ros.training.train import TrainingRun, in_process_env
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
@@ -81,7 +81,7 @@ def measure(row: Row, seed: int) -> tuple[float, Evaluation]:
         result = TrainingRun(config, lambda namespace: in_process_env(config)).run(report=tell)
         if result.error is not None:
             raise result.error
-        policy, environment = model_files.load(result.folder / "final"), in_process_env(config)
+        policy, environment = trained_models.load(result.folder / "final"), in_process_env(config)
         try:
             return result.training_s, evaluate(lambda observation, _: policy.act(observation), environment, EPISODES)
         finally:

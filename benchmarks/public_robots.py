@@ -26,9 +26,9 @@ import yaml
 
 from robot_interface_ros.files.description import urdf_text
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.urdf.lines import naming
-from robot_interface_ros.urdf.plausibility import gravity_torques
-from robot_interface_ros.urdf.repair import repair
+from robot_interface_ros.urdf.faults.lines import naming
+from robot_interface_ros.urdf.faults.plausibility import gravity_torques
+from robot_interface_ros.urdf.faults.repair import repair
 from robot_interface_ros.urdf.robot_model import RobotModel
 
 HOLD_STEPS, SPEED_STEPS, TARGETS = 40, 300, 20

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rl_trainer_ros.bringup.setting_texts import from_words
 from robot_interface_ros.config import option
 from robot_interface_ros.robot import Command, Episode, Observation
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_sim_ros.cameras.renderers import egl_card, egl_problem
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig

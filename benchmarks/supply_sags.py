@@ -31,7 +31,7 @@ from robot_interface_ros.errors import RobotError
 from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
 from robot_interface_ros.robot import Command
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 PERIOD_S, WAIT_S = 0.02, 120.0
 

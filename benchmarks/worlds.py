@@ -11,18 +11,21 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.bringup.setting_texts import from_words
-from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.config import option
 from robot_interface_ros.robot import Command, Episode
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig
 from robot_sim_ros.world.config import world_names
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "test" / "helpers"))
+from scripted_press import ScriptedPress
 
 BASE = "reach"
 

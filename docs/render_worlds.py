@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from drawing import labelled, mosaic, view
 from PIL import Image
 
 from rl_trainer_ros.arm.arm import Arm, StepState
-from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.robot import Command, Episode
 from robot_sim_ros.pybullet_robot import PyBulletRobot
 from robot_sim_ros.sim_config import SimConfig
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "test" / "helpers"))
+from scripted_press import ScriptedPress
 
 FOLDER = Path(__file__).parent / "pictures"
 SIZE, SMALL = 300, 64

@@ -13,7 +13,7 @@ from robot_driver_ros.servos.servo_driver import ServoDriver
 from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTimeRobot
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 
 class DrivenRobot:

@@ -13,7 +13,7 @@ from robot_driver_ros.servos.servo_driver import ServoDriver
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.realtime.realtime_robot import RealTimeRobot, State
 from robot_interface_ros.robot import Array, Episode, Observation
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 CONNECT_TIMEOUT_S = 12.0  # more than a board has for its greeting
 BRAKING_TIMEOUT_S = 1.0  # until a robot that was stopped stands; a board that is lost is not waited for

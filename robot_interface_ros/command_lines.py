@@ -36,5 +36,5 @@ def _program(name: str, environ: Mapping[str, str]) -> list[str]:
     return [
         shlex.quote(sys.executable),
         "-m",
-        {"rl_trainer": f"{PACKAGE}.cli", "tensorboard": "tensorboard.main"}[name],
+        {"rl_trainer": f"{PACKAGE}.cli.main", "tensorboard": "tensorboard.main"}[name],
     ]

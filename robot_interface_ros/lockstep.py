@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from robot_interface_ros.errors import CommandRejected, RobotInterrupted
-from robot_interface_ros.limits import command_indices
 from robot_interface_ros.robot import Command, Episode, Observation, Robot
+from robot_interface_ros.safety.limits import command_indices
 
 
 def period_of(control_hz: float) -> int:

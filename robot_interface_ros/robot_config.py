@@ -20,12 +20,12 @@ from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.files.untrusted_files import parse_xml
 from robot_interface_ros.registry import Registry
 from robot_interface_ros.robot import Array
+from robot_interface_ros.urdf.faults.inertia import complete, mend_impossible
+from robot_interface_ros.urdf.faults.lines import naming
+from robot_interface_ros.urdf.faults.plausibility import doubts
+from robot_interface_ros.urdf.faults.repair import repair
 from robot_interface_ros.urdf.held_joints import hold_joints
-from robot_interface_ros.urdf.inertia import complete, mend_impossible
-from robot_interface_ros.urdf.lines import naming
 from robot_interface_ros.urdf.meshes import BROKEN_MESHES, locate_meshes, mesh_box, with_mesh_boxes
-from robot_interface_ros.urdf.plausibility import doubts
-from robot_interface_ros.urdf.repair import repair
 from robot_interface_ros.urdf.robot_model import LARGEST, JointLimits, RobotModel, RobotModelError
 
 _log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import numpy as np
 from robot_interface_ros.lockstep import first_stamp, period_of
 from robot_interface_ros.robot import NO_DEPTHS, NO_IMAGES, NOTHING, Array, Command, Episode, Observation, Robot
 from robot_interface_ros.robot_config import RobotDescription
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_interface_ros.urdf.merged import merge_fixed_links
 from robot_sim_ros.body import Body
 from robot_sim_ros.cameras.camera_rig import CameraRig

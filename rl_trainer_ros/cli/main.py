@@ -10,11 +10,13 @@ from xml.etree import ElementTree
 
 from rl_trainer_ros.bringup import ros_arguments, toolbox_spellings
 from rl_trainer_ros.bringup.setting_texts import UsageError, from_words, parse_words, setting_line
-from rl_trainer_ros.cli import completion, examples, listing, robot_commands
-from rl_trainer_ros.cli.completion import CompletionOptions
-from rl_trainer_ros.cli.curves import CurvesOptions, draw_curves
-from rl_trainer_ros.cli.evaluate import EvaluateError, EvaluateOptions, evaluate_run
-from rl_trainer_ros.cli.listing import ListOptions
+from rl_trainer_ros.cli import examples, robot_commands
+from rl_trainer_ros.cli.commands import completion, listing
+from rl_trainer_ros.cli.commands.completion import CompletionOptions
+from rl_trainer_ros.cli.commands.curves import CurvesOptions, draw_curves
+from rl_trainer_ros.cli.commands.evaluate import EvaluateError, EvaluateOptions, evaluate_run
+from rl_trainer_ros.cli.commands.listing import ListOptions
+from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, record_and_train
 from rl_trainer_ros.cli.robot_commands import (
     CalibrateOptions,
     ContractCheckOptions,
@@ -25,7 +27,6 @@ from rl_trainer_ros.cli.robot_commands import (
     StatusOptions,
     StopOptions,
 )
-from rl_trainer_ros.cli.train_srl import TrainSrlOptions, record_and_train
 from robot_interface_ros.config import unknown_name
 from robot_interface_ros.errors import RobotError, StopRequested
 from robot_interface_ros.files.description import share_directory

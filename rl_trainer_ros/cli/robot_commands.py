@@ -10,12 +10,12 @@ from rl_trainer_ros import factories
 from rl_trainer_ros.bringup.launch_arguments import BOARDS
 from rl_trainer_ros.bringup.ros_arguments import placed
 from rl_trainer_ros.bringup.setting_texts import UsageError, from_words, parse_words, value_of
-from robot_interface_ros import ros2_control as control
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.robot_status import lines
 from robot_interface_ros.start import leaving_at_once
+from robot_interface_ros.urdf import ros2_control as control
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from rl_trainer_ros.environments.rendering import RGB_ARRAY, Picture, Show
 from rl_trainer_ros.observations import ObservationSpace
 from rl_trainer_ros.tasks import Outcome, Task
 from robot_interface_ros.errors import NotFinite, RobotError, RobotInterrupted
-from robot_interface_ros.finite import check_finite
 from robot_interface_ros.robot import Command, Episode, Observation, Robot
+from robot_interface_ros.safety.finite import check_finite
 
 _MOST_STARTS = 5
 _MOST_NOT_FINITE = 10

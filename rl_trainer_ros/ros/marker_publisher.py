@@ -10,7 +10,7 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker as MarkerMessage
 from visualization_msgs.msg import MarkerArray
 
-from rl_trainer_ros.training.markers import Colour, Marker, Scene, episode_markers, workspace_marker
+from rl_trainer_ros.training.callbacks.markers import Colour, Marker, Scene, episode_markers, workspace_marker
 from robot_interface_ros.robot import Array
 from robot_interface_ros.ros.transport.contract import LATCHED, RELIABLE, absolute, frame
 from robot_interface_ros.ros.transport.runtime import Runtime

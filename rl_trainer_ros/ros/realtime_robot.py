@@ -24,7 +24,7 @@ from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.transport import contract, messages
 from robot_interface_ros.ros.transport.graph import robots
 from robot_interface_ros.ros.transport.runtime import Runtime
-from robot_interface_ros.two_of_a_kind import two_of_a_kind
+from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
 
 
 class RealTimeTopicRobot(TopicRobot):

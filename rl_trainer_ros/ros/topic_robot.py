@@ -27,8 +27,6 @@ from robot_interface_ros.errors import (
     RobotTimeout,
     StopRequested,
 )
-from robot_interface_ros.finite import check_finite
-from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.lockstep import StampCollector
 from robot_interface_ros.robot import NOTHING, Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
@@ -38,7 +36,9 @@ from robot_interface_ros.ros.transport.graph import crowd, robots
 from robot_interface_ros.ros.transport.messages import UnreadableMessage
 from robot_interface_ros.ros.transport.refused import shortened
 from robot_interface_ros.ros.transport.runtime import Runtime
-from robot_interface_ros.two_of_a_kind import two_of_a_kind
+from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
+from robot_interface_ros.safety.finite import check_finite
+from robot_interface_ros.safety.limits import TargetLimiter
 
 _MOST_CUTS = 5
 FORGOTTEN_S = 25.0  # a process that was killed is in the graph for 20 s

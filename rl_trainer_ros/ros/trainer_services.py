@@ -14,8 +14,8 @@ from rclpy.node import Node
 from std_msgs.msg import Float64
 from std_srvs.srv import SetBool, Trigger
 
-from rl_trainer_ros.training.control import Control
-from rl_trainer_ros.training.metrics import PAUSED, Figures
+from rl_trainer_ros.training.callbacks.control import Control
+from rl_trainer_ros.training.callbacks.metrics import PAUSED, Figures
 from robot_interface_ros.ros.transport import contract, messages
 
 INTERVAL_S = 1.0

@@ -9,8 +9,8 @@ import numpy as np
 
 from rl_trainer_ros.arm.workspace import ReachWorkspace
 from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.training.callbacks.watching import WatchCallback
 from rl_trainer_ros.training.trainer_config import TrainerConfig
-from rl_trainer_ros.training.watching import WatchCallback
 from robot_interface_ros.robot import Array
 from robot_interface_ros.ros.transport.runtime import Runtime
 

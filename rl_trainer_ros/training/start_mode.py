@@ -13,10 +13,10 @@ from gymnasium import spaces
 
 from rl_trainer_ros import algorithms
 from rl_trainer_ros.algorithms.hyperparameters import checked
-from rl_trainer_ros.training import robot_files, run_folder
 from rl_trainer_ros.training.checkpoints import attempts, contents, episodes, fine_tuning, resume, resumed_settings
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
+from rl_trainer_ros.training.runs import robot_files, run_folder
 from rl_trainer_ros.training.trainer_config import TrainerConfig, settings_of
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot_config import RobotDescription

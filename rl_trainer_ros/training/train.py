@@ -23,17 +23,17 @@ from rl_trainer_ros.environments.rendering import RGB_ARRAY, check_camera
 from rl_trainer_ros.environments.vectorised.absence import AbsentRows, leave_out_of_replay
 from rl_trainer_ros.environments.vectorised.fibers import Fibers
 from rl_trainer_ros.tasks import Task
-from rl_trainer_ros.training import run_folder, vec_envs
-from rl_trainer_ros.training.callbacks import last_evaluation, make_callbacks
-from rl_trainer_ros.training.checkpoints import logs
-from rl_trainer_ros.training.checkpoints.callback import CheckpointCallback
+from rl_trainer_ros.training import vec_envs
+from rl_trainer_ros.training.callbacks.checkpoints import CheckpointCallback
+from rl_trainer_ros.training.callbacks.control import SaveOnRequest
+from rl_trainer_ros.training.callbacks.make_callbacks import last_evaluation, make_callbacks
+from rl_trainer_ros.training.callbacks.progress import ProgressCallback
 from rl_trainer_ros.training.checkpoints.diverged import Diverged
 from rl_trainer_ros.training.checkpoints.errors import NotSaved
 from rl_trainer_ros.training.checkpoints.folders import TIMED
 from rl_trainer_ros.training.checkpoints.saver import Saver
-from rl_trainer_ros.training.control import SaveOnRequest
-from rl_trainer_ros.training.progress import ProgressCallback
-from rl_trainer_ros.training.run_folder import TrainingResult
+from rl_trainer_ros.training.runs import logs, run_folder
+from rl_trainer_ros.training.runs.run_folder import TrainingResult
 from rl_trainer_ros.training.start_mode import beginning
 from rl_trainer_ros.training.trainer_config import TrainerConfig, settings_of
 from robot_interface_ros.errors import StopRequested

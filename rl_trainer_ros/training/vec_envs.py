@@ -16,9 +16,9 @@ from rl_trainer_ros.environments.frame_stack import limited
 from rl_trainer_ros.environments.vectorised.absence import leave_out_of_statistics
 from rl_trainer_ros.environments.vectorised.fibers import Fibers
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
-from rl_trainer_ros.training.checkpoints import logs
 from rl_trainer_ros.training.checkpoints.full_disk import TolerantRows
-from rl_trainer_ros.training.run_tables import first_moment
+from rl_trainer_ros.training.runs import logs
+from rl_trainer_ros.training.runs.run_tables import first_moment
 from rl_trainer_ros.training.trainer_config import RAW_PIXELS, SRL_STATE, TrainerConfig
 
 MakeOne = Callable[[], RobotEnv]

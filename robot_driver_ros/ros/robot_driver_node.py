@@ -28,7 +28,7 @@ from robot_interface_ros.ros.serving.program import BAD_SETTINGS, Loop, Stepping
 from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
 from robot_interface_ros.ros.serving.serving import prepare_serving
 from robot_interface_ros.ros.transport.runtime import Runtime
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 FAILED = 1  # exit code where a board was lost at the start; whoever restarts nodes may try again
 

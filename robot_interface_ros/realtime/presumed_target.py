@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.robot import Array, Command
+from robot_interface_ros.safety.limits import TargetLimiter
 
 LAG_S = 0.5
 """A target is at most so far from where the joint was measured, in seconds of the joint's top speed."""

@@ -24,7 +24,7 @@ from robot_interface_ros.config import option
 from robot_interface_ros.errors import CommandRejected, RobotError
 from robot_interface_ros.realtime.ticker import Clock
 from robot_interface_ros.robot import Array, Command, Episode, Observation, Robot
-from robot_interface_ros.safe_robot import SafeRobot, check_episode
+from robot_interface_ros.safety.safe_robot import SafeRobot, check_episode
 
 ResetEnd = Callable[[Observation | RobotError], None]
 """Is told how a reset has ended: with the first observation of the episode, or why not."""

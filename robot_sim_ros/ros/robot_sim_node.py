@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from robot_interface_ros.config import option
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.serving.serving import serve_robots
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig
 

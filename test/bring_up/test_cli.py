@@ -18,7 +18,7 @@ from rl_trainer_ros.bringup import toolbox_spellings
 from rl_trainer_ros.bringup.launch_arguments import arguments, part_of, resolve_values
 from rl_trainer_ros.bringup.setting_texts import from_words, parse_words, value_of
 from rl_trainer_ros.cli import main
-from rl_trainer_ros.cli.evaluate import EvaluateError, EvaluateOptions, measure
+from rl_trainer_ros.cli.commands.evaluate import EvaluateError, EvaluateOptions, measure
 from rl_trainer_ros.environments.episode_options import EpisodeOptions
 from rl_trainer_ros.training import early_checks
 from robot_interface_ros.config import ConfigError, option

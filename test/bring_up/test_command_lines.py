@@ -13,8 +13,8 @@ import pytest
 
 from rl_trainer_ros.bringup.launch_arguments import resolve_values
 from rl_trainer_ros.bringup.setting_texts import parse_words
-from rl_trainer_ros.cli import evaluate, train_srl
-from rl_trainer_ros.cli.train_srl import TrainSrlOptions
+from rl_trainer_ros.cli.commands import evaluate, train_srl
+from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions
 from rl_trainer_ros.evaluation.episodes import Evaluation
 from robot_interface_ros.command_lines import command_line
 

@@ -14,7 +14,6 @@ from std_srvs.srv import Trigger
 
 from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.errors import CommandRejected
-from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.lockstep import LockstepRobot
 from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTimeRobot, ResetEnd, State
 from robot_interface_ros.robot import Command, Episode, Observation
@@ -24,7 +23,8 @@ from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport.contract import BEST_EFFORT, RELIABLE
 from robot_interface_ros.ros.transport.messages import PoseWriter
 from robot_interface_ros.ros.transport.wire import SerialWriter
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.limits import TargetLimiter
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 
 class Forgetful(MockRobot):

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("rclpy")
 from runs import child, only_run, wait_for_steps
 
-from rl_trainer_ros.training.checkpoints import model_files
+from rl_trainer_ros.training.checkpoints import trained_models
 
 pytestmark = [pytest.mark.faults, pytest.mark.ros]
 
@@ -31,7 +31,7 @@ def test_a_killed_simulator_is_restarted_and_its_episode_named(start: Callable, 
     assert run.wait() == 0
     assert "finished after 6,144 steps" in "\n".join(run.lines)
     assert json.loads((only_run(tmp_path) / "result.json").read_text())["ended"] == "finished"
-    assert model_files.load(only_run(tmp_path) / "final").about["num_timesteps"] == 6144
+    assert trained_models.load(only_run(tmp_path) / "final").about["num_timesteps"] == 6144
 
 
 def test_when_no_restart_is_left_the_trainer_ends_with_an_error_and_a_model(start: Callable, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_when_no_restart_is_left_the_trainer_ends_with_an_error_and_a_model(star
     folder = only_run(tmp_path)
     result = json.loads((folder / "result.json").read_text())
     assert result["ended"] == "failed" and "no answer" in result["error"]
-    assert model_files.load(folder / "final").about["num_timesteps"] > steps
+    assert trained_models.load(folder / "final").about["num_timesteps"] > steps
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -72,7 +72,7 @@ def test_a_signal_saves_and_leaves_in_order(number: int, start: Callable, tmp_pa
     run.signal(number)
     assert run.wait() == 0
     assert "stopped after" in "\n".join(run.lines)
-    assert model_files.load(only_run(tmp_path) / "final").about["num_timesteps"] > 300
+    assert trained_models.load(only_run(tmp_path) / "final").about["num_timesteps"] > 300
     assert not Path(f"/proc/{simulator}").exists()
 
 

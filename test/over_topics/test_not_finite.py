@@ -14,10 +14,10 @@ from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.make_env import make_robot_env
 from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.errors import NotFinite, RobotError
-from robot_interface_ros.finite import check_finite
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.finite import check_finite
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 pytestmark = pytest.mark.bad_input
 INMOOV = load_robot("inmoov")

@@ -16,9 +16,9 @@ from robot_driver_ros.boards.links import LinkLost
 from robot_driver_ros.boards.mock_mega import MockMega
 from robot_driver_ros.calibration.calibrate import Calibration, Findings, calibrate, calibrated
 from robot_driver_ros.calibration.calibrate_robot import calibrate_robot
+from robot_driver_ros.calibration.hardware_file import hardware_text, write_hardware
 from robot_driver_ros.calibration.tables import HardwareConfig, ServoConfig
 from robot_driver_ros.servos.hardware import hardware_file, load_hardware, read_hardware
-from robot_driver_ros.servos.hardware_file import hardware_text, write_hardware
 from robot_interface_ros.config import ConfigError
 
 ELBOW = "r_elbow_flex_joint"

@@ -19,9 +19,9 @@ from scopes import LATE_US, Scope, biggest_step, way_of
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
+from robot_driver_ros.calibration.hardware_file import write_hardware
 from robot_driver_ros.emulator import build
 from robot_driver_ros.servos.hardware import load_hardware, read_hardware
-from robot_driver_ros.servos.hardware_file import write_hardware
 
 pytestmark = [
     pytest.mark.firmware,

@@ -20,7 +20,7 @@ from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.errors import CommandRejected
 from robot_interface_ros.realtime.realtime_robot import RealTimeRobot, State
 from robot_interface_ros.robot import Command, Episode
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 
 class Driven:

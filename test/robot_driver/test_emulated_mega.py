@@ -25,7 +25,7 @@ from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
 from robot_interface_ros.robot import Command
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 pytestmark = [
     pytest.mark.firmware,

@@ -24,7 +24,7 @@ from robot_interface_ros.errors import RobotError
 from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTimeRobot, State
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 PERIOD_NS = round(PERIOD_S * 1e9)
 VERSIONS = [(2, 3), (2, 5)]

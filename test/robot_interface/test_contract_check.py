@@ -23,7 +23,7 @@ from robot_interface_ros.ros.serving.program import Stepping
 from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
 from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport.runtime import Runtime
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 pytestmark = [pytest.mark.ros, pytest.mark.contract]
 PERIOD = 50_000_000

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from robot_interface_ros.errors import CommandRejected
-from robot_interface_ros.limits import TargetLimiter, command_indices
 from robot_interface_ros.robot import Command
+from robot_interface_ros.safety.limits import TargetLimiter, command_indices
 from robot_interface_ros.urdf.robot_model import JointLimits
 
 NAMES = ("a", "b")

@@ -19,8 +19,8 @@ from rl_trainer_ros.arm.workspace import ReachWorkspace
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import RobotDescription, load_robot
-from robot_interface_ros.urdf.inertia import masses_and_centres
-from robot_interface_ros.urdf.plausibility import gravity_torques
+from robot_interface_ros.urdf.faults.inertia import masses_and_centres
+from robot_interface_ros.urdf.faults.plausibility import gravity_torques
 from robot_sim_ros.pybullet_robot import PyBulletRobot
 from robot_sim_ros.sim_config import SimConfig
 

@@ -14,7 +14,7 @@ from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTime
 from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 pytestmark = pytest.mark.realtime
 PERIOD = 50_000_000

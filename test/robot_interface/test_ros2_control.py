@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from rl_trainer_ros.cli import main
-from robot_interface_ros import ros2_control
 from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.urdf import ros2_control
 from robot_interface_ros.urdf.robot_model import RobotModel
 
 RATE_HZ = 50.0

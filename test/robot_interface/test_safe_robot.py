@@ -9,7 +9,7 @@ from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.errors import CommandRejected, RobotError
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 PERIOD = 50_000_000
 

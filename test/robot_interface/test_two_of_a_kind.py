@@ -30,9 +30,9 @@ from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTi
 from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport.contract import RELIABLE
 from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
 from robot_interface_ros.ros.transport.waiting import make_waiter
-from robot_interface_ros.safe_robot import SafeRobot
-from robot_interface_ros.two_of_a_kind import two_of_a_kind
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 pytestmark = pytest.mark.ros
 INMOOV = load_robot("inmoov")

@@ -27,16 +27,16 @@ import torch
 import yaml
 
 from rl_trainer_ros.bringup.launch_arguments import BringupConfig, node_parameters
-from rl_trainer_ros.cli.curves import CurvesOptions
-from rl_trainer_ros.cli.evaluate import EvaluateOptions
+from rl_trainer_ros.cli.commands.curves import CurvesOptions
+from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions
+from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions
 from rl_trainer_ros.cli.robot_commands import CalibrateOptions, Ros2ControlOptions
-from rl_trainer_ros.cli.train_srl import TrainSrlOptions
-from rl_trainer_ros.training import robot_files, run_folder
-from rl_trainer_ros.training.checkpoints import contents, folders, model_files, resume
+from rl_trainer_ros.training.callbacks.evaluation_log import EvaluationLog
+from rl_trainer_ros.training.checkpoints import contents, folders, resume, trained_models
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.curves.episodes import read_episodes, read_evaluations
-from rl_trainer_ros.training.evaluation_log import EvaluationLog
-from rl_trainer_ros.training.run_tables import read_table
+from rl_trainer_ros.training.runs import robot_files, run_folder
+from rl_trainer_ros.training.runs.run_tables import read_table
 from rl_trainer_ros.training.train import TrainingRun, in_process_env
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_driver_ros.driver_config import DriverNodeConfig
@@ -287,10 +287,10 @@ def checkpoint(run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree((run / "final").resolve(), tmp_path / "checkpoint"))
 
 
-def loaded(checkpoint: Path) -> model_files.Policy:
+def loaded(checkpoint: Path) -> trained_models.Policy:
     """Everything in a checkpoint, as resume and evaluate read it."""
     contents.check_whole(folders.read(checkpoint))
-    return model_files.load(checkpoint)
+    return trained_models.load(checkpoint)
 
 
 def test_checkpoints(checkpoint: Path) -> None:
@@ -308,7 +308,7 @@ def test_checkpoints(checkpoint: Path) -> None:
 
 
 def test_replay_buffers(checkpoint: Path) -> None:
-    policy = model_files.load(checkpoint)
+    policy = trained_models.load(checkpoint)
     found = folders.read(checkpoint)
     path, chance = checkpoint / contents.REPLAY, random.Random(9)
     whole = path.read_bytes()

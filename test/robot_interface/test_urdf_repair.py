@@ -11,7 +11,7 @@ import pytest
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.description import share_directory, urdf_text
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.urdf.repair import Repaired, repair
+from robot_interface_ros.urdf.faults.repair import Repaired, repair
 from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
 
 # Two 10 cm cubes of 0.4 kg, given in grams, half a metre from each other; a ball without shape carries on.

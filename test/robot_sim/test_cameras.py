@@ -18,7 +18,7 @@ from robot_interface_ros.cameras import (
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription, describe, load_robot
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_interface_ros.urdf.robot_model import RobotModel
 from robot_sim_ros.cameras.camera import AS_DESCRIBED, projection_matrix, view_matrix
 from robot_sim_ros.cameras.renderers import choose_renderer, egl_problem

@@ -12,7 +12,7 @@ import pytest
 from robot_interface_ros.cameras import standing_pose
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig
 

@@ -9,7 +9,7 @@ import pytest
 
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_sim_ros.pybullet_robot import PyBulletRobot, make_robot
 from robot_sim_ros.sim_config import SimConfig
 

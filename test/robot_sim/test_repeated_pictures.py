@@ -14,7 +14,7 @@ import pytest
 
 from robot_interface_ros.cameras import Pinhole
 from robot_interface_ros.robot import Command, Episode, Observation
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_sim_ros.cameras.camera import Renderer
 from robot_sim_ros.cameras.renderers import egl_problem
 from robot_sim_ros.imperfection.look import Look

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scripted_press import ScriptedPress
 
 from rl_trainer_ros.arm.arm import Arm, StepState
-from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
+from scripted_press import ScriptedPress
+
 from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.ros.timeouts import Timeouts
 from rl_trainer_ros.ros.topic_robot import TopicRobot
-from rl_trainer_ros.scripted_press import ScriptedPress
 from robot_interface_ros.errors import RobotTimeout
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot

@@ -34,13 +34,13 @@ from rl_trainer_ros.training.checkpoints import (
     diverged,
     fine_tuning,
     folders,
-    model_files,
     resume,
     resumed_settings,
+    trained_models,
 )
 from rl_trainer_ros.training.checkpoints.diverged import Diverged
 from rl_trainer_ros.training.checkpoints.errors import ModelError, NotSaved
-from rl_trainer_ros.training.run_folder import TrainingResult
+from rl_trainer_ros.training.runs.run_folder import TrainingResult
 from rl_trainer_ros.training.train import TrainingRun, in_process_env
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
@@ -229,7 +229,7 @@ def test_an_earlier_attempt_is_kept_and_no_link_points_to_it(tmp_path: Path) -> 
     assert seen["latest"] == 256 and "final" not in seen and seen["best"] <= 256
     attempt = cut / attempts.ATTEMPTS / "1"
     (old,) = (attempt / "checkpoints").glob("*_final")
-    assert model_files.load(old).about["num_timesteps"] == 291 and (attempt / "result.json").is_file()
+    assert trained_models.load(old).about["num_timesteps"] == 291 and (attempt / "result.json").is_file()
     with open(attempt / "monitor.csv") as stream:
         assert stream.readline().startswith("#")
     again = rows(attempt / "monitor.csv")
@@ -237,7 +237,7 @@ def test_an_earlier_attempt_is_kept_and_no_link_points_to_it(tmp_path: Path) -> 
     with pytest.raises(ModelError, match="belongs to an earlier attempt of its run.*load_model:="):
         resume.start(resumed_settings.resolved(replace(config, resume=str(old))))
     train(replace(config, resume=str(cut)))
-    assert (cut / attempts.ATTEMPTS / "2").is_dir() and model_files.load(old)
+    assert (cut / attempts.ATTEMPTS / "2").is_dir() and trained_models.load(old)
     assert_same(cut, train(config).folder)
 
 
@@ -250,7 +250,7 @@ def test_a_run_without_a_resumable_checkpoint_begins_again_and_keeps_its_best(tm
     train(replace(config, resume=str(cut)), lines=lines)
     assert lines[0].endswith("no checkpoint yet: begins again; what it had beyond is kept in attempts/1")
     kept = cut / attempts.ATTEMPTS / "1" / "checkpoints" / best.folder.resolve().name
-    assert model_files.load(kept).about["num_timesteps"] == best.num_timesteps
+    assert trained_models.load(kept).about["num_timesteps"] == best.num_timesteps
     assert_same(cut, train(config).folder)
     assert rows(cut / "monitor.csv") and (cut / "monitor.csv").read_text().count("#") == 1
 
@@ -309,7 +309,7 @@ def test_what_is_damaged_is_refused_in_one_line(trained: Path, tmp_path: Path) -
         folder = copied(trained / "final", tmp_path / str(next(numbers)))
         change(folder)
         with pytest.raises((ModelError, ConfigError)) as error:
-            model_files.load(folder)
+            trained_models.load(folder)
         assert "\n" not in str(error.value)
         return str(error.value)
 
@@ -363,13 +363,13 @@ def test_a_strangers_checkpoint_runs_no_code(sac: Path, tmp_path: Path) -> None:
     folder = copied(sac / "final", tmp_path / "runs" / "final")
     for name in (contents.MODEL, contents.REPLAY):
         (folder / name).write_bytes(pickle.dumps(Evil()))
-    assert model_files.load(folder).act(np.zeros(16, np.float32)).shape == (5,)
+    assert trained_models.load(folder).act(np.zeros(16, np.float32)).shape == (5,)
     config = settings(tmp_path, "sac", load_model=str(folder), load_replay_buffer=True)
     with pytest.raises(ModelError, match=r"replay\.npz is damaged or truncated"):
         train(config)
     (folder / contents.PARAMETERS).write_bytes(pickle.dumps(Evil()))
     with pytest.raises(ModelError, match="is damaged or truncated"):
-        model_files.load(folder)
+        trained_models.load(folder)
     assert not (tmp_path / "was_run").exists()
 
 
@@ -466,7 +466,7 @@ def test_what_has_diverged_is_never_saved(algo: str, tmp_path: Path) -> None:
     assert "\n" not in str(result.error) and f"{begun}/checkpoints/" in str(result.error), result.error
     assert "the learning has diverged" in str(result.error) and "hyperparameters.learning_rate" in str(result.error)
     for one in folders.all_of(begun):
-        assert model_files.load(one.folder)
+        assert trained_models.load(one.folder)
     assert good.is_dir()
     for path in begun.rglob("normalisation.json"):
         assert "NaN" not in path.read_text() and "Infinity" not in path.read_text()
@@ -542,7 +542,7 @@ def test_a_full_disk_does_not_end_training(small_disk: Path) -> None:
                         continue
         elif call == 400:
             (newest,) = (one.folder for one in folders.all_of(next(small_disk.glob("*/*/*/*"))) if one.exact)
-            assert newest.name == "000000128_exact" and model_files.load(newest)
+            assert newest.name == "000000128_exact" and trained_models.load(newest)
             filler.unlink()
         return False
 
@@ -550,7 +550,7 @@ def test_a_full_disk_does_not_end_training(small_disk: Path) -> None:
     result = training.run(fill_and_empty, report=lines.append)
     assert result.error is None and result.num_timesteps == 640
     assert len([line for line in lines if "checkpoint not saved: [Errno 28]" in line]) == 1
-    assert "checkpoints are saved again" in lines and model_files.load(result.folder / "final")
+    assert "checkpoints are saved again" in lines and trained_models.load(result.folder / "final")
 
 
 KILLED = """
@@ -588,7 +588,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_where_it_would_have(tmp_path: 
         rest = process.communicate(timeout=100.0)[0]
         run = Path(said.split()[2])
         for folder in (run / "checkpoints").glob("[!.]*"):
-            assert model_files.load(folder), f"seed {seed}"
+            assert trained_models.load(folder), f"seed {seed}"
         if process.returncode == 0 or (run / "final").exists():  # killed when all was done: there is nothing to resume
             break
         assert process.returncode == -signal.SIGKILL, f"{rest} (seed {seed})"
@@ -597,5 +597,5 @@ def test_killed_at_any_moment_and_resumed_it_ends_where_it_would_have(tmp_path: 
         assert json.loads((run / "result.json").read_text())["ended"] == "finished"
     whole = train(settings(tmp_path / "whole", num_timesteps=3000, checkpoint_every_steps=64)).folder
     assert_same(run, whole)
-    policy = model_files.load(run / "final")
+    policy = trained_models.load(run / "final")
     assert len(evaluate(lambda observation, _: policy.act(observation), make_robot_env(), 2).steps) == 2

@@ -13,9 +13,9 @@ import pytest
 import torch
 from conftest import NodeProcess
 
-from rl_trainer_ros.training.checkpoints import model_files
-from rl_trainer_ros.training.control import Control
-from rl_trainer_ros.training.metrics import PAUSED, UPDATING, FiguresCallback
+from rl_trainer_ros.training.callbacks.control import Control
+from rl_trainer_ros.training.callbacks.metrics import PAUSED, UPDATING, FiguresCallback
+from rl_trainer_ros.training.checkpoints import trained_models
 from rl_trainer_ros.training.train import TrainingRun, in_process_env
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
@@ -56,7 +56,9 @@ def test_a_pause_holds_between_two_steps_and_changes_no_bit(tmp_path: Path) -> N
     paused, alone = run([pausing]), run([figures])
     assert steps == [150, 150] and seen == [PAUSED]
     assert pausing.figures.steps == 400
-    one, other = (model_files.load(result.folder / "final").algorithm.policy.state_dict() for result in (paused, alone))
+    one, other = (
+        trained_models.load(result.folder / "final").algorithm.policy.state_dict() for result in (paused, alone)
+    )
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -86,7 +88,9 @@ def test_in_real_time_a_pause_waits_for_the_end_of_an_episode() -> None:
 def test_figures_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two rollouts of two steps of 10 ms; an update of 1 s between them, and one under way."""
     moments = {"now": 0.0}
-    monkeypatch.setattr("rl_trainer_ros.training.metrics.time", SimpleNamespace(monotonic=lambda: moments["now"]))
+    monkeypatch.setattr(
+        "rl_trainer_ros.training.callbacks.metrics.time", SimpleNamespace(monotonic=lambda: moments["now"])
+    )
     callback = FiguresCallback(Control(), 2, 8, True, lambda: False)
     callback.model = SimpleNamespace(logger=SimpleNamespace(record=lambda *_: None))  # type: ignore[assignment]
     callback._on_training_start()

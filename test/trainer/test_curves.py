@@ -11,7 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from rl_trainer_ros.cli.curves import CurvesOptions, draw_curves, find_runs, names_of
+from rl_trainer_ros.cli.commands.curves import CurvesOptions, draw_curves, find_runs, names_of
 from rl_trainer_ros.training.curves.callback import PICTURE, draw_run
 from rl_trainer_ros.training.curves.episodes import read_episodes, read_evaluations, smoothed
 from rl_trainer_ros.training.curves.picture import POINTS, Curve, draw

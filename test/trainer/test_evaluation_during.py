@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from rl_trainer_ros.cli.evaluate import EvaluateError, EvaluateOptions, evaluate_run
+from rl_trainer_ros.cli.commands.evaluate import EvaluateError, EvaluateOptions, evaluate_run
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.evaluation.episodes import Evaluation, bootstrap_interval, evaluate
 from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
-from rl_trainer_ros.training.checkpoints import model_files
-from rl_trainer_ros.training.evaluation_callback import SEED
-from rl_trainer_ros.training.evaluation_log import EvaluationLog
-from rl_trainer_ros.training.run_folder import TrainingResult, load_config
+from rl_trainer_ros.training.callbacks.evaluation import SEED
+from rl_trainer_ros.training.callbacks.evaluation_log import EvaluationLog
+from rl_trainer_ros.training.checkpoints import trained_models
+from rl_trainer_ros.training.runs.run_folder import TrainingResult, load_config
 from rl_trainer_ros.training.train import TrainingRun, in_process_env
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
@@ -50,7 +50,7 @@ def test_a_training_does_not_notice_its_evaluations(settings: dict[str, Any], tm
     alone = run(tmp_path / "alone", **settings)
     assert watched.error is None
     parameters = [
-        model_files.load(result.folder / "final").algorithm.policy.state_dict() for result in (watched, alone)
+        trained_models.load(result.folder / "final").algorithm.policy.state_dict() for result in (watched, alone)
     ]
     assert all(torch.equal(parameters[0][name], parameters[1][name]) for name in parameters[0])
     steps = [int(row["steps"]) for row in rows_of(watched)]
@@ -65,7 +65,7 @@ def test_a_training_does_not_notice_its_evaluations(settings: dict[str, Any], tm
 def test_its_last_row_is_the_final_model_on_its_own_targets(tmp_path: Path) -> None:
     short = {"task_settings": "{max_episode_steps: 8}"}
     result = run(tmp_path, **PPO, **short, eval_every_steps=500, eval_episodes=3)
-    policy = model_files.load(result.folder / "final")
+    policy = trained_models.load(result.folder / "final")
     again = evaluate(
         PolicyRunner(policy.algorithm, policy.normalisation.apply), make_robot_env(max_episode_steps=8), 3, SEED
     )
@@ -81,7 +81,7 @@ def test_a_failed_evaluation_costs_no_training(tmp_path: Path, monkeypatch: pyte
     def fail(*_: Any, **__: Any) -> Evaluation:
         raise RobotTimeout("/eval: no answer")
 
-    monkeypatch.setattr("rl_trainer_ros.training.evaluation_callback.evaluate", fail)
+    monkeypatch.setattr("rl_trainer_ros.training.callbacks.evaluation.evaluate", fail)
     lines: list[str] = []
     result = run(tmp_path, lines, **PPO, eval_every_steps=500)
     assert result.ended == "finished"
@@ -162,7 +162,7 @@ def test_best_goes_by_the_evaluation(algo: str, tmp_path: Path) -> None:
 def best_by_the_rows(result: TrainingResult) -> None:
     rows = rows_of(result)
     best = max(rows, key=lambda row: float(row["mean_return"]))
-    model = model_files.load(result.folder / "best")
+    model = trained_models.load(result.folder / "best")
     assert model.about["num_timesteps"] == int(best["steps"])
     environment = in_process_env(load_config(result.folder))
     found = evaluate(PolicyRunner(model.algorithm, model.normalisation.apply), environment, 2, SEED)

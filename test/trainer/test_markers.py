@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl_trainer_ros.training.markers import (
+from rl_trainer_ros.training.callbacks.markers import (
     GAIN,
     LOSS,
     NEUTRAL,
@@ -19,7 +19,7 @@ from rl_trainer_ros.training.markers import (
     reward_colours,
     workspace_marker,
 )
-from rl_trainer_ros.training.watching import WatchCallback
+from rl_trainer_ros.training.callbacks.watching import WatchCallback
 
 pytestmark = pytest.mark.frames
 

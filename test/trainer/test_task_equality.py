@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
+from scripted_press import ScriptedPress
+
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.frame_stack import limited
 from rl_trainer_ros.environments.make_env import make_robot_env
-from rl_trainer_ros.scripted_press import ScriptedPress
 from rl_trainer_ros.tasks import TASKS
 
 pytestmark = [pytest.mark.equality, pytest.mark.ros]

@@ -18,16 +18,16 @@ from support import save_random_encoder
 from rl_trainer_ros.algorithms import SCHEDULES, constructor_arguments, hyperparameters
 from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.arm.scripted import ScriptedReach
-from rl_trainer_ros.cli.evaluate import EvaluateError, EvaluateOptions, evaluate_run
+from rl_trainer_ros.cli.commands.evaluate import EvaluateError, EvaluateOptions, evaluate_run
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.finite import NotFinite
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.evaluation.episodes import Evaluation, evaluate, wilson_interval
 from rl_trainer_ros.tasks import Outcome
-from rl_trainer_ros.training import run_folder
-from rl_trainer_ros.training.checkpoints import model_files
+from rl_trainer_ros.training.checkpoints import trained_models
 from rl_trainer_ros.training.checkpoints.folders import LINKS
-from rl_trainer_ros.training.run_folder import TrainingResult
+from rl_trainer_ros.training.runs import run_folder
+from rl_trainer_ros.training.runs.run_folder import TrainingResult
 from rl_trainer_ros.training.train import TrainingRun, hidden, in_process_env
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError, from_mapping
@@ -46,7 +46,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
 
 def test_ppo_learns_to_reach(trained: TrainingResult) -> None:
     """Untrained it reaches almost nothing; after 20k steps most targets."""
-    policy = model_files.load(trained.folder / "final")
+    policy = trained_models.load(trained.folder / "final")
     learned = evaluate(lambda observation, _: policy.act(observation), make_robot_env(), 60)
     generator = np.random.default_rng(0)
     untrained = evaluate(lambda _, __: generator.uniform(-1, 1, 5).astype(np.float32), make_robot_env(), 30)
@@ -73,7 +73,7 @@ def test_the_run_folder_holds_everything(trained: TrainingResult) -> None:
     assert list(folder.glob("events.out.tfevents.*"))
     result = json.loads((folder / "result.json").read_text())
     assert (result["ended"], result["num_timesteps"]) == ("finished", 20_480)
-    assert model_files.load(folder / "best").about["num_timesteps"] <= 20_480
+    assert trained_models.load(folder / "best").about["num_timesteps"] <= 20_480
     assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == sorted(
         {(folder / link).resolve().name for link in ("best", "latest", "final")}
     )
@@ -83,7 +83,7 @@ def test_the_run_folder_holds_everything(trained: TrainingResult) -> None:
 @pytest.mark.equality
 def test_the_same_seed_gives_the_same_parameters(tmp_path: Path) -> None:
     results = [run(tmp_path / str(k), num_timesteps=2048, seed=seed) for k, seed in enumerate((1, 1, 2))]
-    parameters = [model_files.load(result.folder / "final").algorithm.policy.state_dict() for result in results]
+    parameters = [trained_models.load(result.folder / "final").algorithm.policy.state_dict() for result in results]
     assert all(torch.equal(parameters[0][name], parameters[1][name]) for name in parameters[0])
     assert not all(torch.equal(parameters[0][name], parameters[2][name]) for name in parameters[0])
 
@@ -92,7 +92,7 @@ def test_a_stop_and_a_lost_robot_save_a_model(tmp_path: Path) -> None:
     config = TrainerConfig(transport="in_process", log_dir=str(tmp_path))
     calls = iter(range(10**9))
     stopped = TrainingRun(config, lambda _: in_process_env(config)).run(lambda: next(calls) >= 500, lambda line: None)
-    assert stopped.ended == "stopped" and model_files.load(stopped.folder / "final").about["num_timesteps"] == 501
+    assert stopped.ended == "stopped" and trained_models.load(stopped.folder / "final").about["num_timesteps"] == 501
 
     environment = in_process_env(config)
     receive, left = environment.robot.receive, iter(range(300))
@@ -105,13 +105,13 @@ def test_a_stop_and_a_lost_robot_save_a_model(tmp_path: Path) -> None:
     environment.robot.receive = lose  # type: ignore[method-assign,assignment]
     lost = TrainingRun(config, lambda _: environment).run(report=lambda line: None)
     assert lost.ended == "failed" and str(lost.error) == "/env_0: no answer"
-    assert model_files.load(lost.folder / "final").about["num_timesteps"] == 300
+    assert trained_models.load(lost.folder / "final").about["num_timesteps"] == 300
 
 
 def test_final_is_the_learner_after_its_last_update(tmp_path: Path) -> None:
     """The best model is saved after a rollout, before the update from it; with one rollout both have the same steps."""
     result = run(tmp_path, num_timesteps=2048, best_window=5)
-    best, final = (model_files.load(result.folder / name) for name in ("best", "final"))
+    best, final = (trained_models.load(result.folder / name) for name in ("best", "final"))
     assert best.about["num_timesteps"] == final.about["num_timesteps"] == 2048
     weights = [policy.algorithm.policy.state_dict()["action_net.weight"] for policy in (best, final)]
     assert not torch.equal(weights[0], weights[1])
@@ -121,7 +121,7 @@ def test_any_failure_saves_what_was_learned(tmp_path: Path) -> None:
     config = TrainerConfig(transport="in_process", log_dir=str(tmp_path))
     result = TrainingRun(config, lambda _: failing_after(3, config)).run(report=lambda line: None)
     assert result.ended == "failed" and isinstance(result.error, ZeroDivisionError)
-    assert model_files.load(result.folder / "final").about["num_timesteps"] == 3
+    assert trained_models.load(result.folder / "final").about["num_timesteps"] == 3
 
 
 def failing_after(steps: int, config: TrainerConfig) -> RobotEnv:
@@ -164,7 +164,7 @@ def test_what_is_not_finite_ends_a_training_in_one_line_and_is_not_learned(
         "observation": "observation GroundTruth holds inf at index [12]",
     }
     assert result.ended == "failed" and isinstance(result.error, NotFinite) and said[what] in str(result.error)
-    assert model_files.load(result.folder / "final").about["num_timesteps"] <= 41
+    assert trained_models.load(result.folder / "final").about["num_timesteps"] <= 41
 
 
 def test_a_training_says_what_its_policy_does_not_see() -> None:
@@ -208,7 +208,7 @@ def test_the_model_is_saved_before_what_watches_closes(tmp_path: Path, monkeypat
     monkeypatch.setattr("rl_trainer_ros.training.train.make_callbacks", lambda *_: [Fragile()])
     with pytest.raises(RuntimeError, match="no picture"):
         run(tmp_path, num_timesteps=64, hyperparameters="{n_steps: 64, batch_size: 32}")
-    assert model_files.load(run_folder.find("latest", str(tmp_path)) / "final").about["ended"] == "finished"
+    assert trained_models.load(run_folder.find("latest", str(tmp_path)) / "final").about["ended"] == "finished"
 
 
 @pytest.mark.bad_input

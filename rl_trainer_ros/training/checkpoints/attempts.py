@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rl_trainer_ros.training.checkpoints import folders, logs
+from rl_trainer_ros.training.checkpoints import folders
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
+from rl_trainer_ros.training.runs import logs
 
 ATTEMPTS = "attempts"
 _ENDS = ("result.json", "evaluation.json")

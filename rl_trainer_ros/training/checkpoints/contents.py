@@ -19,9 +19,9 @@ from rl_trainer_ros.training import normalisation
 from rl_trainer_ros.training.checkpoints import (
     counters,
     folders,
+    learner_state,
     network_size,
     parameters,
-    random_state,
     replay,
     spaces,
     tensors,
@@ -58,7 +58,7 @@ def save(run: Path, algorithm: Any, statistics: Any, about: dict[str, Any], kind
         _write_json(folder / STATISTICS, normalisation.to_dict(statistics), allow_nan=False)
         _write_json(folder / ABOUT, everything)
         if kind != BEST:
-            _write_json(folder / RANDOM, random_state.of(algorithm))
+            _write_json(folder / RANDOM, learner_state.of(algorithm))
             if buffer is not None:
                 replay.save(buffer, folder / REPLAY)
         if kind in (BEST, FINAL):
@@ -141,7 +141,7 @@ def restore(checkpoint: Checkpoint, algorithm: Any, statistics: Any) -> None:
     if getattr(algorithm, "replay_buffer", None) is not None:
         load_replay(checkpoint, algorithm)
     counters.restore(algorithm, checkpoint.about["counters"])
-    random_state.restore(algorithm, _random_states(checkpoint))
+    learner_state.restore(algorithm, _random_states(checkpoint))
 
 
 def check_whole(checkpoint: Checkpoint) -> None:
@@ -176,7 +176,7 @@ def _random_states(checkpoint: Checkpoint) -> dict[str, Any]:
     path = checkpoint.folder / RANDOM
     states = _read_json(path)
     try:
-        return random_state.checked(states, str(path))
+        return learner_state.checked(states, str(path))
     except FileError as error:
         raise ModelError(f"{error}; use another checkpoint") from None
 

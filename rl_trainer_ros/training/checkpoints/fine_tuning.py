@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from rl_trainer_ros.algorithms.hyperparameters import checked
-from rl_trainer_ros.training import normalisation, run_folder
+from rl_trainer_ros.training import normalisation
 from rl_trainer_ros.training.checkpoints import contents, folders
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
+from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.files.paths import expanded
 

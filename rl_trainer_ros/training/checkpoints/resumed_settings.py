@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from rl_trainer_ros.training import robot_files, run_folder
 from rl_trainer_ros.training.checkpoints import folders
+from rl_trainer_ros.training.runs import robot_files, run_folder
 from rl_trainer_ros.training.trainer_config import SETTINGS, TrainerConfig, settings_of
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.paths import expanded

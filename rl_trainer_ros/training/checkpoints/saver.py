@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rl_trainer_ros.training.checkpoints import contents, diverged, folders, logs
+from rl_trainer_ros.training.checkpoints import contents, diverged, folders
 from rl_trainer_ros.training.checkpoints.diverged import Diverged
 from rl_trainer_ros.training.checkpoints.errors import NotSaved
 from rl_trainer_ros.training.checkpoints.folders import FINAL
+from rl_trainer_ros.training.runs import logs
 
 
 class Saver:

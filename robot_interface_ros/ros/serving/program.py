@@ -25,9 +25,9 @@ from robot_interface_ros.ros.transport.graph import robots
 from robot_interface_ros.ros.transport.refused import Refused, RefusingExecutor
 from robot_interface_ros.ros.transport.rosout import last_word
 from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
 from robot_interface_ros.ros.transport.waiting import make_waiter
 from robot_interface_ros.ros_environment import check_discovery
-from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 BAD_SETTINGS = 2
 """Exit code for what only the user can mend; whoever restarts nodes need not try again."""

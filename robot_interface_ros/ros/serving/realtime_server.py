@@ -20,9 +20,9 @@ from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport import contract, messages
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.graph import crowd, robots
+from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
 from robot_interface_ros.ros.transport.waiting import Deferred, Waiter
 from robot_interface_ros.ros.transport.wire import stamp_ns
-from robot_interface_ros.two_of_a_kind import two_of_a_kind
 
 _DIAGNOSTICS_S = 1.0
 

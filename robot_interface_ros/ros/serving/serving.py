@@ -18,7 +18,7 @@ from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTi
 from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport.contract import CLOCK, RELIABLE, absolute
 from robot_interface_ros.ros.transport.runtime import Runtime
-from robot_interface_ros.safe_robot import SafeRobot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 
 class ServingConfig(Protocol):

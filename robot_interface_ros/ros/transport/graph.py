@@ -8,7 +8,7 @@ from rclpy.node import Node
 
 from robot_interface_ros.ros.transport import contract
 from robot_interface_ros.ros.transport.contract import absolute
-from robot_interface_ros.two_of_a_kind import two_of_a_kind
+from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
 
 _UNKNOWN = "_NODE_NAME_UNKNOWN_"  # of an endpoint that was discovered before its node
 

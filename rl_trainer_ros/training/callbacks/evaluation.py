@@ -14,7 +14,7 @@ from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.evaluation.episodes import UNSEEN_SEED, Evaluation, evaluate
 from rl_trainer_ros.evaluation.film import Film
 from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
-from rl_trainer_ros.training.evaluation_log import EvaluationLog
+from rl_trainer_ros.training.callbacks.evaluation_log import EvaluationLog
 from robot_interface_ros.errors import RobotError
 
 SEED = 2 * UNSEEN_SEED

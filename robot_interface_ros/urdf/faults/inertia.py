@@ -13,9 +13,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_interface_ros.urdf.faults.shapes import MeshBox, Solid, all_solids, solids, together
 from robot_interface_ros.urdf.pose import element_pose, written
 from robot_interface_ros.urdf.robot_model import RobotModel
-from robot_interface_ros.urdf.shapes import MeshBox, Solid, all_solids, solids, together
 
 DENSEST = 8000.0
 """kg/m3, steel: a link with more than this in its bounding box cannot be."""

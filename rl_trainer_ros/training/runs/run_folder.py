@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from rl_trainer_ros.training import robot_files
+from rl_trainer_ros.training.runs import robot_files
 from rl_trainer_ros.training.checkpoints.folders import ABOUT, LINKS
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import command_line

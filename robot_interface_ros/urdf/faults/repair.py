@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from robot_interface_ros.files.untrusted_files import FileError, parse_xml
+from robot_interface_ros.urdf.faults.inertia import DENSEST, complete, divide_grams, masses_and_centres, mend_impossible
+from robot_interface_ros.urdf.faults.shapes import MeshBox
 from robot_interface_ros.urdf.held_joints import hold_joints
-from robot_interface_ros.urdf.inertia import DENSEST, complete, divide_grams, masses_and_centres, mend_impossible
 from robot_interface_ros.urdf.robot_model import LARGEST, SHAPE_KINDS, Joint, RobotModel
-from robot_interface_ros.urdf.shapes import MeshBox
 
 GUESSED_SPEED = {"revolute": 0.5, "continuous": 0.5, "prismatic": 0.1}
 """Top speed, rad/s or m/s, where a description says 0: a hobby servo under load."""

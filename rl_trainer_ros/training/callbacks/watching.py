@@ -11,7 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecNormalize
 
 from rl_trainer_ros.environments.environment import RobotEnv
-from rl_trainer_ros.training.markers import Scene
+from rl_trainer_ros.training.callbacks.markers import Scene
 
 Show = Callable[[int, Scene], None]
 INTERVAL_S = 0.1

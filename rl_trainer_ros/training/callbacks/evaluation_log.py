@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rl_trainer_ros.evaluation import film
-from rl_trainer_ros.training.checkpoints.logs import EVALUATIONS as EVALUATIONS
-from rl_trainer_ros.training.checkpoints.logs import VIDEOS as VIDEOS
-from rl_trainer_ros.training.run_folder import write_text
-from rl_trainer_ros.training.run_tables import read_table, steps_in
+from rl_trainer_ros.training.runs.logs import EVALUATIONS as EVALUATIONS
+from rl_trainer_ros.training.runs.logs import VIDEOS as VIDEOS
+from rl_trainer_ros.training.runs.run_folder import write_text
+from rl_trainer_ros.training.runs.run_tables import read_table, steps_in
 
 if TYPE_CHECKING:
     from rl_trainer_ros.evaluation.episodes import Evaluation

@@ -11,8 +11,8 @@ from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoard
 
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
 from rl_trainer_ros.training.checkpoints.full_disk import TolerantWriter
-from rl_trainer_ros.training.run_folder import write_text
-from rl_trainer_ros.training.run_tables import TABLE_LIMIT, number_in, read_rows
+from rl_trainer_ros.training.runs.run_folder import write_text
+from rl_trainer_ros.training.runs.run_tables import TABLE_LIMIT, number_in, read_rows
 from robot_interface_ros.files.untrusted_files import FileError, read_bytes
 
 MONITOR, PROGRESS, EVALUATIONS = "monitor.csv", "progress.csv", "evaluations.csv"

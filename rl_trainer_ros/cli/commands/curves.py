@@ -56,7 +56,7 @@ def draw_curves(options: CurvesOptions) -> int:
 
 def find_runs(text: str, log_dir: str) -> list[Path]:
     """Return the run folders that `text` names. Raises ConfigError for what is none."""
-    from rl_trainer_ros.training import run_folder
+    from rl_trainer_ros.training.runs import run_folder
 
     found: list[Path] = []
     for name in (part.strip() for part in text.split(",") if part.strip()):
@@ -71,7 +71,7 @@ def find_runs(text: str, log_dir: str) -> list[Path]:
 
 def names_of(runs: list[Path]) -> list[str]:
     """What tells these runs apart: the settings in which they differ, and the time where that does not suffice."""
-    from rl_trainer_ros.training import run_folder
+    from rl_trainer_ros.training.runs import run_folder
 
     configs = [run_folder.load_config(run) for run in runs]
     differ = [name for name in _NAMED_BY if len({getattr(config, name) for config in configs}) > 1]
@@ -83,7 +83,7 @@ def names_of(runs: list[Path]) -> list[str]:
 
 def title_of(run: Path) -> str:
     """One run in a line."""
-    from rl_trainer_ros.training import run_folder
+    from rl_trainer_ros.training.runs import run_folder
 
     return title(run_folder.load_config(run), run)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_interface_ros.urdf.inertia import masses_and_centres
+from robot_interface_ros.urdf.faults.inertia import masses_and_centres
 from robot_interface_ros.urdf.meshes import mesh_box
 from robot_interface_ros.urdf.robot_model import JointLimits, RobotModel
 

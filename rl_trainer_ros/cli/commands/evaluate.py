@@ -80,18 +80,18 @@ def evaluate_run(options: EvaluateOptions) -> int:
         from rl_trainer_ros.environments.requirements import task_class
         from rl_trainer_ros.evaluation.film import Film
         from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
-        from rl_trainer_ros.training import run_folder
-        from rl_trainer_ros.training.checkpoints import model_files
+        from rl_trainer_ros.training.checkpoints import trained_models
+        from rl_trainer_ros.training.runs import run_folder
         from rl_trainer_ros.training.train import env_settings
 
     folder = run_folder.find(options.run, options.log_dir, learned=True)
     named = expanded(options.run)
-    model = named if (named / model_files.ABOUT).is_file() else folder / options.model
-    if model != named and not (model / model_files.ABOUT).is_file():
+    model = named if (named / trained_models.ABOUT).is_file() else folder / options.model
+    if model != named and not (model / trained_models.ABOUT).is_file():
         raise EvaluateError(f"{folder} has no {options.model} model; it has: {_models(folder)}")
     try:
-        policy = model_files.load(model)
-    except model_files.ModelError as error:
+        policy = trained_models.load(model)
+    except trained_models.ModelError as error:
         raise EvaluateError(str(error)) from None
     if policy.about.get("counters", {}).get("_n_updates") == 0 and policy.about["algo"] != "random":
         print(f"{model} was saved before the first update: this policy is untrained", file=sys.stderr, flush=True)
@@ -130,15 +130,15 @@ def evaluate_run(options: EvaluateOptions) -> int:
 
 def _models(folder: Path) -> str:
     """The models of a run, as arguments."""
-    from rl_trainer_ros.training.checkpoints import model_files
+    from rl_trainer_ros.training.checkpoints import trained_models
 
-    found = [name for name in ("final", "latest", "best") if (folder / name / model_files.ABOUT).is_file()]
+    found = [name for name in ("final", "latest", "best") if (folder / name / trained_models.ABOUT).is_file()]
     return ", ".join(f"model:={name}" for name in found) or "none yet"
 
 
 def _with_robot(config: TrainerConfig, run: Path, robot: str) -> TrainerConfig:
     """The run's settings, on `robot` where one is named. Raises ConfigError where the run's own has changed since."""
-    from rl_trainer_ros.training import robot_files
+    from rl_trainer_ros.training.runs import robot_files
 
     if not robot:
         robot_files.check(run, config.robot, "evaluate on a robot as it is now: robot:=...")
@@ -222,8 +222,8 @@ def measure(
 
 
 def _finish(folder: Path, model: Path, result: Evaluation) -> None:
-    from rl_trainer_ros.training import run_folder
     from rl_trainer_ros.training.curves.callback import PICTURE
+    from rl_trainer_ros.training.runs import run_folder
 
     training_s = run_folder.training_s_of(folder)
     print(result.table())

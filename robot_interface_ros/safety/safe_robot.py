@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from robot_interface_ros.errors import CommandRejected, RobotError
-from robot_interface_ros.limits import TargetLimiter
 from robot_interface_ros.robot import Array, Command, Episode, Observation, Robot
 from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.safety.limits import TargetLimiter
 
 _EMERGENCY_STOP = "emergency stop"
 

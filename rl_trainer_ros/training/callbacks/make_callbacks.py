@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rl_trainer_ros.cli.curves import title
+from rl_trainer_ros.cli.commands.curves import title
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.evaluation.episodes import Evaluation
+from rl_trainer_ros.training.callbacks.evaluation import EvaluationCallback
 from rl_trainer_ros.training.curves.callback import CurvesCallback
-from rl_trainer_ros.training.evaluation_callback import EvaluationCallback
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 Observer = CurvesCallback | EvaluationCallback

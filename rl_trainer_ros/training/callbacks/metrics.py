@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from rl_trainer_ros.training.control import Control
+from rl_trainer_ros.training.callbacks.control import Control
 
 NAN = float("nan")
 COLLECTING, UPDATING, PAUSED, OVER = "collecting", "updating", "paused", "over"

@@ -1,0 +1,1 @@
+"""The commands of `rl_trainer`, a file for each or for a pair that belongs together."""

@@ -1,0 +1,1 @@
+"""Callbacks of a training: checkpoints, evaluations, progress, metrics, markers, pause and stop."""

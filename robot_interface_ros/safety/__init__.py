@@ -1,0 +1,1 @@
+"""Limits that every command to a robot keeps, simulated or physical."""
