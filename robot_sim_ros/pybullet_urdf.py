@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.urdf.mesh_files import Mesh, read_mesh
 from robot_interface_ros.urdf.meshes import mesh_file
 from robot_interface_ros.urdf.pose import written
@@ -113,10 +114,7 @@ def _kept(file: Path, kind: str, state: tuple[int, ...], mesh: Mesh | None) -> P
     made = _cache_folder() / f"{digest}.{'obj' if kind == 'hull' else 'stl'}"
     if not made.is_file():
         mesh = mesh or read_mesh(file)
-        content = hulls_obj(mesh) if kind == "hull" else binary_stl(mesh)
-        with tempfile.NamedTemporaryFile(dir=made.parent, delete=False) as stream:
-            stream.write(content)
-        os.replace(stream.name, made)
+        write_atomically(made, hulls_obj(mesh) if kind == "hull" else binary_stl(mesh))
     return made
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.untrusted_arrays import read_npz
 from robot_interface_ros.files.untrusted_files import FileError, NoFileError
-from srl_ros.files import write_atomically
 
 FORMAT = 1
 LARGEST = 32 * 2**30  # bytes in memory: a million images of 100 x 100 pixels

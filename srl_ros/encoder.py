@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from robot_interface_ros.command_lines import command_line
+from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.checked_values import listed, whole
 from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_bytes, read_json
-from srl_ros.files import write_atomically
 from srl_ros.methods import METHODS
 from srl_ros.models import StateNetwork
 from srl_ros.threads import torch_threads
@@ -117,7 +117,7 @@ class Encoder:
         }
         text = json.dumps(values, indent=2, allow_nan=False) + "\n"
         write_atomically(folder / weights, lambda file: torch.save(self._network.state_dict(), file))
-        write_atomically(folder / "encoder.json", lambda file: file.write(text.encode()))
+        write_atomically(folder / "encoder.json", text)
         for old in folder.glob("encoder-*.pt"):
             if old.name != weights:
                 old.unlink(missing_ok=True)

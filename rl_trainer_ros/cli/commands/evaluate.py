@@ -13,6 +13,7 @@ from rl_trainer_ros.bringup.ros_arguments import placed
 from rl_trainer_ros.cli.shown_progress import Progress
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
+from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.start import leaving_at_once
 
@@ -177,10 +178,9 @@ def _check_video(options: EvaluateOptions) -> None:
 
 
 def _save_film(gif: bytes, path: Path) -> None:
-    from rl_trainer_ros.evaluation import film
 
     try:
-        film.write(path, gif)
+        write_atomically(path, gif)
     except OSError as error:  # the figures are worth more
         print(f"the film cannot be written: {error}", file=sys.stderr, flush=True)
     else:

@@ -7,11 +7,10 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rl_trainer_ros.evaluation import film
 from rl_trainer_ros.training.runs.logs import EVALUATIONS as EVALUATIONS
 from rl_trainer_ros.training.runs.logs import VIDEOS as VIDEOS
-from rl_trainer_ros.training.runs.run_folder import write_text
 from rl_trainer_ros.training.runs.run_tables import read_table, steps_in
+from robot_interface_ros.files.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     from rl_trainer_ros.evaluation.episodes import Evaluation
@@ -43,7 +42,7 @@ class EvaluationLog:
         table = csv.DictWriter(text, list(self._rows[-1]), extrasaction="ignore", lineterminator="\n")
         table.writeheader()
         table.writerows(self._rows)
-        write_text(self._run / EVALUATIONS, text.getvalue())
+        write_atomically(self._run / EVALUATIONS, text.getvalue())
         figures = evaluation.to_dict()
         for name, tag in _TAGS.items():
             self.writer.add_scalar(tag, figures[name], steps)
@@ -52,7 +51,7 @@ class EvaluationLog:
 
     def add_film(self, steps: int, gif: bytes) -> None:
         """Add the film of an episode, as a file and to TensorBoard's images, which play a GIF."""
-        film.write(self._run / VIDEOS / f"{steps}.gif", gif)
+        write_atomically(self._run / VIDEOS / f"{steps}.gif", gif)
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         width, height = (int.from_bytes(gif[i : i + 2], "little") for i in (6, 8))

@@ -17,6 +17,7 @@ from typing import Any
 
 from rl_trainer_ros.training.checkpoints import about
 from rl_trainer_ros.training.checkpoints.errors import ModelError
+from robot_interface_ros.files.atomic_file import replacing, to_disk
 from robot_interface_ros.files.checked_values import mapping, shown
 from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_json
 
@@ -61,19 +62,13 @@ def write(run: Path, num_timesteps: int, kind: str, fill: Callable[[Path], None]
     parent = run / CHECKPOINTS
     parent.mkdir(exist_ok=True)
     folder = _unused(parent, f"{num_timesteps:09d}_{kind}")
-    temporary = parent / f".{folder.name}.{os.getpid()}"
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with replacing(folder) as temporary:
         temporary.mkdir()
         fill(temporary)
-        for path in (*temporary.iterdir(), temporary):
-            _to_disk(path)
-        os.rename(temporary, folder)
-        _to_disk(parent)
-        point(run / LINK_OF[kind], folder)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        for path in temporary.iterdir():
+            to_disk(path)
+    to_disk(parent)
+    point(run / LINK_OF[kind], folder)
     return folder
 
 
@@ -145,21 +140,11 @@ def point_again(run: Path) -> None:
 
 def point(link: Path, folder: Path) -> None:
     """Let a link point at a folder beside or below it."""
-    temporary = link.with_name(f".{link.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(folder.relative_to(link.parent), target_is_directory=True)
-    os.replace(temporary, link)
+    with replacing(link) as temporary:
+        temporary.symlink_to(folder.relative_to(link.parent), target_is_directory=True)
 
 
 def _unused(parent: Path, name: str) -> Path:
     """The same step may be saved twice, by a run that went back to an earlier checkpoint."""
     names = [name, *(f"{name}_{i}" for i in range(2, 10_000))]
     return next(parent / entry for entry in names if not (parent / entry).exists())
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rl_trainer_ros.training.curves.episodes import Array, Episodes, Evaluations, smoothed
+from robot_interface_ros.files.atomic_file import replacing
 
 POINTS = 2000  # of a curve at most: more are not seen
 _COLOURS = (
@@ -37,12 +37,8 @@ class Curve:
 def save_picture(curves: Mapping[str, Curve], file: Path, window: int, title: str = "") -> None:
     """Draw curves by their names into `file` (.png, .svg, .pdf); it is replaced whole or not at all."""
     figure = draw(curves, window, title)
-    temporary = file.with_name(f".{file.stem}.{os.getpid()}{file.suffix}")
-    try:
+    with replacing(file) as temporary:
         figure.savefig(temporary, dpi=110)
-        os.replace(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def draw(curves: Mapping[str, Curve], window: int, title: str = "") -> Any:

@@ -11,8 +11,8 @@ from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoard
 
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
 from rl_trainer_ros.training.checkpoints.full_disk import TolerantWriter
-from rl_trainer_ros.training.runs.run_folder import write_text
 from rl_trainer_ros.training.runs.run_tables import TABLE_LIMIT, number_in, read_rows
+from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.untrusted_files import FileError, read_bytes
 
 MONITOR, PROGRESS, EVALUATIONS = "monitor.csv", "progress.csv", "evaluations.csv"
@@ -58,7 +58,7 @@ def cut(run: Path, checkpoint: Checkpoint | None) -> None:
     steps = checkpoint.num_timesteps if checkpoint else 0
     for name, column in _TABLES.items():
         if (run / name).is_file():
-            write_text(run / name, _text(_table(run / name, column, steps)[0]))
+            write_atomically(run / name, _text(_table(run / name, column, steps)[0]))
 
 
 def logger(run: Path, steps: int | None, report: Callable[[str], None]) -> Logger:

@@ -22,6 +22,7 @@ from rl_trainer_ros.training.checkpoints.folders import ABOUT, LINKS
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml
+from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.checked_values import mapping, number, shown
 from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.files.untrusted_files import FileError, read_json
@@ -79,7 +80,7 @@ def create(config: TrainerConfig, hyperparameters: dict[str, Any], robot: RobotD
     write_config(folder, config, hyperparameters, _resolved(robot))
     with contextlib.suppress(ConfigError, OSError):  # a robot that was made in another way than from its files
         write_json(folder / robot_files.FILE, robot_files.record(config.robot))
-    write_text(folder / "versions.txt", "".join(f"{name} {version}\n" for name, version in versions().items()))
+    write_atomically(folder / "versions.txt", "".join(f"{name} {version}\n" for name, version in versions().items()))
     return folder
 
 
@@ -87,7 +88,7 @@ def write_config(folder: Path, config: TrainerConfig, hyperparameters: dict[str,
     """Write `config.yaml`: settings, hyper-parameters, the robot's limits."""
     settings = {**dataclasses.asdict(config), "namespaces": list(config.namespaces), "resume": ""}
     values = {"trainer": settings, "hyperparameters": hyperparameters, "robot": robot}
-    write_text(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False))
+    write_atomically(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False))
 
 
 def go_on(folder: Path, config: TrainerConfig) -> None:
@@ -172,16 +173,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: to a temporary name, to disk, then renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
-
-
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write `values` as readable JSON, whole or not at all."""
-    write_text(path, json.dumps(values, indent=2) + "\n")
+    write_atomically(path, json.dumps(values, indent=2) + "\n")
