@@ -94,5 +94,7 @@ def test_every_page_is_linked_from_the_readme() -> None:
 
 def test_anchors_are_those_of_github(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# Going on: resume\n\n```\n# no heading\n```\n## `move`, [x](y.md)\n## Same\n## Same\n", encoding="utf-8")
+    page.write_text(
+        "# Going on: resume\n\n```\n# no heading\n```\n## `move`, [x](y.md)\n## Same\n## Same\n", encoding="utf-8"
+    )
     assert anchors(page) == {"going-on-resume", "move-x", "same", "same-1"}
