@@ -104,5 +104,5 @@ def test_a_port_that_is_not_there_ends_the_driver_at_once_with_the_cause(start: 
 @pytest.mark.bad_input
 def test_a_rate_that_the_line_cannot_carry_ends_the_driver(start: Callable[..., Any]) -> None:
     node = start(DRIVER, realtime=True, control_hz=100.0, groups="[all]")
-    node.wait_for("control_hz is 100, but the serial line of board left carries its 17 servos 77 times a second")
+    node.wait_for("control_hz is 100, but the serial line of board left carries its 17 servos 75 times a second")
     assert node.wait() == 2
