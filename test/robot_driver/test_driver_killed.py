@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.ros,
     pytest.mark.skipif(not build.is_ready() and not os.environ.get("CI"), reason="no emulated board; make emulator"),
 ]
-DRIVER = "robot_driver_ros.ros.robot_driver_node"
+DRIVER = "patient_driver"
 TRAINER = "rl_trainer_ros.ros.trainer_node"
 SERVING = "serving /env_0 in real time"
 SECOND_US = 1_000_000
@@ -37,6 +37,11 @@ CONTROL_HZ = 20.0
 PERIOD_S = 1.0 / CONTROL_HZ
 HARDWARE = load_hardware()
 SERVOS = {servo.config.pin: servo for servo in HARDWARE.servos}
+
+
+@pytest.fixture(autouse=True)
+def helpers_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "helpers"))
 
 
 def arm_on(board: Scope, folder: Path, firmware: str = "stock") -> dict[str, Any]:

@@ -1,0 +1,14 @@
+"""The driver node; it waits longer than usual for an emulated board, which starts slowly on a busy machine."""
+
+from __future__ import annotations
+
+import sys
+
+from scopes import WAIT_S
+
+from robot_driver_ros.boards import firmata_board
+from robot_driver_ros.ros.robot_driver_node import main
+
+if __name__ == "__main__":
+    firmata_board.GREETING_TIMEOUT_S = WAIT_S
+    sys.exit(main())
