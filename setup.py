@@ -1,4 +1,4 @@
-"""Builds and installs the ROS 2 package: five Python packages, their executables, and the files that a user edits."""
+"""Builds and installs the ROS 2 package: five Python packages, their executables, and the files for users to edit."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ EXECUTABLES = {
     "trainer_node": "rl_trainer_ros.ros.trainer_node:main",
     "rl_trainer": "rl_trainer_ros.cli.main:main",
 }
-# The real rclpy and Fast DDS as wheels, one distribution of ROS 2 in a venv; a ROS 2 machine brings its own and asks for none.
+# rclpy and Fast DDS as wheels, one ROS 2 distribution per virtual environment. A ROS 2 machine has its own.
 ROS_WHEELS = {
     "kilted": [
         "ros-kilted-rclpy>=9.1,<10",
@@ -51,8 +51,8 @@ def shared(folder: str) -> list[tuple[str, list[str]]]:
 setup(
     name=NAME,
     version="0.1.0",
-    description="Reinforcement learning over ROS 2 topics: InMoov learns to reach, simulated or real",
-    long_description="A robot is anything that serves a few standard ROS 2 topics; the trainer knows only those.",
+    description="Reinforcement learning with a ROS 2 robot in the loop: InMoov, simulated or physical, or your own robot",
+    long_description="A robot is any node that serves a few standard ROS 2 topics; the trainer depends on nothing else.",
     license="Apache-2.0",
     maintainer="rl_trainer_ros maintainers",
     maintainer_email="maintainers@rl-trainer-ros.invalid",
@@ -90,7 +90,7 @@ setup(
     ],
     extras_require={
         **ROS_WHEELS,
-        "test": ["pytest>=7", "pytest-timeout>=2"],  # colcon runs pytest only where this extra names it
+        "test": ["pytest>=7", "pytest-timeout>=2"],  # colcon runs pytest only if this extra names it
         "dev": ["mypy>=1.8", "ruff>=0.6"],
     },
     zip_safe=False,

@@ -1,7 +1,7 @@
-"""Serves robots for a trainer elsewhere: ros2 launch rl_trainer_ros robots.launch.py remote:=true [name:=value ...].
+"""Serves robots for a trainer on another machine: ros2 launch rl_trainer_ros robots.launch.py remote:=true [name:=value ...].
 
-Simulators (or the driver) and, with an srl_model, the SRL node; they run until Ctrl-C. The arguments are those of
-train.launch.py, and what concerns the trainer alone has no effect here.
+Starts simulators (or the driver) and, with an srl_model, the SRL node; they run until Ctrl-C. The arguments are those of
+train.launch.py; arguments of the trainer alone have no effect here.
 """
 
 from launch import LaunchDescription
@@ -11,5 +11,5 @@ from rl_trainer_ros.ros.launch_actions import description
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare every argument, then start the processes that their values ask for."""
+    """Declare every argument, then start the processes that their values need."""
     return description(robots)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A robot of two joints that serves the robot contract with plain rclpy and nothing else.
+"""A robot with two joints that serves the robot contract with plain rclpy.
 
-    python3 two_joints.py                # in real time, as a physical robot does
-    python3 two_joints.py --lockstep     # time stands still between two commands, as in a simulator
+    python3 two_joints.py                # in real time, like a physical robot
+    python3 two_joints.py --lockstep     # time stands still between two commands, like a simulator
 
-Copy it, and put your hardware in the place of `Arm`. It serves the six names that the contract requires, no more.
+Copy it and replace `Arm` by your hardware. It serves only the six names that the contract requires.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ HOLD_AFTER_S = 0.3  # without a command
 
 
 class Arm:
-    """Two ideal servos: they go where they are sent, within their limits."""
+    """Two ideal servos: they move to the commanded position, within their limits."""
 
     def __init__(self) -> None:
         self.place()
 
     def place(self) -> None:
-        """Be at rest at once, which a simulator can and a motor cannot."""
+        """Jump to rest, which only a simulated robot can do."""
         self.position, self.velocity, self.goal = dict(REST), dict.fromkeys(JOINTS, 0.0), dict(REST)
 
     def hold(self) -> None:
-        """Stay here."""
+        """Keep the current position."""
         self.goal = dict(self.position)
 
     def move(self) -> None:
@@ -58,7 +58,7 @@ class Arm:
 
 
 class TwoJoints(Node):
-    """What is the same in both modes."""
+    """Common code of both modes."""
 
     def __init__(self, name: str = "two_joints", **options: object):
         super().__init__(name, namespace="two_joints", **options)
@@ -70,11 +70,11 @@ class TwoJoints(Node):
         self.create_subscription(JointState, "joint_command", self.on_command, 10)
         self.create_subscription(Bool, "emergency_stop", self.on_emergency_stop, 10)
         self.create_service(SetBool, "enable", self.on_enable)
-        # A reset may have to wait until the robot has arrived; everything else goes on meanwhile.
+        # A reset waits until the robot has arrived; everything else is served meanwhile.
         self.create_service(Trigger, "reset", self.on_reset, callback_group=MutuallyExclusiveCallbackGroup())
 
     def publish(self) -> None:
-        """Publish what is true at `self.stamp`, ns."""
+        """Publish the joint states of `self.stamp`, ns."""
         message = JointState(name=list(JOINTS))
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(self.stamp, 1_000_000_000)
         message.position = [self.arm.position[joint] for joint in JOINTS]
@@ -82,7 +82,7 @@ class TwoJoints(Node):
         self.states.publish(message)
 
     def why_not(self, command: JointState) -> str:
-        """Why a command is refused, all of it; empty where it is not."""
+        """Return why a command is refused as a whole, or an empty text."""
         if not self.enabled:
             return "the robot is stopped: call enable with true"
         if len(command.name) != len(command.position) or len(set(command.name)) != len(command.name):
@@ -93,7 +93,7 @@ class TwoJoints(Node):
         return ""
 
     def apply(self, command: JointState) -> bool:
-        """Take a command as a whole or not at all; whether it was taken."""
+        """Apply a command as a whole or not at all; return whether it was applied."""
         reason = self.why_not(command)
         if reason:
             self.get_logger().warning(f"command refused: {reason}")
@@ -116,7 +116,7 @@ class TwoJoints(Node):
 
 
 class RealTime(TwoJoints):
-    """Publishes at its own rate, whether or not commands come."""
+    """Publishes at its own rate, with or without commands."""
 
     def __init__(self, **options: object):
         super().__init__(**options)
@@ -131,23 +131,23 @@ class RealTime(TwoJoints):
         elif not self.resetting and time.monotonic() - self.commanded_at > HOLD_AFTER_S:
             self.arm.hold()
         self.arm.move()
-        self.stamp = max(time.time_ns(), self.stamp + 1)  # the wall clock, and never back
+        self.stamp = max(time.time_ns(), self.stamp + 1)  # the wall clock; never goes back
         if self.resetting and self.arm.position == REST:
             self.end_reset("")
         self.publish()
 
     def end_reset(self, error: str) -> None:
-        """Let the reset that waits be answered."""
+        """Answer the waiting reset."""
         self.resetting, self.reset_error, self.reset_stamp = False, error, self.stamp
         self.reset_ended.set()
 
     def on_command(self, command: JointState) -> None:
-        """The newest command counts, whatever its stamp."""
+        """The latest command wins; its stamp does not matter."""
         if not self.resetting and self.apply(command):
             self.commanded_at = time.monotonic()
 
     def on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """Go to rest; answered on arrival, with the stamp of the first observation there."""
+        """Move to rest; answer on arrival, with the stamp of the first observation there."""
         if not self.enabled:
             response.success, response.message = False, "the robot is stopped: call enable with true"
             return response
@@ -160,14 +160,14 @@ class RealTime(TwoJoints):
 
 
 class Lockstep(TwoJoints):
-    """Time stands still until a command comes, and then goes on by one period."""
+    """Time stands still until a command arrives, and then advances by one period."""
 
     def __init__(self, **options: object):
         super().__init__(**options)
         self.stamp = -(-time.time_ns() // PERIOD_NS) * PERIOD_NS  # the wall clock, rounded up to a period
 
     def on_command(self, command: JointState) -> None:
-        """The current stamp: one period on. An older one, or zero: the current observation again. A newer one: refused."""
+        """Current stamp: advance one period. Older or zero: publish the current observation again. Newer: refuse."""
         stamp = command.header.stamp.sec * 1_000_000_000 + command.header.stamp.nanosec
         if stamp > self.stamp:
             self.get_logger().warning(f"command refused: its stamp is newer than the current one, {self.stamp}")
@@ -180,7 +180,7 @@ class Lockstep(TwoJoints):
         self.publish()
 
     def on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """Be at rest, two periods later."""
+        """Place the robot at rest, two periods later."""
         if not self.enabled:
             response.success, response.message = False, "the robot is stopped: call enable with true"
             return response
@@ -196,7 +196,7 @@ class Lockstep(TwoJoints):
 
 def main() -> None:
     """Serve until Ctrl-C."""
-    parser = argparse.ArgumentParser(description="a robot of two joints")
+    parser = argparse.ArgumentParser(description="a robot with two joints")
     parser.add_argument("--lockstep", action="store_true", help="time stands still between two commands")
     options, _ = parser.parse_known_args()
     try:

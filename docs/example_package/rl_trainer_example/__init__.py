@@ -1,4 +1,4 @@
-"""An example of a package that brings a task, a robot and an algorithm to rl_trainer_ros."""
+"""An example package that adds a task, a robot and an algorithm to rl_trainer_ros."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ HILL_CLIMBING = Algorithm(
     "rl_trainer_example.hill_climbing:HillClimbing",
     actions=("continuous", "discrete"),
     policies={"mlp": "MlpPolicy", "linear": "LinearPolicy"},
-    description="keeps the best of what it tries",
+    description="random changes of the policy; keeps the best",
     settings=str(Path(__file__).parent / "hill_climbing.yaml"),
 )

@@ -1,4 +1,4 @@
-"""Hill climbing: try changes of the policy, keep the best of them if it is better than what there is."""
+"""Hill climbing: try random changes of the policy, keep the best one if it is better than the current policy."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rl_trainer_ros.algorithms.population import AugmentedRandomSearch
 
 
 class HillClimbing(AugmentedRandomSearch):
-    """Its candidates are tried on all robots at a time by the class that it comes from."""
+    """The base class evaluates the candidates on all robots at the same time."""
 
     def _do_one_update(self, callback: Any, async_eval: Any) -> None:
         width = self.delta_std_schedule(self._current_progress_remaining)
         changes = width * torch.randn(self.pop_size, self.n_params)
-        changes[0] = 0.0  # what there is, tried again: returns differ from episode to episode
+        changes[0] = 0.0  # the current policy, evaluated again, because returns differ between episodes
         candidates = self.weights + changes
         with torch.no_grad():
             returns = self.evaluate_candidates(candidates, callback, async_eval)

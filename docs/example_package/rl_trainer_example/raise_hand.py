@@ -1,4 +1,4 @@
-"""Raise hand: bring the hand up, wherever else it is."""
+"""Raise hand: bring the hand up; its other coordinates do not matter."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from robot_interface_ros.config import option
 
 @dataclass(frozen=True)
 class RaiseHandSettings(TaskSettings):
-    """Every option is a keyword of gymnasium.make, and `task.NAME:=VALUE` on the command line."""
+    """Every setting is a keyword argument of gymnasium.make, and `task.NAME:=VALUE` on the command line."""
 
-    height_m: float = option(0.2, "how far the hand has to come up from rest", minimum=0.001, maximum=10.0)
+    height_m: float = option(0.2, "height of the target above the hand at rest, m", minimum=0.001, maximum=10.0)
 
 
 class RaiseHand(Task):
     """
-    | what | when or how much |
+    | | |
     |---|---|
     | target | `height_m` above the hand at rest |
-    | reward | 10 per metre that the hand came up in the step |
+    | reward | 10 per metre that the hand has risen in the step |
     | success (`is_success`) | the hand is as high as the target |
     | terminated | at success |
-    | truncated | by the clock: 120 steps |
+    | truncated | after 120 steps |
     """
 
     Settings = RaiseHandSettings
