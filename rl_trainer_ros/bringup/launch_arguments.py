@@ -12,7 +12,7 @@ import yaml
 
 from rl_trainer_ros.bringup import toolbox_spellings
 from rl_trainer_ros.bringup.setting_texts import default_text, description, setting_line, typed, yaml_value
-from rl_trainer_ros.training.checkpoints import resumed_settings
+from rl_trainer_ros.training import resumed_settings
 from rl_trainer_ros.training.trainer_config import TrainerConfig, settings_of
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name

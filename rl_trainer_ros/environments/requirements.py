@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rl_trainer_ros.environments.camera_settings import CameraSettings
+from rl_trainer_ros.camera_settings import CameraSettings
 from rl_trainer_ros.tasks import TASKS, Task
 from rl_trainer_ros.training.trainer_config import CAMERA, RAW_PIXELS, SRL_STATE
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name

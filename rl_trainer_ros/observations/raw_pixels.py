@@ -9,7 +9,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from rl_trainer_ros.arm.arm import Arm, StepState
-from rl_trainer_ros.environments.camera_settings import CameraSettings
+from rl_trainer_ros.camera_settings import CameraSettings
 from rl_trainer_ros.observations.observation import ObservationSpace
 from robot_interface_ros.errors import RobotError
 

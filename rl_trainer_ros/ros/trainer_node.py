@@ -18,10 +18,9 @@ from rl_trainer_ros.ros.shared_waiter import SharedWaiter
 from rl_trainer_ros.ros.timeouts import Timeouts
 from rl_trainer_ros.ros.trainer_services import TrainerServices
 from rl_trainer_ros.ros.watched import watched
-from rl_trainer_ros.training import learner_check
+from rl_trainer_ros.training import learner_check, resumed_settings
 from rl_trainer_ros.training.callbacks.control import Control
 from rl_trainer_ros.training.callbacks.metrics import FiguresCallback
-from rl_trainer_ros.training.checkpoints import resumed_settings
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.train import TrainingRun, env_settings, in_process_env
 from rl_trainer_ros.training.trainer_config import TrainerConfig

@@ -13,7 +13,8 @@ from gymnasium import spaces
 
 from rl_trainer_ros import algorithms
 from rl_trainer_ros.algorithms.hyperparameters import checked
-from rl_trainer_ros.training.checkpoints import attempts, contents, episodes, fine_tuning, resume, resumed_settings
+from rl_trainer_ros.training import resumed_settings
+from rl_trainer_ros.training.checkpoints import attempts, contents, episodes, fine_tuning, resume
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
 from rl_trainer_ros.training.runs import robot_files, run_folder

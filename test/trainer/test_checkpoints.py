@@ -28,6 +28,7 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from rl_trainer_ros.bringup.launch_arguments import BringupError, resolve_values
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.evaluation.episodes import evaluate
+from rl_trainer_ros.training import resumed_settings
 from rl_trainer_ros.training.checkpoints import (
     attempts,
     contents,
@@ -35,7 +36,6 @@ from rl_trainer_ros.training.checkpoints import (
     fine_tuning,
     folders,
     resume,
-    resumed_settings,
     trained_models,
 )
 from rl_trainer_ros.training.checkpoints.diverged import Diverged

@@ -12,7 +12,7 @@ from pathlib import Path
 from rl_trainer_ros.training.checkpoints import contents, folders
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
-from rl_trainer_ros.training.checkpoints.resumed_settings import run_of
+from rl_trainer_ros.training.resumed_settings import run_of
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 
