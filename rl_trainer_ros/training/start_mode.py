@@ -14,7 +14,7 @@ from gymnasium import spaces
 from rl_trainer_ros import algorithms
 from rl_trainer_ros.algorithms.hyperparameters import checked
 from rl_trainer_ros.training import resumed_settings
-from rl_trainer_ros.training.checkpoints import attempts, contents, episodes, fine_tuning, resume
+from rl_trainer_ros.training.checkpoints import contents, episodes, resume, trained_models
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
 from rl_trainer_ros.training.runs import robot_files, run_folder
@@ -63,7 +63,7 @@ class StartMode:
             return checked(self.config.algo, run_folder.hyperparameters_of(self.run), where)
         config, given = self.config, settings_of("hyperparameters", self.config.hyperparameters)
         everything = algorithms.hyperparameters(config.algo, given, kind=kind, preset=config.preset)
-        return fine_tuning.settings(self.model, given) if self.model else everything
+        return trained_models.fine_tuning_settings(self.model, given) if self.model else everything
 
     def check(self, encoder: str | None, observation: spaces.Space[Any], action: spaces.Space[Any]) -> None:
         """Raise ModelError, one line, where what is loaded does not fit this run."""
@@ -94,7 +94,7 @@ class StartMode:
             statistics.training = not (self.config.load_model and self.config.freeze_normalisation)
             episodes.begin_again(algorithm)
         elif self.model:
-            fine_tuning.begin_with(self.model, algorithm, statistics, self.config)
+            trained_models.begin_with(self.model, algorithm, statistics, self.config)
 
     def take_over(self) -> str:
         """Put aside what the resumed run had beyond its checkpoint, once the robots have answered; return a line for users."""
@@ -103,7 +103,7 @@ class StartMode:
             line = f"begins with the model in {self.model.folder}" if self.model else ""
             return f"{line} (another robot: {changed})" if changed else line
         run_folder.go_on(self.run, self.config)
-        attempt = attempts.put_aside(self.run, self.checkpoint)
+        attempt = resume.put_aside(self.run, self.checkpoint)
         kept = f"; what it had beyond is kept in {attempt.relative_to(self.run)}" if attempt else ""
         if not self.checkpoint:
             return f"no checkpoint yet: begins again{kept}"
@@ -120,7 +120,7 @@ def beginning(config: TrainerConfig) -> StartMode:
         config = resumed_settings.resolved(config)
         run, checkpoint = resumed_settings.run_of(config), resume.start(config)
     if config.load_model and not checkpoint:
-        model = fine_tuning.source(config.load_model, config.log_dir)
+        model = trained_models.source(config.load_model, config.log_dir)
         if config.preset and not run:
             raise ConfigError(
                 "preset has no effect with load_model, whose hyper-parameters are the model's; give single ones: "

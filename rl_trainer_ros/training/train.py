@@ -28,10 +28,9 @@ from rl_trainer_ros.training.callbacks.checkpoints import CheckpointCallback
 from rl_trainer_ros.training.callbacks.control import SaveOnRequest
 from rl_trainer_ros.training.callbacks.make_callbacks import last_evaluation, make_callbacks
 from rl_trainer_ros.training.callbacks.progress import ProgressCallback
-from rl_trainer_ros.training.checkpoints.diverged import Diverged
 from rl_trainer_ros.training.checkpoints.errors import NotSaved
 from rl_trainer_ros.training.checkpoints.folders import TIMED
-from rl_trainer_ros.training.checkpoints.saver import Saver
+from rl_trainer_ros.training.checkpoints.saver import Diverged, Saver
 from rl_trainer_ros.training.runs import logs, run_folder
 from rl_trainer_ros.training.runs.run_folder import TrainingResult
 from rl_trainer_ros.training.start_mode import beginning

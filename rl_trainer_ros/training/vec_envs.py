@@ -16,7 +16,6 @@ from rl_trainer_ros.environments.frame_stack import limited
 from rl_trainer_ros.environments.vectorised.absence import leave_out_of_statistics
 from rl_trainer_ros.environments.vectorised.fibers import Fibers
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
-from rl_trainer_ros.training.checkpoints.full_disk import TolerantRows
 from rl_trainer_ros.training.runs import logs
 from rl_trainer_ros.training.runs.run_tables import first_moment
 from rl_trainer_ros.training.trainer_config import RAW_PIXELS, SRL_STATE, TrainerConfig
@@ -66,7 +65,7 @@ def monitored(environment: RobotEnv, folder: Path) -> Monitor:
     monitor = Monitor(limited(environment), str(path), info_keywords=keywords, override_existing=began is None)
     if began is not None:
         monitor.t_start = began
-    monitor.results_writer = TolerantRows(monitor.results_writer, print)  # type: ignore[assignment]
+    monitor.results_writer = logs.TolerantRows(monitor.results_writer, print)  # type: ignore[assignment]
     return monitor
 
 

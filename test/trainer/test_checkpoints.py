@@ -30,16 +30,13 @@ from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.evaluation.episodes import evaluate
 from rl_trainer_ros.training import resumed_settings
 from rl_trainer_ros.training.checkpoints import (
-    attempts,
     contents,
-    diverged,
-    fine_tuning,
     folders,
     resume,
     trained_models,
 )
-from rl_trainer_ros.training.checkpoints.diverged import Diverged
 from rl_trainer_ros.training.checkpoints.errors import ModelError, NotSaved
+from rl_trainer_ros.training.checkpoints.saver import Diverged, check_finite
 from rl_trainer_ros.training.runs.run_folder import TrainingResult
 from rl_trainer_ros.training.train import TrainingRun, in_process_env
 from rl_trainer_ros.training.trainer_config import TrainerConfig
@@ -187,7 +184,7 @@ def test_a_finished_run_is_prolonged(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has done 448 of 400 steps already; give more: num_timesteps:=896"):
         train(replace(config, resume=str(run)))
     assert train(replace(config, resume=str(run), num_timesteps=500)).num_timesteps == 512
-    assert not (run / attempts.ATTEMPTS).exists()
+    assert not (run / resume.ATTEMPTS).exists()
 
 
 def test_a_run_stopped_before_its_first_exact_checkpoint_goes_on_from_its_end(tmp_path: Path) -> None:
@@ -199,7 +196,7 @@ def test_a_run_stopped_before_its_first_exact_checkpoint_goes_on_from_its_end(tm
     on = train(replace(config, resume="latest"), stop_after=140, lines=lines).folder
     said = next(line for line in lines if "goes on" in line and "run folder" in line)
     assert on == cut and "after 91 steps, from 000000091_final (valid, but other numbers" in said
-    assert rows(cut / "monitor.csv")[: len(before)] == before and not (cut / attempts.ATTEMPTS).exists()
+    assert rows(cut / "monitor.csv")[: len(before)] == before and not (cut / resume.ATTEMPTS).exists()
     exact = next(one for one in folders.all_of(cut) if one.kind == folders.EXACT)
     assert exact.num_timesteps > 150 and folders.read(cut / "final").num_timesteps > exact.num_timesteps
     chosen = resume.start(resumed_settings.resolved(replace(config, resume=str(cut))))
@@ -227,7 +224,7 @@ def test_an_earlier_attempt_is_kept_and_no_link_points_to_it(tmp_path: Path) -> 
     train(replace(config, resume=str(cut)), stop_after=30, lines=lines)
     assert lines[0].endswith("from 000000256_exact; what it had beyond is kept in attempts/1")
     assert seen["latest"] == 256 and "final" not in seen and seen["best"] <= 256
-    attempt = cut / attempts.ATTEMPTS / "1"
+    attempt = cut / resume.ATTEMPTS / "1"
     (old,) = (attempt / "checkpoints").glob("*_final")
     assert trained_models.load(old).about["num_timesteps"] == 291 and (attempt / "result.json").is_file()
     with open(attempt / "monitor.csv") as stream:
@@ -237,7 +234,7 @@ def test_an_earlier_attempt_is_kept_and_no_link_points_to_it(tmp_path: Path) -> 
     with pytest.raises(ModelError, match="belongs to an earlier attempt of its run.*load_model:="):
         resume.start(resumed_settings.resolved(replace(config, resume=str(old))))
     train(replace(config, resume=str(cut)))
-    assert (cut / attempts.ATTEMPTS / "2").is_dir() and trained_models.load(old)
+    assert (cut / resume.ATTEMPTS / "2").is_dir() and trained_models.load(old)
     assert_same(cut, train(config).folder)
 
 
@@ -249,7 +246,7 @@ def test_a_run_without_a_resumable_checkpoint_begins_again_and_keeps_its_best(tm
     best = folders.read(cut / "best")
     train(replace(config, resume=str(cut)), lines=lines)
     assert lines[0].endswith("no checkpoint yet: begins again; what it had beyond is kept in attempts/1")
-    kept = cut / attempts.ATTEMPTS / "1" / "checkpoints" / best.folder.resolve().name
+    kept = cut / resume.ATTEMPTS / "1" / "checkpoints" / best.folder.resolve().name
     assert trained_models.load(kept).about["num_timesteps"] == best.num_timesteps
     assert_same(cut, train(config).folder)
     assert rows(cut / "monitor.csv") and (cut / "monitor.csv").read_text().count("#") == 1
@@ -423,12 +420,12 @@ def test_a_model_that_does_not_fit_is_refused(trained: Path, tmp_path: Path) -> 
 
 def test_a_given_rate_is_taken_and_exploration_is_not_begun_anew(trained: Path) -> None:
     model = folders.read(trained / "final")
-    assert fine_tuning.settings(model, {"learning_rate": 0.1})["learning_rate"] == 0.1
+    assert trained_models.fine_tuning_settings(model, {"learning_rate": 0.1})["learning_rate"] == 0.1
     explorer = replace(
         model,
         about={"algo": "dqn", "hyperparameters": {"exploration_final_eps": 0.1}, "counters": {"exploration_rate": 0.1}},
     )
-    assert fine_tuning.settings(explorer, {})["exploration_initial_eps"] == 0.1
+    assert trained_models.fine_tuning_settings(explorer, {})["exploration_initial_eps"] == 0.1
 
 
 @pytest.mark.parametrize("algo", ["ppo", "sac"])
@@ -477,10 +474,10 @@ def test_statistics_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     learner = SimpleNamespace(
         _get_torch_save_params=lambda: ([], []), get_parameters=lambda: {"policy": {"w": torch.ones(2)}}, policy=None
     )
-    diverged.check(learner, statistics)
+    check_finite(learner, statistics)
     statistics.ret_rms.var = np.float64("inf")
     with pytest.raises(Diverged, match="statistics of observations and rewards, return_variance"):
-        diverged.check(learner, statistics)
+        check_finite(learner, statistics)
 
 
 def test_a_save_that_fails_midway_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,14 +83,10 @@ def names_of(runs: list[Path]) -> list[str]:
 
 def title_of(run: Path) -> str:
     """One run in a line."""
+    from rl_trainer_ros.training.curves.callback import run_title
     from rl_trainer_ros.training.runs import run_folder
 
-    return title(run_folder.load_config(run), run)
-
-
-def title(config: TrainerConfig, run: Path) -> str:
-    """The same, of its configuration."""
-    return f"{config.task}, {config.robot}, {config.state}, {config.algo}, seed {config.seed}   ({run.name})"
+    return run_title(run_folder.load_config(run), run)
 
 
 def _told(config: TrainerConfig, name: str) -> str:

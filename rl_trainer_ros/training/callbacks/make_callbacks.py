@@ -1,15 +1,14 @@
-"""What watches a run and changes nothing in it: evaluations, and the picture of its learning curves."""
+"""The callbacks that only observe a run: evaluations, and the picture of its learning curves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rl_trainer_ros.cli.commands.curves import title
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.evaluation.episodes import Evaluation
 from rl_trainer_ros.training.callbacks.evaluation import EvaluationCallback
-from rl_trainer_ros.training.curves.callback import CurvesCallback
+from rl_trainer_ros.training.curves.callback import CurvesCallback, run_title
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 Observer = CurvesCallback | EvaluationCallback
@@ -32,7 +31,7 @@ def make_callbacks(
                 config.eval_video,
             )
         )
-    found.append(CurvesCallback(run, config.best_window, title(config, run)))
+    found.append(CurvesCallback(run, config.best_window, run_title(config, run)))
     return found
 
 

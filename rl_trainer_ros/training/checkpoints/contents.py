@@ -17,10 +17,8 @@ from gymnasium import spaces as gym_spaces
 
 from rl_trainer_ros.training import normalisation
 from rl_trainer_ros.training.checkpoints import (
-    counters,
     folders,
     learner_state,
-    network_size,
     parameters,
     replay,
     spaces,
@@ -52,13 +50,13 @@ def save(run: Path, algorithm: Any, statistics: Any, about: dict[str, Any], kind
             "n_envs": algorithm.n_envs,
             "observation_space": spaces.to_json(algorithm.observation_space),
             "action_space": spaces.to_json(algorithm.action_space),
-            "counters": counters.of(algorithm),
+            "counters": learner_state.counters(algorithm),
         }
         (folder / PARAMETERS).write_bytes(tensors.to_bytes(parameters.of(algorithm)))
         _write_json(folder / STATISTICS, normalisation.to_dict(statistics), allow_nan=False)
         _write_json(folder / ABOUT, everything)
         if kind != BEST:
-            _write_json(folder / RANDOM, learner_state.of(algorithm))
+            _write_json(folder / RANDOM, learner_state.random_states(algorithm))
             if buffer is not None:
                 replay.save(buffer, folder / REPLAY)
         if kind in (BEST, FINAL):
@@ -140,8 +138,8 @@ def restore(checkpoint: Checkpoint, algorithm: Any, statistics: Any) -> None:
     normalisation.restore(statistics, load_statistics(checkpoint))
     if getattr(algorithm, "replay_buffer", None) is not None:
         load_replay(checkpoint, algorithm)
-    counters.restore(algorithm, checkpoint.about["counters"])
-    learner_state.restore(algorithm, _random_states(checkpoint))
+    learner_state.restore_counters(algorithm, checkpoint.about["counters"])
+    learner_state.restore_random_states(algorithm, _random_states(checkpoint))
 
 
 def check_whole(checkpoint: Checkpoint) -> None:
@@ -161,9 +159,9 @@ def check_whole(checkpoint: Checkpoint) -> None:
 def check_network(checkpoint: Checkpoint) -> None:
     """Raise ModelError, one line, unless the network that about.json describes is the one whose weights are stored."""
     try:
-        shapes = network_size.stored_shapes(checkpoint.folder / PARAMETERS)
+        shapes = tensors.stored_shapes(checkpoint.folder / PARAMETERS)
         settings = checkpoint.about.get("hyperparameters", {})
-        network_size.check_network(
+        tensors.check_network(
             settings, saved_space(checkpoint, "observation_space"), shapes, str(checkpoint.folder / ABOUT)
         )
     except NoFileError:
@@ -176,7 +174,7 @@ def _random_states(checkpoint: Checkpoint) -> dict[str, Any]:
     path = checkpoint.folder / RANDOM
     states = _read_json(path)
     try:
-        return learner_state.checked(states, str(path))
+        return learner_state.checked_random_states(states, str(path))
     except FileError as error:
         raise ModelError(f"{error}; use another checkpoint") from None
 

@@ -1,8 +1,13 @@
-"""The state of every generator that a training draws from, as JSON."""
+"""The state of a learner beside its networks, as JSON.
+
+That is the state of every random generator that a training draws from, and the counts by which schedules, target networks
+and exploration go.
+"""
 
 from __future__ import annotations
 
 import random
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -13,9 +18,18 @@ from robot_interface_ros.files import checked_values as check
 from robot_interface_ros.files.untrusted_files import one_line
 
 _MERSENNE_WORDS = 624
+_COUNTERS = (
+    "num_timesteps",
+    "_n_updates",
+    "_episode_num",
+    "_n_calls",
+    "_current_progress_remaining",
+    "exploration_rate",
+)
+_EPISODES, _SUCCESSES = "ep_info_buffer", "ep_success_buffer"
 
 
-def of(algorithm: Any) -> dict[str, Any]:
+def random_states(algorithm: Any) -> dict[str, Any]:
     """Return the states: Python's, NumPy's and torch's own, the action space's, and each environment's."""
     version, words, gauss = random.getstate()
     numpy_state: Any = np.random.get_state(legacy=False)
@@ -31,8 +45,8 @@ def of(algorithm: Any) -> dict[str, Any]:
     }
 
 
-def checked(states: Any, where: str) -> dict[str, Any]:
-    """Return `states`, which generators of each kind take. Raises FileError, one line, for what `of` did not return."""
+def checked_random_states(states: Any, where: str) -> dict[str, Any]:
+    """Return `states` where generators of each kind take them. Raises FileError, one line, where one does not."""
     states = check.mapping(states, where)
     lacks = [name for name in ("python", "numpy", "torch", "action_space", "environments") if name not in states]
     if lacks:
@@ -63,7 +77,7 @@ def checked(states: Any, where: str) -> dict[str, Any]:
     return states
 
 
-def restore(algorithm: Any, states: dict[str, Any]) -> None:
+def restore_random_states(algorithm: Any, states: dict[str, Any]) -> None:
     """Put every generator back; `states` are checked. Raises ModelError where they are of another number of robots."""
     if len(states["environments"]) != algorithm.n_envs:
         raise ModelError(f"random states of {len(states['environments'])} robots do not fit {algorithm.n_envs}")
@@ -86,3 +100,26 @@ def _numpy(state: Any) -> dict[str, Any]:
 
 def _torch(state: Any) -> torch.Tensor:
     return torch.frombuffer(bytearray.fromhex(state), dtype=torch.uint8)
+
+
+def counters(algorithm: Any) -> dict[str, Any]:
+    """Return the counts that this algorithm has, and its last episodes, which its log averages."""
+    counts = {name: _plain(getattr(algorithm, name)) for name in _COUNTERS if hasattr(algorithm, name)}
+    counts[_EPISODES] = [{key: _plain(value) for key, value in row.items()} for row in algorithm.ep_info_buffer or ()]
+    counts[_SUCCESSES] = [_plain(value) for value in algorithm.ep_success_buffer or ()]
+    return counts
+
+
+def restore_counters(algorithm: Any, counts: dict[str, Any]) -> None:
+    """Put back what `counters` returned."""
+    for name in _COUNTERS:
+        if name in counts and hasattr(algorithm, name):
+            setattr(algorithm, name, counts[name])
+    window = algorithm._stats_window_size
+    algorithm.ep_info_buffer = deque(counts[_EPISODES], maxlen=window)
+    algorithm.ep_success_buffer = deque(counts[_SUCCESSES], maxlen=window)
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy's as Python's."""
+    return value.item() if hasattr(value, "item") else value

@@ -1,4 +1,8 @@
-"""Saves a training's checkpoints; a full disk costs one warning and neither the training nor what was saved before."""
+"""Saves a training's checkpoints.
+
+A full disk costs one warning, and neither the training nor an earlier checkpoint. A learner that holds numbers that are not
+finite is never saved.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,46 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rl_trainer_ros.training.checkpoints import contents, diverged, folders
-from rl_trainer_ros.training.checkpoints.diverged import Diverged
+import numpy as np
+import torch
+
+from rl_trainer_ros.environments.finite import NotFinite
+from rl_trainer_ros.training import normalisation
+from rl_trainer_ros.training.checkpoints import contents, folders, parameters
 from rl_trainer_ros.training.checkpoints.errors import NotSaved
 from rl_trainer_ros.training.checkpoints.folders import FINAL
 from rl_trainer_ros.training.runs import logs
+
+
+class Diverged(NotFinite):
+    """Networks, optimisers or statistics hold numbers that are not finite; one line."""
+
+
+def check_finite(algorithm: Any, statistics: Any) -> None:
+    """Raise Diverged unless everything that a checkpoint would hold of a learner is finite.
+
+    `algorithm`: a stable-baselines3 learner; `statistics`: its VecNormalize.
+    """
+    where = not_finite(parameters.of(algorithm), "learner") or not_finite(
+        normalisation.to_dict(statistics), "statistics of observations and rewards"
+    )
+    if where:
+        raise Diverged(f"numbers that are not finite in {where}: the learning has diverged")
+
+
+def not_finite(tree: Any, name: str) -> str:
+    """Return the name of the first entry of nested dictionaries, lists and tensors that is not finite; empty where none is."""
+    if isinstance(tree, dict):
+        parts = ((part, f"{name}, {key}") for key, part in tree.items())
+    elif isinstance(tree, (list, tuple)):
+        if all(isinstance(part, float) for part in tree):
+            return "" if np.isfinite(tree).all() else name
+        parts = ((part, f"{name}[{i}]") for i, part in enumerate(tree))
+    elif isinstance(tree, torch.Tensor):
+        return "" if not tree.is_floating_point() or bool(torch.isfinite(tree).all()) else name
+    else:
+        return name if isinstance(tree, float) and not np.isfinite(tree) else ""
+    return next((found for part, label in parts if (found := not_finite(part, label))), "")
 
 
 class Saver:
@@ -77,7 +116,7 @@ class Saver:
             ) from None
 
     def _write(self, kind: str, more: dict[str, Any]) -> None:
-        diverged.check(self._algorithm, self._statistics)
+        check_finite(self._algorithm, self._statistics)
         about = {
             **self._about,
             **more,

@@ -1,7 +1,8 @@
-"""Trained policies, loaded from checkpoints to act with."""
+"""Trained models, loaded from checkpoints: to act with, or to begin a new run with (fine-tuning)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,11 @@ from rl_trainer_ros.algorithms.learner import make_learner
 from rl_trainer_ros.training import normalisation
 from rl_trainer_ros.training.checkpoints import contents, folders
 from rl_trainer_ros.training.checkpoints.errors import ModelError as ModelError
+from rl_trainer_ros.training.checkpoints.folders import Checkpoint
 from rl_trainer_ros.training.normalisation import Normalisation
+from rl_trainer_ros.training.runs import run_folder
+from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.files.paths import expanded
 
 ABOUT = folders.ABOUT
 
@@ -58,3 +63,42 @@ class _Spaces(gymnasium.Env[Any, Any]):
     def __init__(self, checkpoint: folders.Checkpoint):
         self.observation_space = contents.saved_space(checkpoint, "observation_space")
         self.action_space = contents.saved_space(checkpoint, "action_space")
+
+
+RATE_SHARE = 0.01
+"""Of the model's own learning rate, unless one is given: enough to adapt, too little to forget at once."""
+
+
+def source(load_model: str, log_dir: str) -> Checkpoint:
+    """Return the checkpoint that `load_model` stands for: a checkpoint's folder, or of a run its final, latest or best."""
+    path = expanded(load_model)
+    if load_model != "latest" and (path / folders.ABOUT).is_file():
+        return folders.read(path.resolve())
+    run = run_folder.find(load_model, log_dir, learned=True)
+    for link in ("final", "latest", "best"):
+        if (run / link / folders.ABOUT).is_file():
+            return folders.read((run / link).resolve())
+    raise ModelError(f"{run} holds no checkpoint yet")
+
+
+def fine_tuning_settings(checkpoint: Checkpoint, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the model's hyper-parameters with those `given` laid over, and the learning rate of fine-tuning.
+
+    A schedule begins again over the new run. Exploration by random actions (DQN) begins where the model's ended.
+    """
+    where = f"{checkpoint.folder / folders.ABOUT}: hyperparameters"
+    own = checked(checkpoint.about["algo"], checkpoint.about.get("hyperparameters", {}), where)
+    if "learning_rate" in own:
+        own["learning_rate"] *= RATE_SHARE
+    if "exploration_rate" in checkpoint.about.get("counters", {}):
+        own["exploration_initial_eps"] = own.get("exploration_final_eps", 0.05)
+    return {**own, **given}
+
+
+def begin_with(checkpoint: Checkpoint, algorithm: Any, statistics: Any, config: TrainerConfig) -> None:
+    """Load the model, its statistics and, where asked for, its replay buffer. Raises ModelError."""
+    contents.load_parameters(checkpoint, algorithm)
+    normalisation.restore(statistics, contents.load_statistics(checkpoint))
+    statistics.training = not config.freeze_normalisation
+    if config.load_replay_buffer:
+        contents.load_replay(checkpoint, algorithm)

@@ -9,6 +9,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from rl_trainer_ros.training.curves.episodes import read_episodes, read_evaluations
 from rl_trainer_ros.training.curves.picture import Curve, save_picture
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 PICTURE = "learning_curve.png"
 _SHARE = 0.01  # of a training's time, at most, for drawing
@@ -21,6 +22,11 @@ def draw_run(run: Path, window: int, title: str = "") -> bool:
         return False
     save_picture({"training": curve}, run / PICTURE, window, title)
     return True
+
+
+def run_title(config: TrainerConfig, run: Path) -> str:
+    """Return a run in one line: its main settings and the name of its folder."""
+    return f"{config.task}, {config.robot}, {config.state}, {config.algo}, seed {config.seed}   ({run.name})"
 
 
 class CurvesCallback(BaseCallback):

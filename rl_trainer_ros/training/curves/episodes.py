@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_trainer_ros.training.callbacks.evaluation_log import EVALUATIONS
+from rl_trainer_ros.training.runs.logs import EVALUATIONS
 from rl_trainer_ros.training.runs.run_tables import first_moment, number_in, read_table
 
 Array = NDArray[np.float64]

@@ -1,4 +1,8 @@
-"""A run's logs when it goes on: rows after the checkpoint are dropped, those that follow are appended."""
+"""The logs of a run: progress.csv, TensorBoard's files and monitor.csv.
+
+When a run resumes, rows after the checkpoint are dropped and new rows are appended. On a full disk a row that cannot be
+written is lost, one line says so, and training goes on.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,14 @@ from typing import Any
 from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
 
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
-from rl_trainer_ros.training.checkpoints.full_disk import TolerantWriter
 from rl_trainer_ros.training.runs.run_tables import TABLE_LIMIT, number_in, read_rows
 from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.untrusted_files import FileError, read_bytes
+from collections.abc import Callable
+from typing import Any
+
+from stable_baselines3.common.logger import KVWriter
+
 
 MONITOR, PROGRESS, EVALUATIONS = "monitor.csv", "progress.csv", "evaluations.csv"
 VIDEOS = "videos"
@@ -123,3 +131,63 @@ def _header(path: Path) -> bytes:
     with open(path, "rb") as stream:
         lines = stream.readline(), stream.readline()
     return b"".join(lines) if all(line.endswith(b"\n") for line in lines) else b""
+
+
+Report = Callable[[str], None]
+
+
+class TolerantWriter(KVWriter):
+    """A writer of stable-baselines3's logger that outlives a full disk."""
+
+    def __init__(self, make: Callable[[], Any], report: Report, once: bool = False):
+        """`make` opens the writer; after a failure it is opened anew, unless `once` says that it recovers by itself."""
+        self._make, self._report, self._once = make, report, once
+        self._writer: Any = make()
+        self._failed = False
+
+    def write(self, key_values: Any, key_excluded: Any, step: int = 0) -> None:
+        """See KVWriter."""
+        try:
+            if self._writer is None:
+                self._writer = self._make()
+            self._writer.write(key_values, key_excluded, step)
+            self._failed = False
+        except OSError as error:
+            if not self._once:
+                self._writer = None
+            if not self._failed:
+                self._report(f"a log cannot be written ({error}); rows are lost, training goes on")
+            self._failed = True
+
+    def close(self) -> None:
+        """See KVWriter."""
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        except OSError as error:
+            self._report(f"a log cannot be written ({error})")
+
+
+class TolerantRows:
+    """The same for the rows of stable-baselines3's Monitor."""
+
+    def __init__(self, writer: Any, report: Report):
+        self._writer, self._report = writer, report
+        self._failed = False
+
+    def write_row(self, row: dict[str, Any]) -> None:
+        """Write one episode, or lose it."""
+        try:
+            self._writer.write_row(row)
+            self._failed = False
+        except OSError as error:
+            if not self._failed:
+                self._report(f"monitor.csv cannot be written ({error}); rows are lost, training goes on")
+            self._failed = True
+
+    def close(self) -> None:
+        """Close the file."""
+        try:
+            self._writer.close()
+        except OSError as error:
+            self._report(f"monitor.csv cannot be written ({error})")
