@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 PYTHON ?=
+# As many processes run the tests; the times that some of them bound were tried with two on two cores.
+TEST_PROCESSES ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup
 # PyBullet has wheels for 3.11 and 3.10; for a newer Python it is compiled, which takes about five minutes.
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.11 python3.10 python3 python3.13 python3.12)
 
@@ -15,10 +18,10 @@ $(error ROS is '$(ROS)'; wheels of ROS 2 exist on PyPI for: kilted, jazzy)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test emulator lint bench clean
+.PHONY: help setup train test test-quick coverage emulator format lint bench clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## install everything into .venv, again only if the requirements have changed (ROS=jazzy: into .venv-jazzy)
 
@@ -28,13 +31,24 @@ train: $(STAMP)  ## train over topics, evaluate on unseen targets, print where t
 
 test: $(STAMP)  ## run the tests (those on the emulated board if it can be built; in CI it must)
 	@$(BIN)/python -m robot_driver_ros.emulator.build || test -z "$$CI"
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
+
+test-quick: $(STAMP)  ## run the tests that need no ROS, no emulated board and no training, in less than a minute
+	$(PYTEST) -m "not (ros or firmware or slow)"
+
+coverage: $(STAMP)  ## run the tests and print which lines none of them reached (without what runs in processes of its own)
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 emulator: $(STAMP)  ## build the emulated Arduino Mega (simavr, stock firmware) for tests and robot_source:=emulated
 	$(BIN)/python -m robot_driver_ros.emulator.build
 
-lint: $(STAMP)  ## check style and types
+format: $(STAMP)  ## lay out the code as make lint wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+lint: $(STAMP)  ## check style, layout and types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 bench: $(STAMP)  ## measure steps per second in process and over topics, of one robot and of many
@@ -42,7 +56,7 @@ bench: $(STAMP)  ## measure steps per second in process and over topics, of one 
 	$(BIN)/python benchmarks/many_robots.py
 
 clean:  ## remove .venv, .venv-jazzy and files of tools (runs stay)
-	rm -rf .venv .venv-jazzy build install log *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-jazzy build install log *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -90,7 +90,8 @@ setup(
     ],
     extras_require={
         **ROS_WHEELS,
-        "test": ["pytest>=7", "pytest-timeout>=2"],  # colcon runs pytest only if this extra names it
+        # colcon runs pytest only if the extra `test` names it.
+        "test": ["pytest>=7", "pytest-cov>=4", "pytest-timeout>=2", "pytest-xdist>=3"],
         "dev": ["mypy>=1.8", "ruff>=0.6"],
     },
     zip_safe=False,

@@ -88,7 +88,8 @@ class CollisionGuard:
             origins[i], rotations[i] = poses[link]
         world = np.einsum("cij,cej->cei", rotations[self._owner], self._ends) + origins[self._owner][:, None, :]
         a, b = world[self._pairs[:, 0]], world[self._pairs[:, 1]]
-        return segment_distances(a[:, 0], a[:, 1], b[:, 0], b[:, 1]) - self._reach
+        gaps: Array = segment_distances(a[:, 0], a[:, 1], b[:, 0], b[:, 1]) - self._reach
+        return gaps
 
     def _pairs_to_check(self, model: RobotModel, may_touch: Sequence[Sequence[str]]) -> Iterable[tuple[int, int]]:
         """Pairs of capsules on links that move against each other and are not built into each other."""
@@ -165,4 +166,5 @@ def segment_distances(
     t = np.where(e > tiny, np.clip(t, 0.0, 1.0), 0.0)
     s = np.where(a > tiny, np.clip((b * t - c) / safe_a, 0.0, 1.0), 0.0)
     gap = p1 + d1 * s[:, None] - p2 - d2 * t[:, None]
-    return np.sqrt(np.einsum("ni,ni->n", gap, gap))
+    distances: Array = np.sqrt(np.einsum("ni,ni->n", gap, gap))
+    return distances

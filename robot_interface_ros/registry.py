@@ -48,7 +48,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _load(self, point: EntryPoint) -> T:
         try:
-            thing = point.load()
+            thing: T = point.load()
             self._check(thing)
         except Exception as error:  # another's package may fail in any way
             reason = " ".join(str(error).split()) or type(error).__name__

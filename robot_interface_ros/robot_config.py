@@ -115,7 +115,8 @@ class RobotDescription:
         chain = self.model.chain(self.config.end_effector)
         rest = dict(zip(self.joint_names, self.rest))
         away = min(0.2, TARGET_SHARE * self.model.reach(self.config.end_effector, self.rest))
-        return chain.position([rest[name] for name in chain.joint_names]) + np.array([away, 0.0, away])
+        target: Array = chain.position([rest[name] for name in chain.joint_names]) + np.array([away, 0.0, away])
+        return target
 
 
 def _check_path(thing: object) -> None:

@@ -84,7 +84,8 @@ class Encoder:
                 f"got an image of shape {image.shape}, {image.dtype}; {self.id} was trained on {self.image_shape}, uint8: "
                 f"set the camera to {width}x{height} rgb, or train an encoder on its images"
             )
-        return self._run(image[None])[0]
+        state: NDArray[np.float64] = self._run(image[None])[0]
+        return state
 
     def encode_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Encode `(n, height, width, 3)` into `(n, state_dim)`: `encode` of each up to the last bits, and faster."""

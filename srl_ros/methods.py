@@ -64,13 +64,15 @@ class Autoencoder(Method):
     def loss(self, images: Tensor, truth: Tensor) -> Tensor:
         """Weighted reconstruction error; `truth` is not used."""
         error = (self.decoder(self.network.raw(images)) - self.network.features.colours(images)) ** 2
-        return (self.colour_weights[colour_index(images)] * error.mean(dim=1)).mean()
+        weighted: Tensor = (self.colour_weights[colour_index(images)] * error.mean(dim=1)).mean()
+        return weighted
 
     def reconstruct(self, images: Tensor) -> Tensor | None:
         """The decoder's drawing, back in levels of 0 to 255."""
         colours = self.network.features.colours
         drawn = self.decoder(self.network.raw(images)).permute(0, 2, 3, 1) @ torch.linalg.inv(colours.matrix)
-        return (drawn + colours.mean).round().clamp(0, 255).to(torch.uint8)
+        levels: Tensor = (drawn + colours.mean).round().clamp(0, 255).to(torch.uint8)
+        return levels
 
 
 class Supervised(Method):
@@ -126,4 +128,5 @@ def colour_weights(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         counts += torch.bincount(colour_index(torch.from_numpy(part.copy())).flatten(), minlength=512)
     share = counts.double().numpy() / float(counts.sum())
     weights = np.maximum(share, _RAREST) ** -0.5
-    return (weights / (weights * share).sum()).astype(np.float32)
+    normalised: NDArray[np.float32] = (weights / (weights * share).sum()).astype(np.float32)
+    return normalised

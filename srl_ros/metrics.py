@@ -35,7 +35,8 @@ def gtc(states: Array, truth: Array) -> Array:
     a, b = states - states.mean(0), truth - truth.mean(0)
     scale = np.linalg.norm(a, axis=0)[:, None] * np.linalg.norm(b, axis=0)[None, :]
     correlation = np.divide(a.T @ b, scale, out=np.zeros_like(scale), where=scale > 1e-12)
-    return np.abs(correlation).max(axis=0)
+    best: Array = np.abs(correlation).max(axis=0)
+    return best
 
 
 def linear_r2(
@@ -51,4 +52,5 @@ def linear_r2(
     centre = training_truth.mean(0)
     weights = np.linalg.solve(a.T @ a + penalty * len(a) * np.eye(a.shape[1]), a.T @ (training_truth - centre))
     residual, variance = ((truth - centre - b @ weights) ** 2).mean(0), truth.var(0)
-    return 1.0 - np.divide(residual, variance, out=np.ones_like(residual), where=variance > 1e-12)
+    r2: Array = 1.0 - np.divide(residual, variance, out=np.ones_like(residual), where=variance > 1e-12)
+    return r2

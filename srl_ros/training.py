@@ -138,7 +138,7 @@ def _optimise(
                 rows = order[start : start + config.batch_size]
                 loss = method.loss(*_tensors(training, rows))
                 optimiser.zero_grad(set_to_none=True)
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 schedule.step()
                 total += loss.item() * len(rows)

@@ -69,4 +69,5 @@ class BoxAction(Action):
             raise RobotError(f"action has shape {action.shape}; expected {self.space.shape}: {', '.join(self.labels)}")
         if not np.isfinite(action).all():
             raise RobotError(f"action is {action.tolist()}; expected finite numbers in [-1, 1]. Did training diverge?")
-        return np.minimum(np.maximum(action, -1.0), 1.0)
+        within: Array = np.minimum(np.maximum(action, -1.0), 1.0)
+        return within

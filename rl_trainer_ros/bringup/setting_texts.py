@@ -93,8 +93,9 @@ def setting_line(field: dataclasses.Field[Any]) -> str:
 
 def description(field: dataclasses.Field[Any]) -> str:
     """What a setting means and, where they are few, the allowed values."""
+    meaning: str = field.metadata["description"]
     choices = field.metadata["choices"]
-    return field.metadata["description"] + (f" ({' | '.join(choices)})" if choices else "")
+    return meaning + (f" ({' | '.join(choices)})" if choices else "")
 
 
 def default_text(field: dataclasses.Field[Any]) -> str:
@@ -102,4 +103,5 @@ def default_text(field: dataclasses.Field[Any]) -> str:
     default = list(field.default) if isinstance(field.default, tuple) else field.default
     if default is None or isinstance(default, str):
         return default or ""
-    return yaml.safe_dump(default, default_flow_style=True).removesuffix("\n").removesuffix("\n...")
+    text: str = yaml.safe_dump(default, default_flow_style=True).removesuffix("\n").removesuffix("\n...")
+    return text

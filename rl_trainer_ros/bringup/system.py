@@ -383,4 +383,5 @@ def _encode(value: Any) -> str:
         return f"[{', '.join(_encode(entry) for entry in value)}]"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    return yaml.safe_dump(value).splitlines()[0]
+    text: str = yaml.safe_dump(value).splitlines()[0]
+    return text

@@ -65,4 +65,5 @@ def _drawing(robot: Any) -> Any:
 def _smaller(picture: Picture) -> Picture:
     height, width, colours = picture.shape
     cells = picture.reshape(height // _FINER, _FINER, width // _FINER, _FINER, colours)
-    return (cells.sum(axis=(1, 3), dtype=np.uint16) // _FINER**2).astype(np.uint8)
+    smaller: Picture = (cells.sum(axis=(1, 3), dtype=np.uint16) // _FINER**2).astype(np.uint8)
+    return smaller

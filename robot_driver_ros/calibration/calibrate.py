@@ -173,11 +173,11 @@ class Calibration:
         board.attach({config.pin: wide})
         self._sleep(FIRST_PULSES_S)
         found: list[Findings] = [Findings()]  # the latest last
+        result = config
         while True:
             words = self._words(f"{joint} {pulse:.0f} us> ")
             if words == ["skip"]:
                 self._terminal.say("left as it was")
-                result = config
                 break
             if words == ["done"]:
                 try:

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+from typing import Any
 
 TOO_LONG = 64 * 2**20  # characters of URDF text; the largest public robots have 1 million
 
@@ -28,7 +29,7 @@ def main() -> None:
     answers.close()
 
 
-def limited(request: dict) -> dict:
+def limited(request: dict[str, Any]) -> dict[str, Any]:
     """Return `text` and the `files` that were read, or `error`."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _lower(resource.RLIMIT_CPU, request["cpu_s"])

@@ -207,7 +207,8 @@ class Chain:
             if array.shape != shape:
                 raise ValueError(f"{label} must have shape {shape}, got {array.shape}")
         start = np.clip(np.array(self._values(q0)), low, high)
-        best, best_distance = start, math.inf
+        best: FloatArray = start
+        best_distance = math.inf
         for attempt in range(restarts + 1):
             first = start if attempt == 0 else _spread(attempt, start, low, high)
             q, distance = self._descend(goal, first, low, high, damping, iterations, tolerance_m)
@@ -305,7 +306,8 @@ def _spread(k: int, around: FloatArray, low: FloatArray, high: FloatArray) -> Fl
     fractions = np.array([(0.5 + k * root ** -(j + 1)) % 1.0 for j in range(n)])
     first = np.where(np.isfinite(low), low, around - math.pi)
     last = np.where(np.isfinite(high), high, around + math.pi)
-    return first + fractions * (last - first)
+    spread: FloatArray = first + fractions * (last - first)
+    return spread
 
 
 def _fold(segments: Sequence[Segment]) -> tuple[tuple[_Folded, ...], Pose]:

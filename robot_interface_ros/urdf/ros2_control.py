@@ -65,4 +65,5 @@ def controllers(description: RobotDescription, namespace: str, rate_hz: int) -> 
     place = control_namespace(namespace)
     nodes = {"controller_manager": manager, CONTROLLER: trajectory}
     entries = {f"{place}/{node}": {"ros__parameters": parameters} for node, parameters in nodes.items()}
-    return yaml.safe_dump(entries, sort_keys=False)
+    text: str = yaml.safe_dump(entries, sort_keys=False)
+    return text

@@ -16,6 +16,8 @@ from rl_trainer_ros.cli import main
 from rl_trainer_ros.cli.examples import EXAMPLES
 from rl_trainer_ros.cli.robot_commands import asked_to_move
 
+pytestmark = pytest.mark.xdist_group("completion")
+
 
 @pytest.fixture(scope="module")
 def script() -> str:

@@ -32,7 +32,7 @@ from robot_interface_ros.ros.transport.messages import stamp_ns
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import make_waiter
 
-pytestmark = [pytest.mark.ros, pytest.mark.realtime]
+pytestmark = [pytest.mark.ros, pytest.mark.realtime, pytest.mark.xdist_group("quiet")]
 INMOOV = load_robot("inmoov")
 PERIOD = 50_000_000
 RELAXED = {"max_age_s": 5.0, "max_skew_s": 5.0}  # a busy machine is no reason to fail

@@ -25,6 +25,7 @@ from robot_driver_ros.servos.hardware import load_hardware, read_hardware
 
 pytestmark = [
     pytest.mark.firmware,
+    pytest.mark.xdist_group("quiet"),
     pytest.mark.faults,
     pytest.mark.ros,
     pytest.mark.skipif(not build.is_ready() and not os.environ.get("CI"), reason="no emulated board; make emulator"),

@@ -29,6 +29,7 @@ from robot_interface_ros.safety.safe_robot import SafeRobot
 
 pytestmark = [
     pytest.mark.firmware,
+    pytest.mark.xdist_group("quiet"),
     pytest.mark.skipif(not build.is_ready() and not os.environ.get("CI"), reason="no emulated board; make emulator"),
 ]
 

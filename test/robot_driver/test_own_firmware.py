@@ -19,6 +19,7 @@ from robot_driver_ros.emulator import build
 
 pytestmark = [
     pytest.mark.firmware,
+    pytest.mark.xdist_group("quiet"),
     pytest.mark.skipif(not build.is_ready() and not os.environ.get("CI"), reason="no emulated board; make emulator"),
 ]
 ROUND_US = 20_000

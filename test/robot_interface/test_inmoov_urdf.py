@@ -14,6 +14,7 @@ from robot_interface_ros.files.description import share_directory, urdf_text
 from robot_interface_ros.urdf.merged import merge_fixed_links
 from robot_interface_ros.urdf.robot_model import RobotModel
 
+pytestmark = pytest.mark.xdist_group("inmoov_urdf")
 XACRO = share_directory() / "urdf" / "inmoov.urdf.xacro"
 GROUPS = ("waist", "head", "eyes", "jaw", "right_arm", "left_arm", "right_hand", "left_hand")
 LOAD_FLAGS = pybullet.URDF_USE_INERTIA_FROM_FILE | pybullet.URDF_USE_SELF_COLLISION

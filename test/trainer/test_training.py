@@ -33,6 +33,8 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError, from_mapping
 from robot_interface_ros.errors import RobotTimeout
 
+pytestmark = pytest.mark.xdist_group("training")
+
 
 def run(folder: Path, **settings: object) -> TrainingResult:
     config = replace(TrainerConfig(transport="in_process", log_dir=str(folder)), **settings)  # type: ignore[arg-type]

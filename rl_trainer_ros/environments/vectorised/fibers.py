@@ -43,7 +43,8 @@ class Fiber(Generic[T]):
             raise RuntimeError("the fiber is still under way")
         if self.error is not None:
             raise self.error
-        return self._result
+        result: T = self._result
+        return result
 
     def resume(self) -> None:
         """Go on until the next pause or the end; only Fibers calls this."""

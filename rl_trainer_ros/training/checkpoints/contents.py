@@ -108,7 +108,7 @@ def load_parameters(checkpoint: Checkpoint, algorithm: Any) -> None:
 
 def load_statistics(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return the numbers in normalisation.json, checked. Raises ModelError."""
-    values = _read_json(checkpoint.folder / STATISTICS)
+    values: dict[str, Any] = _read_json(checkpoint.folder / STATISTICS)
     space = saved_space(checkpoint, "observation_space")
     try:
         found = normalisation.from_dict(values)

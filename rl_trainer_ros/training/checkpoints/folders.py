@@ -39,12 +39,14 @@ class Checkpoint:
     @property
     def kind(self) -> str:
         """One of the kinds above."""
-        return self.about["kind"]
+        kind: str = self.about["kind"]
+        return kind
 
     @property
     def num_timesteps(self) -> int:
         """Environment steps at which it was saved."""
-        return self.about["num_timesteps"]
+        steps: int = self.about["num_timesteps"]
+        return steps
 
     @property
     def resumable(self) -> bool:

@@ -45,9 +45,9 @@ def random_states(algorithm: Any) -> dict[str, Any]:
     }
 
 
-def checked_random_states(states: Any, where: str) -> dict[str, Any]:
-    """Return `states` where generators of each kind take them. Raises FileError, one line, where one does not."""
-    states = check.mapping(states, where)
+def checked_random_states(content: Any, where: str) -> dict[str, Any]:
+    """Return `content` where generators of each kind take them. Raises FileError, one line, where one does not."""
+    states = check.mapping(content, where)
     lacks = [name for name in ("python", "numpy", "torch", "action_space", "environments") if name not in states]
     if lacks:
         raise check.FileError(f"{where} lacks {', '.join(lacks)}")

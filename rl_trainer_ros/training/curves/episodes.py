@@ -78,7 +78,8 @@ def smoothed(values: Array, window: int) -> Array:
     ends = np.arange(1, len(values) + 1)
     begins = np.maximum(ends - window, 0)
     with np.errstate(invalid="ignore"):
-        return (sums[ends] - sums[begins]) / (counts[ends] - counts[begins])
+        means: Array = (sums[ends] - sums[begins]) / (counts[ends] - counts[begins])
+        return means
 
 
 def _monitor_rows(path: Path) -> list[tuple[float, ...]]:

@@ -114,7 +114,8 @@ class RealTimeServer(RobotServer):
         return messages.diagnostic_status(level, name, self._namespace, said, values)
 
     def _begin(self, robot: Any) -> Observation:
-        return robot.observation
+        observation: Observation = robot.observation
+        return observation
 
     def _on_command(self, data: bytes) -> None:
         try:
