@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import load_file
 
 from rl_trainer_ros.bringup.launch_arguments import resolve_values
-from rl_trainer_ros.cli.evaluate import EvaluateOptions, evaluate_run
+from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
 from rl_trainer_ros.factories import load_encoder
-from rl_trainer_ros.training import run_folder
 from rl_trainer_ros.training.checkpoints import contents
+from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.train import TrainingRun, in_process_env
 
 OLDER = Path(__file__).resolve().parents[1] / "fixtures" / "written_by_102c4b8"
