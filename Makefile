@@ -36,7 +36,7 @@ test: $(STAMP)  ## run the tests (those on the emulated board if it can be built
 test-quick: $(STAMP)  ## run the tests that need no ROS, no emulated board and no training, in less than a minute
 	$(PYTEST) -m "not (ros or firmware or slow)"
 
-coverage: $(STAMP)  ## run the tests and print which lines none of them reached (without what runs in processes of its own)
+coverage: $(STAMP)  ## run the tests and print how much of each file they ran; takes half as long again
 	$(PYTEST) --cov --cov-report=term:skip-covered
 
 emulator: $(STAMP)  ## build the emulated Arduino Mega (simavr, stock firmware) for tests and robot_source:=emulated

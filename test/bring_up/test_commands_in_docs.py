@@ -17,7 +17,7 @@ from rl_trainer_ros.cli.main import COMMANDS, OVER_TOPICS, WHOLE_SYSTEMS
 from rl_trainer_ros.training import early_checks
 
 REPO = Path(__file__).resolve().parents[2]
-PAGES = (REPO / "README.md", *sorted((REPO / "docs").glob("*.md")))
+PAGES = (REPO / "README.md", REPO / "CONTRIBUTING.md", REPO / "CHANGELOG.md", *sorted((REPO / "docs").glob("*.md")))
 """docs/example_package is installed and run by test_registry.py."""
 FENCED = re.compile(r"```(?:bash|console)\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/)?rl_trainer [a-z][^`]*)`")
