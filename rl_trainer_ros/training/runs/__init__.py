@@ -1,0 +1,1 @@
+"""Run folders: their files, logs and tables, and the robot files that they keep."""
