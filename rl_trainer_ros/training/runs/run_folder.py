@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
-from rl_trainer_ros.training.runs import robot_files
 from rl_trainer_ros.training.checkpoints.folders import ABOUT, LINKS
+from rl_trainer_ros.training.runs import robot_files
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml
