@@ -156,12 +156,12 @@ _TEXTS = ("policy", "task", "robot", "srl_model", "action", "observation")
 _LONGEST_TRAINING_S = 1e10  # 300 years
 
 
-def _checked_about(about: Any, where: str, kinds: tuple[str, ...]) -> dict[str, Any]:
+def _checked_about(content: Any, where: str, kinds: tuple[str, ...]) -> dict[str, Any]:
     """Return what an about.json says. Raises FileError, one line, for a value that no checkpoint of ours has.
 
     `kinds`: the kinds of checkpoints. The spaces are checked where they are made, hyper-parameters by their algorithm.
     """
-    about = check.mapping(about, where)
+    about = check.mapping(content, where)
     lacks = [name for name in ("kind", "num_timesteps", "saved_ns", "algo") if name not in about]
     if lacks:
         raise check.FileError(f"{where} lacks {', '.join(lacks)}")

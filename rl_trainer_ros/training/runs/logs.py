@@ -11,17 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
+from stable_baselines3.common.logger import CSVOutputFormat, KVWriter, Logger, TensorBoardOutputFormat
 
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
 from rl_trainer_ros.training.runs.run_tables import TABLE_LIMIT, number_in, read_rows
 from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.untrusted_files import FileError, read_bytes
-from collections.abc import Callable
-from typing import Any
-
-from stable_baselines3.common.logger import KVWriter
-
 
 MONITOR, PROGRESS, EVALUATIONS = "monitor.csv", "progress.csv", "evaluations.csv"
 VIDEOS = "videos"
