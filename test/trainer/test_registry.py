@@ -125,7 +125,7 @@ def test_a_package_of_ones_own_brings_a_task_a_robot_and_an_algorithm(tmp_path: 
     assert said[:3] == ["InMoovRaiseHand True", "CraneReach True", "CraneRaiseHand True"]
     assert float(said[3]) == pytest.approx(0.4)
     listed = run("-m", "rl_trainer_ros.cli.main", "list")
-    assert "keeps the best of what it tries" in listed
+    assert "random changes of the policy; keeps the best" in listed
     words = ["algo:=hill_climbing", "hyperparameters.n_delta:=2", "num_timesteps:=600", f"log_dir:={tmp_path}"]
     assert "finished" in run("-m", "rl_trainer_ros.cli.main", "train", "transport:=in_process", *words)
     assert "rl_trainer_ros/CraneRaiseHand-v0" in listed and "lacks arena, postures.arena" in listed
