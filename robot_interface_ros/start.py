@@ -75,7 +75,24 @@ def __getattr__(name: str) -> Callable[[], int]:
 
 def _run(module: str) -> int:
     _leave_at_once()
-    return int(import_module(module).main() or 0)
+    with _missing_ros_in_one_line():
+        return int(import_module(module).main() or 0)
+
+
+@contextlib.contextmanager
+def _missing_ros_in_one_line() -> Iterator[None]:
+    """End with exit code 2 and one line where rclpy is not installed: `pip install .` alone brings none."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "rclpy":
+            raise
+        print(
+            f"{sys.executable} has no rclpy: source ROS 2's setup file, or install its wheels with make setup or "
+            "pip install '.[kilted]' in the folder of rl_trainer_ros",
+            file=sys.stderr,
+        )
+        sys.exit(2)
 
 
 def _leave_at_once() -> None:
@@ -88,4 +105,5 @@ if __name__ == "__main__":
     import runpy
 
     del sys.argv[0]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    with _missing_ros_in_one_line():
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from rl_trainer_ros.bringup import supervisor
+from rl_trainer_ros.cli import main
 from rl_trainer_ros.training import early_checks, learner_check
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
@@ -31,6 +34,27 @@ def refused(module: str, *words: str, code: int = 2) -> str:
     lines = [line for line in result.stderr.splitlines() if line.strip()]
     assert (result.returncode, len(lines)) == (code, 1), result
     return lines[0]
+
+
+@pytest.fixture
+def refused_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """The same of `rl_trainer` in this process, where an import of torch is paid for once. It may start nothing."""
+
+    def started(*_: object) -> int:
+        raise AssertionError("processes were started")
+
+    monkeypatch.setattr(main, "interruptible", lambda: None)  # pytest's own signal handlers stay
+    monkeypatch.setattr(supervisor, "run", started)
+
+    def run(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["rl_trainer", *words])
+        code = main.main()
+        said = capsys.readouterr()
+        lines = [line for line in said.err.splitlines() if line.strip()]
+        assert (code, len(lines)) == (2, 1), said
+        return lines[0]
+
+    return run
 
 
 @pytest.mark.ros
@@ -76,7 +100,7 @@ def test_nodes_refuse_what_they_cannot_read(tmp_path: Path, domain: int) -> None
         assert "nowhere.yaml" in refused(module, "--ros-args", "--params-file", str(tmp_path / "nowhere.yaml"))
 
 
-def test_the_command_line_names_what_is_known(tmp_path: Path) -> None:
+def test_the_command_line_names_what_is_known(tmp_path: Path, refused_line: Callable[..., str]) -> None:
     for words, message in (
         (["trian"], "rl_trainer: unknown command 'trian' (did you mean train?); known: train, "),
         (["train", "sede:=1"], "(did you mean seed?)"),
@@ -87,7 +111,8 @@ def test_the_command_line_names_what_is_known(tmp_path: Path) -> None:
         (["evaluate", f"run:={tmp_path}"], "is no run folder: it has no config.yaml"),
         (["train_srl", "srl_model:=vae"], "unknown srl_model 'vae'"),
     ):
-        assert message in refused("rl_trainer_ros.cli.main", *words)
+        assert message in refused_line(*words)
+    assert "unknown command 'trian'" in refused("rl_trainer_ros.cli.main", "trian")
 
 
 @pytest.mark.parametrize(
@@ -113,9 +138,10 @@ def test_the_command_line_names_what_is_known(tmp_path: Path) -> None:
         (["rviz_config:=mine.rviz"], "rviz_config has no effect without rviz:=true"),
     ],
 )
-def test_a_training_that_cannot_be_is_refused_before_anything_starts(words: list[str], message: str) -> None:
-    """One line: no simulator has been started whose lines would stand before it."""
-    assert message in refused("rl_trainer_ros.cli.main", "train", *words)
+def test_a_training_that_cannot_be_is_refused_before_anything_starts(
+    words: list[str], message: str, refused_line: Callable[..., str]
+) -> None:
+    assert message in refused_line("train", *words)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +159,7 @@ def test_a_training_that_cannot_be_is_refused_before_anything_starts(words: list
         ({"hyperparameters": "{batch_size: 1}"}, "algo ppo refuses its settings"),
         ({"algo": "sac", "hyperparameters": "{buffer_size: 1e15}"}, "Unable to allocate"),
         ({"algo": "sac", "hyperparameters": "{train_freq: [1, foo]}"}, "must be either 'step' or 'episode'"),
-        ({"hyperparameters": "{net_arch: [a, b]}"}, "algo ppo refuses its settings"),
+        ({"hyperparameters": "{net_arch: [a, b]}"}, "expected the neurons of each hidden layer, such as [64, 64]"),
     ],
 )
 def test_what_the_learner_would_refuse_is_told_by_a_process_of_its_own(changes: dict[str, Any], said: str) -> None:
@@ -143,6 +169,7 @@ def test_what_the_learner_would_refuse_is_told_by_a_process_of_its_own(changes: 
 
 
 def test_a_bad_hyperparameter_is_refused_before_anything_starts() -> None:
+    """One line: no simulator has been started whose lines would stand before it."""
     assert "did you mean gamma?" in refused("rl_trainer_ros.cli.main", "train", "hyperparameters.gama:=0.9")
 
 
@@ -171,10 +198,10 @@ def test_what_can_be_is_not_refused_early(tmp_path: Path) -> None:
         early_checks.check(TrainerConfig(**changes))
 
 
-def test_help_explains_every_command_and_setting() -> None:
+def test_help_explains_every_command_and_setting(capsys: pytest.CaptureFixture[str]) -> None:
     def shown(*words: str) -> str:
-        command = [sys.executable, "-m", "rl_trainer_ros.cli.main", *words, "--help"]
-        return subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=60, check=True).stdout
+        assert main.run([*words, "--help"]) == 0
+        return capsys.readouterr().out
 
     assert all(name in shown() for name in ("train ", "evaluate ", "train_srl "))
     assert all(f"{name}:=" in shown("train") for name in ("task", "srl_model", "num_timesteps", "seed", "max_restarts"))

@@ -82,3 +82,21 @@ def test_a_closed_output_ends_a_command_quietly(words: list[str]) -> None:
     )
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (start.OUTPUT_CLOSED, "")
+
+
+@pytest.mark.parametrize(
+    "how", ["runpy.run_module('robot_interface_ros.start', run_name='__main__')", "start.frames_node()"]
+)
+def test_without_rclpy_a_node_ends_in_one_line(how: str) -> None:
+    code = f"import sys, runpy; sys.modules['rclpy'] = None; from robot_interface_ros import start; {how}"
+    words = ["robot_interface_ros.ros.frames_node"]
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60.0,
+        check=False,
+    )
+    (line,) = ended.stderr.splitlines()
+    assert ended.returncode == 2 and "has no rclpy: source ROS 2's setup file, or install its wheels" in line
