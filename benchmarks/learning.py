@@ -14,9 +14,10 @@ import sys
 import tempfile
 from dataclasses import dataclass, replace
 
+from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.evaluation.episodes import Evaluation, evaluate
 from rl_trainer_ros.training.checkpoints import trained_models
-from rl_trainer_ros.training.train import TrainingRun, in_process_env
+from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 EPISODES = 100
@@ -78,10 +79,10 @@ def measure(row: Row, seed: int) -> tuple[float, Evaluation]:
     """Train a row once; return the seconds that training took, and what came of it."""
     with tempfile.TemporaryDirectory() as log_dir:
         config = row.config(seed, log_dir)
-        result = TrainingRun(config, lambda namespace: in_process_env(config)).run(report=tell)
+        result = TrainingRun(config, lambda namespace: make_environment(config)).run(report=tell)
         if result.error is not None:
             raise result.error
-        policy, environment = trained_models.load(result.folder / "final"), in_process_env(config)
+        policy, environment = trained_models.load(result.folder / "final"), make_environment(config)
         try:
             return result.training_s, evaluate(lambda observation, _: policy.act(observation), environment, EPISODES)
         finally:

@@ -1,4 +1,7 @@
-"""Factories of objects of other rooms: one function each, which imports the other room only when it is called."""
+"""Factories of objects that are expensive to import, because they belong to another package or to ROS.
+
+Each is one function, which imports them only when it is called.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from numpy.typing import NDArray
 
 from robot_interface_ros.config import from_mapping
 from robot_interface_ros.files.description import share_directory
+from robot_interface_ros.realtime.newest import Freshness
 from robot_interface_ros.robot import Array, Robot
+from robot_interface_ros.robot_config import RobotDescription
 
 
 class Encoder(Protocol):
@@ -29,6 +34,25 @@ def simulated_robot(**settings: Any) -> Robot:
     from robot_sim_ros.sim_config import SimConfig
 
     return make_robot(from_mapping(SimConfig, settings, "simulation"))
+
+
+def topic_robot(
+    description: RobotDescription, namespace: str, freshness: Freshness | None, runtime: Any, **settings: Any
+) -> Robot:
+    """Return the client of a robot over topics; `settings` are those of `TopicRobot`.
+
+    `freshness`: how old an observation may be in real time; None: in lockstep. `runtime`: an open Runtime; None makes one that
+    the robot closes.
+    """
+    if freshness is not None:
+        from rl_trainer_ros.ros.realtime_robot import OwnedRealTimeTopicRobot, RealTimeTopicRobot
+
+        in_real_time = RealTimeTopicRobot if runtime is not None else OwnedRealTimeTopicRobot
+        return in_real_time(runtime, description, namespace, freshness=freshness, **settings)
+    from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
+
+    in_lockstep = TopicRobot if runtime is not None else OwnedTopicRobot
+    return in_lockstep(runtime, description, namespace, **settings)
 
 
 def load_encoder(folder: str | Path) -> Encoder:

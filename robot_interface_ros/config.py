@@ -17,6 +17,7 @@ from robot_interface_ros.files.checked_values import shown
 from robot_interface_ros.files.paths import expanded
 
 T = TypeVar("T")
+_MAPPINGS = (dict, Mapping)
 _EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]{1,3}")
 
 LARGEST = 1e15
@@ -143,7 +144,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        return _convert(next(entry for entry in arguments if entry is not type(None)), value, where)
+        kinds = [entry for entry in arguments if entry is not type(None)]
+        mappings = [entry for entry in kinds if typing.get_origin(entry) in _MAPPINGS]
+        return _convert(mappings[0] if mappings and isinstance(value, Mapping) else kinds[0], value, where)
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
         return from_mapping(typing.cast(type, hint), value, where)
     if origin is tuple:
@@ -154,7 +157,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if len(kinds) != len(entries):
             raise ConfigError(f"{where} has {len(entries)} entries; expected {len(kinds)}")
         return tuple(_convert(kind, entry, f"{where}[{i}]") for i, (kind, entry) in enumerate(zip(kinds, entries)))
-    if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, int]):
+    if origin in _MAPPINGS:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where} is {shown(value)}; expected a mapping")
         return {str(key): _convert(arguments[1], entry, f"{where}.{key!s:.80}") for key, entry in value.items()}

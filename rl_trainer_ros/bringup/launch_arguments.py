@@ -12,8 +12,9 @@ import yaml
 
 from rl_trainer_ros.bringup import toolbox_spellings
 from rl_trainer_ros.bringup.setting_texts import default_text, description, setting_line, typed, yaml_value
+from rl_trainer_ros.environments.env_config import SIMULATED, given_to_simulation, settings_of
 from rl_trainer_ros.training import resumed_settings
-from rl_trainer_ros.training.trainer_config import TrainerConfig, settings_of
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.files.description import resolve, share_directory
@@ -29,7 +30,7 @@ PARTS = {  # task.contacts:=3 sets one of the settings that stand as YAML in tas
 }
 SERVING = (
     *("task", "robot", "joint_group", "observation", "observation_settings", "srl_model", "srl_folder", "log_dir"),
-    *("namespaces", "control_hz", "realtime", "imperfection", "world", "eval_namespace"),
+    *("namespaces", "control_hz", "realtime", *SIMULATED, "eval_namespace"),
     *("robot_source", "hardware", "ports", "body", "driver_params_file", "num_envs", "sim_processes", "max_restarts"),
     *("remote", "domain_id", "params_file", "sim_params_file", "physics_hz"),
 )
@@ -192,8 +193,8 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
         trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
         served = trainer.namespaces
         if bringup.remote_namespaces:
-            told["namespaces"] = [*served, *bringup.remote_namespaces]
-            trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
+            trainer = dataclasses.replace(trainer, namespaces=(*served, *bringup.remote_namespaces))
+            told["namespaces"] = trainer.namespaces
         if trainer.eval_namespace:
             served = (*served, trainer.eval_namespace)
         if resumed:  # the parameter file is of no run in particular
@@ -271,7 +272,7 @@ def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_
             "leave one of the two out"
         )
     if trainer.transport == "topics":
-        given += [name for name in ("imperfection", "world") if getattr(trainer, name)]
+        given += given_to_simulation(trainer)
     if given:
         why = "transport:=in_process" if trainer.transport != "topics" else f"robot_source:={bringup.robot_source}"
         raise ConfigError(

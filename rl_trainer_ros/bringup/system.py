@@ -30,7 +30,8 @@ from rl_trainer_ros.bringup.process import Process as Process
 from rl_trainer_ros.bringup.ros_arguments import RosArguments
 from rl_trainer_ros.bringup.viewers import viewers
 from rl_trainer_ros.environments import requirements
-from rl_trainer_ros.training.trainer_config import CAMERA, GROUND_TRUTH, TrainerConfig, settings_of
+from rl_trainer_ros.environments.env_config import CAMERA, GROUND_TRUTH
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros import ros_environment
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.errors import RobotError
@@ -70,6 +71,7 @@ class System:
     give_up_timeout_s: for the trainer to find out by itself that a process it needs stays down.
     endless: none ends it; it serves until it is told to stop.
     ros_words: ROS arguments for every process.
+    config: the settings of the training, as the launch arguments make them.
     """
 
     processes: tuple[Process, ...]
@@ -77,6 +79,7 @@ class System:
     give_up_timeout_s: float = 120.0
     endless: bool = False
     ros_words: tuple[str, ...] = ()
+    config: TrainerConfig = TrainerConfig()
 
     def __post_init__(self) -> None:
         names = [process.name for process in self.processes]
@@ -128,12 +131,9 @@ def system(
     others += viewers(values, environ)
     waits_s = values.trainer.start_timeout_s + values.trainer.answer_timeout_s
     margin_s = waits_s + NOTICING_MARGIN_S
-    return System((*others, trainer), _environment(values.bringup, environ), margin_s, ros_words=ros.words)
-
-
-def trainer_config(arguments: Mapping[str, str], ros: RosArguments = NO_ROS_ARGUMENTS) -> TrainerConfig:
-    """The trainer's settings as launch arguments make them. Raises BringupError."""
-    return _values(arguments, ros).trainer
+    return System(
+        (*others, trainer), _environment(values.bringup, environ), margin_s, ros_words=ros.words, config=values.trainer
+    )
 
 
 def _values(arguments: Mapping[str, str], ros: RosArguments) -> Values:
@@ -245,10 +245,8 @@ def _robots(values: Values, base: str) -> list[Process]:
     told = {"namespaces": values.served, "robot": trainer.robot, "control_hz": trainer.control_hz}
     told |= {"realtime": True} if trainer.realtime else {}
     rate = {} if bringup.physics_hz is None else {"physics_hz": bringup.physics_hz}
-    imperfect = {"imperfection": trainer.imperfection} if trainer.imperfection else {}
-    told |= requirements.robot_settings(trainer.task, trainer.joint_group)
-    seen = settings_of("observation_settings", trainer.observation_settings)
-    asked = requirements.simulation_settings(trainer.task, trainer.observed, seen, trainer.joint_group, trainer.world)
+    told |= requirements.robot_settings(trainer)
+    asked = requirements.simulation_settings(trainer)
     if bringup.robot_source == "sim":
         shares = share_out(values.served, bringup.sim_processes)
         return [
@@ -256,7 +254,7 @@ def _robots(values: Values, base: str) -> list[Process]:
                 SIMULATOR if len(shares) == 1 else f"{SIMULATOR}_{i}",
                 "robot_sim_node",
                 "robot_sim_ros.ros.robot_sim_node",
-                parameters=told | {"namespaces": share} | rate | imperfect | asked,
+                parameters=told | {"namespaces": share} | rate | asked,
                 params_file=str(values.sim_params_file),
                 max_restarts=bringup.max_restarts,
                 restart_window_s=bringup.restart_window_s,

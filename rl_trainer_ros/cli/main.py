@@ -49,9 +49,8 @@ def train(words: list[str]) -> int:
     from rl_trainer_ros.bringup import system as bringup
 
     own, ros = ros_arguments.split(words)
-    arguments = parse_words(own)
-    system = bringup.system(arguments, ros=ros)
-    preflight.check(bringup.trainer_config(arguments, ros))
+    system = bringup.system(parse_words(own), ros=ros)
+    preflight.check(system.config)
     return supervisor.run(system)
 
 

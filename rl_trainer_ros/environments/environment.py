@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rl_trainer_ros.actions import Action
 from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.environments import finite
-from rl_trainer_ros.environments.episode_options import EpisodeOptions
+from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.rendering import RGB_ARRAY, Picture, Show
 from rl_trainer_ros.observations import ObservationSpace
 from rl_trainer_ros.tasks import Outcome, Task
@@ -47,17 +47,20 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         task: Task,
         action: Action,
         observation: ObservationSpace,
-        options: EpisodeOptions | None = None,
+        config: EnvConfig | None = None,
         show: Show | None = None,
     ):
-        """`show`: returns a picture of the robot, for `render`."""
+        """`config`: action_repeat, action_noise, random_start and frame_stack are read from it; None: the defaults.
+
+        `show`: returns a picture of the robot, for `render`.
+        """
         self.robot, self.arm, self.task = robot, arm, task
-        self.options = options or EpisodeOptions()
+        self.config = config or EnvConfig()
         self._action, self._observation = action, observation
         self.action_space = action.space
         self.observation_space = observation.space
         self._show, self.render_mode = show, RGB_ARRAY if show else None
-        self.metadata = self.metadata | {"render_fps": round(1e9 / (robot.period_ns * self.options.action_repeat), 3)}
+        self.metadata = self.metadata | {"render_fps": round(1e9 / (robot.period_ns * self.config.action_repeat), 3)}
         self._moment: StepState | None = None
         self._cut_at: StepState | None = None
         self._first_stamp = 0
@@ -95,7 +98,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
             raise RuntimeError("call reset() before step()")
         motion = self._action.motion(action)
         before, reward, outcome = self._moment, 0.0, None
-        for _ in range(self.options.action_repeat):
+        for _ in range(self.config.action_repeat):
             try:
                 after = self._advanced(before, motion)
             except RobotInterrupted as error:
@@ -189,10 +192,10 @@ class RobotEnv(gymnasium.Env[Any, Any]):
                     ) from None
                 continue
             try:
-                for _ in range(self.options.random_start):
+                for _ in range(self.config.random_start):
                     self._random_space.seed(int(self._noise.integers(2**31)))
                     motion = self._action.motion(self._random_space.sample())
-                    for _ in range(self.options.action_repeat):
+                    for _ in range(self.config.action_repeat):
                         step_state = self._advanced(step_state, motion)
             except RobotInterrupted:
                 if not left:
@@ -204,8 +207,8 @@ class RobotEnv(gymnasium.Env[Any, Any]):
     def _advanced(self, step_state: StepState, motion: NDArray[np.float64]) -> StepState:
         """Send one command and return the moment that answers it."""
         now = step_state.observation
-        if self.options.action_noise:
-            noisy = motion + self._noise.normal(0.0, self.options.action_noise, motion.shape)
+        if self.config.action_noise:
+            noisy = motion + self._noise.normal(0.0, self.config.action_noise, motion.shape)
             motion = np.minimum(np.maximum(noisy, -1.0), 1.0)
         targets = self._action.apply(motion, now)
         self.robot.send(Command(now.stamp, self.robot.joint_names, targets))

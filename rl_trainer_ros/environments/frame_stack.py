@@ -11,8 +11,8 @@ from gymnasium.wrappers import FrameStackObservation, TimeLimit, TransformObserv
 
 
 def limited(environment: Any) -> gymnasium.Env[Any, Any]:
-    """Return a RobotEnv with its task's time limit and as many frames as its options say."""
-    return TimeLimit(stacked(environment, environment.options.frame_stack), environment.task.max_episode_steps)
+    """Return a RobotEnv with its task's time limit and as many frames as its settings say."""
+    return TimeLimit(stacked(environment, environment.config.frame_stack), environment.task.max_episode_steps)
 
 
 def stacked(environment: gymnasium.Env[Any, Any], frames: int) -> gymnasium.Env[Any, Any]:

@@ -1,10 +1,11 @@
-"""Builds environments from names and settings: in process by default, over topics by argument."""
+"""Makes environments from their settings, on a robot that is simulated in process or served over topics."""
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -15,13 +16,12 @@ from rl_trainer_ros.actions import ACTIONS, Action
 from rl_trainer_ros.arm.arm import Arm
 from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.encoded_robot import EncodedRobot
+from rl_trainer_ros.environments.env_config import CAMERA, SRL_STATE, EnvConfig, settings_of
 from rl_trainer_ros.environments.environment import GoalRobotEnv, RobotEnv
-from rl_trainer_ros.environments.episode_options import EpisodeOptions
 from rl_trainer_ros.environments.frame_stack import stacked
 from rl_trainer_ros.environments.rendering import SIZE, check_render_mode, view_of
 from rl_trainer_ros.observations import OBSERVATIONS, Goals, ObservationSpace, SrlState, WithMemory
 from rl_trainer_ros.tasks import Task
-from rl_trainer_ros.training.trainer_config import CAMERA, SRL_STATE, observed
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
 from robot_interface_ros.lockstep import period_of
@@ -34,117 +34,109 @@ TRANSPORTS = ("in_process", "topics")
 Settings = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Connection:
+    """The robot that an environment is played on, and the way to it."""
+
+    transport: str = "in_process"
+    """in_process: simulated here; topics: the robot of the contract that is served in `namespace`."""
+    namespace: str = "/env_0"
+    simulation: Settings = field(default_factory=dict)
+    """In process: settings of the simulation, as the simulator node's parameters, over those that the environment asks for."""
+    runtime: Any = None
+    """Over topics: an open Runtime, None: one of its own."""
+    timeouts: Any = None
+    """Over topics: Timeouts, None: the defaults."""
+    shared: Any = None
+    """Over topics: the SharedWaiter of several robots, None: each waits alone."""
+
+
+IN_PROCESS = Connection()
+
+
+def make_environment(
+    config: EnvConfig, connection: Connection = IN_PROCESS, render_mode: str | None = None, render_size: int = SIZE
+) -> RobotEnv:
+    """Return an environment without a time limit, observing one frame; `frame_stack.limited` adds the limit and more frames.
+
+    `render_mode`: rgb_array, for `render()` to return pictures of `render_size` x `render_size` pixels; see rendering.py.
+    Raises ConfigError, one line, for settings that do not go together.
+    """
+    check_render_mode(render_mode)
+    encoder = factories.load_encoder(config.encoder_folder) if config.encoder_folder else None
+    made = parts(config, encoder)
+    the_robot: Robot
+    if connection.transport == "in_process":
+        settings = {"robot": config.robot, "control_hz": config.control_hz, **requirements.simulation_settings(config)}
+        the_robot = factories.simulated_robot(**{**settings, **connection.simulation})
+        if encoder:
+            the_robot = EncodedRobot(the_robot, encoder, CAMERA)
+    elif connection.transport == "topics":
+        check_namespace(connection.namespace)
+        the_robot = factories.topic_robot(
+            made.description,
+            connection.namespace,
+            Freshness(config.max_observation_age_s, config.max_skew_s) if config.realtime else None,
+            connection.runtime,
+            period_ns=period_of(config.control_hz),
+            timeouts=connection.timeouts,
+            shared=connection.shared,
+            encoder_id=encoder.id if encoder else None,
+            cameras=made.observation.cameras,
+            world_state=bool(made.task.signals),
+            needed_by=_needed_by(config, made),
+        )
+    else:
+        raise ConfigError(unknown_name("transport", connection.transport, TRANSPORTS))
+    try:
+        show = view_of(the_robot, made.observation.cameras, render_size) if render_mode else None
+    except ConfigError:
+        the_robot.close()
+        raise
+    kind = GoalRobotEnv if config.goal_conditioned else RobotEnv
+    return kind(the_robot, made.arm, made.task, made.action, made.observation, config, show)
+
+
 def make_robot_env(
     task: str = "reach",
     robot: str = "inmoov",
     *,
-    action: str = "",
-    observation: str = "",
-    joint_group: str = "",
-    action_settings: Settings | None = None,
-    observation_settings: Settings | None = None,
-    action_repeat: int = 1,
-    action_noise: float = 0.0,
-    frame_stack: int = 1,
-    random_start: int = 0,
-    goal_conditioned: bool = False,
-    task_memory: bool = False,
-    transport: str = "in_process",
-    namespace: str = "/env_0",
-    control_hz: float = 20.0,
-    srl_folder: str | None = None,
-    simulation: dict[str, Any] | None = None,
-    runtime: Any = None,
-    timeouts: Any = None,
-    shared: Any = None,
-    realtime: bool = False,
     freshness: Settings | None = None,
     render_mode: str | None = None,
     render_size: int = SIZE,
-    task_settings: Settings | None = None,
-    **more_task_settings: Any,
+    **settings: Any,
 ) -> RobotEnv:
-    """Return an environment without a time limit, observing one frame; `make_env`, training and evaluation add theirs.
+    """Return `make_environment` of settings by keyword.
 
-    `action`, `observation`: names in ACTIONS and OBSERVATIONS; empty: the task's own action, and ground_truth or, with an
-    encoder, srl_state. `joint_group`: the group of the robot's joints that moves, or all; empty: those that move the hand.
-    `action_repeat`, `action_noise`, `frame_stack`, `random_start`, `goal_conditioned`: see EpisodeOptions. Frames are stacked
-    around the environment, by `frame_stack.limited`.
-    `task_memory`: what the task remembers of the episode is in the observation too.
-    `transport`: "in_process" simulates here; "topics" uses whoever serves the robot contract in `namespace`.
-    `srl_folder`: a trained encoder, whose state replaces the target's true place in the observation.
-    `simulation`: settings of an in-process simulation, as the simulator node's parameters.
-    `runtime`, `patience`, `shared`: over topics, an open Runtime, a Patience, and a SharedWaiter for several robots; None
-    makes its own.
-    `realtime`: over topics, the robot lives at its own rate; `freshness`: what may pass for an observation then, as the
-    fields of `robot_interface_ros.realtime.newest.Freshness`.
-    `render_mode`: rgb_array, for `render()` to return pictures of `render_size` x `render_size` pixels; see rendering.py.
-    `task_settings`: settings of the task; what else is given by keyword counts among them.
+    `settings`: the fields of `EnvConfig` and of `Connection`; every other keyword is a setting of the task.
+    `freshness`: max_observation_age_s and max_skew_s as the fields of `robot_interface_ros.realtime.newest.Freshness`.
     """
-    check_render_mode(render_mode)
-    options = from_mapping(
-        EpisodeOptions,
-        {
-            "action_repeat": action_repeat,
-            "action_noise": action_noise,
-            "frame_stack": frame_stack,
-            "random_start": random_start,
-            "goal_conditioned": goal_conditioned,
-        },
-        "environment",
+    given = {"task": task, "robot": robot, **settings}
+    of_config = {name: _plain(given.pop(name)) for name in _names(EnvConfig) if name in given}
+    of_connection = {name: given.pop(name) for name in _names(Connection) if name in given}
+    if given:
+        of_config["task_settings"] = {
+            **settings_of("task_settings", of_config.get("task_settings") or ""),
+            **_of_task(task, given),
+        }
+    if freshness is not None:
+        limits = from_mapping(Freshness, freshness, "freshness")
+        of_config |= {"max_observation_age_s": limits.max_age_s, "max_skew_s": limits.max_skew_s}
+    config = from_mapping(
+        EnvConfig, {name: value for name, value in of_config.items() if value is not None}, "environment"
     )
-    encoder = factories.load_encoder(srl_folder) if srl_folder else None
-    observation = observed(observation, encoder is not None, goal_conditioned)
-    description, arm, the_task, the_action, the_observation = parts(
-        task,
-        robot,
-        action,
-        observation,
-        joint_group,
-        {**(task_settings or {}), **_own(task, more_task_settings)},
-        action_settings or {},
-        observation_settings or {},
-        goal_conditioned,
-        control_hz,
-        encoder,
-        task_memory,
-    )
-    period_ns = period_of(control_hz)
-    the_robot: Robot
-    if transport == "in_process":
-        asked = requirements.simulation_settings(task, observation, observation_settings or {}, joint_group)
-        settings = {"robot": robot, "control_hz": control_hz, **asked, **(simulation or {})}
-        the_robot = factories.simulated_robot(**settings)
-        if encoder:
-            the_robot = EncodedRobot(the_robot, encoder, CAMERA)
-    elif transport == "topics":
-        check_namespace(namespace)
-        the_robot = _topic_robot(
-            runtime,
-            description,
-            namespace,
-            period_ns=period_ns,
-            timeouts=timeouts,
-            shared=shared,
-            encoder_id=encoder.id if encoder else None,
-            cameras=the_observation.cameras,
-            world_state=bool(the_task.signals),
-            needed_by=_needed_by(task, the_task, observation, the_observation.cameras, encoder is not None),
-            freshness=from_mapping(Freshness, freshness, "freshness") if realtime else None,
-        )
-    else:
-        raise ConfigError(unknown_name("transport", transport, TRANSPORTS))
-    environment = GoalRobotEnv if goal_conditioned else RobotEnv
-    try:
-        show = view_of(the_robot, the_observation.cameras, render_size) if render_mode else None
-    except ConfigError:
-        the_robot.close()
-        raise
-    return environment(the_robot, arm, the_task, the_action, the_observation, options, show)
+    connection = Connection(**{name: value for name, value in of_connection.items() if value is not None})
+    return make_environment(config, connection, render_mode, render_size)
+
+
+def make_env(**settings: Any) -> gymnasium.Env[Any, Any]:
+    """Return what `gymnasium.make` puts its time limit around; the settings are those of `make_robot_env`."""
+    environment = make_robot_env(**settings)
+    return stacked(environment, environment.config.frame_stack)
 
 
 class Parts(NamedTuple):
-    """What an environment is made of, but for the robot itself and the way to it."""
+    """The parts of an environment without the robot itself and the way to it."""
 
     description: RobotDescription
     arm: Arm
@@ -153,39 +145,21 @@ class Parts(NamedTuple):
     observation: ObservationSpace
 
 
-def parts(
-    task: str,
-    robot: str,
-    action: str,
-    observation: str,
-    joint_group: str,
-    task_settings: Settings,
-    action_settings: Settings,
-    observation_settings: Settings,
-    goal_conditioned: bool,
-    control_hz: float,
-    encoder: factories.Encoder | None,
-    task_memory: bool = False,
-) -> Parts:
-    """Return the parts of an environment; arguments are those of `make_robot_env`. Raises ConfigError, one line."""
-    kind = requirements.task_class(task)
-    description = load_robot(robot, requirements.groups(joint_group), _posture(kind, robot))
-    arm = Arm(description, all_joints=bool(joint_group))
-    period_s = period_of(control_hz) * 1e-9
-    the_task = kind(arm, period_s, from_mapping(kind.Settings, task_settings, f"task {task}"))
-    the_action = _action(action or kind.action, arm, period_s, action_settings)
-    the_observation = _observation(observation, arm, observation_settings, encoder)
-    if goal_conditioned:
-        the_observation = Goals(the_observation, observation)
-        the_task.goal_reward(np.zeros((1, 3)), np.zeros((1, 3)))  # an error now rather than in the middle of training
-    if task_memory:
-        the_observation = WithMemory(the_observation, the_task)
-    return Parts(description, arm, the_task, the_action, the_observation)
-
-
-def make_env(**settings: Any) -> gymnasium.Env[Any, Any]:
-    """Return what `gymnasium.make` puts its time limit around; the settings are those of `make_robot_env`."""
-    return stacked(make_robot_env(**settings), settings.get("frame_stack", 1))
+def parts(config: EnvConfig, encoder: factories.Encoder | None) -> Parts:
+    """Return the parts of an environment; `encoder`: that of `config.encoder_folder`. Raises ConfigError, one line."""
+    kind = requirements.task_class(config.task)
+    description = load_robot(config.robot, requirements.groups(config.joint_group), _posture(kind, config.robot))
+    arm = Arm(description, all_joints=bool(config.joint_group))
+    period_s = period_of(config.control_hz) * 1e-9
+    task = kind(arm, period_s, from_mapping(kind.Settings, config.settings("task"), f"task {config.task}"))
+    action = _action(config.action or kind.action, arm, period_s, config.settings("action"))
+    observation = _observation(config.observed, arm, config.settings("observation"), encoder)
+    if config.goal_conditioned:
+        observation = Goals(observation, config.observed)
+        task.goal_reward(np.zeros((1, 3)), np.zeros((1, 3)))  # an error now rather than in the middle of training
+    if config.task_memory:
+        observation = WithMemory(observation, task)
+    return Parts(description, arm, task, action, observation)
 
 
 def _posture(kind: type[Task], robot: str) -> str:
@@ -199,12 +173,21 @@ def _posture(kind: type[Task], robot: str) -> str:
     return kind.posture
 
 
-def _own(task: str, settings: Settings) -> Settings:
-    """The same settings, given by keyword. Raises ConfigError for what is neither the task's nor the environment's."""
-    known = [field.name for field in dataclasses.fields(requirements.task_class(task).Settings)]
+def _names(cls: type[Any]) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def _plain(value: Any) -> Any:
+    """A path as text; anything else as it is."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _of_task(task: str, settings: Settings) -> Settings:
+    """The same settings. Raises ConfigError for a name that is neither the task's nor the environment's."""
+    known = _names(requirements.task_class(task).Settings)
     for setting in settings:
         if setting not in known:
-            ours = list(inspect.signature(make_robot_env).parameters)[:-1]
+            ours = [*_names(EnvConfig), *_names(Connection), "freshness", "render_mode", "render_size"]
             raise ConfigError(f"task {task}: {unknown_name('setting', setting, [*known, *ours])}")
     return settings
 
@@ -227,30 +210,15 @@ def _observation(name: str, arm: Arm, settings: Settings, encoder: factories.Enc
     return kind(arm, from_mapping(kind.Settings, settings, f"observation {name}"))
 
 
-def _needed_by(task: str, kind: Task, observation: str, cameras: tuple[str, ...], encoded: bool) -> dict[str, str]:
-    """Stream of the robot contract -> who cannot be without it."""
+def _needed_by(config: EnvConfig, made: Parts) -> dict[str, str]:
+    """Stream of the robot contract -> the task or observation that needs it."""
     needed = {}
-    if kind.signals:
-        needed["world_state"] = f"task {task} ({', '.join(kind.signals)})"
-    if kind.target_moves:
-        needed["target_pose"] = f"task {task}, whose target moves,"
-    if cameras:
-        needed["camera"] = f"observation {observation}"
-    if encoded:
-        needed[f"camera/{CAMERA}/image_raw"] = f"observation {observation}"
+    if made.task.signals:
+        needed["world_state"] = f"task {config.task} ({', '.join(made.task.signals)})"
+    if made.task.target_moves:
+        needed["target_pose"] = f"task {config.task}, whose target moves,"
+    if made.observation.cameras:
+        needed["camera"] = f"observation {config.observed}"
+    if config.encoder_folder:
+        needed[f"camera/{CAMERA}/image_raw"] = f"observation {config.observed}"
     return needed
-
-
-def _topic_robot(
-    runtime: Any, description: RobotDescription, namespace: str, freshness: Freshness | None, **settings: Any
-) -> Robot:
-    """The only way from here to ROS: imported when topics are asked for. `freshness`: in real time; None: in lockstep."""
-    if freshness is not None:
-        from rl_trainer_ros.ros.realtime_robot import OwnedRealTimeTopicRobot, RealTimeTopicRobot
-
-        living = RealTimeTopicRobot if runtime is not None else OwnedRealTimeTopicRobot
-        return living(runtime, description, namespace, freshness=freshness, **settings)
-    from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
-
-    kind = TopicRobot if runtime is not None else OwnedTopicRobot
-    return kind(runtime, description, namespace, **settings)

@@ -1,14 +1,14 @@
-"""What the choice of a task, an observation and a joint group asks of a robot: the same for a simulation in process and for
-the simulator node that bring-up starts. No Gymnasium here, which bring-up may not have."""
+"""What an environment's settings ask of its robot: the same for a simulation in process and for the nodes that bring-up starts.
+
+No Gymnasium here: bring-up may not have it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from rl_trainer_ros.camera_settings import CameraSettings
+from rl_trainer_ros.environments.env_config import CAMERA, RAW_PIXELS, SRL_STATE, EnvConfig, given_to_simulation
 from rl_trainer_ros.tasks import TASKS, Task
-from rl_trainer_ros.training.trainer_config import CAMERA, RAW_PIXELS, SRL_STATE
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
 from robot_interface_ros.files.description import resolve, share_directory
 from robot_interface_ros.robot_config import RobotConfig
@@ -23,16 +23,11 @@ def task_class(name: str) -> type[Task]:
     return TASKS[name]
 
 
-def simulation_settings(
-    task: str, observation: str, observation_settings: Mapping[str, Any], joint_group: str, world: str = ""
-) -> dict[str, Any]:
-    """Return the simulation's settings that follow from these choices; what stays at its default is left out.
-
-    `world`: a world's name or file; empty: the task's own.
-    """
-    chosen = world or task_class(task).world
-    settings = robot_settings(task, joint_group) | _cameras(observation, observation_settings)
-    return settings | ({"world": chosen} if chosen != DEFAULT_WORLD else {})
+def simulation_settings(config: EnvConfig) -> dict[str, Any]:
+    """Return the settings of the simulation that an environment asks for; those at their default are left out."""
+    given = given_to_simulation(config)
+    world = given.pop("world", task_class(config.task).world)
+    return robot_settings(config) | _cameras(config) | given | ({"world": world} if world != DEFAULT_WORLD else {})
 
 
 def world_names() -> list[str]:
@@ -47,10 +42,11 @@ def check_world(world: str) -> None:
         raise ConfigError(unknown_name("world", world, [*world_names(), "or the path of a world's .yaml file"]))
 
 
-def robot_settings(task: str, joint_group: str) -> dict[str, Any]:
-    """Return what any robot of ours, simulated or driven, has to be told."""
-    posture = task_class(task).posture
-    return ({"groups": groups(joint_group)} if joint_group else {}) | ({"posture": posture} if posture else {})
+def robot_settings(config: EnvConfig) -> dict[str, Any]:
+    """Return the settings that every robot of ours is told, simulated or driven."""
+    posture = task_class(config.task).posture
+    moved = {"groups": groups(config.joint_group)} if config.joint_group else {}
+    return moved | ({"posture": posture} if posture else {})
 
 
 def groups(joint_group: str) -> tuple[str, ...]:
@@ -58,10 +54,11 @@ def groups(joint_group: str) -> tuple[str, ...]:
     return (joint_group,) if joint_group else ()
 
 
-def _cameras(observation: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    if observation == SRL_STATE:
+def _cameras(config: EnvConfig) -> dict[str, Any]:
+    if config.observed == SRL_STATE:
         return {"cameras": (CAMERA,)}
-    if observation == RAW_PIXELS:
+    settings = config.settings("observation")
+    if config.observed == RAW_PIXELS:
         return from_mapping(CameraSettings, settings, f"observation {RAW_PIXELS}").simulation()
     return {"cameras": tuple(settings["cameras"])} if "cameras" in settings else {}
 

@@ -21,7 +21,7 @@ from launch_ros.actions import Node
 from rl_trainer_ros.bringup import preflight
 from rl_trainer_ros.bringup.launch_arguments import arguments, part_of
 from rl_trainer_ros.bringup.ros_arguments import RosArguments
-from rl_trainer_ros.bringup.system import Next, Process, System, after_death, exit_text, ros_arguments, trainer_config
+from rl_trainer_ros.bringup.system import Next, Process, System, after_death, exit_text, ros_arguments
 from robot_interface_ros.config import unknown_name
 from robot_interface_ros.files.parameter_files import misspelt
 from robot_interface_ros.names import parse_rule
@@ -58,7 +58,7 @@ def start_all(make_system: MakeSystem, context: LaunchContext) -> list[LaunchDes
     given, ros = own_arguments(context), surroundings(context)
     asked = make_system(given, ros=ros)
     if not asked.endless:
-        preflight.check(trainer_config(given, ros))
+        preflight.check(asked.config)
     actions = _Actions(asked, launched_itself(context))
     return [action for process in asked.processes for action in actions.start(process)]
 

@@ -13,7 +13,7 @@ import traceback
 from rclpy.node import Node
 
 from rl_trainer_ros.environments.environment import RobotEnv
-from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.environments.make_env import Connection, make_environment
 from rl_trainer_ros.ros.shared_waiter import SharedWaiter
 from rl_trainer_ros.ros.timeouts import Timeouts
 from rl_trainer_ros.ros.trainer_services import TrainerServices
@@ -22,7 +22,7 @@ from rl_trainer_ros.training import learner_check, resumed_settings
 from rl_trainer_ros.training.callbacks.control import Control
 from rl_trainer_ros.training.callbacks.metrics import FiguresCallback
 from rl_trainer_ros.training.checkpoints.errors import ModelError
-from rl_trainer_ros.training.train import TrainingRun, env_settings, in_process_env
+from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros import start
 from robot_interface_ros.config import ConfigError
@@ -42,15 +42,8 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
     shared = SharedWaiter(runtime, robots) if config.transport == "topics" else None
 
     def make_env(namespace: str) -> RobotEnv:
-        if config.transport == "in_process":
-            return in_process_env(config)
-        return make_robot_env(
-            **env_settings(config),
-            transport="topics",
-            namespace=namespace,
-            runtime=runtime,
-            timeouts=timeouts,
-            shared=shared,
+        return make_environment(
+            config, Connection(config.transport, namespace, runtime=runtime, timeouts=timeouts, shared=shared)
         )
 
     training = TrainingRun(config, make_env, shared.fibers if shared else None)

@@ -1,20 +1,17 @@
-"""What a training cannot be, found within a second: before torch is imported and any process is started."""
+"""Finds settings that no training can have within a second, before torch is imported and any process is started."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rl_trainer_ros.actions import ACTIONS
 from rl_trainer_ros.algorithms import CONTINUOUS, DISCRETE, algorithm, check_kind
-from rl_trainer_ros.environments.episode_options import EpisodeOptions
-from rl_trainer_ros.environments.make_env import Parts, parts
+from rl_trainer_ros.environments.make_env import parts
 from rl_trainer_ros.environments.requirements import check_world, task_class
-from rl_trainer_ros.factories import Encoder
-from rl_trainer_ros.training.trainer_config import TrainerConfig, settings_of
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.robot import Array
 
 
@@ -36,30 +33,6 @@ def check(config: TrainerConfig) -> None:
     """
     algorithm(config.algo)
     check_world(config.world)
-    parts_of(config, _AnyEncoder() if config.encoder_folder else None)
-    EpisodeOptions(frame_stack=config.frame_stack, goal_conditioned=config.goal_conditioned)
+    parts(config, _AnyEncoder() if config.encoder_folder else None)
     action = ACTIONS[config.action or task_class(config.task).action]
     check_kind(config.algo, DISCRETE if action.discrete else CONTINUOUS)
-
-
-def parts_of(config: TrainerConfig, encoder: Encoder | None) -> Parts:
-    """Return what a training's environment is made of, but for its robot. Raises ConfigError, one line."""
-    return parts(
-        config.task,
-        config.robot,
-        config.action,
-        config.observed,
-        config.joint_group,
-        _settings(config, "task"),
-        _settings(config, "action"),
-        _settings(config, "observation"),
-        config.goal_conditioned,
-        config.control_hz,
-        encoder,
-        config.task_memory,
-    )
-
-
-def _settings(config: TrainerConfig, part: str) -> dict[str, Any]:
-    name = f"{part}_settings"
-    return settings_of(name, getattr(config, name))

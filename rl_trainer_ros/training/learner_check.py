@@ -67,13 +67,13 @@ def check(config: TrainerConfig) -> None:
     from rl_trainer_ros import factories
     from rl_trainer_ros.algorithms.learner import make_learner, observation_kind
     from rl_trainer_ros.environments.frame_stack import stacked
-    from rl_trainer_ros.training import early_checks
+    from rl_trainer_ros.environments.make_env import parts
     from rl_trainer_ros.training.start_mode import beginning
 
     begin = beginning(config)
     config = begin.config
     encoder = factories.load_encoder(config.encoder_folder) if config.encoder_folder else None
-    made = early_checks.parts_of(config, encoder)
+    made = parts(config, encoder)
 
     class Spaces(gymnasium.Env[Any, Any]):
         observation_space, action_space = made.observation.space, made.action.space

@@ -6,9 +6,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from rl_trainer_ros.environments.env_config import settings_of
 from rl_trainer_ros.training.checkpoints import folders
 from rl_trainer_ros.training.runs import robot_files, run_folder
-from rl_trainer_ros.training.trainer_config import SETTINGS, TrainerConfig, settings_of
+from rl_trainer_ros.training.trainer_config import SETTINGS, TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.paths import expanded
 

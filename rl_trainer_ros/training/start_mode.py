@@ -13,12 +13,13 @@ from gymnasium import spaces
 
 from rl_trainer_ros import algorithms
 from rl_trainer_ros.algorithms.hyperparameters import checked
+from rl_trainer_ros.environments.env_config import settings_of
 from rl_trainer_ros.training import resumed_settings
 from rl_trainer_ros.training.checkpoints import contents, episodes, resume, trained_models
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
 from rl_trainer_ros.training.runs import robot_files, run_folder
-from rl_trainer_ros.training.trainer_config import TrainerConfig, settings_of
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot_config import RobotDescription
 

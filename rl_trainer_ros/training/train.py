@@ -17,8 +17,9 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from rl_trainer_ros import algorithms, factories
 from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind, policy_name
+from rl_trainer_ros.environments.env_config import settings_of
 from rl_trainer_ros.environments.environment import RobotEnv
-from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.environments.rendering import RGB_ARRAY, check_camera
 from rl_trainer_ros.environments.vectorised.absence import AbsentRows, leave_out_of_replay
 from rl_trainer_ros.environments.vectorised.fibers import Fibers
@@ -34,7 +35,7 @@ from rl_trainer_ros.training.checkpoints.saver import Diverged, Saver
 from rl_trainer_ros.training.runs import logs, run_folder
 from rl_trainer_ros.training.runs.run_folder import TrainingResult
 from rl_trainer_ros.training.start_mode import beginning
-from rl_trainer_ros.training.trainer_config import TrainerConfig, settings_of
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.errors import StopRequested
 
 MakeEnv = Callable[[str], RobotEnv]
@@ -166,13 +167,13 @@ class TrainingRun:
         config = self._config
         if config.eval_namespace:
             return self._make_env(config.eval_namespace)
-        return in_process_env(config, RGB_ARRAY if config.eval_video else None)
+        return make_environment(config, render_mode=RGB_ARRAY if config.eval_video else None)
 
     def _learner(self, folder: Path) -> tuple[Any, VecNormalize]:
         config, begin = self._config, self._begin
         set_random_seed(config.seed)
         if vec_envs.in_processes(config):
-            make_one, n = partial(in_process_env, config), len(config.namespaces)
+            make_one, n = partial(make_environment, config), len(config.namespaces)
             vec_env = vec_envs.over_processes(make_one, folder, n)
         else:
             vec_env = vec_envs.over_robots(self._environments, folder, config.namespaces, self._fibers)
@@ -210,34 +211,3 @@ def _outcome(result: TrainingResult, saver: Saver) -> str:
     if result.ended == "finished" or saver.newest is None:
         return f"model saved in {saver.newest}" if saver.newest else "no model saved"
     return f"model saved in {saver.newest}; go on with resume:={shlex.quote(str(result.folder))}"
-
-
-def env_settings(config: TrainerConfig) -> dict[str, Any]:
-    """Return what `make_robot_env` needs of a run's configuration, but for the way to the robot."""
-    return {
-        "task": config.task,
-        "task_settings": settings_of("task_settings", config.task_settings),
-        "robot": config.robot,
-        "joint_group": config.joint_group,
-        "action": config.action,
-        "action_settings": settings_of("action_settings", config.action_settings),
-        "action_repeat": config.action_repeat,
-        "action_noise": config.action_noise,
-        "observation": config.observed,
-        "observation_settings": settings_of("observation_settings", config.observation_settings),
-        "frame_stack": config.frame_stack,
-        "random_start": config.random_start,
-        "goal_conditioned": config.goal_conditioned,
-        "task_memory": config.task_memory,
-        "control_hz": config.control_hz,
-        "srl_folder": config.encoder_folder or None,
-        "realtime": config.realtime,
-        "freshness": {"max_age_s": config.max_observation_age_s, "max_skew_s": config.max_skew_s},
-        "simulation": {name: getattr(config, name) for name in ("imperfection", "world") if getattr(config, name)}
-        or None,
-    }
-
-
-def in_process_env(config: TrainerConfig, render_mode: str | None = None) -> RobotEnv:
-    """Return the run's environment over a simulated robot in this process."""
-    return make_robot_env(**env_settings(config), render_mode=render_mode)

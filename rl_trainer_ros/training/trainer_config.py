@@ -2,71 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from rl_trainer_ros.environments.env_config import GROUND_TRUTH, SRL_STATE, EnvConfig, settings_of
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.files.checked_values import shown
-from robot_interface_ros.files.untrusted_files import parse_yaml
-from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.names import check_namespaces
 
-GROUND_TRUTH = "ground_truth"
 TRAINING, EVALUATION = "training", "evaluation"  # what decides which model is best
-CAMERA = "external"  # the one whose images are encoded
-RAW_PIXELS, SRL_STATE, JOINTS = "raw_pixels", "srl_state", "joints"
 SRL_MODELS = (GROUND_TRUTH, "autoencoder", "supervised", "random")
-
-
 SETTINGS = ("task_settings", "action_settings", "observation_settings", "hyperparameters")
-
-
-def settings_of(name: str, text: str) -> dict[str, Any]:
-    """Read settings that stand as YAML in one text, such as `{contacts: 3}`. Raises ConfigError for what is no mapping."""
-    settings = parse_yaml(text, name) if text else {}
-    if not isinstance(settings, dict) or not all(isinstance(key, str) for key in settings):
-        raise ConfigError(f"{name} is {shown(text)}; expected a mapping of settings, such as {{name: value}}")
-    return settings
-
-
-def observed(observation: str, encoded: bool, goal_conditioned: bool) -> str:
-    """Return an observation's name; empty: srl_state with an encoder, joints beside goals, else ground_truth."""
-    if observation:
-        return observation
-    return SRL_STATE if encoded else JOINTS if goal_conditioned else GROUND_TRUTH
+"""Settings that are mappings, in YAML."""
 
 
 @dataclass(frozen=True)
-class TrainerConfig:
-    """Checked when made; defaults for users lie in `config/trainer.yaml`."""
+class TrainerConfig(EnvConfig):
+    """The settings of the environment, which are inherited, and of the training. Checked when made.
 
-    task: str = option("reach", "what to learn")
-    task_settings: str = option("", "settings of the task, in YAML: '{success_distance_m: 0.05}'; or task.NAME:=VALUE")
-    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file", path=True)
-    joint_group: str = option("", "group of the robot's joints that moves, or all; empty: those that move its hand")
-    action: str = option("", "what the policy's numbers do; empty: the task's own, such as joint_velocity")
-    action_settings: str = option("", "settings of the action, in YAML: '{speed_m_s: 0.1}'; or action.NAME:=VALUE")
-    action_repeat: int = option(1, "control periods that an action lasts; rewards add up", minimum=1, maximum=1000)
-    action_noise: float = option(
-        0.0,
-        "standard deviation of the noise on motions; 1 is the largest motion of a period",
-        minimum=0.0,
-        maximum=10.0,
-    )
-    observation: str = option(
-        "", "what the policy sees; empty: srl_state with an encoder as srl_model, else ground_truth"
-    )
-    observation_settings: str = option(
-        "", "settings of the observation, in YAML: '{cameras: [left_eye, right_eye]}'; or observation.NAME:=VALUE"
-    )
-    frame_stack: int = option(
-        1, "observations of successive steps that the policy sees at once", minimum=1, maximum=100
-    )
-    random_start: int = option(0, "random actions at the start of an episode", minimum=0, maximum=1000)
-    goal_conditioned: bool = option(False, "observe where the hand is and should be, for hindsight experience replay")
-    task_memory: bool = option(
-        False, "observe what the task remembers too; rl_trainer list what:=tasks says what that is"
-    )
+    Defaults for users lie in `config/trainer.yaml`.
+    """
+
     srl_model: str = option(GROUND_TRUTH, "what tells the policy where the target is", choices=SRL_MODELS)
     srl_folder: str = option("", "folder of the trained encoder; empty: <log_dir>/srl/<srl_model>", path=True)
     algo: str = option("ppo", "learning algorithm; rl_trainer list shows them")
@@ -83,28 +39,6 @@ class TrainerConfig:
     namespaces: tuple[str, ...] = option(
         ("env_0",),
         "robots to train on, one per namespace; one without a slash in front lies in the node's own namespace",
-    )
-    control_hz: float = option(20.0, "commands per second; the robot's own", minimum=1.0, maximum=1000.0)
-    realtime: bool = option(
-        False, "robots live at their own rate, as physical ones do; false: lockstep, as fast as the machine can"
-    )
-    max_observation_age_s: float = option(
-        0.25, "in real time, an observation that is older cuts the episode", minimum=0.001, maximum=60.0
-    )
-    max_skew_s: float = option(
-        0.2, "in real time, parts of an observation that are further apart cut the episode", minimum=0.0, maximum=60.0
-    )
-    imperfection: str = option(
-        "",
-        "what is imperfect about simulated robots: a name in config/imperfections/, such as mild, or the path of a .yaml file; "
-        "none: nothing; empty: over topics as in sim_params_file, else nothing",
-        path=True,
-    )
-    world: str = option(
-        "",
-        "world around a simulated robot: a name (rl_trainer list what:=worlds) or the path of a .yaml file; "
-        "empty: the world of the task",
-        path=True,
     )
     num_timesteps: int = option(
         150_000,
@@ -165,13 +99,12 @@ class TrainerConfig:
     )
 
     def __post_init__(self) -> None:
-        period_of(self.control_hz)
+        super().__post_init__()
         check_namespaces(self.namespaces)
         self._check_evaluation()
         if self.realtime and self.transport != "topics":
             raise ConfigError("realtime:=true needs transport:=topics; in this process time stands still between steps")
-        for name in SETTINGS:
-            settings_of(name, getattr(self, name))
+        settings_of("hyperparameters", self.hyperparameters)
         if self.load_replay_buffer and not self.load_model and not self.resume:
             raise ConfigError("load_replay_buffer:=true needs load_model:=..., whose replay buffer it loads")
         encoded = self.srl_model != GROUND_TRUTH
@@ -204,13 +137,13 @@ class TrainerConfig:
         return self.srl_model if self.srl_model != GROUND_TRUTH else self.observed
 
     @property
-    def observed(self) -> str:
-        """The observation's name, resolved."""
-        return observed(self.observation, self.srl_model != GROUND_TRUTH, self.goal_conditioned)
-
-    @property
     def encoder_folder(self) -> str:
         """Folder of the encoder, empty where none is used."""
         if self.srl_model == GROUND_TRUTH:
             return ""
         return self.srl_folder or f"{self.log_dir}/srl/{self.srl_model}"
+
+    def environment(self, **changes: Any) -> EnvConfig:
+        """Return the settings of the environment alone, with `changes`: to make it elsewhere than in this training."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(EnvConfig)}
+        return EnvConfig(**{**own, "srl_folder": self.encoder_folder, **changes})

@@ -11,6 +11,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
 
 from rl_trainer_ros.algorithms.learner import observation_kind
+from rl_trainer_ros.environments.env_config import RAW_PIXELS, SRL_STATE
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.frame_stack import limited
 from rl_trainer_ros.environments.vectorised.absence import leave_out_of_statistics
@@ -18,7 +19,7 @@ from rl_trainer_ros.environments.vectorised.fibers import Fibers
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
 from rl_trainer_ros.training.runs import logs
 from rl_trainer_ros.training.runs.run_tables import first_moment
-from rl_trainer_ros.training.trainer_config import RAW_PIXELS, SRL_STATE, TrainerConfig
+from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 MakeOne = Callable[[], RobotEnv]
 

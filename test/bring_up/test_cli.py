@@ -19,7 +19,7 @@ from rl_trainer_ros.bringup.launch_arguments import arguments, part_of, resolve_
 from rl_trainer_ros.bringup.setting_texts import from_words, parse_words, value_of
 from rl_trainer_ros.cli import main
 from rl_trainer_ros.cli.commands.evaluate import EvaluateError, EvaluateOptions, measure
-from rl_trainer_ros.environments.episode_options import EpisodeOptions
+from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.training import early_checks
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.errors import RobotTimeout, StopRequested
@@ -70,7 +70,7 @@ def test_a_number_beyond_the_word_stays_text() -> None:
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["train", "sede:=1"]])
 def test_help_and_bring_up_do_not_wait_for_the_learner(words: list[str]) -> None:
-    code = "import sys; from rl_trainer_ros import cli; cli.main(); print('torch' in sys.modules, 'pybullet' in sys.modules)"
+    code = "import sys; from rl_trainer_ros.cli import main as cli; cli.main(); print('torch' in sys.modules, 'pybullet' in sys.modules)"
     said = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
@@ -108,7 +108,7 @@ class AlwaysCut(gymnasium.Env[Any, Any]):
 
     observation_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
     action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
-    task, options = SimpleNamespace(max_episode_steps=10), EpisodeOptions()
+    task, config = SimpleNamespace(max_episode_steps=10), EnvConfig()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         return np.zeros(1, np.float32), {}

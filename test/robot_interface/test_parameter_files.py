@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from rl_trainer_ros.bringup.ros_arguments import split
-from rl_trainer_ros.bringup.system import BringupError, system, trainer_config
+from rl_trainer_ros.bringup.system import BringupError, system
 from robot_interface_ros.files.parameter_files import from_arguments, from_file, matches, misspelt
 
 DUMPED = """
@@ -86,7 +86,7 @@ def test_a_name_like_one_of_ours_is_taken_for_it() -> None:
 def config(tmp_path: Path, text: str, **arguments: str) -> object:
     path = tmp_path / "mine.yaml"
     path.write_text(text)
-    return trainer_config({"params_file": str(path), **arguments})
+    return system({"params_file": str(path), **arguments}, {}).config
 
 
 def test_a_dump_of_the_trainers_parameters_is_a_parameter_file(tmp_path: Path) -> None:

@@ -31,13 +31,14 @@ from rl_trainer_ros.cli.commands.curves import CurvesOptions
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions
 from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions
 from rl_trainer_ros.cli.robot_commands import CalibrateOptions, Ros2ControlOptions
+from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.training.callbacks.evaluation_log import EvaluationLog
 from rl_trainer_ros.training.checkpoints import contents, folders, resume, trained_models
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.curves.episodes import read_episodes, read_evaluations
 from rl_trainer_ros.training.runs import robot_files, run_folder
 from rl_trainer_ros.training.runs.run_tables import read_table
-from rl_trainer_ros.training.train import TrainingRun, in_process_env
+from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_driver_ros.driver_config import DriverNodeConfig
 from robot_driver_ros.servos.hardware import load_hardware
@@ -278,7 +279,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         checkpoint_every_steps=100,
         hyperparameters="{learning_starts: 60, batch_size: 32, net_arch: [16, 16], buffer_size: 150}",
     )
-    return TrainingRun(config, lambda _: in_process_env(config)).run(report=lambda line: None).folder
+    return TrainingRun(config, lambda _: make_environment(config)).run(report=lambda line: None).folder
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 
 from rl_trainer_ros.bringup.launch_arguments import BringupError, resolve_values
-from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.environments.make_env import make_environment, make_robot_env
 from rl_trainer_ros.evaluation.episodes import evaluate
 from rl_trainer_ros.training import resumed_settings
 from rl_trainer_ros.training.checkpoints import (
@@ -38,7 +38,7 @@ from rl_trainer_ros.training.checkpoints import (
 from rl_trainer_ros.training.checkpoints.errors import ModelError, NotSaved
 from rl_trainer_ros.training.checkpoints.saver import Diverged, check_finite
 from rl_trainer_ros.training.runs.run_folder import TrainingResult
-from rl_trainer_ros.training.train import TrainingRun, in_process_env
+from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 
@@ -69,7 +69,7 @@ def settings(folder: Path, algo: str = "ppo", **more: Any) -> TrainerConfig:
 
 def train(config: TrainerConfig, stop_after: int | None = None, lines: list[str] | None = None) -> TrainingResult:
     calls = iter(range(10**9))
-    training = TrainingRun(config, lambda _: in_process_env(config))
+    training = TrainingRun(config, lambda _: make_environment(config))
     stop: Callable[[], bool] = (lambda: next(calls) >= stop_after) if stop_after else lambda: False
     result = training.run(stop, report=lines.append if lines is not None else lambda line: None)
     if result.error:
@@ -437,7 +437,7 @@ def test_what_has_diverged_is_never_saved(algo: str, tmp_path: Path) -> None:
     begun = train(replace(config, num_timesteps=120)).folder
     good = folders.read(begun / "final").folder.resolve()
     lines: list[str] = []
-    training = TrainingRun(replace(config, resume=str(begun)), lambda _: in_process_env(config))
+    training = TrainingRun(replace(config, resume=str(begun)), lambda _: make_environment(config))
     broken = iter([False] * 100)
 
     def break_it() -> bool:
@@ -494,7 +494,7 @@ def test_a_save_that_fails_midway_leaves_the_last_one(tmp_path: Path, monkeypatc
     monkeypatch.setattr(Path, "write_bytes", full)
     lines: list[str] = []
     config = settings(tmp_path, num_timesteps=320, best_window=1000)
-    training = TrainingRun(config, lambda _: in_process_env(config))
+    training = TrainingRun(config, lambda _: make_environment(config))
     result = training.run(report=lines.append)
     run = result.folder
     assert [line for line in lines if "not saved" in line] == [
@@ -543,7 +543,7 @@ def test_a_full_disk_does_not_end_training(small_disk: Path) -> None:
             filler.unlink()
         return False
 
-    training = TrainingRun(config, lambda _: in_process_env(config))
+    training = TrainingRun(config, lambda _: make_environment(config))
     result = training.run(fill_and_empty, report=lines.append)
     assert result.error is None and result.num_timesteps == 640
     assert len([line for line in lines if "checkpoint not saved: [Errno 28]" in line]) == 1

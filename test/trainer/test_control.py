@@ -13,10 +13,11 @@ import pytest
 import torch
 from conftest import NodeProcess
 
+from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.training.callbacks.control import Control
 from rl_trainer_ros.training.callbacks.metrics import PAUSED, UPDATING, FiguresCallback
 from rl_trainer_ros.training.checkpoints import trained_models
-from rl_trainer_ros.training.train import TrainingRun, in_process_env
+from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 SMALL = "{n_steps: 200, batch_size: 100, n_epochs: 2}"
@@ -34,7 +35,7 @@ def test_a_pause_holds_between_two_steps_and_changes_no_bit(tmp_path: Path) -> N
     seen: list[str] = []
 
     def run(callbacks: Any) -> Any:
-        return TrainingRun(config, lambda _: in_process_env(config)).run(report=lambda line: None, callbacks=callbacks)
+        return TrainingRun(config, lambda _: make_environment(config)).run(report=lambda line: None, callbacks=callbacks)
 
     class PauseAt(FiguresCallback):
         def _on_step(self) -> bool:

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from rl_trainer_ros.cli.commands.evaluate import EvaluateError, EvaluateOptions, evaluate_run
-from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.environments.make_env import make_environment, make_robot_env
 from rl_trainer_ros.evaluation.episodes import Evaluation, bootstrap_interval, evaluate
 from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
 from rl_trainer_ros.training.callbacks.evaluation import SEED
 from rl_trainer_ros.training.callbacks.evaluation_log import EvaluationLog
 from rl_trainer_ros.training.checkpoints import trained_models
 from rl_trainer_ros.training.runs.run_folder import TrainingResult, load_config
-from rl_trainer_ros.training.train import TrainingRun, in_process_env
+from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotTimeout
@@ -28,7 +28,7 @@ from robot_interface_ros.errors import RobotTimeout
 def run(folder: Path, lines: list[str] | None = None, **settings: Any) -> TrainingResult:
     config = replace(TrainerConfig(transport="in_process", log_dir=str(folder)), **settings)
     report = (lambda line: None) if lines is None else lines.append
-    return TrainingRun(config, lambda _: in_process_env(config)).run(report=report)
+    return TrainingRun(config, lambda _: make_environment(config)).run(report=report)
 
 
 def rows_of(result: TrainingResult) -> list[dict[str, str]]:
@@ -164,7 +164,7 @@ def best_by_the_rows(result: TrainingResult) -> None:
     best = max(rows, key=lambda row: float(row["mean_return"]))
     model = trained_models.load(result.folder / "best")
     assert model.about["num_timesteps"] == int(best["steps"])
-    environment = in_process_env(load_config(result.folder))
+    environment = make_environment(load_config(result.folder))
     found = evaluate(PolicyRunner(model.algorithm, model.normalisation.apply), environment, 2, SEED)
     environment.close()
     assert found.to_dict()["mean_return"] == float(best["mean_return"])

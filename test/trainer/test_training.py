@@ -21,14 +21,14 @@ from rl_trainer_ros.arm.scripted import ScriptedReach
 from rl_trainer_ros.cli.commands.evaluate import EvaluateError, EvaluateOptions, evaluate_run
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.finite import NotFinite
-from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.environments.make_env import make_environment, make_robot_env
 from rl_trainer_ros.evaluation.episodes import Evaluation, evaluate, wilson_interval
 from rl_trainer_ros.tasks import Outcome
 from rl_trainer_ros.training.checkpoints import trained_models
 from rl_trainer_ros.training.checkpoints.folders import LINKS
 from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.runs.run_folder import TrainingResult
-from rl_trainer_ros.training.train import TrainingRun, hidden, in_process_env
+from rl_trainer_ros.training.train import TrainingRun, hidden
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError, from_mapping
 from robot_interface_ros.errors import RobotTimeout
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.xdist_group("training")
 
 def run(folder: Path, **settings: object) -> TrainingResult:
     config = replace(TrainerConfig(transport="in_process", log_dir=str(folder)), **settings)  # type: ignore[arg-type]
-    return TrainingRun(config, lambda _: in_process_env(config)).run(report=lambda line: None)
+    return TrainingRun(config, lambda _: make_environment(config)).run(report=lambda line: None)
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +93,10 @@ def test_the_same_seed_gives_the_same_parameters(tmp_path: Path) -> None:
 def test_a_stop_and_a_lost_robot_save_a_model(tmp_path: Path) -> None:
     config = TrainerConfig(transport="in_process", log_dir=str(tmp_path))
     calls = iter(range(10**9))
-    stopped = TrainingRun(config, lambda _: in_process_env(config)).run(lambda: next(calls) >= 500, lambda line: None)
+    stopped = TrainingRun(config, lambda _: make_environment(config)).run(lambda: next(calls) >= 500, lambda line: None)
     assert stopped.ended == "stopped" and trained_models.load(stopped.folder / "final").about["num_timesteps"] == 501
 
-    environment = in_process_env(config)
+    environment = make_environment(config)
     receive, left = environment.robot.receive, iter(range(300))
 
     def lose(timeout_s: float | None = None) -> object:
@@ -127,7 +127,7 @@ def test_any_failure_saves_what_was_learned(tmp_path: Path) -> None:
 
 
 def failing_after(steps: int, config: TrainerConfig) -> RobotEnv:
-    environment, left = in_process_env(config), iter(range(steps))
+    environment, left = make_environment(config), iter(range(steps))
     judge = environment.task.step
 
     def step(before: StepState, after: StepState) -> Outcome:
@@ -143,7 +143,7 @@ def test_what_is_not_finite_ends_a_training_in_one_line_and_is_not_learned(
     algo: str, what: str, tmp_path: Path
 ) -> None:
     config = TrainerConfig(transport="in_process", log_dir=str(tmp_path), algo=algo, num_timesteps=2000)
-    environment, left = in_process_env(config), iter(range(40))
+    environment, left = make_environment(config), iter(range(40))
     judge, encode = environment.task.step, environment._observation.encode
 
     def step(before: StepState, after: StepState) -> Outcome:
@@ -182,7 +182,7 @@ def test_a_training_says_what_its_policy_does_not_see() -> None:
 def test_a_start_that_learned_nothing_is_no_run(tmp_path: Path) -> None:
     """It leaves no folder and does not say that a model was saved; `latest` for an evaluation is a run with a model."""
     config = TrainerConfig(transport="in_process", log_dir=str(tmp_path))
-    for make, stop in ((lambda _: failing_after(0, config), False), (lambda _: in_process_env(config), True)):
+    for make, stop in ((lambda _: failing_after(0, config), False), (lambda _: make_environment(config), True)):
         lines: list[str] = []
         result = TrainingRun(config, make).run(lambda: stop, lines.append)  # noqa: B023
         assert not result.folder.exists() or result.num_timesteps
@@ -230,7 +230,7 @@ def test_progress_counts_to_the_end_of_the_last_rollout(tmp_path: Path) -> None:
     said: list[str] = []
     config = TrainerConfig(transport="in_process", log_dir=str(tmp_path), num_timesteps=300, log_interval_s=0.1)
     config = replace(config, hyperparameters="{n_steps: 256, n_epochs: 1}")
-    result = TrainingRun(config, lambda _: in_process_env(config)).run(report=said.append)
+    result = TrainingRun(config, lambda _: make_environment(config)).run(report=said.append)
     assert result.num_timesteps == 512
     assert any("of 512 steps" in line for line in said)
 

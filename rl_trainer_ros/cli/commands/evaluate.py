@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rl_trainer_ros.bringup.ros_arguments import placed
 from rl_trainer_ros.cli.shown_progress import Progress
+from rl_trainer_ros.environments.env_config import SIMULATED
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
 from robot_interface_ros.files.atomic_file import write_atomically
@@ -76,14 +77,13 @@ def evaluate_run(options: EvaluateOptions) -> int:
     with leaving_at_once():  # here and below: `rl_trainer --help` and `train` do not wait for what they do not need
         import torch
 
-        from rl_trainer_ros.environments.make_env import make_robot_env
+        from rl_trainer_ros.environments.make_env import Connection, make_environment
         from rl_trainer_ros.environments.rendering import RGB_ARRAY
         from rl_trainer_ros.environments.requirements import task_class
         from rl_trainer_ros.evaluation.film import Film
         from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
         from rl_trainer_ros.training.checkpoints import trained_models
         from rl_trainer_ros.training.runs import run_folder
-        from rl_trainer_ros.training.train import env_settings
 
     folder = run_folder.find(options.run, options.log_dir, learned=True)
     named = expanded(options.run)
@@ -99,19 +99,19 @@ def evaluate_run(options: EvaluateOptions) -> int:
     config = _with_robot(run_folder.load_config(folder), folder, options.robot)
     torch.set_num_threads(config.torch_threads)
     _check_video(options)
-    settings: dict[str, Any] = env_settings(config) | {"realtime": options.realtime}
-    if settings["srl_folder"]:
-        _check_encoder(settings["srl_folder"], policy.about["encoder"])
+    if config.encoder_folder:
+        _check_encoder(config.encoder_folder, policy.about["encoder"])
+    changes = _changes(options) | {"realtime": options.realtime}
     if options.hold:
         if not hasattr(task_class(config.task).Settings, "end_at_success"):
             raise EvaluateError(
                 f"hold is for tasks with the setting end_at_success, and {config.task} has none; leave it out"
             )
-        settings["task_settings"] = {**settings["task_settings"], "end_at_success": False}
-    settings["simulation"] = dict(settings["simulation"] or {}) | _simulation(options)
+        changes["task_settings"] = {**config.settings("task"), "end_at_success": False}
     print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
-    settings |= {"transport": options.transport, "namespace": placed(options.namespace)}
-    environment = make_robot_env(**settings, render_mode=RGB_ARRAY if options.video else None)
+    physics = {} if options.physics_hz is None else {"physics_hz": options.physics_hz}
+    connection = Connection(options.transport, placed(options.namespace), simulation=physics)
+    environment = make_environment(config.environment(**changes), connection, RGB_ARRAY if options.video else None)
     if environment.observation_space != policy.algorithm.observation_space:
         environment.close()
         raise EvaluateError(
@@ -150,17 +150,12 @@ def _with_robot(config: TrainerConfig, run: Path, robot: str) -> TrainerConfig:
     return dataclasses.replace(config, robot=robot)
 
 
-def _simulation(options: EvaluateOptions) -> dict[str, Any]:
-    """Settings of the simulation that are not as they were in training."""
-    asked = {
-        "physics_hz": options.physics_hz,
-        "imperfection": options.imperfection or None,
-        "world": options.world or None,
-    }
-    given = {name: value for name, value in asked.items() if value is not None}
-    if given and options.transport != "in_process":
-        name = next(iter(given))
-        raise EvaluateError(f"{name} has no effect with transport:=topics; set it where the robot is simulated")
+def _changes(options: EvaluateOptions) -> dict[str, Any]:
+    """Settings of the environment's simulation that are not as they were in training."""
+    given = {name: getattr(options, name) for name in SIMULATED if getattr(options, name, "")}
+    first = "physics_hz" if options.physics_hz is not None else next(iter(given), "")
+    if first and options.transport != "in_process":
+        raise EvaluateError(f"{first} has no effect with transport:=topics; set it where the robot is simulated")
     return given
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rl_trainer_ros.cli.shown_progress import Progress
-from rl_trainer_ros.training.trainer_config import CAMERA, GROUND_TRUTH, SRL_MODELS
+from rl_trainer_ros.environments.env_config import CAMERA, GROUND_TRUTH, EnvConfig
+from rl_trainer_ros.training.trainer_config import SRL_MODELS
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
 from robot_interface_ros.start import leaving_at_once
@@ -77,11 +78,11 @@ def record_and_train(options: TrainSrlOptions) -> int:
     """Record, train, save in `<log_dir>/srl/<srl_model>` and say what comes next."""
     with leaving_at_once():
         from rl_trainer_ros import factories
-        from rl_trainer_ros.environments.make_env import make_robot_env
+        from rl_trainer_ros.environments.make_env import Connection, make_environment
 
     folder = Path(options.log_dir) / "srl" / options.srl_model
-    simulation = {"cameras": (CAMERA,), "imperfection": options.imperfection}
-    environment = make_robot_env(robot=options.robot, simulation=simulation, end_at_success=False)
+    config = EnvConfig(robot=options.robot, imperfection=options.imperfection, task_settings={"end_at_success": False})
+    environment = make_environment(config, Connection(simulation={"cameras": (CAMERA,)}))
     try:
         images, targets = record(environment, options.images, options.seed, Progress("image", options.images).show)
     finally:
