@@ -18,7 +18,6 @@ from importlib.util import find_spec
 from typing import Any
 
 from rl_trainer_ros.bringup.installed import find_executable
-from rl_trainer_ros.training.checkpoints import resume
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError, from_mapping
 
@@ -38,7 +37,10 @@ def check_learner(config: TrainerConfig) -> None:
     if not any(getattr(config, name) for name in _NEEDED_FOR):
         return
     if config.resume:
-        resume.start(config)
+        with contextlib.suppress(ModuleNotFoundError):  # this Python may have no learner's packages; the trainer's has
+            from rl_trainer_ros.training.checkpoints import resume
+
+            resume.start(config)
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         ended = subprocess.run(
             _command(),

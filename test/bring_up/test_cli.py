@@ -70,7 +70,10 @@ def test_a_number_beyond_the_word_stays_text() -> None:
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["train", "sede:=1"]])
 def test_help_and_bring_up_do_not_wait_for_the_learner(words: list[str]) -> None:
-    code = "import sys; from rl_trainer_ros.cli import main as cli; cli.main(); print('torch' in sys.modules, 'pybullet' in sys.modules)"
+    code = (
+        "import sys; from rl_trainer_ros.cli import main as cli; cli.main(); "
+        "print('torch' in sys.modules, 'pybullet' in sys.modules)"
+    )
     said = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
