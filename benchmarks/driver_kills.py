@@ -64,11 +64,11 @@ class Pins:
         own = build.own_firmware() if firmware == "watchdog" else None
         self.mega = EmulatedMega(firmware=own, on_pulse=self._on_pulse)
 
-    def since(self, step_state: float) -> dict[int, list[tuple[float, float]]]:
+    def since(self, moment: float) -> dict[int, list[tuple[float, float]]]:
         """Pin -> (when, microseconds) from a moment on."""
         found: dict[int, list[tuple[float, float]]] = {pin: [] for pin in SERVOS}
         for when, pin, us in list(self.pulses):
-            if when >= step_state:
+            if when >= moment:
                 found[pin].append((when, us))
         return found
 
@@ -83,10 +83,10 @@ class Pins:
         away = [abs(us - rest) for _, us in self.since(time.monotonic() - 0.2)[elbow.config.pin]]
         return len(away) > 7 and away[-1] > away[0] + 25.0
 
-    def first_since(self, step_state: float) -> tuple[float, dict[int, float]]:
+    def first_since(self, moment: float) -> tuple[float, dict[int, float]]:
         """When every servo has pulsed after a moment, and the first pulse of each."""
-        until(lambda: all(self.since(step_state).values()), "a pulse on every pin")
-        firsts = {pin: pulses[0] for pin, pulses in self.since(step_state).items()}
+        until(lambda: all(self.since(moment).values()), "a pulse on every pin")
+        firsts = {pin: pulses[0] for pin, pulses in self.since(moment).items()}
         return max(when for when, _ in firsts.values()), {pin: us for pin, (_, us) in firsts.items()}
 
     def _on_pulse(self, pin: int, width: float, start: int) -> None:
@@ -179,7 +179,7 @@ def moving_for(pulses: dict[int, list[tuple[float, float]]], begin: float) -> fl
     """How long after `begin` any pulse still differed from what it is in the end, s."""
     last = begin
     for seen in pulses.values():
-        when, widths = np.array([step_state for step_state, _ in seen]), np.array([us for _, us in seen])
+        when, widths = np.array([moment for moment, _ in seen]), np.array([us for _, us in seen])
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(widths, AT_ONCE), axis=1)
         moving = np.flatnonzero(np.abs(smooth - smooth[-1]) > MOVED_US)
         last = max(last, when[moving[-1] + AT_ONCE // 2]) if len(moving) else last
@@ -207,11 +207,11 @@ def draw(pins: Pins, moments: dict[str, float], path: str) -> None:
         panel.plot(
             np.insert(when, gaps + 1, np.nan), np.insert(angles, gaps + 1, np.nan), label=servo.joint, linewidth=1.4
         )
-    for name, step_state in moments.items():
+    for name, moment in moments.items():
         if name != "end":
-            panel.axvline(step_state - begin, color="#888888", linewidth=0.8, linestyle="--")
+            panel.axvline(moment - begin, color="#888888", linewidth=0.8, linestyle="--")
             panel.text(
-                step_state - begin + 0.08, 1.01, name, transform=panel.get_xaxis_transform(), fontsize=8, rotation=28
+                moment - begin + 0.08, 1.01, name, transform=panel.get_xaxis_transform(), fontsize=8, rotation=28
             )
     panel.set_xlim(0.0, end - begin)
     panel.set_xlabel("s", fontsize=9)

@@ -199,7 +199,7 @@ def after_death(process: Process, returncode: int, restarts: Sequence[float], no
     died, most, window_s = f"{process.name} {exit_text(returncode)}", process.max_restarts, process.restart_window_s
     if returncode == BAD_SETTINGS and not process.program:
         return Verdict(Next.END, f"{died}: it cannot work as it was told, so the system ends")
-    recent = sum(now - step_state < window_s for step_state in restarts)
+    recent = sum(now - restart_s < window_s for restart_s in restarts)
     if recent < most:
         pause_s = min(LONGEST_PAUSE_S, 2.0 ** (recent - 1)) if recent else 0.0
         when = f" in {pause_s:g} s" if pause_s else ""

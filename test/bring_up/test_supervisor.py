@@ -22,7 +22,7 @@ TIMEOUT_S = 20.0  # for anything that is awaited here; all of it takes well unde
 # Runs the modules `fake_trainer` and `fake_sim` of the current folder; the last line of {options} may shorten timeouts.
 MAIN = """
 import signal, sys
-from rl_trainer_ros import supervisor
+from rl_trainer_ros.bringup import supervisor
 from rl_trainer_ros.bringup.system import Process, System
 sim = Process("robot_sim", "x", "fake_sim", max_restarts=2, shutdown_timeout_s=10.0)
 trainer = Process("trainer", "x", "fake_trainer", max_restarts=0, ends_system=True, shutdown_timeout_s=10.0,

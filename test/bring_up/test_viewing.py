@@ -94,11 +94,11 @@ def test_real_time_has_frames_where_they_can_be_published(
 def test_what_only_shows_is_never_the_end_of_training(machine: Callable[..., dict[str, str]]) -> None:
     asked = system({"rviz": "true"}, machine(RVIZ))
     shown = {process.name: process for process in asked.processes}
-    what_next, line = after_death(shown["rviz"], 0, 0)  # its window was closed
-    assert what_next is Next.STAY_DOWN
-    assert "training goes on" in line
-    assert after_death(shown["rviz"], 2, 0)[0] is Next.STAY_DOWN
-    assert after_death(shown["frames"], -9, 0)[0] is Next.RESTART
+    closed = after_death(shown["rviz"], 0, [], 0.0)  # its window was closed
+    assert closed.next is Next.STAY_DOWN
+    assert "training goes on" in closed.line
+    assert after_death(shown["rviz"], 2, [], 0.0).next is Next.STAY_DOWN
+    assert after_death(shown["frames"], -9, [], 0.0).next is Next.RESTART
     assert not asked.beyond_hope(["rviz", "frames"])
     assert asked.beyond_hope(["rviz", "robot_sim"])
 

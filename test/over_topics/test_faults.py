@@ -52,7 +52,7 @@ def test_when_no_restart_is_left_the_trainer_ends_with_an_error_and_a_model(star
     os.kill(child(run, "robot_sim_ros.ros.robot_sim_node"), signal.SIGKILL)
     assert run.wait() == 3
     output = "\n".join(run.lines)
-    assert "max_restarts:=1 is used up" in output
+    assert "max_restarts:=1 within 600 s is used up" in output
     assert re.search(
         r"trainer: /env_0: no answer on /env_0/joint_states, /env_0/target_pose within 15 s; is robot_sim_node", output
     )

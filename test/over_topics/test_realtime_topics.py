@@ -252,7 +252,7 @@ def test_a_robot_in_lockstep_is_told_from_one_in_real_time(simulator: Callable, 
 
 @pytest.mark.timeout(240)
 def test_a_trainer_learns_in_real_time_from_several_robots(start: Callable, tmp_path: Any) -> None:
-    words = ["train", "realtime:=true", "num_envs:=2", "num_timesteps:=60", f"log_dir:={tmp_path}"]
+    words = ["train", "realtime:=true", "num_envs:=2", "sim_processes:=1", "num_timesteps:=60", f"log_dir:={tmp_path}"]
     settings = ["control_hz:=200", "physics_hz:=400", "max_observation_age_s:=5.0", "max_skew_s:=5.0"]
     process = start("rl_trainer_ros.cli.main", *words, *settings)
     process.wait_for("serving /env_0, /env_1 in real time at 200 Hz", 120.0)

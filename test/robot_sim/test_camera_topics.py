@@ -20,7 +20,7 @@ from rl_trainer_ros.ros.camera_parts import CameraParts
 from rl_trainer_ros.ros.timeouts import Timeouts
 from rl_trainer_ros.ros.topic_robot import TopicRobot
 from robot_interface_ros.cameras import Pinhole, pinholes
-from robot_interface_ros.errors import RobotError, RobotTimeout
+from robot_interface_ros.errors import RobotError
 from robot_interface_ros.files.description import share_directory
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
@@ -183,10 +183,11 @@ def test_three_cameras_with_depth_equal_those_in_process(simulator: Callable, do
 def test_a_camera_that_is_not_served_is_named(simulator: Callable, domain: int) -> None:
     simulator(cameras="[external]")
     with Runtime(domain_id=domain) as runtime:
-        timeouts = Timeouts(start_timeout_s=2.0)
+        timeouts = Timeouts(needed_timeout_s=2.0)
         robot = TopicRobot(runtime, load_robot("inmoov"), period_ns=PERIOD, cameras=("left_eye",), timeouts=timeouts)
         with pytest.raises(
-            RobotTimeout, match="camera/left_eye/image_raw within 2 s; does the robot serve those cameras"
+            RobotError,
+            match="left_eye/image_raw, which /env_0 does not publish within 2 s; does the robot serve those",
         ):
             robot.reset(Episode())
         robot.close()

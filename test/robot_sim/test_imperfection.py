@@ -179,10 +179,8 @@ def test_readings_have_a_wrong_zero_noise_and_a_delay() -> None:
 def test_the_task_sees_the_target_as_it_is() -> None:
     sensing = Sensing(Drawn(observation_delay=2, reading_drop=0.5), JOINTS, 0.05)
     for step in range(10):
-        step_state = dataclasses.replace(
-            truth(step), target_position=np.full(3, step), signals={"button_0": float(step)}
-        )
-        report = sensing(step_state, TRUE)
+        moment = dataclasses.replace(truth(step), target_position=np.full(3, step), signals={"button_0": float(step)})
+        report = sensing(moment, TRUE)
         assert report.target_position[0] == step and report.signals == {"button_0": step}
 
 

@@ -14,7 +14,7 @@ from scripted_press import ScriptedPress
 from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.ros.timeouts import Timeouts
 from rl_trainer_ros.ros.topic_robot import TopicRobot
-from robot_interface_ros.errors import RobotTimeout
+from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.ros.transport.runtime import Runtime
@@ -75,12 +75,12 @@ def test_the_same_in_process_and_over_topics(simulator: Callable, world: str) ->
 def test_a_world_without_what_is_awaited_is_named(simulator: Callable) -> None:
     simulator()  # the target alone: it senses nothing
     with Runtime() as runtime:
-        timeouts = Timeouts(start_timeout_s=3.0)
+        timeouts = Timeouts(needed_timeout_s=3.0)
         robot = TopicRobot(
             runtime, load_robot("inmoov"), period_ns=50_000_000, contact=True, world_state=True, timeouts=timeouts
         )
         with pytest.raises(
-            RobotTimeout, match=r"/env_0/contact, /env_0/world_state within 3 s; does the simulator have"
+            RobotError, match=r"/env_0/contact, which /env_0 does not publish within 3 s; does the simulator have"
         ):
             robot.reset(Episode())
         robot.close()

@@ -99,7 +99,7 @@ def test_trains_saves_loads_goes_on_and_acts(name: str, kind: str, tmp_path: Pat
     steps = learner.num_timesteps
     assert steps >= 300
     learner.save(tmp_path / "model.zip")
-    again = type(learner).load(tmp_path / "model.zip", env=line(kind == DISCRETE))
+    again = type(learner).load(tmp_path / "model.zip", env=line(kind == DISCRETE), device=learner.device)
     assert all(after[key].equal(value) for key, value in again.policy.state_dict().items())
     observation = line().reset()
     if name != "random":

@@ -67,21 +67,21 @@ def doubts(
 def gravity_torques(model: RobotModel, q: NDArray[np.float64], urdf: str) -> dict[str, float]:
     """Torque of gravity on each joint that is not fixed, N·m (force, N, of a prismatic one); `urdf`: the text of `model`."""
     poses, masses = model.link_poses(q), masses_and_centres(urdf)
-    step_state: dict[str, NDArray[np.float64]] = {}  # of each link with all beyond it: mass, mass times centre
+    moment: dict[str, NDArray[np.float64]] = {}  # of each link with all beyond it: mass, mass times centre
     for link in reversed([model.root, *model.local_poses(q)]):  # what hangs on a link comes first
         position, rotation = poses[link]
         mass, centre = masses.get(link, (0.0, np.zeros(3)))
         own = np.array([mass, *(mass * (position + rotation @ centre))])
-        step_state[link] = step_state.get(link, np.zeros(4)) + own
+        moment[link] = moment.get(link, np.zeros(4)) + own
         joint = model.parent_joint(link)
         if joint is not None:
-            step_state[joint.parent] = step_state.get(joint.parent, np.zeros(4)) + step_state[link]
+            moment[joint.parent] = moment.get(joint.parent, np.zeros(4)) + moment[link]
     torques = {}
     for joint in model.joints.values():
         if joint.type == "fixed":
             continue
         position, rotation = poses[joint.child]
-        axis, (mass, *first) = rotation @ np.array(joint.axis), step_state[joint.child]
+        axis, (mass, *first) = rotation @ np.array(joint.axis), moment[joint.child]
         force = mass * GRAVITY
         lever = np.array(first) - mass * position
         torques[joint.name] = float(axis @ (force if joint.type == "prismatic" else np.cross(lever, GRAVITY)))
