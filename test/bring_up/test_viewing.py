@@ -124,7 +124,7 @@ def test_the_supervisor_starts_others_programs(tmp_path: Path) -> None:
         "sys.exit(run(System((other, trainer))))"
     )
     repo = RVIZ_FILE.parents[2]
-    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{repo}:{tmp_path}"}
+    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{repo}:{tmp_path}", "HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environ, timeout=60, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert said.read_text() == "-d file --ros-args\n"
