@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from robot_driver_ros.boards.boards import make_boards
+from robot_driver_ros.board_kinds import make_boards
 from robot_driver_ros.servos.hardware import Hardware, load_hardware
 from robot_driver_ros.servos.servo_driver import ServoDriver
 from robot_driver_ros.servos.servo_robot import ServoRobot

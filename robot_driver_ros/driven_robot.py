@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from robot_driver_ros import factories
-from robot_driver_ros.boards.boards import check_rate, make_boards
+from robot_driver_ros.board_kinds import check_rate, make_boards
 from robot_driver_ros.collision_guard import CollisionGuard
 from robot_driver_ros.driver_config import DriverNodeConfig
 from robot_driver_ros.lifecycle import DriverLife

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from robot_driver_ros.boards.boards import BOARDS
+from robot_driver_ros.board_kinds import BOARDS
 from robot_interface_ros.config import ConfigError, option
 
 PARK_TIMEOUT_S = 10.0  # the slowest joint of InMoov, 0.35 rad/s, goes 3.5 rad in it

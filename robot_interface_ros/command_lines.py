@@ -1,4 +1,4 @@
-"""Command lines as we suggest them: they work when they are copied into the shell in which they were printed."""
+"""Command lines that we print, which work when they are copied into the same shell; executables of ROS packages."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ def command_line(*words: str, program: str = "rl_trainer") -> str:
     return " ".join([*_program(program, os.environ), *map(shlex.quote, words)])
 
 
+def find_executable(package: str, executable: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The executable's path on the first prefix of AMENT_PREFIX_PATH that has it; empty where none does.
+
+    <prefix>/lib/<package>/<executable> is where `ros2 run` looks too.
+    """
+    for prefix in environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        path = Path(prefix) / "lib" / package / executable
+        if prefix and path.is_file() and os.access(path, os.X_OK):
+            return str(path)
+    return ""
+
+
 def _program(name: str, environ: Mapping[str, str]) -> list[str]:
     """How a program beside this Python is called here: by its name where PATH leads to it, else by its path.
 
@@ -30,9 +42,8 @@ def _program(name: str, environ: Mapping[str, str]) -> list[str]:
         return [shlex.quote(str(beside) if relative.startswith("..") else relative)]
     if on_path:
         return [name]
-    for prefix in environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
-        if prefix and (Path(prefix) / "lib" / PACKAGE / name).is_file():
-            return ["ros2", "run", PACKAGE, name]
+    if find_executable(PACKAGE, name, environ):
+        return ["ros2", "run", PACKAGE, name]
     return [
         shlex.quote(sys.executable),
         "-m",

@@ -1,9 +1,25 @@
-"""What is checked of a training before any process is started, by both fronts of bring-up."""
+"""Checks the settings of a training before any process is started; both front ends of bring-up call it.
+
+Names and combinations are checked here. Settings that need a learner or a saved model are checked by
+`training/learner_check.py` in a process of its own, so that no torch is loaded here.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+
 from rl_trainer_ros.training import learner_check
 from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.command_lines import find_executable
+from robot_interface_ros.config import ConfigError
+
+TIMEOUT_S = 120.0
+_NEEDED_FOR = ("hyperparameters", "preset", "policy", "load_model", "resume")
 
 
 def check(config: TrainerConfig) -> None:
@@ -14,4 +30,32 @@ def check(config: TrainerConfig) -> None:
         pass
     else:
         early_checks.check(config)
-    learner_check.check_learner(config)
+    check_learner(config)
+
+
+def check_learner(config: TrainerConfig) -> None:
+    """Raise ConfigError, one line, where a learner or the model that it begins with would refuse these settings.
+
+    Nothing is checked, and no time taken, where only defaults are used. Where the check itself cannot run, the trainer finds
+    the same later.
+    """
+    if not any(getattr(config, name) for name in _NEEDED_FOR):
+        return
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        ended = subprocess.run(
+            _command(),
+            input=json.dumps(dataclasses.asdict(config)),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+        )
+        if ended.returncode == learner_check.BAD_SETTINGS and ended.stderr.strip():
+            raise ConfigError(ended.stderr.strip().splitlines()[-1])
+
+
+def _command() -> list[str]:
+    """This Python where it has the learners; ros2 launch may run with another, and then the trainer's executable has them."""
+    executable = find_executable("rl_trainer_ros", "trainer_node")
+    if executable and find_spec("stable_baselines3") is None:
+        return [executable, learner_check.OPTION]
+    return [sys.executable, "-m", "robot_interface_ros.start", "rl_trainer_ros.training.learner_check"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 
-from rl_trainer_ros.bringup.installed import find_executable
 from rl_trainer_ros.bringup.launch_arguments import BringupError, Values
 from rl_trainer_ros.bringup.process import Process
+from robot_interface_ros.command_lines import find_executable
 from robot_interface_ros.files.description import resolve, share_directory
 
 SHOWN = "/env_0"  # the namespace that config/rviz/train.rviz shows

@@ -1,64 +1,24 @@
-"""Checks the settings of a training that need the learner or saved models, before any other process is started.
+"""Checks settings of a training by creating its learner and loading its saved models, without robots.
 
-That imports torch, which takes seconds and memory, so it runs in a process that ends before the training begins:
-`python -m rl_trainer_ros.training.learner_check` reads the settings from standard input, as JSON, and exits with 2 and one
-line where they are at fault.
+This imports torch, which takes seconds and memory. So `bringup/preflight.py` runs it in a process that ends before the
+training starts: `python -m rl_trainer_ros.training.learner_check` reads the settings from standard input, as JSON. For
+invalid settings it prints one line and exits with code 2.
 """
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import json
 import os
-import subprocess
 import sys
 import warnings
-from importlib.util import find_spec
 from typing import Any
 
-from rl_trainer_ros.bringup.installed import find_executable
 from rl_trainer_ros.training.trainer_config import TrainerConfig
-from robot_interface_ros.config import ConfigError, from_mapping
+from robot_interface_ros.config import from_mapping
 
 BAD_SETTINGS = 2
-TIMEOUT_S = 120.0
 OPTION = "--check-settings"
 """Word after which the trainer's executable does the same."""
-_NEEDED_FOR = ("hyperparameters", "preset", "policy", "load_model", "resume")
-
-
-def check_learner(config: TrainerConfig) -> None:
-    """Raise ConfigError, one line, where a learner or the model that it begins with would refuse these settings.
-
-    Nothing is checked, and no time taken, where only defaults are used. Where the check itself cannot run, the trainer finds
-    the same later.
-    """
-    if not any(getattr(config, name) for name in _NEEDED_FOR):
-        return
-    if config.resume:
-        with contextlib.suppress(ModuleNotFoundError):  # this Python may have no learner's packages; the trainer's has
-            from rl_trainer_ros.training.checkpoints import resume
-
-            resume.start(config)
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        ended = subprocess.run(
-            _command(),
-            input=json.dumps(dataclasses.asdict(config)),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-        )
-        if ended.returncode == BAD_SETTINGS and ended.stderr.strip():
-            raise ConfigError(ended.stderr.strip().splitlines()[-1])
-
-
-def _command() -> list[str]:
-    """This Python where it has the learners; ros2 launch may run with another, and then the trainer's executable has them."""
-    executable = find_executable("rl_trainer_ros", "trainer_node")
-    if executable and find_spec("stable_baselines3") is None:
-        return [executable, OPTION]
-    return [sys.executable, "-m", "robot_interface_ros.start", "rl_trainer_ros.training.learner_check"]
 
 
 def check(config: TrainerConfig) -> None:

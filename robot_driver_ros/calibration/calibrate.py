@@ -14,8 +14,8 @@ from typing import Protocol
 from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.boards.links import LinkLost
 from robot_driver_ros.calibration.hardware_file import hardware_text, write_hardware
-from robot_driver_ros.calibration.tables import LEAST_PULSE_US, MOST_PULSE_US, HardwareConfig, Servo, ServoConfig
 from robot_driver_ros.servos.hardware import read_hardware
+from robot_driver_ros.servos.pulse_tables import LEAST_PULSE_US, MOST_PULSE_US, HardwareConfig, Servo, ServoConfig
 from robot_driver_ros.servos.servo_driver import FIRST_PULSES_S
 from robot_interface_ros.config import ConfigError, unknown_name
 

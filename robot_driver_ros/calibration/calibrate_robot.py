@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from robot_driver_ros.boards.boards import make_boards
+from robot_driver_ros.board_kinds import make_boards
 from robot_driver_ros.calibration.calibrate import Terminal, calibrate
 from robot_driver_ros.calibration.hardware_file import write_hardware
-from robot_driver_ros.calibration.tables import HardwareConfig
 from robot_driver_ros.servos.hardware import load_hardware
 from robot_driver_ros.servos.pulse_journal import forget_pulses
+from robot_driver_ros.servos.pulse_tables import HardwareConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.description import resolve
 from robot_interface_ros.robot_config import load_robot

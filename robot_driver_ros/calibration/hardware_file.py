@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from robot_driver_ros.calibration.tables import HardwareConfig
+from robot_driver_ros.servos.pulse_tables import HardwareConfig
 from robot_interface_ros.files.atomic_file import write_atomically
 
 _HEAD = "# Boards and servos; what the settings mean: docs/inmoov_hardware.md and config/robots/inmoov_hardware.yaml.\n"

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from robot_driver_ros.calibration.tables import HardwareConfig, Servo, ServoConfig, check_wiring
+from robot_driver_ros.servos.pulse_tables import HardwareConfig, Servo, ServoConfig, check_wiring
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml, unknown_name
 from robot_interface_ros.files.description import resolve
 from robot_interface_ros.robot import Array

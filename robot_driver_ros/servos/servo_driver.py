@@ -9,8 +9,8 @@ import numpy as np
 
 from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.boards.links import BoardRefused, LinkLost
-from robot_driver_ros.calibration.tables import FeedbackConfig, Servo
 from robot_driver_ros.servos.hardware import Hardware
+from robot_driver_ros.servos.pulse_tables import FeedbackConfig, Servo
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Array
 

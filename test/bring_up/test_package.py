@@ -320,7 +320,7 @@ def test_the_launch_file_refuses_early_what_no_training_can_be(
     with pytest.raises(ConfigError, match="did you mean reach"):
         started_by(stubbed_launch_file, task="reac")
     asked: list[TrainerConfig] = []
-    monkeypatch.setattr(preflight.learner_check, "check_learner", asked.append)
+    monkeypatch.setattr(preflight, "check_learner", asked.append)
     started_by(stubbed_launch_file, preset="few_step", algo="sac")
     assert [config.preset for config in asked] == ["few_step"]  # what the learner says of it: test_bad_input.py
 

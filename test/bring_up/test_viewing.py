@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
-from rl_trainer_ros.bringup.installed import find_executable
 from rl_trainer_ros.bringup.system import BringupError, Next, Process, after_death, ros_arguments, system
+from robot_interface_ros.command_lines import find_executable
 
 pytestmark = pytest.mark.frames
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard
-from robot_driver_ros.calibration.tables import Servo
 from robot_driver_ros.emulator.emulated_mega import EmulatedMega
 from robot_driver_ros.servos.hardware import Hardware
+from robot_driver_ros.servos.pulse_tables import Servo
 
 WAIT_S = 60.0
 LATE_US = (

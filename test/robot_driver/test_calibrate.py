@@ -17,8 +17,8 @@ from robot_driver_ros.boards.mock_mega import MockMega
 from robot_driver_ros.calibration.calibrate import Calibration, Findings, calibrate, calibrated
 from robot_driver_ros.calibration.calibrate_robot import calibrate_robot
 from robot_driver_ros.calibration.hardware_file import hardware_text, write_hardware
-from robot_driver_ros.calibration.tables import HardwareConfig, ServoConfig
 from robot_driver_ros.servos.hardware import hardware_file, load_hardware, read_hardware
+from robot_driver_ros.servos.pulse_tables import HardwareConfig, ServoConfig
 from robot_interface_ros.config import ConfigError
 
 ELBOW = "r_elbow_flex_joint"
@@ -135,7 +135,7 @@ class Commanded:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch):
         self.output, self.script = folder / "mine.yaml", Script([])
-        monkeypatch.setattr("robot_driver_ros.boards.boards.MOCK_BOOT_S", 0.0)
+        monkeypatch.setattr("robot_driver_ros.board_kinds.MOCK_BOOT_S", 0.0)
         monkeypatch.setattr("robot_driver_ros.calibration.calibrate.SPEED_US_PER_S", 1e5)
 
     def run(self, joint: str, *answers: str, hardware: str = "") -> str:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
-from robot_driver_ros.boards.boards import check_rate
-from robot_driver_ros.calibration.tables import (
+from robot_driver_ros.board_kinds import check_rate
+from robot_driver_ros.servos.hardware import Hardware, fit, hardware_file, load_hardware, read_hardware
+from robot_driver_ros.servos.pulse_tables import (
     BoardConfig,
     FeedbackConfig,
     HardwareConfig,
@@ -19,7 +20,6 @@ from robot_driver_ros.calibration.tables import (
     ServoConfig,
     check_wiring,
 )
-from robot_driver_ros.servos.hardware import Hardware, fit, hardware_file, load_hardware, read_hardware
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.description import share_directory
 from robot_interface_ros.robot_config import load_robot, robot_names

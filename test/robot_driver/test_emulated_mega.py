@@ -16,10 +16,10 @@ from scopes import LATE_US, WAIT_S, Scope, biggest_step, way_of
 from robot_driver_ros.boards import firmata, firmata_board
 from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.boards.links import LinkLost
-from robot_driver_ros.calibration.tables import Servo
 from robot_driver_ros.emulator import build
 from robot_driver_ros.emulator.emulated_mega import EmulatedMega
 from robot_driver_ros.servos.hardware import load_hardware
+from robot_driver_ros.servos.pulse_tables import Servo
 from robot_driver_ros.servos.servo_driver import ServoDriver
 from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.errors import RobotError

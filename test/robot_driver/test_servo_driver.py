@@ -16,9 +16,9 @@ from robot_driver_ros.boards import firmata
 from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.boards.links import LinkLost
 from robot_driver_ros.boards.mock_mega import MockMega
-from robot_driver_ros.calibration.tables import FeedbackConfig
 from robot_driver_ros.mock_robot import MockRobot
 from robot_driver_ros.servos.hardware import fit, hardware_file, read_hardware
+from robot_driver_ros.servos.pulse_tables import FeedbackConfig
 from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTimeRobot, State

@@ -35,7 +35,9 @@ def test_a_pause_holds_between_two_steps_and_changes_no_bit(tmp_path: Path) -> N
     seen: list[str] = []
 
     def run(callbacks: Any) -> Any:
-        return TrainingRun(config, lambda _: make_environment(config)).run(report=lambda line: None, callbacks=callbacks)
+        return TrainingRun(config, lambda _: make_environment(config)).run(
+            report=lambda line: None, callbacks=callbacks
+        )
 
     class PauseAt(FiguresCallback):
         def _on_step(self) -> bool:
