@@ -308,5 +308,5 @@ def test_the_contract_page_marks_every_row() -> None:
     table = page.split("| name | required? |")[1].split("\n\n")[0].splitlines()[2:]
     marks = {row.split(" | ")[0].strip("| `"): row.split(" | ")[1] for row in table}
     assert {name for name, mark in marks.items() if mark == "**required**"} == set(contract.REQUIRED)
-    assert set(marks.values()) <= {"**required**", "optional", "where needed", "not the robot's"}
+    assert set(marks.values()) <= {"**required**", "optional", "where needed", "not by the robot"}
     assert {marks[name] for name in contract_rules.LACKING} == {"optional"}
