@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from robot_interface_ros.config import ConfigError, read_yaml
+from robot_interface_ros.files.untrusted_files import FileError, parse_yaml
 from robot_interface_ros.names import ros_flags
 
 OF_ROS = ("use_sim_time", "qos_overrides", "start_type_description_service")
@@ -115,6 +114,6 @@ def _flat(parameters: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 def _read(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return parse_yaml(text, "")
+    except FileError:
         return text

@@ -154,7 +154,10 @@ def parse_yaml(text: str, where: str) -> Any:
         raise FileError(f"{where}: not valid YAML: {one_line(error)}") from None
     except (RecursionError, _TooDeep):
         raise FileError(f"{where} {_TOO_DEEP}") from None
-    except (ValueError, TypeError, OverflowError) as error:  # dates that do not exist, keys that cannot be keys
+    except FileError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # PyYAML: dates that do not exist, keys that cannot be keys, tags whose text is none of their kind (!!bool x).
         raise FileError(f"{where}: not valid YAML: {one_line(error)}") from None
     finally:
         if loader is not None:

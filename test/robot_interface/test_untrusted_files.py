@@ -430,6 +430,11 @@ def test_yaml_that_grows_is_refused() -> None:
         ("!!python/object/apply:os.system [true]", "line 1.*could not determine a constructor"),
         ("a: b: c", "line 1, column 5"),
         ("a: 2020-99-99", "not valid YAML: month must be in"),
+        *(
+            (f"a: !!{tag} '{text}'", "not valid YAML")
+            for tag in ("int", "float", "bool", "timestamp")
+            for text in ("", "x")
+        ),
     ):
         with pytest.raises(FileError, match=f"^here.*{complaint}"):
             parse_yaml(text, "here")
