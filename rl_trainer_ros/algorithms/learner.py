@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
+from stable_baselines3.common.vec_env import VecTransposeImage
 
 from rl_trainer_ros.algorithms.hyperparameters import constructor_arguments
 from rl_trainer_ros.algorithms.registry import ALGORITHMS, CONTINUOUS, DISCRETE, Algorithm, algorithm, check_kind
@@ -66,6 +67,13 @@ def observation_kind(space: spaces.Space[Any]) -> str:
     if isinstance(space, spaces.Dict):
         return "goal"
     return "pixels" if is_image_space(space) else "vector"
+
+
+def learner_space(space: spaces.Space[Any]) -> spaces.Space[Any]:
+    """Return the observation space that a learner has, and saves, over an environment's: an image's channels come first."""
+    if observation_kind(space) == "pixels" and not is_image_space_channels_first(space):
+        return VecTransposeImage.transpose_space(space)  # type: ignore[arg-type]
+    return space
 
 
 def policy_name(name: str, space: spaces.Space[Any], policy: str = "") -> str:

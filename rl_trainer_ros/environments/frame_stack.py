@@ -15,6 +15,11 @@ def limited(environment: Any) -> gymnasium.Env[Any, Any]:
     return TimeLimit(stacked(environment, environment.config.frame_stack), environment.task.max_episode_steps)
 
 
+def seen_space(environment: Any) -> spaces.Space[Any]:
+    """Return what a policy observes of a RobotEnv: as many frames as its settings say."""
+    return stacked(environment, environment.config.frame_stack).observation_space
+
+
 def stacked(environment: gymnasium.Env[Any, Any], frames: int) -> gymnasium.Env[Any, Any]:
     """Return `environment` observing its last `frames` observations, oldest first, joined along their last axis.
 

@@ -19,6 +19,7 @@ from rl_trainer_ros import algorithms, factories
 from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind, policy_name
 from rl_trainer_ros.environments.env_config import settings_of
 from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.frame_stack import seen_space
 from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.environments.rendering import RGB_ARRAY, check_camera
 from rl_trainer_ros.environments.vectorised.absence import AbsentRows, leave_out_of_replay
@@ -60,7 +61,7 @@ class TrainingRun:
         self._environments = [make_env(namespace) for namespace in here]
         if config.eval_video:
             check_camera(self._environments[0].arm.description)
-        observation, action = self._environments[0].observation_space, self._environments[0].action_space
+        observation, action = seen_space(self._environments[0]), self._environments[0].action_space
         check_actions(config.algo, action)
         policy_name(config.algo, observation, config.policy)
         self._begin.check(self._encoder_id, observation, action)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize, VecTransposeImage
 
 from rl_trainer_ros.algorithms.learner import observation_kind
 from rl_trainer_ros.environments.env_config import RAW_PIXELS, SRL_STATE
@@ -50,8 +50,14 @@ def over_processes(make_one: MakeOne, folder: Path, n: int) -> VecEnv:
 
 
 def normalised(vec_env: VecEnv, gamma: float) -> VecNormalize:
-    """Add the normalisation of rewards and of observations other than pixels."""
-    statistics = VecNormalize(vec_env, gamma=gamma, norm_obs=observation_kind(vec_env.observation_space) != "pixels")
+    """Add the normalisation of rewards and of observations other than pixels, whose channels come first from here on.
+
+    stable-baselines3 would put the channels first outside of the normalisation, from which off-policy learners take what
+    they store.
+    """
+    pixels = observation_kind(vec_env.observation_space) == "pixels"
+    inner = VecTransposeImage(vec_env) if pixels else vec_env
+    statistics = VecNormalize(inner, gamma=gamma, norm_obs=not pixels)
     if isinstance(vec_env, RobotVecEnv):
         leave_out_of_statistics(statistics, vec_env.present)
     return statistics

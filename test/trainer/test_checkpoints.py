@@ -26,6 +26,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 
 from rl_trainer_ros.bringup.launch_arguments import BringupError, resolve_values
+from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
 from rl_trainer_ros.environments.make_env import make_environment, make_robot_env
 from rl_trainer_ros.evaluation.episodes import evaluate
 from rl_trainer_ros.training import resumed_settings
@@ -141,6 +142,44 @@ def test_a_resumed_run_is_an_uninterrupted_one(algo: str, more: dict[str, Any], 
     assert_same(whole, resumed)
     for name in ("monitor.csv", "progress.csv"):
         assert rows(whole / name) == rows(resumed / name)
+
+
+@pytest.mark.equality
+@pytest.mark.parametrize(
+    "algo, more, quick",
+    [
+        ("sac", {"observation": "raw_pixels", "imperfection": "strong"}, "learning_starts: 40, train_freq: 10"),
+        ("ppo", {"srl_model": "random"}, "n_steps: 32, n_epochs: 1"),
+    ],
+    ids=["sac-pixels", "ppo-encoder"],
+)
+def test_a_run_that_sees_images_is_resumed_tuned_and_evaluated(
+    algo: str, more: dict[str, Any], quick: str, random_encoder: str, tmp_path: Path
+) -> None:
+    """Pictures are the same after an interruption; several frames are seen at once."""
+    if "observation" in more:
+        more = more | {"observation_settings": "{cameras: [external, left_eye], image_width: 40, image_height: 36}"}
+    else:
+        more = more | {"srl_folder": random_encoder}
+    config = settings(
+        tmp_path,
+        algo,
+        num_timesteps=96,
+        checkpoint_every_steps=30,
+        frame_stack=2,
+        task_settings="{max_episode_steps: 15}",
+        eval_every_steps=50,
+        eval_episodes=1,
+        hyperparameters=f"{{{quick}, batch_size: 8, net_arch: [16]}}",
+        **more,
+    )
+    whole, cut = train(config).folder, train(config, stop_after=70).folder
+    resumed = train(replace(config, resume=str(cut))).folder
+    assert_same(whole, resumed)
+    assert rows(whole / "evaluations.csv") == rows(resumed / "evaluations.csv")
+    assert evaluate_run(EvaluateOptions(run=str(resumed), episodes=1)) == 0
+    tuned = train(replace(config, load_model=str(whole), num_timesteps=32, eval_every_steps=0))
+    assert tuned.num_timesteps >= 32
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -77,6 +77,8 @@ def evaluate_run(options: EvaluateOptions) -> int:
     with leaving_at_once():  # here and below: `rl_trainer --help` and `train` do not wait for what they do not need
         import torch
 
+        from rl_trainer_ros.algorithms.learner import learner_space
+        from rl_trainer_ros.environments.frame_stack import seen_space
         from rl_trainer_ros.environments.make_env import Connection, make_environment
         from rl_trainer_ros.environments.rendering import RGB_ARRAY
         from rl_trainer_ros.environments.requirements import task_class
@@ -112,7 +114,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
     physics = {} if options.physics_hz is None else {"physics_hz": options.physics_hz}
     connection = Connection(options.transport, placed(options.namespace), simulation=physics)
     environment = make_environment(config.environment(**changes), connection, RGB_ARRAY if options.video else None)
-    if environment.observation_space != policy.algorithm.observation_space:
+    if learner_space(seen_space(environment)) != policy.algorithm.observation_space:
         environment.close()
         raise EvaluateError(
             f"{model} observes other numbers than robot {config.robot} gives; evaluate on the robot it knows"

@@ -15,6 +15,7 @@ from typing import Any
 
 from gymnasium import spaces as gym_spaces
 
+from rl_trainer_ros.algorithms.learner import learner_space
 from rl_trainer_ros.training import normalisation
 from rl_trainer_ros.training.checkpoints import (
     folders,
@@ -74,11 +75,11 @@ def check(
     observation_space: gym_spaces.Space[Any],
     action_space: gym_spaces.Space[Any],
 ) -> None:
-    """Raise ModelError, one line, unless a checkpoint is of this algorithm, encoder and spaces."""
+    """Raise ModelError, one line, unless a checkpoint is of this algorithm, encoder and spaces (the environment's)."""
     folder, about = checkpoint.folder, checkpoint.about
     if about["algo"] != algo:
         raise ModelError(f"{folder} is a model of algo {about['algo']}, not {algo}; use algo:={about['algo']}")
-    for name, space in (("observation_space", observation_space), ("action_space", action_space)):
+    for name, space in (("observation_space", learner_space(observation_space)), ("action_space", action_space)):
         saved = saved_space(checkpoint, name)
         if saved != space:
             raise ModelError(
