@@ -139,7 +139,8 @@ class Encoder:
             raise EncoderError(f"{path} does not hold the weights that encoder.json was written with; {again}")
         try:
             height, width, channels = values["image_shape"]
-            network = StateNetwork(height, width, values["feature_points"], values["outputs"])
+            with torch.random.fork_rng(devices=[]):  # first weights are drawn, and a training's generator is not ours
+                network = StateNetwork(height, width, values["feature_points"], values["outputs"])
             network.load_state_dict(weights)
         except (RuntimeError, TypeError, ValueError) as error:
             raise EncoderError(

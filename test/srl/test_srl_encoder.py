@@ -55,6 +55,14 @@ def test_a_state_is_float64_and_exactly_float32() -> None:
     assert np.abs(state - make().encode(IMAGES[1])).max() > 0.1
 
 
+def test_loading_draws_no_random_number_of_the_program(folder: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    Encoder.load(folder)
+    assert torch.rand(1) == expected
+
+
 def test_saved_and_loaded_gives_the_same_bits(folder: Path) -> None:
     first, loaded = make(), Encoder.load(folder)
     assert loaded.id == first.id and loaded.id.startswith("random-") and loaded.image_shape == (64, 64, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from rl_trainer_ros.evaluation.episodes import Evaluation, bootstrap_interval, e
 from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
 from rl_trainer_ros.training.callbacks.evaluation import SEED
 from rl_trainer_ros.training.callbacks.evaluation_log import EvaluationLog
-from rl_trainer_ros.training.checkpoints import trained_models
+from rl_trainer_ros.training.checkpoints import learner_state, trained_models
 from rl_trainer_ros.training.runs.run_folder import TrainingResult, load_config
 from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
@@ -38,6 +39,14 @@ def rows_of(result: TrainingResult) -> list[dict[str, str]]:
 
 PPO = {"num_timesteps": 600, "hyperparameters": "{n_steps: 200, batch_size: 100, n_epochs: 2}"}
 SAC = {"num_timesteps": 300, "algo": "sac", "hyperparameters": "{learning_starts: 100, batch_size: 16}"}
+
+
+def test_whatever_an_evaluation_draws_a_training_does_not_notice() -> None:
+    torch.manual_seed(0)
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    with learner_state.kept_random_states():
+        random.random(), np.random.random(), torch.rand(1)
+    assert before == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
 
 
 @pytest.mark.equality

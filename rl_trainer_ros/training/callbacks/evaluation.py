@@ -15,6 +15,7 @@ from rl_trainer_ros.evaluation.episodes import UNSEEN_SEED, Evaluation, evaluate
 from rl_trainer_ros.evaluation.film import Film
 from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
 from rl_trainer_ros.training.callbacks.evaluation_log import EvaluationLog
+from rl_trainer_ros.training.checkpoints import learner_state
 from robot_interface_ros.errors import RobotError
 
 SEED = 2 * UNSEEN_SEED
@@ -54,7 +55,8 @@ class EvaluationCallback(BaseCallback):
             self._log.close()
 
     def _on_training_start(self) -> None:
-        self._environment = self._make_env()
+        with learner_state.kept_random_states():
+            self._environment = self._make_env()
         self._log = EvaluationLog(self._run, self.num_timesteps)
         self._evaluated = self.num_timesteps
 
@@ -76,7 +78,8 @@ class EvaluationCallback(BaseCallback):
         acting = PolicyRunner(self.model, self._normalise)
         film = Film(self._environment, int(self._video))
         try:
-            self.last = evaluate(acting, self._environment, self._episodes, SEED, watch=film.watch)
+            with learner_state.kept_random_states():
+                self.last = evaluate(acting, self._environment, self._episodes, SEED, watch=film.watch)
         except (RobotError, RuntimeError) as error:  # training goes on without
             self._report(f"evaluation at {self._evaluated:,} steps failed: {' '.join(str(error).split())}")
             return

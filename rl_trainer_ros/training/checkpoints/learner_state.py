@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,18 @@ def random_states(algorithm: Any) -> dict[str, Any]:
         "action_space": algorithm.action_space.np_random.bit_generator.state,
         "environments": algorithm.env.env_method("random_state"),
     }
+
+
+@contextmanager
+def kept_random_states() -> Iterator[None]:
+    """Leave Python's, NumPy's and torch's own generators as they were, whatever is drawn meanwhile."""
+    python, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy_state)
 
 
 def checked_random_states(content: Any, where: str) -> dict[str, Any]:
