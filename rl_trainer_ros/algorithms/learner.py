@@ -71,7 +71,7 @@ def observation_kind(space: spaces.Space[Any]) -> str:
 
 def learner_space(space: spaces.Space[Any]) -> spaces.Space[Any]:
     """Return the observation space that a learner has, and saves, over an environment's: an image's channels come first."""
-    if observation_kind(space) == "pixels" and not is_image_space_channels_first(space):
+    if observation_kind(space) == "pixels" and not is_image_space_channels_first(space):  # type: ignore[arg-type]
         return VecTransposeImage.transpose_space(space)  # type: ignore[arg-type]
     return space
 
