@@ -19,6 +19,8 @@ from robot_interface_ros.files.paths import expanded
 T = TypeVar("T")
 _MAPPINGS = (dict, Mapping)
 _EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]{1,3}")
+_WORD = re.compile(r"[\w./~-]{1,80}")
+_IN_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 LARGEST = 1e15
 """Of a setting that has no range of its own: beyond any length, angle or time, and its square is still a number."""
@@ -52,8 +54,9 @@ def option(
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """One line: what is unknown, what is close to it, what is known."""
     names = [str(entry) for entry in known]
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f" (did you mean {close[0]}?)" if close else ""
+    lower = {entry.lower(): entry for entry in reversed(names)}
+    close = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.5)
+    hint = f" (did you mean {lower[close[0]]}?)" if close else ""
     return f"unknown {kind} {shown(str(name))}{hint}; known: {', '.join(names) or 'none'}"
 
 
@@ -63,7 +66,12 @@ def check_range(name: str, value: Any, minimum: float | None, maximum: float | N
         return
     low, high = minimum if minimum is not None else -float("inf"), maximum if maximum is not None else float("inf")
     if not all(low <= entry <= high for entry in (value if isinstance(value, tuple) else (value,))):
-        raise ConfigError(f"{name} is {shown(value)}; allowed: {low:g} to {high:g}")
+        raise ConfigError(f"{name} is {shown(value)}; allowed: {_plain(low)} to {_plain(high)}")
+
+
+def _plain(limit: float) -> str:
+    """A limit of a range as a person writes it: 2147483647, not 2.14748e+09."""
+    return str(int(limit)) if abs(limit) < LARGEST and limit == int(limit) else f"{limit:g}"
 
 
 def as_number(value: Any) -> float | None:
@@ -151,7 +159,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return from_mapping(typing.cast(type, hint), value, where)
     if origin is tuple:
         if isinstance(value, str) or not isinstance(value, Iterable):
-            raise ConfigError(f"{where} is {shown(value)}; expected a list")
+            such = f", such as [{value}]" if isinstance(value, str) and _WORD.fullmatch(value) else ""
+            raise ConfigError(f"{where} is {shown(value)}; expected a list{such}")
         entries = list(value)
         kinds = [arguments[0]] * len(entries) if arguments[-1] is Ellipsis else list(arguments)
         if len(kinds) != len(entries):
@@ -167,4 +176,4 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return value
     if hint in (int, float) and (number := as_number(value)) is not None and (hint is float or number.is_integer()):
         return hint(number)
-    raise ConfigError(f"{where} is {shown(value)}; expected {getattr(hint, '__name__', hint)}")
+    raise ConfigError(f"{where} is {shown(value)}; expected {_IN_WORDS.get(hint, getattr(hint, '__name__', hint))}")

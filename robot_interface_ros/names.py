@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from robot_interface_ros.config import ConfigError
+from robot_interface_ros.config import ConfigError, unknown_name
 
 Config = TypeVar("Config")
 LONGEST_NAMESPACE = (
@@ -29,9 +29,14 @@ _FLAGS_WITH_VALUE = (
     "--params-file",
     "--log-level",
     "--log-config-file",
+    "--log-file-name",
     "-e",
     "--enclave",
 )
+_FLAGS_ALONE = tuple(
+    f"--{switch}-{what}-logs" for what in ("rosout", "stdout", "external-lib") for switch in ("enable", "disable")
+)
+LOG_LEVELS = ("debug", "info", "warn", "error", "fatal", "unset")
 
 
 def check_namespace(namespace: str) -> None:
@@ -157,6 +162,15 @@ def ros_flags(arguments: Sequence[str]) -> Iterable[tuple[str, str]]:
     words = iter(split_ros_arguments(arguments)[1])
     for word in words:
         yield word, next(words, "") if word in _FLAGS_WITH_VALUE else ""
+
+
+def check_ros_arguments(arguments: Sequence[str]) -> None:
+    """Raise ConfigError for a flag after `--ros-args` that ROS does not have, or a level of logging that is none."""
+    for flag, value in ros_flags(arguments):
+        if flag not in (*_FLAGS_WITH_VALUE, *_FLAGS_ALONE):
+            raise ConfigError(unknown_name("ROS argument", flag, (*_FLAGS_WITH_VALUE, *_FLAGS_ALONE)))
+        if flag == "--log-level" and value.rpartition(":=")[2].lower() not in LOG_LEVELS:
+            raise ConfigError(unknown_name("log level", value.rpartition(":=")[2], LOG_LEVELS))
 
 
 def place_of(rules: Iterable[Rule], name: str) -> tuple[str, str]:

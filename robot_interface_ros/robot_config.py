@@ -143,6 +143,11 @@ def robot_file(robot: str) -> Path:
         return path
     if robot in BROUGHT:
         return expanded(BROUGHT[robot])
+    if robot.endswith((".urdf", ".xacro")):
+        raise ConfigError(
+            f"robot is {robot}, a robot's description; give the path of a .yaml file that names it (urdf: {robot}), its "
+            "end_effector and its groups of joints, as docs/robots.md shows"
+        )
     names = [*robot_names(), *BROUGHT, "or the path of a robot's .yaml file"]
     raise ConfigError(unknown_name("robot", robot, names))
 

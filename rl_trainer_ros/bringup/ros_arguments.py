@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rl_trainer_ros.bringup.setting_texts import UsageError
-from robot_interface_ros.names import Rule, check_namespace, place_of, resolve, ros_flags, rules_of, split_ros_arguments
+from robot_interface_ros.names import (
+    Rule,
+    check_namespace,
+    check_ros_arguments,
+    place_of,
+    resolve,
+    ros_flags,
+    rules_of,
+    split_ros_arguments,
+)
 
 _NOT_FOR_ALL = {"-p": "{0}", "--param": "{0}", "--params-file": "params_file:={0}"}
 
@@ -33,6 +42,7 @@ def placed(namespace: str, arguments: Sequence[str] | None = None) -> str:
 def split(words: Sequence[str]) -> tuple[list[str], RosArguments]:
     """A command line's own words, and what follows `--ros-args`. Raises UsageError, ConfigError."""
     own, ros = split_ros_arguments(words)
+    check_ros_arguments(words)
     for flag, value in ros_flags(words):
         if flag in _NOT_FOR_ALL:
             raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from robot_interface_ros.config import ConfigError, from_mapping
 from robot_interface_ros.files.untrusted_files import parse_yaml
 
 T = TypeVar("T")
+_OPTION = re.compile(r"(?P<dashes>--)?(?P<name>[A-Za-z][\w.-]*)(?:=(?P<value>.+))?")
 
 
 class UsageError(ConfigError):
@@ -30,12 +32,22 @@ def parse_words(words: Iterable[str]) -> dict[str, str]:
             hint = toolbox_spellings.setting(word) if word.startswith("-") else ""
             raise UsageError(
                 f"cannot read '{word}'; "
-                + (hint or "write settings as name:=value, such as seed:=1, without spaces around :=")
+                + (hint or f"write settings as name:=value, such as {_as_meant(word)}, without spaces around :=")
             )
+        if name in ("__ns", "__node", "__name"):
+            raise UsageError(f"{word} is a remapping of ROS; write it at the end: --ros-args -r {word}")
         if name in values:
             raise UsageError(f"{name} is given twice")
         values[name] = value
     return values
+
+
+def _as_meant(word: str) -> str:
+    """A setting as a person most likely meant it who wrote --name, --name=value or name=value."""
+    option = _OPTION.fullmatch(word)
+    if not option or not (option["dashes"] or option["value"]):
+        return "seed:=1"
+    return f"{option['name'].replace('-', '_')}:={option['value'] or '...'}"
 
 
 def from_words(cls: type[T], words: Iterable[str], where: str) -> T:

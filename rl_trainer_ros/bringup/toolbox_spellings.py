@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 COMMANDS: Mapping[str, str] = {
+    "train": "rl_trainer train",
+    "train_baselines": "rl_trainer train",
     "enjoy": "rl_trainer evaluate run:=latest video:=reach.gif",
     "enjoy_baselines": "rl_trainer evaluate run:=latest video:=reach.gif",
     "replay": "rl_trainer evaluate run:=latest video:=reach.gif",

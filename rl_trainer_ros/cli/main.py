@@ -161,7 +161,7 @@ def version() -> str:
 def run(words: list[str]) -> int:
     """Run one command line; returns the exit code."""
     if not words or words[0] in ("-h", "--help", "help"):
-        print(help_text())
+        print(help_text(words[1] if words[1:] and words[1] in COMMANDS else None))
         return 0 if words else 2
     if words[0] in ("-V", "--version", "version"):
         print(f"rl_trainer_ros {version()}")

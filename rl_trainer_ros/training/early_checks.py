@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,10 @@ from rl_trainer_ros.algorithms import CONTINUOUS, DISCRETE, algorithm, check_kin
 from rl_trainer_ros.environments.make_env import parts
 from rl_trainer_ros.environments.requirements import check_world, task_class
 from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.robot import Array
+from robot_sim_ros.imperfection.config import load_imperfection
 
 
 @dataclass
@@ -33,6 +37,18 @@ def check(config: TrainerConfig) -> None:
     """
     algorithm(config.algo)
     check_world(config.world)
+    load_imperfection(config.imperfection)
+    _check_log_dir(config.log_dir)
     parts(config, _AnyEncoder() if config.encoder_folder else None)
     action = ACTIONS[config.action or task_class(config.task).action]
     check_kind(config.algo, DISCRETE if action.discrete else CONTINUOUS)
+
+
+def _check_log_dir(log_dir: str) -> None:
+    """Raise ConfigError where no run folder can be made in `log_dir`, which need not exist yet."""
+    path = expanded(log_dir).absolute()
+    there = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
+    if not there.is_dir():
+        raise ConfigError(f"log_dir is {log_dir}, and {there} is no folder; give the path of a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"log_dir is {log_dir}, and you may not write to {there}; give the path of another folder")

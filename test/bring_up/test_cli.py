@@ -47,12 +47,16 @@ def test_words_become_values_of_their_types() -> None:
 @pytest.mark.parametrize(
     "word, named",
     [
-        ("rate:=fast", "here: rate is 'fast'; expected float"),
-        ("count:=1.5", "here: count is '1.5'; expected int"),
-        ("flag:=2", "here: flag is 2; expected bool"),
+        ("rate:=fast", "here: rate is 'fast'; expected a number"),
+        ("count:=1.5", "here: count is '1.5'; expected a whole number"),
+        ("flag:=2", "here: flag is 2; expected true or false"),
         ("texts:=[/a", "here: texts is '[/a'; expected a list"),
         ("cuont:=1", "unknown setting 'cuont' (did you mean count?)"),
-        ("count=1", "cannot read 'count=1'"),
+        ("count=1", "cannot read 'count=1'; write settings as name:=value, such as count:=1,"),
+        ("--num-robots", "such as num_robots:=...,"),
+        ("--log-dir=/x", "such as log_dir:=/x,"),
+        ("3", "cannot read '3'; write settings as name:=value, such as seed:=1,"),
+        ("__ns:=/left", "write it at the end: --ros-args -r __ns:=/left"),
     ],
 )
 def test_a_word_that_does_not_fit_is_named(word: str, named: str) -> None:
@@ -140,6 +144,41 @@ def test_help_of_robots_shows_only_what_changes_the_robots_that_are_served() -> 
     assert not any(f"  {name}:=" in shown for name in ("algo", "num_timesteps", "resume", "best_by", "rviz"))
 
 
+def test_help_of_a_command_is_asked_for_in_either_order(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["help", "curves"], ["--help", "curves"], ["curves", "--help"]):
+        assert main.run(words) == 0
+        assert capsys.readouterr().out.startswith("usage: rl_trainer curves")
+
+
+@pytest.mark.bad_input
+def test_what_no_training_can_have_is_found_early(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for setting, said in {
+        f"log_dir:={file}/runs": f"{file} is no folder",
+        "imperfection:=midl": "did you mean mild?",
+        "robot:=my.urdf": "give the path of a .yaml file that names it",
+        "algo:=SAC": "did you mean sac?",
+    }.items():
+        with pytest.raises(ConfigError) as caught:
+            early_checks.check(resolve_values(parse_words([setting])).trainer)
+        assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["video:=reach.mp4"], "give the name of a .gif file"),
+        (["namespace:=my-robot"], "write '/my_robot'"),
+        (["robot:=nao"], "unknown robot 'nao'"),
+    ],
+)
+def test_evaluate_refuses_before_it_loads_anything(words: list[str], said: str) -> None:
+    with pytest.raises((ConfigError, EvaluateError), match=re.escape(said)):
+        main.run(["evaluate", "run:=/no/such/run", *words])
+
+
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     "words, successor",
@@ -152,6 +191,7 @@ def test_help_of_robots_shows_only_what_changes_the_robots_that_are_served() -> 
         (["train", "--num-stack", "4"], "frame_stack:=4"),
         (["train", "-c"], "action:=end_effector"),
         (["enjoy"], "rl_trainer evaluate"),
+        (["rl_baselines.train", "--algo", "ppo2"], "rl_trainer train"),
         (["replay.compare_plots"], "rl_trainer curves"),
     ],
 )
@@ -164,7 +204,8 @@ def test_a_spelling_of_the_toolbox_is_answered_with_its_successor(words: list[st
 def test_every_successor_is_a_line_that_this_program_takes() -> None:
     for line in toolbox_spellings.COMMANDS.values():
         _, command, *words = line.split()
-        from_words(main.COMMANDS[command][2], words, command)
+        options = main.COMMANDS[command][2]
+        assert from_words(options, words, command) if options else not words
     known = {argument.name for argument in arguments()}
     for text in (*toolbox_spellings.SETTINGS.values(), *toolbox_spellings.VALUES.values()):
         assert all(name in known or part_of(name) for name in re.findall(r"([a-z_.]+):=", text.replace("NAME", "name")))

@@ -37,13 +37,14 @@ def test_values_are_converted_to_the_fields_types() -> None:
         ),
         ({"rate_hz": 51.0}, "here: rate_hz is 51.0; allowed: 1 to 50"),
         ({"rate_hz": float("nan")}, "here: rate_hz is nan; allowed: 1 to 50"),
-        ({"rate_hz": "fast"}, "here: rate_hz is 'fast'; expected float"),
-        ({"count": 1.5}, "here: count is 1.5; expected int"),
-        ({"count": "1.5e0"}, "here: count is '1.5e0'; expected int"),
-        ({"count": "3"}, "here: count is '3'; expected int"),
-        ({"rate_hz": True}, "here: rate_hz is True; expected float"),
-        ({"names": "x"}, "here: names is 'x'; expected a list"),
-        ({"names": [1]}, "here: names[0] is 1; expected str"),
+        ({"rate_hz": "fast"}, "here: rate_hz is 'fast'; expected a number"),
+        ({"count": 1.5}, "here: count is 1.5; expected a whole number"),
+        ({"count": "1.5e0"}, "here: count is '1.5e0'; expected a whole number"),
+        ({"count": "3"}, "here: count is '3'; expected a whole number"),
+        ({"rate_hz": True}, "here: rate_hz is True; expected a number"),
+        ({"names": "x"}, "here: names is 'x'; expected a list, such as [x]"),
+        ({"names": "x, y"}, "here: names is 'x, y'; expected a list"),
+        ({"names": [1]}, "here: names[0] is 1; expected text"),
         ({"mode": "c"}, "here: unknown mode 'c'; known: a, b"),
         ([1], "here: expected a mapping of settings, got list"),
     ],
@@ -68,6 +69,8 @@ def test_yaml_errors_name_the_file(tmp_path: Path) -> None:
 
 def test_unknown_name_without_anything_known() -> None:
     assert unknown_name("robot", "x", []) == "unknown robot 'x'; known: none"
+    assert "(did you mean ppo?)" in unknown_name("algo", "PPO", ["sac", "ppo"])
+    assert "(did you mean X?)" in unknown_name("axis", "x", ["X", "Y"])
 
 
 @pytest.mark.bad_input

@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 import broken_robots as broken
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
 
 from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
@@ -170,6 +172,28 @@ def test_target_poses_of_the_way_to_rest_are_not_the_episodes(serve: Callable[..
     rule = rules.episodes_are_told
     points = list(check_contract("/env_0", 10.0, REAL_TIME, domain, rules=(rule,)))
     assert Point(text_of(rule), Outcome.KEPT) in points, points
+
+
+class _AtRest:
+    """A client of a robot that answers each reset with the stamp of its newest observation."""
+
+    def __init__(self, lockstep: bool):
+        self.lockstep, self.stamp, self.states = lockstep, 0, [JointState()]
+
+    def forget(self) -> None:
+        self.states.clear()
+
+    def reset(self) -> Trigger.Response:
+        return Trigger.Response(success=True, message="0")
+
+    def state_at(self, stamp: int, what: str) -> JointState:
+        return self.states[0]
+
+
+def test_a_robot_at_rest_may_answer_a_reset_with_what_has_come() -> None:
+    assert rules.begin(_AtRest(lockstep=False)) == JointState()  # type: ignore[arg-type]
+    with pytest.raises(IndexError):  # in lockstep a reset advances
+        rules.begin(_AtRest(lockstep=True))  # type: ignore[arg-type]
 
 
 def test_every_rule_has_a_node_that_breaks_it() -> None:

@@ -108,6 +108,22 @@ def test_what_is_no_remapping_is_one_line(bad: str) -> None:
         parse_rule(bad)
 
 
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["-x"], "unknown ROS argument '-x'"),
+        (["--log-levl", "debug"], "(did you mean --log-level?)"),
+        (["--log-level", "debugg"], "unknown log level 'debugg' (did you mean debug?)"),
+        (["--log-level", "rcl:=loud"], "unknown log level 'loud'"),
+    ],
+)
+def test_what_ros_would_refuse_is_refused_in_one_line(words: list[str], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ros_arguments.split(["--ros-args", *words])
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    ros_arguments.split(["--ros-args", "--log-level", "rcl:=DEBUG", "--log-level", "info", "--disable-stdout-logs"])
+
+
 def test_a_system_in_a_namespace_has_its_robots_its_clock_and_its_nodes_there() -> None:
     own, ros = ros_arguments.split(["num_envs:=2", "--ros-args", "-r", "__ns:=/left", "--log-level", "debug"])
     assert own == ["num_envs:=2"]

@@ -86,7 +86,7 @@ def test_joints_are_moved_and_the_robots_own_reason_is_said_where_not(
         (["namespace:=/env_0"], "no joint is named"),
         (["elbow:=up"], "elbow is 'up'; expected an angle: rad, or degrees with deg at the end"),
         (["elbow:=nan"], "elbow is 'nan'; expected an angle"),
-        (["elbow:=1", "timeout_s:=soon"], "timeout_s is 'soon'; expected float"),
+        (["elbow:=1", "timeout_s:=soon"], "timeout_s is 'soon'; expected a number"),
         (
             ["elbow:=1", "namespace:=/arm", "timeout_s:=0.3"],
             "no /arm/joint_target and no /arm/joint_states, as in real time, within 0.3 s",

@@ -22,3 +22,9 @@ def test_close_destroys_every_node_also_those_that_somebody_still_holds(domain: 
         with pytest.raises(InvalidHandle):
             node.get_name()
     runtime.close()
+
+
+def test_settings_of_ours_are_no_remappings(domain: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """rcl takes any name:=value of a command line for a remapping of its old spelling, and warns of each."""
+    Runtime(["rl_trainer", "namespace:=arm", "--ros-args", "-r", "a:=b"], domain_id=domain, signals=False).close()
+    assert "remap" not in capfd.readouterr().err

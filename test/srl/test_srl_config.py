@@ -35,7 +35,7 @@ def test_overrides_win() -> None:
     [
         ({"epoch": 3}, r"unknown setting 'epoch' \(did you mean epochs\?\); known: method, feature_points"),
         ({"method": "vae"}, "unknown method 'vae'.*known: autoencoder, supervised, random"),
-        ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected float"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected a number"),
         ({"validation_share": 1.0}, "validation_share is 1.0; allowed: 0.01 to 0.9"),
         ({"truth_names": []}, "truth_names is .*; expected one name or more, each once"),
     ],

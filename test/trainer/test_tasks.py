@@ -209,7 +209,7 @@ def test_settings_and_robots_that_do_not_fit_are_named() -> None:
         ),
         ("button", {"reward": "dense"}, "task button: unknown reward 'dense'; known: sparse, shaped, progress"),
         ("reach", {"target_xyz": [0, 0, 1]}, "set target to fixed as well"),
-        ("eight", {"legacy": 1}, "legacy is 1; expected bool"),
+        ("eight", {"legacy": 1}, "legacy is 1; expected true or false"),
         ("reach", {"transprot": "topics"}, "unknown setting 'transprot' .did you mean transport"),
     ):
         with pytest.raises(ConfigError, match=message):

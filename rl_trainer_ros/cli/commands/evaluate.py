@@ -16,6 +16,7 @@ from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
 from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.robot_config import robot_file
 from robot_interface_ros.start import leaving_at_once
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class EvaluateError(Exception):
 
 def evaluate_run(options: EvaluateOptions) -> int:
     """Evaluate a run's model, print a table and the summary line, save `evaluation.json` in the run folder."""
+    _check_video(options)
+    namespace = placed(options.namespace)
+    if options.robot:
+        robot_file(options.robot)
     with leaving_at_once():  # here and below: `rl_trainer --help` and `train` do not wait for what they do not need
         import torch
 
@@ -100,7 +105,6 @@ def evaluate_run(options: EvaluateOptions) -> int:
         print(f"{model} was saved before the first update: this policy is untrained", file=sys.stderr, flush=True)
     config = _with_robot(run_folder.load_config(folder), folder, options.robot)
     torch.set_num_threads(config.torch_threads)
-    _check_video(options)
     if config.encoder_folder:
         _check_encoder(config.encoder_folder, policy.about["encoder"])
     changes = _changes(options) | {"realtime": options.realtime}
@@ -112,7 +116,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
         changes["task_settings"] = {**config.settings("task"), "end_at_success": False}
     print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
     physics = {} if options.physics_hz is None else {"physics_hz": options.physics_hz}
-    connection = Connection(options.transport, placed(options.namespace), simulation=physics)
+    connection = Connection(options.transport, namespace, simulation=physics)
     environment = make_environment(config.environment(**changes), connection, RGB_ARRAY if options.video else None)
     if learner_space(seen_space(environment)) != policy.algorithm.observation_space:
         environment.close()

@@ -129,13 +129,19 @@ class ContractClient:
         """The absolute name of something of the robot, after remappings."""
         return str(self.node.resolve_topic_name(absolute(self.namespace, name)))
 
-    def until(self, condition: Callable[[], Any], expected: str, timeout_s: float | None = None) -> Any:
-        """Wait for a condition and return what it found. Raises RuleBroken."""
+    def until(
+        self,
+        condition: Callable[[], Any],
+        expected: str,
+        timeout_s: float | None = None,
+        came: Callable[[], str] = lambda: "nothing came",
+    ) -> Any:
+        """Wait for a condition and return what it found. Raises RuleBroken, which tells what `came` instead."""
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
         while not (found := condition()):
             if time.monotonic() > deadline:
-                raise RuleBroken(f"expected {expected}; nothing came within {timeout_s:g} s")
+                raise RuleBroken(f"expected {expected}; {came()} within {timeout_s:g} s")
             self._waiter.wait(0.02)
         return found
 
@@ -187,8 +193,8 @@ class ContractClient:
         """The joint state with a stamp; RuleBroken names what it was expected after."""
         return self.until(
             lambda: next((state for state in self.states if messages.stamp_ns(state) == stamp), None),
-            f"joint_states with stamp {stamp} {what}"
-            + (f" (stamps that came: {_stamps(self.states)})" if self.states else ""),
+            f"joint_states with stamp {stamp} {what}",
+            came=lambda: f"{_stamps(self.states)} came" if self.states else "nothing came",
         )
 
     def pose_since(self, stamp: int) -> PoseStamped:

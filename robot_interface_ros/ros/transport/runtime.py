@@ -18,7 +18,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from robot_interface_ros import ros_environment
-from robot_interface_ros.names import place_of, resolve, robot_rules, rules_of
+from robot_interface_ros.names import check_ros_arguments, place_of, resolve, robot_rules, rules_of, split_ros_arguments
 from robot_interface_ros.ros.transport.contract import OF_A_ROBOT
 
 Wake = Callable[[], None]
@@ -40,12 +40,14 @@ class Runtime:
         """
         ros_environment.check(domain_id=domain_id)
         arguments = sys.argv if arguments is None else arguments
+        check_ros_arguments(arguments)
         self._rules = rules_of(arguments)
+        words = split_ros_arguments(arguments)[1]  # rcl takes any other name:=value for a remapping, and warns
         self._program, self._place = "", place_of(self._rules, "")
         self.context = rclpy.Context()
         try:
             rclpy.init(
-                args=arguments,
+                args=["--ros-args", *words] if words else [],
                 context=self.context,
                 domain_id=domain_id,
                 signal_handler_options=SignalHandlerOptions.NO,
