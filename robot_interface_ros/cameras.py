@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robot_interface_ros.config import ConfigError, option, unknown_name
+from robot_interface_ros.robot import layer_with
 from robot_interface_ros.urdf.kinematics import Pose, Vector3
 from robot_interface_ros.urdf.pose import place
 from robot_interface_ros.urdf.robot_model import RobotModel
@@ -63,10 +64,8 @@ class Pinhole:
 
 
 def pinholes(robot: object) -> Mapping[str, Pinhole]:
-    """Camera name -> intrinsics, as the robot under all wrappers says in its attribute `cameras`; empty where it has none."""
-    while robot is not None and not hasattr(robot, "cameras"):
-        robot = getattr(robot, "plant", None)
-    found: Mapping[str, Pinhole] = getattr(robot, "cameras", {})
+    """Return camera name -> intrinsics, from the attribute `cameras` of a robot's layers; empty where none has it."""
+    found: Mapping[str, Pinhole] = getattr(layer_with(robot, "cameras"), "cameras", {})
     return found
 
 

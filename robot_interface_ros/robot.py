@@ -93,3 +93,13 @@ class Robot(Protocol):
 
     def close(self) -> None:
         """Release everything; safe to call twice."""
+
+
+def layer_with(robot: object, attribute: str) -> Any:
+    """Return the outermost layer of a robot that has an attribute; None where none has.
+
+    A robot that wraps another one has it as its `plant`: limits wrap imperfections, and those the simulation.
+    """
+    while robot is not None and not hasattr(robot, attribute):
+        robot = getattr(robot, "plant", None)
+    return robot

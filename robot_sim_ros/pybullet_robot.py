@@ -84,7 +84,7 @@ class PyBulletRobot:
         return self._observation(self._start.copy(), zero, zero, contact, signals)
 
     def vary(self, drawn: Drawn) -> None:
-        """Have the masses, friction, servos and rest pose that were drawn, from the next reset on; see Plant."""
+        """Have the masses, friction, servos and rest pose that were drawn, from the next reset on; see VariableRobot."""
         if self._dynamics is None:
             self._dynamics = BodyDynamics(self._client, self.body.id, self.body.links)
         self._dynamics.scale(drawn.link_mass_scale, drawn.friction_scale)

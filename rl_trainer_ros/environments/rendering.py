@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robot_interface_ros.config import ConfigError, check_range
-from robot_interface_ros.robot import Observation, Robot
+from robot_interface_ros.robot import Observation, Robot, layer_with
 from robot_interface_ros.robot_config import RobotDescription
 
 RGB_ARRAY = "rgb_array"
@@ -30,7 +29,7 @@ def view_of(robot: Robot, cameras: tuple[str, ...], size: int = SIZE) -> Show:
     `cameras`: those whose images every observation has. Raises ConfigError where nothing shows the robot.
     """
     check_range("render_size", size, 8, 2048)
-    drawing = _drawing(robot)
+    drawing = layer_with(robot, "render")
     if drawing is not None:
         check_camera(drawing.description)
         return lambda observation: _smaller(drawing.render(VIEW, _FINER * size, _FINER * size))
@@ -53,13 +52,6 @@ def check_render_mode(mode: str | None) -> None:
     """Raise ConfigError for a render mode that there is not."""
     if mode not in (None, RGB_ARRAY):
         raise ConfigError(f"unknown render_mode '{mode}'; known: {RGB_ARRAY} (in a window, over topics: rviz:=true)")
-
-
-def _drawing(robot: Any) -> Any:
-    """The simulated robot within whatever is around it, such as its limits; None where there is none."""
-    while robot is not None and not hasattr(robot, "render"):
-        robot = getattr(robot, "plant", None)
-    return robot
 
 
 def _smaller(picture: Picture) -> Picture:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from robot_interface_ros.realtime.ticker import Clock
 
@@ -16,13 +16,6 @@ class Renders(Protocol):
 
     def render_images(self, names: Iterable[str]) -> Views:
         """Return images and depths by camera, of the world as it is now."""
-
-
-def renderer_of(robot: object) -> Renders | None:
-    """Return the robot under all wrappers that renders on demand; None where there is none."""
-    while robot is not None and not hasattr(robot, "render_images"):
-        robot = getattr(robot, "plant", None)
-    return cast("Renders | None", robot)
 
 
 class CameraTurns:

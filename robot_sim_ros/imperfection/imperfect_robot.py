@@ -13,7 +13,7 @@ from robot_sim_ros.imperfection.draw import Drawn, draw
 from robot_sim_ros.imperfection.sensing import Sensing
 
 
-class Plant(Robot, Protocol):
+class VariableRobot(Robot, Protocol):
     """A simulated robot whose body can be varied."""
 
     description: RobotDescription
@@ -32,7 +32,7 @@ class ImperfectRobot:
     tells what was drawn. `feedback: commanded` reports what SafeRobot sent, as a driver of servos without feedback does.
     """
 
-    def __init__(self, plant: Plant, imperfection: Imperfection):
+    def __init__(self, plant: VariableRobot, imperfection: Imperfection):
         self._robot, self._imperfection = plant, imperfection
         self.joint_names, self.period_ns = plant.joint_names, plant.period_ns
         self._actuation: Actuation | None = None
@@ -42,7 +42,7 @@ class ImperfectRobot:
         self._reported: Observation | None = None
 
     @property
-    def plant(self) -> Plant:
+    def plant(self) -> VariableRobot:
         """The robot as it is."""
         return self._robot
 

@@ -11,10 +11,10 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from robot_interface_ros.errors import CommandRejected, RobotError
-from robot_interface_ros.realtime.camera_turns import CameraTurns, renderer_of
+from robot_interface_ros.realtime.camera_turns import CameraTurns, Renders
 from robot_interface_ros.realtime.realtime_robot import RealTimeRobot, State
 from robot_interface_ros.realtime.ticker import Punctuality, Ticker
-from robot_interface_ros.robot import Observation
+from robot_interface_ros.robot import Observation, layer_with
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport import contract, messages
@@ -47,7 +47,8 @@ class RealTimeServer(RobotServer):
         """See RobotServer; `camera_hz`: most pictures a second of each camera, 0: one at every tick."""
         super().__init__(node, waiter, services, namespace, robot, description, True, clock)
         self.robot = robot
-        self._renderer, self._turns = renderer_of(robot), CameraTurns(robot.period_ns, camera_hz)
+        self._renderer: Renders | None = layer_with(robot, "render_images")
+        self._turns = CameraTurns(robot.period_ns, camera_hz)
         self._fault = ""
 
     def tick(self) -> None:
