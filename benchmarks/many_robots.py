@@ -29,7 +29,7 @@ from rl_trainer_ros.bringup.system import share_out
 from rl_trainer_ros.environments.frame_stack import limited
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
-from rl_trainer_ros.ros.shared_waiter import SharedWaiter
+from rl_trainer_ros.ros.robot_client.shared_waiter import SharedWaiter
 from rl_trainer_ros.training.vec_envs import normalised
 from robot_interface_ros.config import option
 from robot_interface_ros.ros.transport.runtime import Runtime

@@ -30,7 +30,7 @@ from processes import REPO, process
 from sensor_msgs.msg import Image, JointState
 
 from rl_trainer_ros.bringup.setting_texts import from_words
-from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
+from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTimeTopicRobot
 from robot_interface_ros.config import option
 from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.realtime.newest import Freshness

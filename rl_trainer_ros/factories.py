@@ -45,11 +45,11 @@ def topic_robot(
     the robot closes.
     """
     if freshness is not None:
-        from rl_trainer_ros.ros.realtime_robot import OwnedRealTimeTopicRobot, RealTimeTopicRobot
+        from rl_trainer_ros.ros.robot_client.realtime_exchange import OwnedRealTimeTopicRobot, RealTimeTopicRobot
 
         in_real_time = RealTimeTopicRobot if runtime is not None else OwnedRealTimeTopicRobot
         return in_real_time(runtime, description, namespace, freshness=freshness, **settings)
-    from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
+    from rl_trainer_ros.ros.robot_client.topic_robot import OwnedTopicRobot, TopicRobot
 
     in_lockstep = TopicRobot if runtime is not None else OwnedTopicRobot
     return in_lockstep(runtime, description, namespace, **settings)

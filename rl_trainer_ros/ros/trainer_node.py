@@ -14,8 +14,8 @@ from rclpy.node import Node
 
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.make_env import Connection, make_environment
-from rl_trainer_ros.ros.shared_waiter import SharedWaiter
-from rl_trainer_ros.ros.timeouts import Timeouts
+from rl_trainer_ros.ros.robot_client.shared_waiter import SharedWaiter
+from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from rl_trainer_ros.ros.trainer_services import TrainerServices
 from rl_trainer_ros.ros.watched import watched
 from rl_trainer_ros.training import learner_check, resumed_settings

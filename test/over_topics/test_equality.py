@@ -110,7 +110,7 @@ def test_camera_and_srl_state(simulator: Callable, start: Callable, random_encod
 
 def test_pixels(simulator: Callable) -> None:
     """The camera's pixels themselves, not only what an encoder makes of them."""
-    from rl_trainer_ros.ros.topic_robot import TopicRobot
+    from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
     from robot_interface_ros.robot import Command, Episode
     from robot_interface_ros.robot_config import load_robot
     from robot_interface_ros.ros.transport.runtime import Runtime

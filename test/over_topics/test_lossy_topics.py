@@ -29,7 +29,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from rl_trainer_ros.environments.make_env import make_robot_env
-from rl_trainer_ros.ros.timeouts import Timeouts
+from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from robot_interface_ros.robot import Observation
 from robot_interface_ros.ros.transport.contract import RELIABLE
 from robot_interface_ros.ros.transport.messages import stamp_ns

@@ -18,7 +18,7 @@ from test_faults import only_run, wait_for_steps
 
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
-from rl_trainer_ros.ros.shared_waiter import SharedWaiter
+from rl_trainer_ros.ros.robot_client.shared_waiter import SharedWaiter
 from robot_interface_ros.ros.transport.runtime import Runtime
 
 pytestmark = [pytest.mark.many_robots, pytest.mark.ros]

@@ -21,8 +21,8 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from rl_trainer_ros.environments.make_env import make_robot_env
-from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
-from rl_trainer_ros.ros.timeouts import Timeouts
+from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTimeTopicRobot
+from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from robot_interface_ros.errors import RobotInterrupted, RobotTimeout
 from robot_interface_ros.realtime.newest import Freshness
 from robot_interface_ros.robot import Command, Episode

@@ -14,7 +14,7 @@ pytest.importorskip("rclpy")
 pytestmark = pytest.mark.ros
 
 from rl_trainer_ros.environments.make_env import make_robot_env  # noqa: E402
-from rl_trainer_ros.ros.timeouts import Timeouts  # noqa: E402
+from rl_trainer_ros.ros.robot_client.timeouts import Timeouts  # noqa: E402
 from robot_interface_ros.errors import RobotTimeout  # noqa: E402
 from robot_interface_ros.ros.transport.runtime import Runtime  # noqa: E402
 

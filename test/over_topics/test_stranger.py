@@ -14,7 +14,7 @@ from std_msgs.msg import String
 from strangers import FILE, FOLDER, NAMESPACE, SENSOR, Crowded, Late, Sensor, serving
 
 from rl_trainer_ros.environments.make_env import make_robot_env
-from rl_trainer_ros.ros.timeouts import Timeouts
+from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.realtime.presumed_target import LAG_S, PresumedTarget
 from robot_interface_ros.robot import Command

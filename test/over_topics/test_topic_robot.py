@@ -17,9 +17,9 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
-from rl_trainer_ros.ros.episode_calls import EpisodeCalls
-from rl_trainer_ros.ros.timeouts import Timeouts
-from rl_trainer_ros.ros.topic_robot import OwnedTopicRobot, TopicRobot
+from rl_trainer_ros.ros.robot_client.episode_calls import EpisodeCalls
+from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
+from rl_trainer_ros.ros.robot_client.topic_robot import OwnedTopicRobot, TopicRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot

@@ -13,10 +13,10 @@ pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import JointState
 
-from rl_trainer_ros.ros import topic_robot
-from rl_trainer_ros.ros.realtime_robot import RealTimeTopicRobot
-from rl_trainer_ros.ros.timeouts import Timeouts
-from rl_trainer_ros.ros.topic_robot import TopicRobot
+from rl_trainer_ros.ros.robot_client import topic_robot
+from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTimeTopicRobot
+from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
+from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
 from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotTimeout
 from robot_interface_ros.realtime.newest import Freshness
@@ -142,7 +142,7 @@ def test_a_client_refuses_two_robots(
 def test_a_second_robot_that_comes_later_is_noticed_in_real_time(
     serve: Callable, connect: Callable, domain: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rl_trainer_ros.ros.realtime_robot.FORGOTTEN_S", 2.0)
+    monkeypatch.setattr("rl_trainer_ros.ros.robot_client.realtime_exchange.FORGOTTEN_S", 2.0)
     serve(True)
     client = connect(True)
     observation = client.reset(Episode())

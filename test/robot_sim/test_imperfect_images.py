@@ -125,7 +125,7 @@ def test_pictures_do_not_depend_on_what_came_before(make: Callable[[str], SafeRo
 @pytest.mark.ros
 def test_pictures_are_the_same_over_topics(simulator: Callable, tmp_path: Path) -> None:
     pytest.importorskip("rclpy")
-    from rl_trainer_ros.ros.topic_robot import TopicRobot
+    from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
     from robot_interface_ros.ros.transport.runtime import Runtime
 
     path = tmp_path / "everything.yaml"

@@ -12,8 +12,8 @@ pytest.importorskip("rclpy")
 from scripted_press import ScriptedPress
 
 from rl_trainer_ros.arm.arm import Arm, StepState
-from rl_trainer_ros.ros.timeouts import Timeouts
-from rl_trainer_ros.ros.topic_robot import TopicRobot
+from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
+from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot

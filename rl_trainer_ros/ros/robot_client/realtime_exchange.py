@@ -12,8 +12,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, JointState
 
-from rl_trainer_ros.ros.timeouts import likely_cause
-from rl_trainer_ros.ros.topic_robot import FORGOTTEN_S, TopicRobot
+from rl_trainer_ros.ros.robot_client.timeouts import likely_cause
+from rl_trainer_ros.ros.robot_client.topic_robot import FORGOTTEN_S, TopicRobot
 from robot_interface_ros.errors import RobotError, RobotInterrupted, RobotTimeout
 from robot_interface_ros.realtime.newest import Freshness, Newest
 from robot_interface_ros.realtime.presumed_target import PresumedTarget

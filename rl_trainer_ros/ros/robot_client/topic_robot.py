@@ -15,10 +15,10 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
-from rl_trainer_ros.ros.camera_parts import CameraParts
-from rl_trainer_ros.ros.episode_calls import EpisodeCalls
-from rl_trainer_ros.ros.shared_waiter import SharedWaiter
-from rl_trainer_ros.ros.timeouts import Timeouts, likely_cause
+from rl_trainer_ros.ros.robot_client.camera_parts import CameraParts
+from rl_trainer_ros.ros.robot_client.episode_calls import EpisodeCalls
+from rl_trainer_ros.ros.robot_client.shared_waiter import SharedWaiter
+from rl_trainer_ros.ros.robot_client.timeouts import Timeouts, likely_cause
 from robot_interface_ros.errors import (
     CommandRejected,
     NotFinite,

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
-from rl_trainer_ros.ros.timeouts import Timeouts, likely_cause
+from rl_trainer_ros.ros.robot_client.timeouts import Timeouts, likely_cause
 from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.robot import Episode
 from robot_interface_ros.ros.transport import contract, messages
