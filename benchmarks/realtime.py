@@ -30,7 +30,8 @@ from processes import REPO, process
 from sensor_msgs.msg import Image, JointState
 
 from rl_trainer_ros.bringup.setting_texts import from_words
-from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTimeTopicRobot
+from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTime
+from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
 from robot_interface_ros.config import option
 from robot_interface_ros.lockstep import period_of
 from robot_interface_ros.realtime.newest import Freshness
@@ -134,7 +135,7 @@ def drive(control_hz: float, groups: tuple[str, ...]) -> None:
     """Reset the robot, then command it far away, to and fro, for as long as this process lives."""
     description = load_robot("inmoov", groups)
     with Runtime(signals=False) as runtime:
-        robot = RealTimeTopicRobot(runtime, description, period_ns=period_of(control_hz), freshness=LENIENT)
+        robot = TopicRobot(runtime, description, period_ns=period_of(control_hz), mode=RealTime(LENIENT))
         robot.reset(Episode())
         print("driving", flush=True)
         for goal in itertools.cycle((description.limits.lower, description.limits.upper)):

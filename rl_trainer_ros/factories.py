@@ -44,15 +44,12 @@ def topic_robot(
     `freshness`: how old an observation may be in real time; None: in lockstep. `runtime`: an open Runtime; None makes one that
     the robot closes.
     """
-    if freshness is not None:
-        from rl_trainer_ros.ros.robot_client.realtime_exchange import OwnedRealTimeTopicRobot, RealTimeTopicRobot
+    from rl_trainer_ros.ros.robot_client.lockstep_exchange import Lockstep
+    from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTime
+    from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
 
-        in_real_time = RealTimeTopicRobot if runtime is not None else OwnedRealTimeTopicRobot
-        return in_real_time(runtime, description, namespace, freshness=freshness, **settings)
-    from rl_trainer_ros.ros.robot_client.topic_robot import OwnedTopicRobot, TopicRobot
-
-    in_lockstep = TopicRobot if runtime is not None else OwnedTopicRobot
-    return in_lockstep(runtime, description, namespace, **settings)
+    mode = Lockstep() if freshness is None else RealTime(freshness)
+    return TopicRobot(runtime, description, namespace, mode=mode, **settings)
 
 
 def load_encoder(folder: str | Path) -> Encoder:

@@ -21,8 +21,9 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from rl_trainer_ros.environments.make_env import make_robot_env
-from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTimeTopicRobot
+from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTime
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
+from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
 from robot_interface_ros.errors import RobotInterrupted, RobotTimeout
 from robot_interface_ros.realtime.newest import Freshness
 from robot_interface_ros.robot import Command, Episode
@@ -173,7 +174,7 @@ def test_a_robot_that_falls_silent_is_no_observation_and_a_reset_finds_it_again(
     simulator: Callable, runtime: Runtime
 ) -> None:
     process = simulator(realtime=True)
-    robot = RealTimeTopicRobot(runtime, INMOOV, period_ns=PERIOD, freshness=Freshness(2.0, 2.0))
+    robot = TopicRobot(runtime, INMOOV, period_ns=PERIOD, mode=RealTime(Freshness(2.0, 2.0)))
     robot.reset(Episode())
     process.signal(signal.SIGSTOP)  # what is there grows old
 
@@ -195,7 +196,7 @@ def test_a_pause_of_the_policy_is_an_overrun_and_the_robot_holds_meanwhile(
 ) -> None:
     simulator(realtime=True)
     operator = Operator(runtime)
-    robot = RealTimeTopicRobot(runtime, INMOOV, period_ns=PERIOD, freshness=Freshness(**RELAXED))
+    robot = TopicRobot(runtime, INMOOV, period_ns=PERIOD, mode=RealTime(Freshness(**RELAXED)))
     observation = robot.reset(Episode(0, (0.3, -0.2, 1.2)))
     for _ in range(5):
         robot.send(Command(observation.stamp, robot.joint_names, observation.joint_target - 0.01))
@@ -233,7 +234,7 @@ def test_cameras_render_for_those_who_look_and_their_images_are_of_a_known_momen
     operator.hear(2)
     assert set(images[1:]) <= set(stamps)
     assert len(images) < len(stamps)
-    robot = RealTimeTopicRobot(runtime, INMOOV, period_ns=PERIOD, cameras=("external",), freshness=Freshness(**RELAXED))
+    robot = TopicRobot(runtime, INMOOV, period_ns=PERIOD, cameras=("external",), mode=RealTime(Freshness(**RELAXED)))
     observation = robot.reset(Episode())
     assert observation.images["external"].shape == (64, 64, 3) and observation.images["external"].std() > 10.0
     assert "camera/external/image_raw" in observation.timing["ages_s"]
@@ -242,7 +243,7 @@ def test_cameras_render_for_those_who_look_and_their_images_are_of_a_known_momen
 
 def test_a_robot_in_lockstep_is_told_from_one_in_real_time(simulator: Callable, runtime: Runtime) -> None:
     simulator()
-    robot = RealTimeTopicRobot(runtime, INMOOV, period_ns=PERIOD, timeouts=Timeouts(start_timeout_s=3.0))
+    robot = TopicRobot(runtime, INMOOV, period_ns=PERIOD, mode=RealTime(), timeouts=Timeouts(start_timeout_s=3.0))
     with pytest.raises(
         RobotTimeout, match="nobody serves /env_0/joint_target, nor do joint_states come .*realtime:=true"
     ):

@@ -19,7 +19,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from rl_trainer_ros.ros.robot_client.episode_calls import EpisodeCalls
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
-from rl_trainer_ros.ros.robot_client.topic_robot import OwnedTopicRobot, TopicRobot
+from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted, RobotTimeout, StopRequested
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
@@ -325,7 +325,7 @@ def test_signals_belong_to_one_runtime_and_a_closed_robot_is_forgotten(domain: i
     before = signal.getsignal(signal.SIGINT)
     with Runtime(domain_id=domain) as first:
         mine = signal.getsignal(signal.SIGINT)
-        robots = [OwnedTopicRobot(None, load_robot("inmoov"), period_ns=PERIOD) for _ in range(2)]
+        robots = [TopicRobot(None, load_robot("inmoov"), period_ns=PERIOD) for _ in range(2)]
         for robot in robots:
             robot.close()
         assert signal.getsignal(signal.SIGINT) == mine

@@ -13,8 +13,8 @@ pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import JointState
 
-from rl_trainer_ros.ros.robot_client import topic_robot
-from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTimeTopicRobot
+from rl_trainer_ros.ros.robot_client import discovery
+from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTime
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
 from robot_driver_ros.mock_robot import MockRobot
@@ -81,9 +81,8 @@ def connect(domain: int) -> Iterator[Callable[..., Any]]:
 
     def connect_client(realtime: bool, start_timeout_s: float = 30.0) -> Any:
         runtime, timeouts = Runtime(domain_id=domain, signals=False), Timeouts(start_timeout_s=start_timeout_s)
-        settings: dict[str, Any] = {"freshness": Freshness(10.0, 10.0)} if realtime else {}
-        kind = RealTimeTopicRobot if realtime else TopicRobot
-        made.append((runtime, kind(runtime, INMOOV, period_ns=PERIOD, timeouts=timeouts, **settings)))
+        mode = RealTime(Freshness(10.0, 10.0)) if realtime else None
+        made.append((runtime, TopicRobot(runtime, INMOOV, period_ns=PERIOD, timeouts=timeouts, mode=mode)))
         return made[-1][1]
 
     yield connect_client
@@ -123,7 +122,7 @@ def test_a_second_client_is_told_and_the_first_one_goes_on(realtime: bool, serve
 def test_a_client_refuses_two_robots(
     realtime: bool, serve: Callable, connect: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topic_robot, "FORGOTTEN_S", 1.0)
+    monkeypatch.setattr(discovery, "FORGOTTEN_S", 1.0)
     for _ in range(2):
         serve(realtime)
     client = connect(realtime)

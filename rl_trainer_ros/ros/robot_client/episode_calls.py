@@ -26,7 +26,7 @@ class EpisodeCalls:
 
     def __init__(self, node: Node, waiter: Waiter, namespace: str, timeouts: Timeouts, check: Callable[[], None]):
         """`check` is called while waiting and raises what ends the wait."""
-        self._node, self._waiter, self._namespace, self._patience, self._check = (
+        self._node, self._waiter, self._namespace, self._timeouts, self._check = (
             node,
             waiter,
             namespace,
@@ -83,7 +83,7 @@ class EpisodeCalls:
             self._check()
         name = self.name_of(self._parameters)
         if not ready and self._should_have_them():
-            waited = f"within {self._patience.start_timeout_s:g} s"
+            waited = f"within {self._timeouts.start_timeout_s:g} s"
             raise RobotTimeout(
                 f"{self._namespace}: nobody serves {name} {waited}, though this robot has parameters of episodes; "
                 f"{likely_cause([name])}"
@@ -108,7 +108,7 @@ class EpisodeCalls:
 
         Each call is given twice as long as the one before, so that a robot that is slow to answer is heard in the end.
         """
-        refusal, patience_s = "", self._patience.repeat_after_s
+        refusal, patience_s = "", self._timeouts.repeat_after_s
         while True:
             future = client.call_async(request)
             future.add_done_callback(lambda _: self._waiter.wake())
@@ -122,12 +122,12 @@ class EpisodeCalls:
                 refusal = _refusal(response)
                 if not refusal:
                     return response
-                patience_s = self._patience.repeat_after_s
+                patience_s = self._timeouts.repeat_after_s
                 self._rest(min(time.monotonic() + 0.2, deadline))  # it may be allowed to go on
             else:
                 client.remove_pending_request(future)
             if time.monotonic() >= deadline:
-                name, waited = self.name_of(client), f"within {self._patience.start_timeout_s:g} s"
+                name, waited = self.name_of(client), f"within {self._timeouts.start_timeout_s:g} s"
                 if refusal:
                     raise RobotTimeout(f"{self._namespace}: {name} refused to {what} {waited}: {refusal}")
                 raise RobotTimeout(

@@ -1,0 +1,101 @@
+"""The topic joint_command of one robot: whether it is ours, what was sent last, and whether the robot refused it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+
+from rl_trainer_ros.ros.robot_client.link import Link
+from robot_interface_ros.errors import RobotInterrupted
+from robot_interface_ros.robot import Command
+from robot_interface_ros.ros.transport import contract, messages, offered_qos, wire
+from robot_interface_ros.ros.transport.contract import absolute
+
+
+class CommandStream:
+    """Publishes commands; there is no publisher until nobody else commands the robot."""
+
+    def __init__(self, link: Link):
+        self._link = link
+        self._publisher: Any = None
+        self._sent: Any = None  # as it was published
+        self._question = JointState()
+        self._writers: dict[tuple[str, ...], wire.SerialWriter] = {}
+        self.rejection = ""
+        """Why the robot refused what was published last; empty: it did not."""
+
+    @property
+    def advertised(self) -> bool:
+        """Whether we have a publisher."""
+        return self._publisher is not None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a command was sent since the episode began."""
+        return self._sent is not None
+
+    def publish(self, command: Command) -> None:
+        """Publish a command."""
+        self._sent = self._writer(command.names).write(command.stamp, command.position)
+        self.rejection = ""
+        self._publisher.publish(self._sent)
+
+    def repeat(self, question: bool) -> None:
+        """Publish the last command again; with `question`, or without a command, ask for the current observation.
+
+        Both are harmless to repeat: a robot answers an old stamp, and the stamp zero, with what it observed last.
+        """
+        self.rejection = ""
+        self._publisher.publish(self._question if question or self._sent is None else self._sent)
+
+    def forget(self) -> None:
+        """Send the last command no more: an episode ends."""
+        self._sent = None
+
+    def check_accepted(self) -> None:
+        """Raise RobotInterrupted where the robot refused the last command."""
+        if self.rejection:
+            raise RobotInterrupted(f"{self._link.namespace} refused the command: {self.rejection}")
+
+    def on_rejected(self, message: String) -> None:
+        """Take a message of command_rejected."""
+        stamp, _, reason = message.data.partition(": ")
+        if self._sent is not None and stamp == str(wire.stamp_ns(self._sent)):
+            self.rejection = reason
+
+    def are_heard(self) -> bool:
+        """Whether somebody hears our commands, with another quality of service where that is what is asked for.
+
+        A publisher is made when nobody else has one: a robot refuses the resets of all where there are two.
+        """
+        node, topic = self._link.node, self._link.topic(contract.JOINT_COMMAND)
+        if self._publisher is None:
+            if not node.count_subscribers(topic) or node.count_publishers(topic):
+                return False
+            self._publisher = self._advertise(contract.RELIABLE)
+        if self._publisher.get_subscription_count():
+            return True
+        qos = offered_qos.heard_by_all(node, topic, contract.RELIABLE)
+        if qos != contract.RELIABLE and self._publisher.qos_profile.durability != qos.durability:
+            node.destroy_publisher(self._publisher)
+            self._publisher = self._advertise(qos)
+            node.get_logger().warning(
+                f"{topic} is asked for as transient local, and published so: who subscribes later gets the last command"
+            )
+        return False
+
+    def withdraw(self) -> None:
+        """Have no publisher until nobody else has one."""
+        self._link.node.destroy_publisher(self._publisher)
+        self._publisher = None
+
+    def _advertise(self, qos: QoSProfile) -> Any:
+        return self._link.node.create_publisher(JointState, absolute(self._link.namespace, contract.JOINT_COMMAND), qos)
+
+    def _writer(self, names: tuple[str, ...]) -> wire.SerialWriter:
+        if names not in self._writers:
+            self._writers[names] = wire.SerialWriter(messages.JointStateWriter(names), len(names))
+        return self._writers[names]

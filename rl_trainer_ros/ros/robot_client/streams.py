@@ -1,0 +1,186 @@
+"""What is heard of one robot: its streams, what is kept of each message, and the observation that they make together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped, WrenchStamped
+from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
+
+from rl_trainer_ros.ros.robot_client.camera_parts import CameraParts
+from rl_trainer_ros.ros.robot_client.link import Link
+from rl_trainer_ros.ros.robot_client.readers import RAW, stream_readers
+from rl_trainer_ros.ros.robot_client.timeouts import likely_cause
+from robot_interface_ros.errors import RobotError, RobotInterrupted, RobotTimeout
+from robot_interface_ros.robot import NOTHING, Array, Observation
+from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.ros.transport import contract, messages, offered_qos, wire
+from robot_interface_ros.ros.transport.contract import absolute
+from robot_interface_ros.ros.transport.messages import UnreadableMessage
+
+if TYPE_CHECKING:
+    from rl_trainer_ros.ros.robot_client.exchange import Collector, Mode
+
+_REST_RAD = 0.2  # further than so from the file's rest, a reset leads somewhere else
+
+
+class ObservationStreams:
+    """Subscriptions to the streams of one robot. Their messages go to a collector, which keeps what `read` returns."""
+
+    def __init__(
+        self,
+        link: Link,
+        description: RobotDescription,
+        cameras: CameraParts,
+        mode: Mode,
+        encoder_id: str | None = None,
+        contact: bool = False,
+        world_state: bool = False,
+    ):
+        """`encoder_id`, `contact`, `world_state`: see TopicRobot."""
+        self._link, self._description, self._cameras = link, description, cameras
+        kinds: dict[str, Any] = {contract.JOINT_STATES: JointState, contract.TARGET_POSE: PoseStamped, **cameras.kinds}
+        if encoder_id is not None:
+            kinds[contract.SRL_STATE] = JointState
+        if contact:
+            kinds[contract.CONTACT] = WrenchStamped
+        if world_state:
+            kinds[contract.WORLD_STATE] = JointState
+        kinds.update(mode.more_streams)
+        self.names = list(kinds)
+        """The streams of an observation, less those that the robot is found not to serve."""
+        self.own_target: Array | None = None
+        """`(3,)` m, the target of an episode of a robot that publishes none; None for a robot that does."""
+        self._kinds = {**kinds, contract.COMMAND_REJECTED: String, contract.EPISODE: String}
+        self._readers = stream_readers(link.namespace, description.joint_names, cameras, encoder_id)
+        self._well_read: set[str] = set()  # streams of which a message could be used
+        self._refusals: dict[str, str] = {}  # stream -> why its last message was refused
+        self._first_states = b""
+        self._cost_of_loss = mode.cost_of_loss(link.timeouts.repeat_after_s)
+        # With what a topic is heard where nobody who publishes on it offers less.
+        self._qos = {name: mode.image_qos if kind is Image else contract.RELIABLE for name, kind in self._kinds.items()}
+        self._qos[contract.EPISODE] = contract.LATCHED
+
+    def start(self, collector: Collector, on_rejected: Callable[[String], None]) -> None:
+        """Subscribe; `on_rejected` gets the messages of command_rejected."""
+        self._collector, self._on_rejected = collector, on_rejected
+        self._subscriptions = {name: self._subscribe(name, qos) for name, qos in self._qos.items()}
+
+    def leave_out(self, names: Collection[str]) -> None:
+        """The robot does not serve these."""
+        self.names = [name for name in self.names if name not in names]
+        self._collector.leave_out(names)
+
+    def adopt_all(self) -> None:
+        """Hear every topic with what its publishers offer: a reliable reader hears no best-effort writer."""
+        for name in self._qos:
+            self.adopt(name)
+
+    def adopt(self, name: str) -> None:
+        """Hear one topic with what its publishers offer."""
+        topic, qos = self._link.topic(name), self._qos[name]
+        heard = offered_qos.hearing_all(self._link.node, topic, qos)
+        if heard == qos:
+            return
+        self._qos[name] = heard
+        self._subscriptions[name] = self._subscribe(name, heard)
+        said, log = f"{topic} is published {offered_qos.words(heard)}, and heard so", self._link.node.get_logger()
+        if self._cost_of_loss:
+            log.warning(f"{said}: {self._cost_of_loss}")
+        else:
+            log.info(said)
+
+    def read(self, stream: str, message: Any) -> Any:
+        """Return what a message says; None where it is refused, and counted, for it may be a stranger's.
+
+        Raises RobotError where the robot itself seems to be at fault: nobody else publishes there, and none of its
+        messages could be used so far.
+        """
+        if stream not in self._readers:
+            return message
+        try:
+            said = self._readers[stream](message)
+        except (UnreadableMessage, RobotError) as error:
+            unreadable = isinstance(error, UnreadableMessage)
+            if not unreadable and stream not in self._well_read and not self._link.crowd(stream):
+                said = str(error)
+                raise RobotError(said if stream in said else f"{self._link.namespace}: {stream}: {said}") from None
+            self.refuse(stream, str(error))
+            return None
+        if stream == contract.JOINT_STATES and stream not in self._well_read:
+            self._first_states = message
+        self._well_read.add(stream)
+        return said
+
+    def refuse(self, stream: str, reason: str) -> None:
+        """Count a message that is not used, and report it."""
+        self._refusals[stream] = reason
+        self._link.waiter.refused.note(self._link.topic(stream), reason)
+
+    def observation(self, stamp: int, joint_target: Array, timing: Mapping[str, Any] = NOTHING) -> Observation:
+        """Return the observation that the collected messages make."""
+        parts = self._collector.parts
+        position, velocity, effort = parts[contract.JOINT_STATES]
+        return Observation(
+            stamp,
+            position,
+            velocity,
+            effort,
+            parts[contract.TARGET_POSE] if self.own_target is None else self.own_target,
+            joint_target,
+            self._cameras.images(parts),
+            parts.get(contract.SRL_STATE),
+            self._cameras.depths(parts),
+            contact=parts.get(contract.CONTACT),
+            signals=parts.get(contract.WORLD_STATE, NOTHING),
+            drawn=parts.get(contract.EPISODE, NOTHING),
+            timing=timing,
+        )
+
+    def no_answer(self, last_stamp: int) -> RobotError:
+        """Return the error for streams that have not come in time. `last_stamp`: of the last observation, ns."""
+        link, missing, oldest = self._link, self._collector.missing, self._collector.oldest
+        if oldest is not None and oldest < last_stamp:
+            return RobotInterrupted(f"the stamps of {link.namespace} went back: it was restarted")
+        topics = ", ".join(map(link.topic, missing))
+        waited = f"within {link.timeouts.answer_timeout_s:g} s"
+        refusals = {name: self._refusals[name] for name in missing if name in self._refusals}
+        refused = [f"the last message on {name} was refused: {reason}" for name, reason in refusals.items()]
+        causes = "; ".join([*refused, *link.crowds(missing)]) or likely_cause(missing)
+        return RobotTimeout(f"{link.namespace}: no answer on {topics} {waited}; {causes}")
+
+    def report_first(self, observation: Observation) -> None:
+        """Say what joint_states lack, and where a reset leads elsewhere than the robot's file says; for the first reset."""
+        state, log = deserialize_message(self._first_states, JointState), self._link.node.get_logger()
+        lacking = [field for field in ("velocity", "effort") if not len(getattr(state, field))]
+        if lacking:
+            log.warning(f"{self._link.topic(contract.JOINT_STATES)} has no {' and no '.join(lacking)}: they count as 0")
+        rest = self._description.rest
+        away = np.abs(observation.position - rest)
+        if away.max() > _REST_RAD:
+            i = int(away.argmax())
+            log.warning(
+                f"{self._link.namespace}: after a reset {self._description.joint_names[i]} is at "
+                f"{observation.position[i]:.3f}, and the robot's file has rest {rest[i]:.3f}; episodes begin with the way "
+                "between them, if it is not mended"
+            )
+
+    def _subscribe(self, name: str, qos: QoSProfile) -> Any:
+        special = {contract.COMMAND_REJECTED: self._on_rejected, contract.EPISODE: self._on_episode}
+        collector, raw = self._collector, name in RAW
+        stamp_ns = wire.stamp_ns if raw else messages.stamp_ns
+        callback = special.get(name) or (lambda message: collector.offer(name, stamp_ns(message), message))
+        return self._link.waiter.subscribe(self._kinds[name], absolute(self._link.namespace, name), callback, qos, raw)
+
+    def _on_episode(self, message: String) -> None:
+        try:
+            stamp, drawn = messages.episode_record(message)
+        except messages.MessageError as error:
+            self.refuse(contract.EPISODE, str(error))
+            return
+        self._collector.offer(contract.EPISODE, stamp, drawn)
