@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from robot_interface_ros.errors import CommandRejected, RobotInterrupted
-from robot_interface_ros.robot import Command, Episode, Observation, Robot
+from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterrupted
+from robot_interface_ros.robot import Command, Episode, Observation, ResetEnd
 from robot_interface_ros.safety.limits import command_indices
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 
 def period_of(control_hz: float) -> int:
@@ -34,9 +35,34 @@ def first_stamp(period_ns: int) -> int:
 class LockstepRobot:
     """The robot's side: pairs every command with one observation."""
 
-    def __init__(self, robot: Robot):
-        self._robot = robot
+    in_lockstep = True
+
+    def __init__(self, robot: SafeRobot):
+        self._robot = self.plant = robot
+        self.joint_names = robot.joint_names
         self.observation = robot.reset(Episode())
+
+    @property
+    def motion_enabled(self) -> bool:
+        """Whether commands move the robot."""
+        return self._robot.motion_enabled
+
+    def emergency_stop(self) -> None:
+        """Refuse every command and reset until `enable(True)`."""
+        self._robot.emergency_stop()
+
+    def enable(self, enabled: bool) -> None:
+        """Allow motion (the only thing that ends an emergency stop), or stop it."""
+        self._robot.enable(enabled)
+
+    def start_reset(self, episode: Callable[[], Episode], ended: ResetEnd) -> None:
+        """Start an episode, and call `ended` before this returns."""
+        result: Observation | RobotError
+        try:
+            result = self.reset(episode())
+        except RobotError as error:
+            result = error
+        ended(result)
 
     def reset(self, episode: Episode) -> Observation:
         """Start an episode; the observation is also kept for repetition."""

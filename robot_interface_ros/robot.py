@@ -6,13 +6,15 @@ observation that answers the command. Stamps are integer nanoseconds and serve a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from robot_interface_ros.errors import RobotError
 
 Array = NDArray[np.float64]
 NO_IMAGES: Mapping[str, NDArray[np.uint8]] = MappingProxyType({})
@@ -70,6 +72,10 @@ class Episode:
     seed: int = 0
     target: tuple[float, float, float] | None = None
     """Target position in the robot's root frame, m; None leaves it to the robot."""
+
+
+ResetEnd = Callable[[Observation | RobotError], None]
+"""Is told how a reset has ended: with the first observation of the episode, or why not."""
 
 
 class Robot(Protocol):

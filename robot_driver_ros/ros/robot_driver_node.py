@@ -26,6 +26,7 @@ from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot_config import RobotDescription, load_robot
 from robot_interface_ros.ros.serving.program import BAD_SETTINGS, Loop, Stepping, run_program
 from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
+from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.serving.serving import prepare_serving
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.safety.safe_robot import SafeRobot
@@ -48,7 +49,8 @@ def _prepare(runtime: Runtime, node: Node, config: DriverNodeConfig) -> Loop:
     stepping.claim(namespace)
     episode = stepping.episode_node(namespace)
     life, robot = driven_robot.life, driven_robot.robot
-    server = RealTimeServer(stepping.node, stepping.waiter, episode, namespace, robot, driven_robot.description)
+    topics = RobotServer(stepping.node, stepping.waiter, episode, namespace, robot, driven_robot.description)
+    server = RealTimeServer(topics, robot)
     transitions = Transitions(life, stepping.waiter.wake)
     node.life, node.transitions = life, transitions
     ticking = RealTimeLoop(stepping.node, stepping.waiter, [server], Ticker(robot.period_ns))
@@ -59,7 +61,7 @@ def _prepare(runtime: Runtime, node: Node, config: DriverNodeConfig) -> Loop:
 
     def turn() -> None:
         transitions.turn()
-        server.announce()  # a transition allows motion, or ends it
+        topics.announce()  # a transition allows motion, or ends it
         if life.state is LifeState.UNCONFIGURED:
             stepping.waiter.wait(0.02)
         else:

@@ -23,11 +23,8 @@ import numpy as np
 from robot_interface_ros.config import option
 from robot_interface_ros.errors import CommandRejected, RobotError
 from robot_interface_ros.realtime.ticker import Clock
-from robot_interface_ros.robot import Array, Command, Episode, Observation, Robot
+from robot_interface_ros.robot import Array, Command, Episode, Observation, ResetEnd, Robot
 from robot_interface_ros.safety.safe_robot import SafeRobot, check_episode
-
-ResetEnd = Callable[[Observation | RobotError], None]
-"""Is told how a reset has ended: with the first observation of the episode, or why not."""
 
 
 class Plant(Robot, Protocol):
@@ -89,6 +86,8 @@ class RealTimeRobot:
     informative. Targets never leave the limits, also where a stop, a hold or a reset cuts a motion: they brake. What was
     commanded before a hold or a stop is forgotten, so that nothing winds up.
     """
+
+    in_lockstep = False
 
     def __init__(
         self,

@@ -18,10 +18,10 @@ from robot_interface_ros.lockstep import LockstepRobot
 from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTimeRobot, ResetEnd, State
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
-from robot_interface_ros.ros.serving.realtime_server import RealTimeServer
 from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport.contract import BEST_EFFORT, RELIABLE
 from robot_interface_ros.ros.transport.messages import PoseWriter
+from robot_interface_ros.ros.transport.waiting import Deferred
 from robot_interface_ros.ros.transport.wire import SerialWriter
 from robot_interface_ros.safety.limits import TargetLimiter
 from robot_interface_ros.safety.safe_robot import SafeRobot
@@ -242,10 +242,10 @@ class Silent(RobotServer):
 class Curt(RobotServer):
     """A reset does not answer with a stamp."""
 
-    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response = super()._on_reset(request, response)
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Deferred:
+        later = super()._on_reset(request, response)
         response.message = "at rest"
-        return response
+        return later
 
 
 class Undescribed(RobotServer):
@@ -292,7 +292,7 @@ class Mistyped(RobotServer):
         super().__init__(node, *arguments, **settings)
 
 
-class Secretive(RealTimeServer):
+class Secretive(RobotServer):
     """Publishes no joint_target."""
 
     def __init__(self, *arguments: Any, **settings: Any):
@@ -300,18 +300,18 @@ class Secretive(RealTimeServer):
         self._joint_target = None
 
 
-class Busy(RealTimeServer):
+class Busy(RobotServer):
     """Hears an emergency stop when a reset is over."""
 
     stop: Bool | None = None
 
     def _on_emergency_stop(self, message: Bool) -> None:
-        if self.robot.state is State.RESETTING:
+        if self._robot.state is State.RESETTING:
             self.stop = message
         else:
             super()._on_emergency_stop(message)
 
-    def tick(self) -> None:
-        super().tick()
-        if self.stop is not None and self.robot.state is not State.RESETTING:
+    def publish(self, observation: Observation) -> None:
+        super().publish(observation)
+        if self.stop is not None and self._robot.state is not State.RESETTING:
             self.stop = super()._on_emergency_stop(self.stop)

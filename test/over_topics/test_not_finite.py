@@ -168,6 +168,7 @@ def test_a_robot_that_cannot_say_where_it_stands_gets_no_target_from_there() -> 
 @pytest.mark.parametrize("realtime", [False, True])
 def test_over_topics_the_namespace_is_named_and_what_was_not_measured_is_zero(domain: int, realtime: bool) -> None:
     pytest.importorskip("rclpy")
+    from robot_interface_ros.lockstep import LockstepRobot
     from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
     from robot_interface_ros.realtime.ticker import Ticker
     from robot_interface_ros.ros.serving.program import Stepping
@@ -189,10 +190,11 @@ def test_over_topics_the_namespace_is_named_and_what_was_not_measured_is_zero(do
             None,
         )
         if realtime:
-            server = RealTimeServer(*where, RealTimeRobot(robot), INMOOV)
+            living = RealTimeRobot(robot)
+            server = RealTimeServer(RobotServer(*where, living, INMOOV), living)
             turn = RealTimeLoop(stepping.node, stepping.waiter, [server], Ticker(PERIOD)).turn
         else:
-            RobotServer(*where, robot, INMOOV)
+            RobotServer(*where, LockstepRobot(robot), INMOOV)
         serving = threading.Thread(target=stepping.run, args=(turn,))
         serving.start()
         patient = {"max_age_s": 10.0, "max_skew_s": 10.0}

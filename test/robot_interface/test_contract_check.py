@@ -14,6 +14,7 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from robot_driver_ros.mock_robot import MockRobot
+from robot_interface_ros.lockstep import LockstepRobot
 from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
 from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot_config import load_robot
@@ -71,12 +72,10 @@ def serve(domain: int) -> Iterator[Callable[..., None]]:
         robot, turn = safe(plant(description, PERIOD), description), None
         if mode == REAL_TIME:
             living = (inner or RealTimeRobot)(robot)
-            made = (server or RealTimeServer)(*where, living, description)
+            made = RealTimeServer((server or RobotServer)(*where, living, description), living)
             turn = RealTimeLoop(stepping.node, stepping.waiter, [made], Ticker(PERIOD)).turn
         else:
-            made = (server or RobotServer)(*where, robot, description)
-            if inner is not None:
-                made._lockstep = inner(robot)
+            (server or RobotServer)(*where, (inner or LockstepRobot)(robot), description)
         threads.append(threading.Thread(target=stepping.run, args=(turn,)))
         threads[-1].start()
 

@@ -19,6 +19,7 @@ from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
 from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotTimeout
+from robot_interface_ros.lockstep import LockstepRobot
 from robot_interface_ros.realtime.newest import Freshness
 from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
 from robot_interface_ros.realtime.ticker import Ticker
@@ -60,10 +61,11 @@ def serve(domain: int) -> Iterator[Callable[..., None]]:
         where = stepping.node, stepping.waiter, stepping.episode_node("/env_0"), "/env_0"
         robot, turn = SafeRobot(MockRobot(INMOOV, PERIOD), INMOOV), None
         if realtime:
-            server = RealTimeServer(*where, RealTimeRobot(robot), INMOOV)
+            living = RealTimeRobot(robot)
+            server = RealTimeServer(RobotServer(*where, living, INMOOV), living)
             turn = RealTimeLoop(stepping.node, stepping.waiter, [server], Ticker(PERIOD)).turn
         else:
-            RobotServer(*where, robot, INMOOV)
+            RobotServer(*where, LockstepRobot(robot), INMOOV)
         threads.append(threading.Thread(target=stepping.run, args=(turn,)))
         threads[-1].start()
 

@@ -4,49 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
-from std_srvs.srv import Trigger
 
-from robot_interface_ros.errors import CommandRejected, RobotError
+from robot_interface_ros.errors import RobotError
 from robot_interface_ros.realtime.camera_turns import CameraTurns, Renders
 from robot_interface_ros.realtime.realtime_robot import RealTimeRobot, State
 from robot_interface_ros.realtime.ticker import Punctuality, Ticker
-from robot_interface_ros.robot import Observation, layer_with
-from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.robot import layer_with
 from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport import contract, messages
 from robot_interface_ros.ros.transport.contract import absolute
-from robot_interface_ros.ros.transport.graph import crowd, robots
+from robot_interface_ros.ros.transport.graph import robots
 from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
-from robot_interface_ros.ros.transport.waiting import Deferred, Waiter
-from robot_interface_ros.ros.transport.wire import stamp_ns
+from robot_interface_ros.ros.transport.waiting import Waiter
 
 _DIAGNOSTICS_S = 1.0
 
 
-class RealTimeServer(RobotServer):
-    """Topics and services of one robot in real time; `waiter.wait` runs them between two calls of `tick`.
+class RealTimeServer:
+    """Ticks one robot, publishes what it observes, and renders its cameras in between; nothing here waits.
 
-    Nothing here waits: a reset's answer is sent when the robot has arrived, and an emergency stop is obeyed meanwhile.
+    Its topics and services are a `RobotServer`'s; `waiter.wait` runs them between two calls of `tick`.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        waiter: Waiter,
-        services: Node,
-        namespace: str,
-        robot: RealTimeRobot,
-        description: RobotDescription,
-        clock: Any = None,
-        camera_hz: float = 0.0,
-    ):
-        """See RobotServer; `camera_hz`: most pictures a second of each camera, 0: one at every tick."""
-        super().__init__(node, waiter, services, namespace, robot, description, True, clock)
-        self.robot = robot
+    def __init__(self, topics: RobotServer, robot: RealTimeRobot, camera_hz: float = 0.0):
+        """`topics`: made for this robot; `camera_hz`: most pictures a second of each camera, 0: one at every tick."""
+        self.topics, self.robot = topics, robot
+        self._node, self._namespace = topics.node, topics.namespace
         self._renderer: Renders | None = layer_with(robot, "render_images")
         self._turns = CameraTurns(robot.period_ns, camera_hz)
         self._fault = ""
@@ -57,22 +43,22 @@ class RealTimeServer(RobotServer):
             observation = self.robot.tick()
         except RobotError as error:
             self._fault = str(error)
-            self._log.error(f"{self._namespace}: {error}", throttle_duration_sec=1.0)
+            self._node.get_logger().error(f"{self._namespace}: {error}", throttle_duration_sec=1.0)
             return
         self._fault = ""
-        self.publish(observation)
+        self.topics.publish(observation)
 
     def look(self, left_ns: int) -> bool:
         """Render and publish one camera's picture, if one is due and fits into what is left of the period; whether it did."""
         if self._renderer is None or left_ns <= 0:
             return False
         stamp = self.robot.observation.stamp
-        camera = self._turns.choose(self._cameras.watched(), stamp, left_ns)
+        camera = self._turns.choose(self.topics.cameras.watched(), stamp, left_ns)
         if camera is None:
             return False
         began = time.monotonic_ns()
         images, depths = self._renderer.render_images((camera,))
-        self._cameras.publish(stamp, images, depths)
+        self.topics.cameras.publish(stamp, images, depths)
         self._turns.rendered(camera, stamp, time.monotonic_ns() - began)
         return True
 
@@ -113,33 +99,6 @@ class RealTimeServer(RobotServer):
         } | dict(getattr(robot.plant, "report", {}))
         name = f"{self._node.get_name().removesuffix('_topics')}: {self._namespace}"
         return messages.diagnostic_status(level, name, self._namespace, said, values)
-
-    def _begin(self, robot: Any) -> Observation:
-        observation: Observation = robot.observation
-        return observation
-
-    def _on_command(self, data: bytes) -> None:
-        try:
-            self.robot.command(self._commands.read(data))
-        except RobotError as error:
-            self._reject(stamp_ns(data), str(error))
-
-    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Any:
-        later = Deferred()
-
-        def ended(result: Observation | RobotError) -> None:
-            response.success = isinstance(result, Observation)
-            response.message = str(result.stamp) if isinstance(result, Observation) else str(result)
-            later.answer(response)
-
-        try:
-            others = crowd(self._node, self._namespace, contract.JOINT_COMMAND)
-            if others:
-                raise CommandRejected(others)
-            self.robot.start_reset(self._episode_asked, ended)
-        except RobotError as error:
-            ended(error)
-        return later
 
 
 class RealTimeLoop:

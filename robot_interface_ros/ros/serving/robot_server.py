@@ -1,7 +1,8 @@
-"""Serves the robot contract in lockstep for one robot in one namespace."""
+"""Serves the robot contract for one robot in one namespace, in lockstep or in real time."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from geometry_msgs.msg import PoseStamped, WrenchStamped
@@ -15,29 +16,40 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
 from robot_interface_ros.cameras import pinholes
-from robot_interface_ros.errors import RobotError
-from robot_interface_ros.lockstep import LockstepRobot
-from robot_interface_ros.robot import Episode, Observation
+from robot_interface_ros.errors import CommandRejected, RobotError
+from robot_interface_ros.robot import Command, Episode, Observation, ResetEnd
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.serving.camera_streams import CameraStreams
 from robot_interface_ros.ros.transport import contract, messages
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.graph import crowd
 from robot_interface_ros.ros.transport.refused import shortened
-from robot_interface_ros.ros.transport.waiting import Waiter
+from robot_interface_ros.ros.transport.waiting import Deferred, Waiter
 from robot_interface_ros.ros.transport.wire import CommandReader, SerialWriter, stamp_ns
 
 _MOST_CHARACTERS = 1000  # of the reason for refusing a command: it may quote a stranger
 
 
 class Served(Protocol):
-    """What a server asks of its robot, in lockstep or in real time."""
+    """What a server asks of its robot: `LockstepRobot` and `RealTimeRobot` judge stamps and reset each in their own way."""
 
     joint_names: tuple[str, ...]
+    observation: Observation
+    """The last one."""
+
+    @property
+    def in_lockstep(self) -> bool:
+        """Whether an observation answers every command and reset at once; else a timer publishes."""
 
     @property
     def motion_enabled(self) -> bool:
         """Whether commands move the robot."""
+
+    def command(self, command: Command) -> Observation | None:
+        """Take a command; return the observation that answers it, in lockstep. Raises RobotError where it is refused."""
+
+    def start_reset(self, episode: Callable[[], Episode], ended: ResetEnd) -> None:
+        """Begin a reset, and call `ended`, now or in a later tick. Raises RobotError where that is refused."""
 
     def emergency_stop(self) -> None:
         """Stop until `enable(True)`."""
@@ -64,9 +76,9 @@ class RobotServer:
         publish_joint_target: bool = False,
         clock: Any = None,
     ):
-        """`clock`: a publisher of Clock for the stamp of every observation; None: there is none."""
-        self._node, self._namespace, self._safe = node, namespace, robot
-        first = self._begin(robot)  # which streams there are
+        """`publish_joint_target`: in lockstep too; `clock`: a publisher of Clock for the stamp of every observation."""
+        self.node, self.namespace, self._robot = node, namespace, robot
+        first = robot.observation  # shows which streams there are
         self._log = node.get_logger()
         n, root_frame = len(robot.joint_names), contract.frame(namespace, description.model.root)
         self._pose_writer = SerialWriter(messages.PoseWriter(root_frame), 3)
@@ -83,12 +95,13 @@ class RobotServer:
         self._episode = publisher(String, contract.EPISODE, contract.LATCHED) if first.drawn else None
         self._seed = Episode().seed
         self._joint_states = publisher(JointState, contract.JOINT_STATES)
-        self._joint_target = publisher(JointState, contract.JOINT_TARGET) if publish_joint_target else None
+        with_target = publish_joint_target or not robot.in_lockstep
+        self._joint_target = publisher(JointState, contract.JOINT_TARGET) if with_target else None
         self._target_pose = publisher(PoseStamped, contract.TARGET_POSE)
         self._contact = publisher(WrenchStamped, contract.CONTACT) if first.contact is not None else None
         self._world_state = publisher(JointState, contract.WORLD_STATE) if first.signals else None
         self._rejected = publisher(String, contract.COMMAND_REJECTED)
-        self._cameras = CameraStreams(node, namespace, pinholes(robot), first)
+        self.cameras = CameraStreams(node, namespace, pinholes(robot), first)
         self._clock, self._time = clock, Clock()
         self._enabled = publisher(Bool, contract.MOTION_ENABLED, contract.LATCHED)
         self._description = publisher(String, contract.ROBOT_DESCRIPTION, contract.LATCHED)
@@ -111,7 +124,7 @@ class RobotServer:
         if self._episode is not None and observation.drawn:
             self._episode.publish(messages.episode_message(observation.stamp, self._seed, observation.drawn))
         if observation.images:  # first: an encoder works while the rest is on its way
-            self._cameras.publish(observation.stamp, observation.images, observation.depths)
+            self.cameras.publish(observation.stamp, observation.images, observation.depths)
         stamp, state, pose = observation.stamp, self._state_writer, self._pose_writer
         self._target_pose.publish(pose.write(stamp, observation.target_position))
         if self._contact is not None and observation.contact is not None:
@@ -127,43 +140,45 @@ class RobotServer:
 
     def announce(self) -> None:
         """Publish whether commands move the robot, where that has changed."""
-        enabled = self._safe.motion_enabled
+        enabled = self._robot.motion_enabled
         if enabled != self._announced:
             self._announced = enabled
             self._enabled.publish(Bool(data=enabled))
-            self._log.info(f"{self._namespace}: motion {'enabled' if enabled else 'stopped'}")
-
-    def _begin(self, robot: Any) -> Observation:
-        """Return the first observation."""
-        self._lockstep = LockstepRobot(robot)
-        return self._lockstep.observation
+            self._log.info(f"{self.namespace}: motion {'enabled' if enabled else 'stopped'}")
 
     def _on_command(self, data: bytes) -> None:
         try:
-            observation = self._lockstep.command(self._commands.read(data))
+            answer = self._robot.command(self._commands.read(data))
         except RobotError as error:
             self._reject(stamp_ns(data), str(error))
             return
-        self.publish(observation)
+        if answer is not None:
+            self.publish(answer)
 
     def _reject(self, stamp: int, reason: str) -> None:
         reason = shortened(reason, _MOST_CHARACTERS)
-        self._log.warning(f"{self._namespace}: command refused: {reason}", throttle_duration_sec=1.0)
+        self._log.warning(f"{self.namespace}: command refused: {reason}", throttle_duration_sec=1.0)
         self._rejected.publish(String(data=f"{stamp}: {reason}"))
 
-    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        others = crowd(self._node, self._namespace, contract.JOINT_COMMAND)
-        if others:
-            response.success, response.message = False, others
-            return response
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Deferred:
+        """Answer when the reset has ended; in real time that is some ticks later, and a stop is obeyed meanwhile."""
+        later = Deferred()
+
+        def ended(result: Observation | RobotError) -> None:
+            response.success = isinstance(result, Observation)
+            response.message = str(result.stamp) if isinstance(result, Observation) else str(result)
+            if isinstance(result, Observation) and self._robot.in_lockstep:
+                self.publish(result)
+            later.answer(response)
+
+        others = crowd(self.node, self.namespace, contract.JOINT_COMMAND)
         try:
-            observation = self._lockstep.reset(self._episode_asked())
+            if others:
+                raise CommandRejected(others)
+            self._robot.start_reset(self._episode_asked, ended)
         except RobotError as error:
-            response.success, response.message = False, str(error)
-            return response
-        self.publish(observation)
-        response.success, response.message = True, str(observation.stamp)
-        return response
+            ended(error)
+        return later
 
     def _episode_asked(self) -> Episode:
         """What the parameters say now."""
@@ -172,7 +187,7 @@ class RobotServer:
         return Episode(seed, tuple(target) if len(target) == 3 else None)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        self._safe.enable(request.data)
+        self._robot.enable(request.data)
         self.announce()
         response.success = True
         response.message = "motion enabled" if request.data else "motion disabled"
@@ -180,7 +195,7 @@ class RobotServer:
 
     def _on_emergency_stop(self, message: Bool) -> None:
         if message.data:  # false does nothing: only `enable` ends a stop
-            self._safe.emergency_stop()
+            self._robot.emergency_stop()
             self.announce()
 
 

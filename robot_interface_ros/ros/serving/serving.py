@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 
+from robot_interface_ros.lockstep import LockstepRobot
 from robot_interface_ros.names import check_namespaces
 from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTimeRobot
 from robot_interface_ros.realtime.ticker import Ticker
@@ -72,14 +73,15 @@ def prepare_serving(
         robots.append(robot)
         stepping.claim(namespace)
         episode = stepping.episode_node(namespace)
-        where = stepping.node, stepping.waiter, episode, namespace
         clock = stepping.node.create_publisher(Clock, absolute(namespace, CLOCK), RELIABLE) if has_clock else None
         if config.realtime:
-            living = RealTimeRobot(robot, PLACED, first=robot.reset(Episode()))
+            realtime = RealTimeRobot(robot, PLACED, first=robot.reset(Episode()))
             camera_hz = getattr(config, "camera_hz", 0.0)  # only who has cameras has it
-            servers.append(RealTimeServer(*where, living, description, clock, camera_hz))
+            topics = RobotServer(stepping.node, stepping.waiter, episode, namespace, realtime, description, clock=clock)
+            servers.append(RealTimeServer(topics, realtime, camera_hz))
         else:
-            RobotServer(*where, robot, description, config.publish_joint_target, clock)
+            lockstep, with_target = LockstepRobot(robot), config.publish_joint_target
+            RobotServer(stepping.node, stepping.waiter, episode, namespace, lockstep, description, with_target, clock)
 
     def loop() -> int:
         served = ", ".join(config.namespaces)
