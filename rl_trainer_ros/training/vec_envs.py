@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize, VecTransposeImage
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, VecTransposeImage
 
 from rl_trainer_ros.algorithms.learner import observation_kind
 from rl_trainer_ros.environments.env_config import RAW_PIXELS, SRL_STATE
@@ -16,6 +16,7 @@ from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.frame_stack import limited
 from rl_trainer_ros.environments.vectorised.absence import leave_out_of_statistics
 from rl_trainer_ros.environments.vectorised.fibers import Fibers
+from rl_trainer_ros.environments.vectorised.process_vec_env import ProcessVecEnv
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
 from rl_trainer_ros.training.runs import logs
 from rl_trainer_ros.training.runs.run_tables import first_moment
@@ -46,7 +47,7 @@ def over_robots(
 
 def over_processes(make_one: MakeOne, folder: Path, n: int) -> VecEnv:
     """One process per environment; `make_one` is called in each and must be picklable."""
-    return SubprocVecEnv([partial(_make_monitored, make_one, path) for path in _folders(folder, n)])
+    return ProcessVecEnv([partial(_make_monitored, make_one, path) for path in _folders(folder, n)])
 
 
 def normalised(vec_env: VecEnv, gamma: float) -> VecNormalize:

@@ -1,0 +1,120 @@
+"""Environments in a process each, whose errors reach the training as one line.
+
+In stable-baselines3 an error ends the worker with a traceback, and the training gets EOFError. Here an error of a robot
+travels in `info`, and is raised in the training's process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import gymnasium
+from stable_baselines3.common.vec_env import SubprocVecEnv
+
+from robot_interface_ros.errors import RobotError
+
+_ERROR = "robot_error"
+_CLOSE_S = 5.0  # for a process that is asked to end
+
+
+class ProcessVecEnv(SubprocVecEnv):
+    """As SubprocVecEnv; raises RobotError where a robot does, or where a process has ended."""
+
+    def __init__(self, make_envs: Sequence[Callable[[], gymnasium.Env[Any, Any]]]):
+        """`make_envs`: picklable; each is called in a process of its own."""
+        try:
+            super().__init__([partial(_make, make_env) for make_env in make_envs])
+        except (EOFError, OSError):
+            raise self._ended() from None
+
+    def reset(self) -> Any:
+        """See VecEnv."""
+        try:
+            observations = super().reset()
+        except (EOFError, OSError):
+            raise self._ended() from None
+        _raise_error_in(self.reset_infos)
+        return observations
+
+    def step_async(self, actions: Any) -> None:
+        """See VecEnv."""
+        try:
+            super().step_async(actions)
+        except OSError:
+            raise self._ended() from None
+
+    def step_wait(self) -> Any:
+        """See VecEnv."""
+        try:
+            result = super().step_wait()
+        except (EOFError, OSError):
+            raise self._ended() from None
+        _raise_error_in(result[3])
+        return result
+
+    def close(self) -> None:
+        """End all processes, also after an error; safe to call twice."""
+        if self.closed:
+            return
+        self.closed = True
+        for remote in self.remotes:
+            try:
+                remote.send(("close", None))
+            except OSError:  # it has ended
+                continue
+        for process in self.processes:
+            process.join(_CLOSE_S)
+            if process.is_alive():
+                process.terminate()
+        for remote in self.remotes:
+            remote.close()
+
+    def _ended(self) -> RobotError:
+        """Return the error for a process that has ended."""
+        self.waiting = False
+        codes = []
+        for i, process in enumerate(self.processes):
+            process.join(0.2)
+            if process.exitcode is not None:
+                codes.append(f"{i} (exit code {process.exitcode})")
+        return RobotError(
+            f"the process of environment {', '.join(codes) or '?'} has ended; was it killed, or did memory run out? "
+            "A smaller num_envs needs less"
+        )
+
+
+class _ErrorInInfo(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """An environment whose RobotError is returned in `info`; the episode ends with it."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any]):
+        super().__init__(env)
+        self._error = ""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """See Env."""
+        if not self._error:  # else the worker resets after the step that failed
+            try:
+                return self.env.reset(seed=seed, options=options)
+            except RobotError as error:
+                self._error = str(error)
+        return self.observation_space.sample(), {_ERROR: self._error}
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """See Env."""
+        try:
+            return self.env.step(action)
+        except RobotError as error:
+            self._error = str(error)
+            return self.observation_space.sample(), 0.0, False, True, {_ERROR: self._error}
+
+
+def _make(make_env: Callable[[], gymnasium.Env[Any, Any]]) -> gymnasium.Env[Any, Any]:
+    return _ErrorInInfo(make_env())
+
+
+def _raise_error_in(infos: Sequence[dict[str, Any]]) -> None:
+    for i, info in enumerate(infos):
+        if _ERROR in info:
+            raise RobotError(f"environment {i}: {info[_ERROR]}")

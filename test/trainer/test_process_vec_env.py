@@ -1,0 +1,72 @@
+"""Environments in a process each: an error in one of them is one line in the training."""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from rl_trainer_ros.environments.vectorised.process_vec_env import ProcessVecEnv
+from robot_interface_ros.errors import RobotError
+
+
+class Failing(gymnasium.Env[Any, Any]):
+    """Counts its steps; raises RobotError, or is killed, at the third; with 0, at its reset."""
+
+    observation_space = gymnasium.spaces.Box(-1e9, 1e9, (1,))
+    action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
+
+    def __init__(self, fails_at: int = -1, killed: bool = False):
+        self.fails_at, self.killed, self.steps = fails_at, killed, 0
+
+    def reset(self, **settings: Any) -> tuple[Any, dict[str, Any]]:
+        if self.fails_at == 0:
+            raise RobotError("/env_1: no answer; is it there?")
+        return np.zeros(1, dtype=np.float32), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        if self.steps == self.fails_at:
+            if self.killed:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise RobotError("/env_1: no answer; is it there?")
+        return np.full(1, self.steps, dtype=np.float32), 1.0, False, False, {}
+
+
+def test_an_error_of_a_robot_is_the_trainings() -> None:
+    vec_env = ProcessVecEnv([Failing, partial(Failing, 3)])
+    try:
+        assert vec_env.reset().tolist() == [[0.0], [0.0]]
+        actions = np.zeros((2, 1), dtype=np.float32)
+        for step in (1, 2):
+            assert vec_env.step(actions)[0].tolist() == [[step], [step]]
+        with pytest.raises(RobotError, match=r"^environment 1: /env_1: no answer; is it there\?$"):
+            vec_env.step(actions)
+    finally:
+        vec_env.close()
+        vec_env.close()
+    assert not any(process.is_alive() for process in vec_env.processes)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_failed_reset_and_a_killed_process_are_named(killed: bool) -> None:
+    vec_env = ProcessVecEnv([Failing, partial(Failing, 1 if killed else 0, killed)])
+    said = (
+        "^the process of environment 1 .exit code -9. has ended; was it killed" if killed else "^environment 1: /env_1"
+    )
+
+    def begin() -> None:
+        vec_env.reset()
+        vec_env.step(np.zeros((2, 1), dtype=np.float32))
+
+    try:
+        with pytest.raises(RobotError, match=said):
+            begin()
+    finally:
+        vec_env.close()
+    assert not any(process.is_alive() for process in vec_env.processes)
