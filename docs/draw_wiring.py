@@ -1,4 +1,4 @@
-"""Draws docs/pictures/wiring.png, which servo hangs on which pin, from the hardware file: `python docs/draw_wiring.py`."""
+"""Plots docs/pictures/wiring.png, the pins of all servos, from the hardware file: `python docs/draw_wiring.py`."""
 
 from __future__ import annotations
 

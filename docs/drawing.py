@@ -1,4 +1,4 @@
-"""What the scripts that make docs/pictures share: a view of a simulated robot, names on pictures, rows of pictures."""
+"""Common code of the scripts that make docs/pictures: views of a simulated robot, labels, rows of pictures."""
 
 from __future__ import annotations
 

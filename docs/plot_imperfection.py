@@ -1,4 +1,4 @@
-"""Draws imperfection.png and looks.png in docs/pictures, what joints do and cameras see: `python docs/plot_imperfection.py`."""
+"""Plots imperfection.png (joint motion) and looks.png (camera images) in docs/pictures: `python docs/plot_imperfection.py`."""
 
 from __future__ import annotations
 
