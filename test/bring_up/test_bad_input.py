@@ -100,6 +100,7 @@ def test_nodes_refuse_what_they_cannot_read(tmp_path: Path, domain: int) -> None
         assert "nowhere.yaml" in refused(module, "--ros-args", "--params-file", str(tmp_path / "nowhere.yaml"))
 
 
+@pytest.mark.slow
 def test_the_command_line_names_what_is_known(tmp_path: Path, refused_line: Callable[..., str]) -> None:
     for words, message in (
         (["trian"], "rl_trainer: unknown command 'trian' (did you mean train?); known: train, "),
@@ -144,6 +145,7 @@ def test_a_training_that_cannot_be_is_refused_before_anything_starts(
     assert message in refused_line("train", *words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes, said",
     [
@@ -168,11 +170,13 @@ def test_what_the_learner_would_refuse_is_told_by_a_process_of_its_own(changes: 
     assert said in " ".join(str(error.value).split())
 
 
+@pytest.mark.slow
 def test_a_bad_hyperparameter_is_refused_before_anything_starts() -> None:
     """One line: no simulator has been started whose lines would stand before it."""
     assert "did you mean gamma?" in refused("rl_trainer_ros.cli.main", "train", "hyperparameters.gama:=0.9")
 
 
+@pytest.mark.slow
 def test_a_learner_that_can_be_made_is_not_refused(tmp_path: Path) -> None:
     goals = {
         "goal_conditioned": True,

@@ -24,6 +24,8 @@ from rl_trainer_ros.training import early_checks
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.errors import RobotTimeout, StopRequested
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -18,6 +18,8 @@ from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions
 from rl_trainer_ros.evaluation.episodes import Evaluation
 from robot_interface_ros.command_lines import command_line
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("train", "log_dir:=my runs", "namespaces:=[/a, /b]", "task_settings:={contacts: 3}", "x:=$HOME'")
 
 

@@ -29,6 +29,8 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros import start
 from robot_interface_ros.config import ConfigError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "rl_trainer_ros"
 FOLDERS = ["robot_interface_ros", "robot_sim_ros", "robot_driver_ros", "srl_ros", "rl_trainer_ros"]

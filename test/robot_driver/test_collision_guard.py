@@ -61,6 +61,7 @@ def test_capsules_cover_their_shape(shape: Shape) -> None:
     assert inside.all()
 
 
+@pytest.mark.slow
 def test_every_contact_of_the_simulator_is_refused_and_little_else() -> None:
     from robot_sim_ros.pybullet_robot import PyBulletRobot
     from robot_sim_ros.sim_config import SimConfig

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ from robot_interface_ros.safety.safe_robot import SafeRobot
 
 PERIOD_NS = round(PERIOD_S * 1e9)
 VERSIONS = [(2, 3), (2, 5)]
+COMMANDS = int(os.environ.get("COMMANDS", "20000"))  # hostile ones; 100000 take five times as long
 
 
 def safe(bench: MockBench, allows: Any = None) -> SafeRobot:
@@ -58,6 +60,7 @@ def test_the_first_pulse_of_every_servo_is_its_rest_pose(version: tuple[int, int
         assert bench.seen(servo.joint).first == [servo.pulse(angle)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_idle_servos_go_limp_and_come_back_without_a_jump(version: tuple[int, int]) -> None:
     bench = ready_bench(version)
@@ -87,6 +90,7 @@ def test_idle_servos_go_limp_and_come_back_without_a_jump(version: tuple[int, in
     assert not any(mega.pulses() for mega in bench.megas.values())
 
 
+@pytest.mark.slow
 def test_no_pulse_leaves_its_limits_whatever_is_commanded() -> None:
     bench = ready_bench()
 
@@ -94,7 +98,7 @@ def test_no_pulse_leaves_its_limits_whatever_is_commanded() -> None:
         robot.tick()
         bench.time.pass_()
 
-    assert bully(in_real_time(bench), 100_000, 10, tick) > 30_000
+    assert bully(in_real_time(bench), COMMANDS, 10, tick) > 0.3 * COMMANDS
     both_ends = []
     for servo in bench.hardware.servos:
         seen = bench.seen(servo.joint)
@@ -230,6 +234,7 @@ def reach_us(bench: MockBench, periods: float) -> list[float]:
     return [v * periods * PERIOD_S / abs(s.angle(1001) - s.angle(1000)) + 1.0 for s, v in zip(servos, speeds)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version, boot_s", [((2, 3), 2.0), ((2, 5), 0.2), ((2, 3), 0.0)])
 def test_a_board_whose_supply_sags_in_motion_begins_where_its_servos_stand(
     version: tuple[int, int], boot_s: float

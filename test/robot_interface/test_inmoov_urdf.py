@@ -287,6 +287,7 @@ def test_other_groups_are_frozen_where_their_limits_allow(model: RobotModel, art
         np.testing.assert_allclose(rotation, whole[link][1], atol=1e-12, err_msg=link)
 
 
+@pytest.mark.slow
 def test_groups_part_the_joints(model: RobotModel) -> None:
     names = [RobotModel.from_urdf(text(group)).joint_names for group in GROUPS]
     assert [len(group) for group in names] == [2, 3, 2, 1, 5, 5, 5, 5]

@@ -44,6 +44,7 @@ def test_a_far_command_is_reached_and_then_held() -> None:
     np.testing.assert_array_equal(targets.target, [0.5, 0.1])
 
 
+@pytest.mark.slow
 def test_no_command_crosses_position_speed_or_acceleration_limits() -> None:
     generator = np.random.default_rng(0)
     targets, before, step_before = limiter(), np.zeros(2), np.zeros(2)

@@ -269,6 +269,7 @@ def test_a_slide_without_end_is_refused(tmp_path: Path) -> None:
         load_robot(file)
 
 
+@pytest.mark.slow
 def test_the_table_of_public_robots_has_a_row_for_any_robot(tmp_path: Path) -> None:
     script = Path(__file__).resolve().parents[2] / "benchmarks" / "public_robots.py"
     own_robot(tmp_path, arm())

@@ -223,6 +223,7 @@ def test_enable_goes_on_from_where_the_robot_is(pause_s: float) -> None:
     bench.check_limits()
 
 
+@pytest.mark.slow
 def test_no_sequence_of_commands_stops_and_resets_crosses_a_limit() -> None:
     generator = np.random.default_rng(0)
     for period in (PERIOD, 20_000_000):

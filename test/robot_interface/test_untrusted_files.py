@@ -65,7 +65,7 @@ from srl_ros.dataset import Dataset, DatasetError
 from srl_ros.encoder import Encoder, EncoderError
 from srl_ros.models import StateNetwork
 
-pytestmark = [pytest.mark.bad_input, pytest.mark.xdist_group("untrusted_files")]
+pytestmark = [pytest.mark.slow, pytest.mark.bad_input, pytest.mark.xdist_group("untrusted_files")]
 CHANGES = int(os.environ.get("FUZZ", "15"))
 SHORT_S = 20.0  # processor time, of which a reader takes less than 1 s; a hang takes all of it
 OURS = (ConfigError, RobotError, EncoderError, DatasetError, RobotModelError, FileNotFoundError)

@@ -25,7 +25,7 @@ from robot_sim_ros.cameras.renderers import choose_renderer, egl_problem
 from robot_sim_ros.pybullet_robot import PyBulletRobot, make_robot
 from robot_sim_ros.sim_config import SimConfig
 
-pytestmark = pytest.mark.cameras
+pytestmark = [pytest.mark.cameras, pytest.mark.slow]
 CAMERAS = ("external", "left_eye", "right_eye")
 RADIUS_M = 0.02
 

@@ -22,7 +22,7 @@ from robot_sim_ros.pybullet_robot import PyBulletRobot, make_robot
 from robot_sim_ros.sim_config import SimConfig
 from robot_sim_ros.world.config import world_names
 
-pytestmark = [pytest.mark.cameras, pytest.mark.equality]
+pytestmark = [pytest.mark.slow, pytest.mark.cameras, pytest.mark.equality]
 PICTURES = int(os.environ.get("PICTURES", "30"))
 CAMERAS = ("external", "left_eye", "right_eye")
 EPISODE = 15

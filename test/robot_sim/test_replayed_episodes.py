@@ -20,6 +20,8 @@ from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig
 
+pytestmark = pytest.mark.slow
+
 EPISODES, FIRST = int(os.environ.get("EPISODES", "12")), int(os.environ.get("FIRST", "0"))
 STEPS, PERIOD_S = 50, 0.05
 INTO_THE_TORSO = np.array([-0.13, -0.11, 1.51, -0.74, -0.05])

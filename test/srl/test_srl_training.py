@@ -18,7 +18,7 @@ from srl_ros.training import TrainingError, split, train
 
 NAMES = ("target_x", "target_y", "depth")
 CONFIG = TrainingConfig(truth_names=NAMES, epochs=4, learning_rate=0.003)
-pytestmark = pytest.mark.xdist_group("srl_training")
+pytestmark = [pytest.mark.xdist_group("srl_training"), pytest.mark.slow]
 
 
 def scenes(count: int, size: int = 64, seed: int = 0) -> Dataset:

@@ -20,6 +20,8 @@ from rl_trainer_ros.algorithms.registry import CONTINUOUS, DISCRETE
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import StopRequested
 
+pytestmark = pytest.mark.slow
+
 QUICK: dict[str, dict[str, Any]] = {
     "ppo": {"n_steps": 64, "batch_size": 64},
     "a2c": {"n_steps": 32},

@@ -43,7 +43,7 @@ from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 
-pytestmark = [pytest.mark.resume, pytest.mark.xdist_group("checkpoints")]
+pytestmark = [pytest.mark.slow, pytest.mark.resume, pytest.mark.xdist_group("checkpoints")]
 SMALL = {
     "ppo": "{n_steps: 64, batch_size: 64, n_epochs: 2}",
     "sac": "{learning_starts: 60, batch_size: 32, net_arch: [32, 32], buffer_size: 150}",

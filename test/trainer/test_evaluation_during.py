@@ -25,6 +25,8 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotTimeout
 
+pytestmark = pytest.mark.slow
+
 
 def run(folder: Path, lines: list[str] | None = None, **settings: Any) -> TrainingResult:
     config = replace(TrainerConfig(transport="in_process", log_dir=str(folder)), **settings)

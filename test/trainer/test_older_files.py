@@ -19,6 +19,8 @@ from rl_trainer_ros.training.checkpoints import contents
 from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.train import TrainingRun, in_process_env
 
+pytestmark = pytest.mark.slow
+
 OLDER = Path(__file__).resolve().parents[1] / "fixtures" / "written_by_102c4b8"
 EXPECTED: dict[str, Any] = json.loads((OLDER / "expected.json").read_text())
 LAST = {"ppo": (128, 256), "sac": (160, 240)}  # steps of the exact checkpoint and of the final one

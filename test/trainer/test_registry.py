@@ -23,7 +23,7 @@ from rl_trainer_ros.tasks import TASKS, Task
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.registry import Registry, subclass_check
 
-pytestmark = pytest.mark.registry
+pytestmark = [pytest.mark.registry, pytest.mark.slow]
 REPO = Path(__file__).resolve().parents[2]
 IDS = [env_id(robot, task) for robot, task in combinations()]
 
