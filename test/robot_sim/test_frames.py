@@ -20,7 +20,7 @@ from robot_interface_ros.urdf.kinematics import rotation_rpy
 from robot_interface_ros.urdf.robot_model import RobotModelError
 from robot_sim_ros.pybullet_urdf import for_pybullet
 
-pytestmark = [pytest.mark.frames, pytest.mark.xdist_group("frames")]
+pytestmark = [pytest.mark.slow, pytest.mark.frames, pytest.mark.xdist_group("frames")]
 
 ALL_GROUPS = ("waist", "head", "eyes", "jaw", "right_arm", "left_arm", "right_hand", "left_hand")
 ROBOTS = {"inmoov": ALL_GROUPS, "kuka_iiwa": None}

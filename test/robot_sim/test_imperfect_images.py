@@ -16,6 +16,8 @@ from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_sim_ros.pybullet_robot import make_robot
 from robot_sim_ros.sim_config import SimConfig
 
+pytestmark = pytest.mark.slow
+
 TARGET = (0.45, -0.3, 1.2)
 EVERYTHING = """
 image_delay: [0, 2]

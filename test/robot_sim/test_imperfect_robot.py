@@ -18,6 +18,8 @@ from robot_sim_ros.imperfection.imperfect_robot import ImperfectRobot
 from robot_sim_ros.pybullet_robot import PyBulletRobot, make_robot
 from robot_sim_ros.sim_config import SimConfig
 
+pytestmark = pytest.mark.slow
+
 STRETCHED = np.array([-0.3, -1.5708, 0.0, -0.262, -1.5])
 INTO_THE_TORSO = np.array([-0.13, -0.11, 1.51, -0.74, -0.05])
 EVERYTHING = """

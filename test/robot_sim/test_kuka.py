@@ -10,6 +10,8 @@ from rl_trainer_ros.arm.scripted import ScriptedReach
 from rl_trainer_ros.environments.make_env import make_robot_env
 from robot_interface_ros.robot_config import load_robot
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_scripted_controller_reaches_nearly_every_target_of_the_kuka() -> None:
     environment = make_robot_env(robot="kuka_iiwa")

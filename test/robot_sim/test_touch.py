@@ -14,6 +14,8 @@ from robot_sim_ros.pybullet_robot import PyBulletRobot
 from robot_sim_ros.sim_config import SimConfig
 from robot_sim_ros.world import touch
 
+pytestmark = pytest.mark.slow
+
 MASS, GRAVITY = 0.5, 9.81
 INTO_THE_TORSO = np.array([-0.13, -0.11, 1.51, -0.74, -0.05])
 

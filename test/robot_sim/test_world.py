@@ -18,6 +18,8 @@ from robot_sim_ros.pybullet_robot import PyBulletRobot
 from robot_sim_ros.sim_config import SimConfig
 from robot_sim_ros.world.config import world_names
 
+pytestmark = pytest.mark.slow
+
 PERIOD_S = 0.05
 WITH_TABLE = [name for name in robot_names() if load_robot(name).config.table is not None]
 

@@ -19,6 +19,8 @@ from srl_ros.encoder import FORMAT, Encoder, EncoderError
 from srl_ros.models import StateNetwork
 from srl_ros.threads import torch_threads
 
+pytestmark = pytest.mark.slow
+
 REPO = Path(__file__).resolve().parents[2]
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
 

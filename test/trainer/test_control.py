@@ -20,6 +20,8 @@ from rl_trainer_ros.training.checkpoints import trained_models
 from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
+pytestmark = pytest.mark.slow
+
 SMALL = "{n_steps: 200, batch_size: 100, n_epochs: 2}"
 
 

@@ -15,6 +15,8 @@ from rl_trainer_ros.tasks.reach import progress_reward
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.urdf.robot_model import Shape
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_scripted_controller_reaches_every_target() -> None:
     """100 of 100 within the episode, under the learner's own action limits: the task is feasible."""

@@ -20,6 +20,8 @@ from rl_trainer_ros.evaluation.episodes import evaluate
 from rl_trainer_ros.evaluation.film import Film, caption, captioned, gif
 from robot_interface_ros.config import ConfigError
 
+pytestmark = pytest.mark.slow
+
 ID = "rl_trainer_ros/InMoovReach-v0"
 
 

@@ -22,7 +22,7 @@ from rl_trainer_ros.environments.vectorised.fibers import Fibers, Inbox
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
 from robot_interface_ros.errors import RobotError, RobotTimeout
 
-pytestmark = pytest.mark.many_robots
+pytestmark = [pytest.mark.many_robots, pytest.mark.slow]
 BOX = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float32)
 
 
