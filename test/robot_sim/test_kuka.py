@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gymnasium
 import numpy as np
+import pytest
 from gymnasium.wrappers import TimeLimit
 
 from rl_trainer_ros.arm.scripted import ScriptedReach
