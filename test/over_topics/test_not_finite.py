@@ -168,12 +168,9 @@ def test_a_robot_that_cannot_say_where_it_stands_gets_no_target_from_there() -> 
 @pytest.mark.parametrize("realtime", [False, True])
 def test_over_topics_the_namespace_is_named_and_what_was_not_measured_is_zero(domain: int, realtime: bool) -> None:
     pytest.importorskip("rclpy")
-    from robot_interface_ros.lockstep import LockstepRobot
-    from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
-    from robot_interface_ros.realtime.ticker import Ticker
+    from serving import serve_here
+
     from robot_interface_ros.ros.serving.program import Stepping
-    from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
-    from robot_interface_ros.ros.serving.robot_server import RobotServer
     from robot_interface_ros.ros.transport.runtime import Runtime
 
     class Unfeeling(Broken):
@@ -184,17 +181,8 @@ def test_over_topics_the_namespace_is_named_and_what_was_not_measured_is_zero(do
     spoil = threading.Event()
     with Runtime(domain_id=domain, signals=False) as runtime:
         stepping = Stepping(runtime, runtime.node("broken"))
-        where = stepping.node, stepping.waiter, stepping.episode_node("/env_0"), "/env_0"
-        robot, turn = (
-            SafeRobot(Unfeeling(MockRobot(INMOOV, PERIOD), lambda resets, steps: spoil.is_set()), INMOOV),
-            None,
-        )
-        if realtime:
-            living = RealTimeRobot(robot)
-            server = RealTimeServer(RobotServer(*where, living, INMOOV), living)
-            turn = RealTimeLoop(stepping.node, stepping.waiter, [server], Ticker(PERIOD)).turn
-        else:
-            RobotServer(*where, LockstepRobot(robot), INMOOV)
+        robot = SafeRobot(Unfeeling(MockRobot(INMOOV, PERIOD), lambda resets, steps: spoil.is_set()), INMOOV)
+        turn = serve_here(stepping, robot, INMOOV, realtime)
         serving = threading.Thread(target=stepping.run, args=(turn,))
         serving.start()
         patient = {"max_age_s": 10.0, "max_skew_s": 10.0}

@@ -11,19 +11,16 @@ import pytest
 pytest.importorskip("rclpy")
 import broken_robots as broken
 from sensor_msgs.msg import JointState
+from serving import serve_here
 from std_srvs.srv import Trigger
 
 from robot_driver_ros.mock_robot import MockRobot
-from robot_interface_ros.lockstep import LockstepRobot
-from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
-from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.ros.contract_check import rules
 from robot_interface_ros.ros.contract_check import rules_lockstep as lockstep
 from robot_interface_ros.ros.contract_check import rules_realtime as realtime
 from robot_interface_ros.ros.contract_check.check import LOCKSTEP, REAL_TIME, Outcome, Point, check_contract, text_of
 from robot_interface_ros.ros.serving.program import Stepping
-from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
 from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.safety.safe_robot import SafeRobot
@@ -61,21 +58,15 @@ def serve(domain: int) -> Iterator[Callable[..., None]]:
         mode: str,
         plant: type = MockRobot,
         safe: type = SafeRobot,
-        server: type | None = None,
+        server: type = RobotServer,
         inner: type | None = None,
         groups: tuple[str, ...] = (),
     ) -> None:
         """`inner`: what takes the place of LockstepRobot or RealTimeRobot."""
         description = load_robot("inmoov", groups)
         stepping = Stepping(runtime, runtime.node("broken"))
-        where = stepping.node, stepping.waiter, stepping.episode_node("/env_0"), "/env_0"
-        robot, turn = safe(plant(description, PERIOD), description), None
-        if mode == REAL_TIME:
-            living = (inner or RealTimeRobot)(robot)
-            made = RealTimeServer((server or RobotServer)(*where, living, description), living)
-            turn = RealTimeLoop(stepping.node, stepping.waiter, [made], Ticker(PERIOD)).turn
-        else:
-            (server or RobotServer)(*where, (inner or LockstepRobot)(robot), description)
+        robot = safe(plant(description, PERIOD), description)
+        turn = serve_here(stepping, robot, description, mode == REAL_TIME, inner, server)
         threads.append(threading.Thread(target=stepping.run, args=(turn,)))
         threads[-1].start()
 

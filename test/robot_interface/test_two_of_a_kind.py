@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import JointState
+from serving import serve_here
 
 from rl_trainer_ros.ros.robot_client import discovery
 from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTime
@@ -19,16 +20,11 @@ from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
 from robot_driver_ros.mock_robot import MockRobot
 from robot_interface_ros.errors import CommandRejected, RobotError, RobotTimeout
-from robot_interface_ros.lockstep import LockstepRobot
 from robot_interface_ros.realtime.newest import Freshness
-from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
-from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.ros.operator import move
 from robot_interface_ros.ros.serving.program import Stepping
-from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
-from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport.contract import RELIABLE
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
@@ -58,14 +54,7 @@ def serve(domain: int) -> Iterator[Callable[..., None]]:
     def serve_robot(realtime: bool) -> None:
         runtimes.append(Runtime(domain_id=domain, signals=False))
         stepping = Stepping(runtimes[-1], runtimes[-1].node("mock"))
-        where = stepping.node, stepping.waiter, stepping.episode_node("/env_0"), "/env_0"
-        robot, turn = SafeRobot(MockRobot(INMOOV, PERIOD), INMOOV), None
-        if realtime:
-            living = RealTimeRobot(robot)
-            server = RealTimeServer(RobotServer(*where, living, INMOOV), living)
-            turn = RealTimeLoop(stepping.node, stepping.waiter, [server], Ticker(PERIOD)).turn
-        else:
-            RobotServer(*where, LockstepRobot(robot), INMOOV)
+        turn = serve_here(stepping, SafeRobot(MockRobot(INMOOV, PERIOD), INMOOV), INMOOV, realtime)
         threads.append(threading.Thread(target=stepping.run, args=(turn,)))
         threads[-1].start()
 

@@ -1,0 +1,36 @@
+"""Serves a robot in the test's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from robot_interface_ros.lockstep import LockstepRobot
+from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
+from robot_interface_ros.realtime.ticker import Ticker
+from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.ros.serving.program import Stepping
+from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
+from robot_interface_ros.ros.serving.robot_server import RobotServer
+from robot_interface_ros.safety.safe_robot import SafeRobot
+
+
+def serve_here(
+    stepping: Stepping,
+    robot: SafeRobot,
+    description: RobotDescription,
+    realtime: bool,
+    inner: Callable[[SafeRobot], Any] | None = None,
+    server: type[RobotServer] = RobotServer,
+) -> Callable[[], None] | None:
+    """Serve `robot` in /env_0, and return the turn that `stepping.run` takes, None in lockstep.
+
+    `inner`, `server`: what takes the place of LockstepRobot or RealTimeRobot, and of RobotServer.
+    """
+    where = stepping.node, stepping.waiter, stepping.episode_node("/env_0"), "/env_0"
+    if not realtime:
+        server(*where, (inner or LockstepRobot)(robot), description)
+        return None
+    ticked = (inner or RealTimeRobot)(robot)
+    loop = RealTimeServer(server(*where, ticked, description), ticked)
+    return RealTimeLoop(stepping.node, stepping.waiter, [loop], Ticker(robot.period_ns)).turn
