@@ -36,6 +36,13 @@ def simulated_robot(**settings: Any) -> Robot:
     return make_robot(from_mapping(SimConfig, settings, "simulation"))
 
 
+def check_imperfection(name: str) -> None:
+    """Raise ConfigError, one line, unless `name` is an imperfection of the simulation or the path of its .yaml file."""
+    from robot_sim_ros.imperfection.config import load_imperfection
+
+    load_imperfection(name)
+
+
 def topic_robot(
     description: RobotDescription, namespace: str, freshness: Freshness | None, runtime: Any, **settings: Any
 ) -> Robot:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_trainer_ros import factories
 from rl_trainer_ros.actions import ACTIONS
 from rl_trainer_ros.algorithms import CONTINUOUS, DISCRETE, algorithm, check_kind
 from rl_trainer_ros.environments.make_env import parts
@@ -16,7 +17,6 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.robot import Array
-from robot_sim_ros.imperfection.config import load_imperfection
 
 
 @dataclass
@@ -37,7 +37,7 @@ def check(config: TrainerConfig) -> None:
     """
     algorithm(config.algo)
     check_world(config.world)
-    load_imperfection(config.imperfection)
+    factories.check_imperfection(config.imperfection)
     _check_log_dir(config.log_dir)
     parts(config, _AnyEncoder() if config.encoder_folder else None)
     action = ACTIONS[config.action or task_class(config.task).action]
