@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,7 +84,14 @@ def connect(domain: int) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.mark.parametrize("realtime", [False, True])
-def test_a_second_client_is_told_and_the_first_one_goes_on(realtime: bool, serve: Callable, connect: Callable) -> None:
+def test_a_second_client_is_told_and_the_first_one_goes_on(
+    realtime: bool,
+    serve: Callable,
+    connect: Callable,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(discovery, "TELL_AFTER_S", 0.1)
     serve(realtime)
     first = connect(realtime)
     first.reset(Episode())
@@ -105,6 +113,7 @@ def test_a_second_client_is_told_and_the_first_one_goes_on(realtime: bool, serve
             observation = first.receive()
     thread.join()
     said = r"/env_0: 2 publishers on /env_0/joint_command \(/trainer_robots, this one\): " + REMEDY
+    assert re.search("/env_0: waits . s at most: 2 publishers on /env_0/joint_command", capfd.readouterr().err)
     with pytest.raises(RobotTimeout, match=said):
         raise told[0]
 

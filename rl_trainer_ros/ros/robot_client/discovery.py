@@ -14,6 +14,7 @@ from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.ros.transport import contract
 from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
 
+TELL_AFTER_S = 2.0  # of waiting for another client to leave
 FORGOTTEN_S = 25.0  # a process that was killed is in the graph for 20 s
 _YOUNG_S = 5.0  # so long after its start a client finds robots that were there before it
 _WITHOUT = {  # what a robot may lack, and what counts then
@@ -69,6 +70,7 @@ class Discovery:
 
     def _until_served(self, streams: Sequence[str], deadline: float) -> None:
         link, reset = self._link, self._calls.reset
+        tell_at = time.monotonic() + TELL_AFTER_S
         while True:
             missing = [link.topic(name) for name in streams if not link.published(name)]
             if not self._commands.are_heard():
@@ -77,10 +79,14 @@ class Discovery:
                 missing.append(self._calls.name_of(reset))
             if not missing:
                 return
-            if time.monotonic() >= deadline:
+            if (now := time.monotonic()) >= min(tell_at, deadline):
                 others = link.crowd(contract.JOINT_COMMAND, "this one")
                 if not self._commands.advertised and others:
-                    raise RobotTimeout(f"{link.namespace}: {others}")
+                    if now >= deadline:
+                        raise RobotTimeout(f"{link.namespace}: {others}")
+                    link.node.get_logger().warning(f"{link.namespace}: waits {deadline - now:.0f} s at most: {others}")
+                tell_at = float("inf")
+            if now >= deadline:
                 waited = f"within {link.timeouts.start_timeout_s:g} s"
                 names = ", ".join(missing)
                 raise RobotTimeout(f"{link.namespace}: nobody serves {names} {waited}; {likely_cause(missing)}")
