@@ -36,9 +36,11 @@ def merge_fixed_links(text: str) -> str:
         carrier, pose = carried[name]
         for shape in (*links[name].findall("visual"), *links[name].findall("collision")):
             merged[carrier].append(_moved(shape, pose))
+    parts: dict[str, list[tuple[ElementTree.Element, Pose]]] = {name: [] for name in merged}
+    for part, (carrier, pose) in carried.items():
+        parts[carrier].append((links[part], pose))
     for name, link in merged.items():
-        parts = [(links[part], pose) for part, (carrier, pose) in carried.items() if carrier == name]
-        inertial = _inertial(parts)
+        inertial = _inertial(parts[name])
         if inertial is not None:
             link.insert(0, inertial)
     for joint in robot.findall("joint"):
@@ -70,20 +72,16 @@ def _outward(model: RobotModel) -> list[str]:
 
 def _carriers(model: RobotModel) -> dict[str, tuple[str, Pose]]:
     """For every link the link that carries it and its pose there: itself, where a movable joint stands before it."""
-    joints = {joint.child: joint for joint in model.joints.values()}
-    carried: dict[str, tuple[str, Pose]] = {}
-
-    def find(link: str) -> tuple[str, Pose]:
-        if link not in carried:
-            joint = joints.get(link)
-            if joint is None or joint.type != "fixed":
-                carried[link] = link, (IDENTITY, ORIGIN)
-            else:
-                carrier, pose = find(joint.parent)
-                carried[link] = carrier, compose(pose, joint.pose)
-        return carried[link]
-
-    return {link: find(link) for link in model.links}
+    carried: dict[str, tuple[str, Pose]] = {model.root: (model.root, (IDENTITY, ORIGIN))}
+    for link in model.outward:
+        joint = model.parent_joint(link)
+        assert joint is not None  # only the root has none
+        if joint.type == "fixed":
+            carrier, pose = carried[joint.parent]
+            carried[link] = carrier, compose(pose, joint.pose)
+        else:
+            carried[link] = link, (IDENTITY, ORIGIN)
+    return {link: carried[link] for link in model.links}
 
 
 def _inertial(parts: Iterable[tuple[ElementTree.Element, Pose]]) -> ElementTree.Element | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -213,8 +214,9 @@ class RobotModel:
                 raise RobotModelError(
                     f"link {tip!r} does not hang on {root!r}; expected a link between {self.root!r} and it"
                 )
-            path.insert(0, self._parents[link])
-            link = path[0].parent
+            path.append(self._parents[link])
+            link = path[-1].parent
+        path.reverse()
         names: list[str] = []
         segments = []
         for joint in path:
@@ -232,7 +234,7 @@ class RobotModel:
         """Position (3,) m and rotation (3, 3) of every link, the root at the origin; q (n,) goes by `joint_names`."""
         local = self.local_poses(q)
         poses: dict[str, Pose] = {self.root: (IDENTITY, ORIGIN)}
-        for link in self._outward:
+        for link in self.outward:
             poses[link] = compose(poses[self._parents[link].parent], local[link])
         return {link: (np.array(xyz), np.array(rotation).reshape(3, 3)) for link, (rotation, xyz) in poses.items()}
 
@@ -244,7 +246,7 @@ class RobotModel:
                 f"q has shape {values.shape}, expected ({len(self.joint_names)},), one per independent joint"
             )
         positions = dict(zip(self.joint_names, values.tolist(), strict=True))
-        joints = ((link, self._parents[link]) for link in self._outward)
+        joints = ((link, self._parents[link]) for link in self.outward)
         return {link: compose(joint.pose, self._motion(joint, positions)) for link, joint in joints}
 
     def reach(self, tip: str, q: ArrayLike) -> float:
@@ -261,6 +263,15 @@ class RobotModel:
         """The joint that carries a link; None for the root."""
         return self._parents.get(link)
 
+    @cached_property
+    def carriers(self) -> dict[str, str]:
+        """For every link the first link of its body: all links between which every joint is fixed are one body."""
+        carriers = {self.root: self.root}
+        for link in self.outward:
+            joint = self._parents[link]
+            carriers[link] = carriers[joint.parent] if joint.type == "fixed" else link
+        return carriers
+
     def source(self, joint: Joint) -> tuple[str, float, float]:
         """The independent joint that moves this one, with scale and offset: a mimic of a mimic multiplies."""
         scale, offset = 1.0, 0.0
@@ -275,7 +286,7 @@ class RobotModel:
         return {joint.child: joint for joint in self.joints.values()}
 
     @cached_property
-    def _outward(self) -> tuple[str, ...]:
+    def outward(self) -> tuple[str, ...]:
         """Every link but the root, each after its parent."""
         order = [self.root]
         children: dict[str, list[str]] = {}
@@ -379,7 +390,7 @@ def _mimic(element: ElementTree.Element, where: str) -> Mimic | None:
 
 
 def _check_mimic(joint: Joint, joints: Mapping[str, Joint]) -> None:
-    seen = [joint.name]
+    seen = {joint.name: None}
     while joint.mimic is not None:
         source = joints.get(joint.mimic.joint)
         if source is None or source.type == "fixed":
@@ -392,7 +403,7 @@ def _check_mimic(joint: Joint, joints: Mapping[str, Joint]) -> None:
             raise RobotModelError(
                 f"joints mimic each other in a loop: {' -> '.join([*seen, source.name])}", _element(joint)
             )
-        seen.append(source.name)
+        seen[source.name] = None
         joint = source
 
 
@@ -419,9 +430,10 @@ def _root_of_tree(links: Sequence[str], joints: Sequence[Joint]) -> str:
     if not links:
         raise RobotModelError("the robot has no <link>; expected at least one")
     parents: dict[str, str] = {}
+    known = set(links)
     for joint in joints:
         for link in (joint.parent, joint.child):
-            if link not in links:
+            if link not in known:
                 raise RobotModelError(
                     f"joint {joint.name!r} names link {link!r}, which is not in the description", _element(joint)
                 )
@@ -431,14 +443,17 @@ def _root_of_tree(links: Sequence[str], joints: Sequence[Joint]) -> str:
                 _element(joint),
             )
         parents[joint.child] = joint.parent
+    rooted: set[str] = set()  # links that were seen to end at a root: no later walk goes on from them
     for link in links:
-        seen = [link]
-        while seen[-1] in parents:
-            seen.append(parents[seen[-1]])
-            if seen[-1] in seen[:-1]:
+        seen, at = {link: None}, link
+        while at in parents and at not in rooted:
+            at = parents[at]
+            if at in seen:
                 raise RobotModelError(
-                    f"links hang on each other in a loop: {' -> '.join(seen)}; expected a tree", ("link", "name", link)
+                    f"links hang on each other in a loop: {' -> '.join([*seen, at])}; expected a tree", ("link", "name", link)
                 )
+            seen[at] = None
+        rooted.update(seen)
     roots = [link for link in links if link not in parents]
     if len(roots) > 1:
         raise RobotModelError(
@@ -454,11 +469,9 @@ def _element(joint: Joint) -> tuple[str, str, str]:
 
 
 def _refuse_doubles(kind: str, names: Sequence[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise RobotModelError(
-                f"{kind} {name!r} is there {names.count(name)} times; expected every name once", (kind, "name", name)
-            )
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise RobotModelError(f"{kind} {name!r} is there {times} times; expected every name once", (kind, "name", name))
 
 
 def _required(element: ElementTree.Element, attribute: str, where: str) -> str:

@@ -76,8 +76,11 @@ def mend_impossible(robot: ElementTree.Element, mesh_box: MeshBox) -> list[str]:
         _mend_origin(inertial)
         mass, tensor, shapes = _mass(inertial, math.nan), _tensor(inertial), solids(link, mesh_box)
         volume = _box_volume(link, mesh_box)
-        others = sum(value for other, value in masses.items() if other != name)
-        outlier = volume > 0.0 and mass > OUTLIER * DENSEST * volume and mass > others
+        outlier = (
+            volume > 0.0
+            and mass > OUTLIER * DENSEST * volume
+            and mass > sum(value for other, value in masses.items() if other != name)
+        )
         if not 0.0 <= mass <= HEAVIEST_KG or outlier:
             link.remove(inertial)
             masses[name] = 0.0
@@ -98,12 +101,10 @@ def complete(text: str, mesh_box: MeshBox) -> tuple[str, list[str]]:
     model, robot = RobotModel.from_urdf(text), ElementTree.fromstring(text)
     links = {link.get("name", ""): link for link in robot.findall("link")}
     bodies: dict[str, list[str]] = {}
+    carriers = model.carriers
     for name in links:
-        carrier = name
-        while (joint := model.parent_joint(carrier)) is not None and joint.type == "fixed":
-            carrier = joint.parent
-        if joint is not None:
-            bodies.setdefault(carrier, []).append(name)
+        if carriers[name] != carriers[model.root]:
+            bodies.setdefault(carriers[name], []).append(name)
     typical = [mass for link in links.values() for mass in [_mass(link.find("inertial"))] if mass > 0.0]
     light = max(SHAPELESS_SHARE * float(np.median(typical)) if typical else 0.0, LIGHTEST_KG)
     given = []

@@ -19,7 +19,7 @@ from robot_interface_ros.files.untrusted_files import FileError, parse_xml
 from robot_interface_ros.urdf.faults.inertia import DENSEST, complete, divide_grams, masses_and_centres, mend_impossible
 from robot_interface_ros.urdf.faults.shapes import MeshBox
 from robot_interface_ros.urdf.held_joints import hold_joints
-from robot_interface_ros.urdf.robot_model import LARGEST, SHAPE_KINDS, Joint, RobotModel
+from robot_interface_ros.urdf.robot_model import LARGEST, SHAPE_KINDS, RobotModel
 
 GUESSED_SPEED = {"revolute": 0.5, "continuous": 0.5, "prismatic": 0.1}
 """Top speed, rad/s or m/s, where a description says 0: a hobby servo under load."""
@@ -179,9 +179,10 @@ def _give_efforts(robot: ElementTree.Element, driven: Collection[str], mesh_box:
         return []
     text, _ = complete(hold_joints(ElementTree.tostring(robot, encoding="unicode"), driven, {}), mesh_box)
     model, masses = RobotModel.from_urdf(text), masses_and_centres(text)
+    loads = _greatest_loads(model, masses)
     guessed = []
     for name, limit, effort in wanting:
-        load = _greatest_load(model, model.joints[name], masses)
+        load = loads[name]
         if effort == 0.0 or effort > HARDLY_USED * load:
             limit.set("effort", f"{max(LEAST_EFFORT, EFFORT_FACTOR * load):.3g}")
             guessed.append(f"{name} {limit.get('effort')}")
@@ -195,17 +196,22 @@ def _make_a_number(limit: ElementTree.Element, label: str) -> None:
         limit.set(label, repr(min(max(value, 0.0), LARGEST)))
 
 
-def _greatest_load(model: RobotModel, joint: Joint, masses: Mapping[str, tuple[float, Any]]) -> float:
-    """Upper bound of gravity's torque on a joint, N·m (force, N, for a prismatic one): everything beyond it stretched out."""
-    reach = {joint.child: 0.0}
-    for link in model.local_poses([0.0] * len(model.joint_names)):  # parents first
-        carrier = model.parent_joint(link)
-        if carrier is not None and carrier.parent in reach and link not in reach:
-            reach[link] = reach[carrier.parent] + float(np.linalg.norm(carrier.xyz))
-    carried = [(masses[link], way) for link, way in reach.items() if link in masses]
-    if joint.type == "prismatic":
-        return GRAVITY * sum(mass for (mass, _), _ in carried)
-    return GRAVITY * sum(mass * (way + float(np.linalg.norm(centre))) for (mass, centre), way in carried)
+def _greatest_loads(model: RobotModel, masses: Mapping[str, tuple[float, Any]]) -> dict[str, float]:
+    """Upper bound of gravity's torque on every joint, N·m (force, N, for a prismatic one): everything beyond it stretched out."""
+    mass: dict[str, float] = {}  # of each link and everything beyond it, kg
+    moment: dict[str, float] = {}  # the same times its way from the link, kg m
+    loads = {}
+    for link in (*reversed(model.outward), model.root):  # what hangs on a link comes first
+        own, centre = masses.get(link, (0.0, 0.0))
+        mass[link] = mass.get(link, 0.0) + own
+        moment[link] = moment.get(link, 0.0) + own * float(np.linalg.norm(centre))
+        joint = model.parent_joint(link)
+        if joint is not None:
+            loads[joint.name] = GRAVITY * (mass[link] if joint.type == "prismatic" else moment[link])
+            way = float(np.linalg.norm(joint.xyz))
+            mass[joint.parent] = mass.get(joint.parent, 0.0) + mass[link]
+            moment[joint.parent] = moment.get(joint.parent, 0.0) + moment[link] + mass[link] * way
+    return loads
 
 
 def _limited(
