@@ -43,6 +43,13 @@ def check_imperfection(name: str) -> None:
     load_imperfection(name)
 
 
+def check_world_file(world: str) -> None:
+    """Raise ConfigError, one line, unless `world` is a world of the simulation or the path of its .yaml file."""
+    from robot_sim_ros.world.config import load_world
+
+    load_world(world)
+
+
 def topic_robot(
     description: RobotDescription, namespace: str, freshness: Freshness | None, runtime: Any, **settings: Any
 ) -> Robot:

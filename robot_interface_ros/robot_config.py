@@ -22,7 +22,7 @@ from robot_interface_ros.registry import Registry
 from robot_interface_ros.robot import Array
 from robot_interface_ros.urdf.faults.inertia import complete, mend_impossible
 from robot_interface_ros.urdf.faults.lines import naming
-from robot_interface_ros.urdf.faults.plausibility import doubts
+from robot_interface_ros.urdf.faults.plausibility import doubts, turned_far
 from robot_interface_ros.urdf.faults.repair import repair
 from robot_interface_ros.urdf.held_joints import hold_joints
 from robot_interface_ros.urdf.meshes import BROKEN_MESHES, locate_meshes, mesh_box, with_mesh_boxes
@@ -155,7 +155,16 @@ def robot_file(robot: str) -> Path:
 def robot_config(robot: str) -> RobotConfig:
     """Return what a robot's file says, without loading its URDF."""
     path = robot_file(robot)
-    return from_mapping(RobotConfig, read_yaml(path), str(path))
+    values = read_yaml(path)
+    config = from_mapping(RobotConfig, values, str(path))
+    for name, meant in (
+        ("urdf", "the path of the robot's URDF or xacro file"),
+        ("end_effector", "the link that reaches"),
+    ):
+        if not getattr(config, name):
+            what = f"{name} is missing" if values else f"the file is empty, {name} is missing"
+            raise ConfigError(f"{path}: {what}; add {name}: and {meant}, as docs/robots.md shows")
+    return config
 
 
 @cache
@@ -189,6 +198,8 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     with naming(file, text):
         urdf = prepared_urdf(name, config, moving, file, text)
         model = RobotModel.from_urdf(urdf)
+    if turned := turned_far(urdf):
+        _log.warning("robot %s: %s", name, turned)
     in_postures = [joint for posture in config.postures.values() for joint in posture]
     in_groups = [joint for group in config.groups.values() for joint in group]
     given = [*config.rest, *config.max_velocity, *config.max_effort, *config.limits]

@@ -37,6 +37,8 @@ def check(config: TrainerConfig) -> None:
     """
     algorithm(config.algo)
     check_world(config.world)
+    if config.world:
+        factories.check_world_file(config.world)
     factories.check_imperfection(config.imperfection)
     _check_log_dir(config.log_dir)
     parts(config, _AnyEncoder() if config.encoder_folder else None)

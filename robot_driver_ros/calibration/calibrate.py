@@ -32,6 +32,14 @@ HELP = """  1450         go to a pulse of 1450 us, slowly      +10  -25    go so
   quit         stop here; servos that are done are written"""
 
 
+class Stop(Exception):
+    """The person wants to stop here."""
+
+
+class InputEnded(Stop):
+    """Nobody can answer any more: a closed terminal, or the end of piped answers."""
+
+
 class Terminal(Protocol):
     """Where the person is."""
 
@@ -39,7 +47,7 @@ class Terminal(Protocol):
         """Print a line."""
 
     def ask(self, prompt: str) -> str:
-        """Return a line; an empty one at the end of input."""
+        """Return a line. Raises InputEnded where no more can come."""
 
 
 class Console:
@@ -54,15 +62,11 @@ class Console:
         try:
             answer = input(prompt)
         except EOFError:
-            print("quit", flush=True)
-            return "quit"
+            print(flush=True)
+            raise InputEnded from None
         if not sys.stdin.isatty():  # answers that are piped in show nothing of themselves
             print(answer, flush=True)
         return answer
-
-
-class Stop(Exception):
-    """The person wants to stop here."""
 
 
 @dataclasses.dataclass
@@ -134,6 +138,8 @@ class Calibration:
         self._check = check
         self.config, self._boards, self._limits, self._rest = config, boards, limits, rest
         self._terminal, self._sleep = terminal, sleep
+        self.input_ended = False
+        """Whether the conversation ended because nobody could answer any more."""
 
     def run(self, joints: Sequence[str]) -> HardwareConfig:
         """Go through `joints`; returns the file with everything that was kept.
@@ -148,8 +154,9 @@ class Calibration:
             for joint in joints:
                 servo = self._one(joint, self.config.servos[joint])
                 self.config = dataclasses.replace(self.config, servos={**self.config.servos, joint: servo})
-        except Stop:
-            say("stopped")
+        except Stop as stop:
+            self.input_ended = isinstance(stop, InputEnded)
+            say("the input has ended" if self.input_ended else "stopped")
         finally:
             for board in self._boards.values():
                 with contextlib.suppress(LinkLost):
@@ -181,9 +188,10 @@ class Calibration:
                 break
             if words == ["done"]:
                 try:
-                    result = calibrated(config, found[-1])
-                    Servo(joint, result, *self._limits[joint])
-                    self._check(dataclasses.replace(self.config, servos={**self.config.servos, joint: result}))
+                    candidate = calibrated(config, found[-1])
+                    Servo(joint, candidate, *self._limits[joint])
+                    self._check(dataclasses.replace(self.config, servos={**self.config.servos, joint: candidate}))
+                    result = candidate
                     self._terminal.say(f"  kept: {servo_line(result)}")
                     break
                 except ConfigError as error:
@@ -272,10 +280,11 @@ def calibrate(
     terminal: Terminal | None = None,
     sleep: Callable[[float], None] = time.sleep,
     check: Callable[[HardwareConfig], None] = lambda config: None,
-) -> None:
+) -> bool:
     """Calibrate `joints` (none: all that the robot moves) and write `output`. Raises ConfigError and LinkLost.
 
-    `check`: raises ConfigError for a file that a driver would refuse. Where nothing was kept nothing is written.
+    `check`: raises ConfigError for a file that a driver would refuse. Where nothing was kept nothing is written. Returns
+    False where the input ended before anything was kept.
     """
     for joint in joints:
         if joint not in limits:
@@ -291,6 +300,7 @@ def calibrate(
             terminal.say(f"{', '.join(kept)} written to {output}{saved}; give it to the driver as hardware:={output}")
         else:
             terminal.say(f"nothing was calibrated, so {output} is {'as it was' if output.exists() else 'not written'}")
+    return bool(kept) or not calibration.input_ended
 
 
 def _write(config: HardwareConfig, output: Path) -> str:

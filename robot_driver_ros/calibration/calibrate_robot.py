@@ -28,6 +28,8 @@ def calibrate_robot(
 ) -> int:
     """Calibrate the servos of a robot and write `output`; returns the exit code.
 
+    It is 1 where the input ended with nothing calibrated.
+
     It begins with `hardware`; without that with `output`, where it exists, so that one servo after the other can be done.
     """
     begins_with, file = hardware, Path(output).expanduser()
@@ -56,8 +58,8 @@ def calibrate_robot(
                 raise ConfigError(f"a driver would refuse that: {str(error).removeprefix(f'{candidate}: ')}") from None
 
     try:
-        calibrate(loaded.config, boards.boards, limits, rest, joints, file, terminal, check=check)
+        done = calibrate(loaded.config, boards.boards, limits, rest, joints, file, terminal, check=check)
     finally:
         boards.close()
         forget_pulses(boards.ports.values())  # servos are no longer where a driver left them
-    return 0
+    return 0 if done else 1

@@ -16,6 +16,7 @@ from robot_interface_ros.urdf.mesh_files import POINTER_REMEDY, POINTERS
 PACKAGE = "rl_trainer_ros"
 PYBULLET_DATA = "pybullet_data://"
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_NAMESPACE = re.compile(r"""(<[A-Za-z_](?:[^<>]*?))(\sxmlns\s*=\s*(?:"[^"]*"|'[^']*'))""")
 _DECLARED = re.compile(rb"\s*<\?xml([^>]*?)encoding\s*=\s*[\"']([\w.-]+)[\"'][^>]*\?>")
 
 
@@ -28,7 +29,7 @@ def urdf_text(path: str | Path, arguments: Mapping[str, str] | None = None) -> s
     file = resolve(path)
     try:
         if file.suffix == ".xacro":
-            return expand(file, arguments or {})
+            return _without_namespace(expand(file, arguments or {}))
         text = _decoded(read_bytes(file), file)
     except NoFileError:
         raise FileNotFoundError(
@@ -42,7 +43,7 @@ def urdf_text(path: str | Path, arguments: Mapping[str, str] | None = None) -> s
     bare = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
     if "<xacro:" in bare:
         if "xmlns:xacro" in bare:
-            return expand(file, arguments or {})  # a .urdf by name alone, as ROS users have them
+            return _without_namespace(expand(file, arguments or {}))  # a .urdf by name alone, as ROS users have them
         line = bare[: bare.index("<xacro:")].count("\n") + 1
         raise FileError(
             f"{file}, line {line}: it uses xacro and does not say so; write "
@@ -50,7 +51,12 @@ def urdf_text(path: str | Path, arguments: Mapping[str, str] | None = None) -> s
         )
     if arguments:
         raise FileError(f"{file} is not a .xacro file and takes no arguments, got {', '.join(arguments)}")
-    return text
+    return _without_namespace(text)
+
+
+def _without_namespace(text: str) -> str:
+    """The text without default namespaces (`<robot xmlns="...">`), which its readers do not know; lines stay."""
+    return _NAMESPACE.sub(lambda found: found[1] + "\n" * found[2].count("\n"), text) if "xmlns" in text else text
 
 
 def _decoded(content: bytes, file: Path) -> str:

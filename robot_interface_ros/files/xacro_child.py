@@ -68,12 +68,16 @@ def _find_packages_near(folder: str) -> None:
 
 def _reason(error: Exception, memory_bytes: int) -> str:
     """What xacro found wrong, in one line."""
-    cause = getattr(error, "exc", None) or error
+    cause = error
+    while inner := getattr(cause, "exc", None):
+        cause = inner
     if isinstance(cause, MemoryError):
         return f"it needs more than {memory_bytes // 2**20} MiB of memory"
     if isinstance(cause, RecursionError):
         return "its includes, macros or elements are nested too deeply; does a file or a macro include itself?"
     reason = str(error).split("\nwhen ")[0]  # what follows lists the expressions that led there
+    # What $(...) refuses xacro writes as the class, the message, and the message again.
+    reason = reason.replace(f"{type(cause)}: {cause} {cause}", str(cause))
     return " ".join(reason.split())[:500] or type(cause).__name__
 
 

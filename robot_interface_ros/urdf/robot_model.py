@@ -450,7 +450,8 @@ def _root_of_tree(links: Sequence[str], joints: Sequence[Joint]) -> str:
             at = parents[at]
             if at in seen:
                 raise RobotModelError(
-                    f"links hang on each other in a loop: {' -> '.join([*seen, at])}; expected a tree", ("link", "name", link)
+                    f"links hang on each other in a loop: {' -> '.join([*seen, at])}; expected a tree",
+                    ("link", "name", link),
                 )
             seen[at] = None
         rooted.update(seen)
@@ -471,7 +472,9 @@ def _element(joint: Joint) -> tuple[str, str, str]:
 def _refuse_doubles(kind: str, names: Sequence[str]) -> None:
     for name, times in Counter(names).items():
         if times > 1:
-            raise RobotModelError(f"{kind} {name!r} is there {times} times; expected every name once", (kind, "name", name))
+            raise RobotModelError(
+                f"{kind} {name!r} is there {times} times; expected every name once", (kind, "name", name)
+            )
 
 
 def _required(element: ElementTree.Element, attribute: str, where: str) -> str:

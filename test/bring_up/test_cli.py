@@ -156,9 +156,14 @@ def test_help_of_a_command_is_asked_for_in_either_order(capsys: pytest.CaptureFi
 def test_what_no_training_can_have_is_found_early(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
+    world, broken = tmp_path / "world.yaml", tmp_path / "broken.yaml"
+    world.write_text("objcts: []")
+    broken.write_text("objects: [}")
     for setting, said in {
         f"log_dir:={file}/runs": f"{file} is no folder",
         "imperfection:=midl": "did you mean mild?",
+        f"world:={world}": f"{world}: unknown setting 'objcts' (did you mean objects?)",
+        f"world:={broken}": f"{broken}, line 1",
         "robot:=my.urdf": "give the path of a .yaml file that names it",
         "algo:=SAC": "did you mean sac?",
     }.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -168,6 +169,24 @@ def test_one_joint_after_the_other_is_calibrated(tmp_path: Path, monkeypatch: py
     assert "nothing was calibrated, so" in commanded.run(WRIST, "", "1000")
     assert commanded.output.read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+def test_an_input_that_ends_with_nothing_calibrated_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Commanded(tmp_path, monkeypatch)  # boards that start at once
+    output = tmp_path / "mine.yaml"
+    for answers, code, last in (
+        ("", 1, f"nothing was calibrated, so {output} is not written"),
+        ("\n1000\nat -30\n", 1, f"nothing was calibrated, so {output} is not written"),
+        ("quit\n", 0, f"nothing was calibrated, so {output} is not written"),
+        ("\n900\nat -30\n1400\nat -75\ndone\n", 0, f"{ELBOW} written to {output}"),
+    ):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answers))
+        assert calibrate_robot("inmoov", (), (ELBOW, WRIST), "", str(output), "mock", ()) == code, answers
+        told = capsys.readouterr().out.splitlines()
+        assert told[-1].startswith(last), answers
+        assert ("the input has ended" in told) == (answers != "quit\n")
 
 
 def test_what_a_person_wrote_is_kept_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

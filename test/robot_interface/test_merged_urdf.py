@@ -1,6 +1,7 @@
 """Folding fixed links changes neither where things are nor how they move."""
 
 import math
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pybullet
 import pytest
 
 from robot_interface_ros.files.description import share_directory, urdf_text
+from robot_interface_ros.urdf.faults.inertia import complete
+from robot_interface_ros.urdf.faults.repair import repair
 from robot_interface_ros.urdf.merged import merge_fixed_links
 from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
 
@@ -119,3 +122,25 @@ def test_a_right_angle_of_pitch_survives() -> None:
 def test_text_that_is_no_robot_is_refused() -> None:
     with pytest.raises(RobotModelError, match="not XML"):
         merge_fixed_links("robot.urdf")
+
+
+@pytest.mark.parametrize(("fixed", "moving"), [(1500, 1), (100, 400)])
+def test_long_chains_are_read_mended_and_folded_in_seconds(fixed: int, moving: int) -> None:
+    """A walk from every link to the root takes minutes for so many, and one that calls itself ends in a RecursionError."""
+    links = [
+        f'<link name="l{i}"><collision><geometry><sphere radius="0.01"/></geometry></collision></link>'
+        for i in range(fixed + moving + 1)
+    ]
+    hinge = '<axis xyz="0 0 1"/><limit lower="-1" upper="1" velocity="1" effort="0"/>'
+    joints = [
+        f'<joint name="j{i}" type="{"revolute" if i < moving else "fixed"}"><origin xyz="0.001 0 0"/><parent link="l{i}"/>'
+        f'<child link="l{i + 1}"/>{hinge if i < moving else ""}</joint>'
+        for i in range(fixed + moving)
+    ]
+    began = time.process_time()
+    text, given = complete(repair(f"<robot name='r'>{''.join(links + joints)}</robot>").text, lambda mesh: None)
+    model = RobotModel.from_urdf(merge_fixed_links(text))
+    assert time.process_time() - began < 15.0  # 2 s here
+    assert len(given) == fixed + moving and len(model.links) == moving + 1
+    position, _ = RobotModel.from_urdf(text).link_poses(np.zeros(moving))[f"l{fixed + moving}"]
+    np.testing.assert_allclose(position, (0.001 * (fixed + moving), 0.0, 0.0))

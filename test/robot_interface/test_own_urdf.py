@@ -329,6 +329,72 @@ def test_find_looks_for_packages_as_meshes_do_and_by_the_name_in_package_xml(tmp
     assert "c" in description.model.links
     files["robot/arm.xacro"] = include.replace(b"arm_parts", b"leg_parts")
     with pytest.raises(
-        ValueError, match=r"no ROS package 'leg_parts'; source its setup.bash, or put its folder beside"
-    ):
+        ValueError, match=r"arm.xacro: no ROS package 'leg_parts'; source its setup.bash, or put its folder beside"
+    ) as caught:
         load_robot(own_robot(tmp_path / "lost", "", files, "urdf: robot/arm.xacro"))
+    assert str(caught.value).count("leg_parts") == 1 and "class" not in str(caught.value)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [("$(env NO_SUCH_PLACE)", "environment variable 'NO_SUCH_PLACE' is not set"), ("$(eval 1/0)", "division by zero")],
+)
+def test_what_xacro_refuses_is_said_once(tmp_path: Path, expression: str, reason: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        load_robot(own_robot(tmp_path, xacro_arm(arm(c=link(expression)))))
+    assert str(caught.value) == f"xacro cannot process {tmp_path / 'arm.urdf'}: {reason}"
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "the file is empty, urdf is missing; add urdf: and the path of the robot's URDF or xacro file"),
+        ("# end_effector: c\n", "the file is empty, urdf is missing"),
+        ("end_effector: c\n", "urdf is missing"),
+        ("urdf: ''\nend_effector: c\n", "urdf is missing"),
+        (
+            "urdf: arm.urdf\ngroups: {arm: [j1]}\n",
+            "end_effector is missing; add end_effector: and the link that reaches",
+        ),
+    ],
+)
+def test_a_robot_file_that_lacks_what_every_robot_has_is_named(tmp_path: Path, text: str, reason: str) -> None:
+    file = own_robot(tmp_path, arm())
+    Path(file).write_text(text)
+    with pytest.raises(ConfigError, match=f"^{re.escape(f'{file}: {reason}')}"):
+        load_robot(file)
+
+
+def test_a_default_namespace_changes_nothing_but_lines_stay(tmp_path: Path) -> None:
+    plain = load_robot(own_robot(tmp_path / "plain", arm()))
+    spaced = arm().replace("<robot ", '<robot\n  xmlns:drake="http://drake.mit.edu"\n  xmlns="http://drake.mit.edu" ')
+    description = load_robot(own_robot(tmp_path / "spaced", spaced))
+    assert (description.model.joints, description.model.collisions) == (plain.model.joints, plain.model.collisions)
+    assert "xmlns=" not in description.urdf
+    own = load_robot(own_robot(tmp_path / "own", arm(c=link("c").replace("<link", '<link xmlns="http://sdf.org"'))))
+    assert own.model.links == plain.model.links
+    expanded = xacro_arm(arm()).replace("<robot ", "<robot xmlns='http://drake.mit.edu' ")
+    assert load_robot(own_robot(tmp_path / "xacro", expanded)).model.links == plain.model.links
+    wrong = spaced.replace('link="a"', 'link="q"', 1)
+    line = 1 + wrong[: wrong.index('name="j1"')].count("\n")
+    with pytest.raises(ValueError, match=f"arm.urdf, line {line}: joint 'j1' names link 'q'"):
+        load_robot(own_robot(tmp_path / "wrong", wrong))
+
+
+@pytest.mark.parametrize(("rpy", "doubted"), [("90 0 0", True), ("0 -45 0", True), ("0 0 6.2832", False)])
+def test_angles_that_look_like_degrees_are_doubted(
+    tmp_path: Path, rpy: str, doubted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    origin = f'<origin xyz="0 0 0.15" rpy="{rpy}"/>'
+    parts = {
+        "b": link("b", inertial().replace('<origin xyz="0 0 0.15"/>', origin)),
+        "d": link("d"),
+        "jd": joint("jd", "c", "d", "", "fixed", origin=origin),
+    }
+    _, lines = warnings_of(own_robot(tmp_path, arm(**parts)), caplog)
+    said = [line for line in lines if "looks like degrees" in line]
+    places = f"link b <inertial> ({rpy}), joint jd ({rpy})"
+    remedy = "a URDF has rad: divide them by 57.3"
+    assert said == ([f"robot own: origins whose rpy looks like degrees: {places}; {remedy}"] if doubted else [])

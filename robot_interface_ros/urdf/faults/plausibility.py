@@ -16,6 +16,9 @@ from robot_interface_ros.urdf.robot_model import JointLimits, RobotModel
 GRAVITY = np.array([0.0, 0.0, -9.81])
 MOST_TURN = 6.5 * math.pi
 """rad from zero: an arm's joint turns at most three times each way; 20 degrees and more, read as rad, turn further."""
+MOST_RPY = 2.0 * math.pi + 0.01
+"""rad, with what rounding adds; 45 and 90 degrees, read as rad, are beyond it, and no one has to write such an angle."""
+MOST_NAMES = 8
 LONGEST_M = 20.0
 """An arm or a mesh of more is most likely given in millimetres."""
 
@@ -64,6 +67,25 @@ def doubts(
     return found
 
 
+def turned_far(urdf: str) -> str:
+    """One line on origins whose angles look like degrees; "" without any. `urdf`: text in which no joint is held yet."""
+    places = {}
+    for part in ElementTree.fromstring(urdf):
+        if part.tag not in ("joint", "link"):
+            continue
+        for holder in (part,) if part.tag == "joint" else part:
+            origin = holder.find("origin")
+            rpy = "" if origin is None else origin.get("rpy", "")
+            if any(abs(angle) > MOST_RPY for angle in _numbers(rpy)):
+                place = f"{part.tag} {part.get('name')}" + ("" if holder is part else f" <{holder.tag}>")
+                places[place] = f"{place} ({' '.join(rpy.split())})"
+    if not places:
+        return ""
+    more = f" and {len(places) - MOST_NAMES} more" if len(places) > MOST_NAMES else ""
+    listed = ", ".join(list(places.values())[:MOST_NAMES])
+    return f"origins whose rpy looks like degrees: {listed}{more}; a URDF has rad: divide them by 57.3"
+
+
 def gravity_torques(model: RobotModel, q: NDArray[np.float64], urdf: str) -> dict[str, float]:
     """Torque of gravity on each joint that is not fixed, N·m (force, N, of a prismatic one); `urdf`: the text of `model`."""
     poses, masses = model.link_poses(q), masses_and_centres(urdf)
@@ -86,6 +108,14 @@ def gravity_torques(model: RobotModel, q: NDArray[np.float64], urdf: str) -> dic
         lever = np.array(first) - mass * position
         torques[joint.name] = float(axis @ (force if joint.type == "prismatic" else np.cross(lever, GRAVITY)))
     return torques
+
+
+def _numbers(text: str) -> list[float]:
+    """The numbers of a vector; none of a text that is no vector, which others refuse or mend."""
+    try:
+        return [float(word) for word in text.split()]
+    except ValueError:
+        return []
 
 
 def _slides_far(model: RobotModel, name: str, lower: float, upper: float) -> bool:

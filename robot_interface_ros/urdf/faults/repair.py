@@ -197,7 +197,7 @@ def _make_a_number(limit: ElementTree.Element, label: str) -> None:
 
 
 def _greatest_loads(model: RobotModel, masses: Mapping[str, tuple[float, Any]]) -> dict[str, float]:
-    """Upper bound of gravity's torque on every joint, N·m (force, N, for a prismatic one): everything beyond it stretched out."""
+    """Upper bound of gravity's torque on every joint, N·m (a prismatic one: force, N): all beyond it stretched out."""
     mass: dict[str, float] = {}  # of each link and everything beyond it, kg
     moment: dict[str, float] = {}  # the same times its way from the link, kg m
     loads = {}
