@@ -115,7 +115,7 @@ class TrainingRun:
         progress = ProgressCallback(config, should_stop, report, before.notes.get("progress", ()))
         about, say = self._about(), progress.say
         saver = Saver(folder, algorithm, statistics, about, config.keep_checkpoints, say, before.training_s)
-        watching = make_callbacks(config, folder, self._evaluated_env, say)
+        watching = make_callbacks(config, folder, self._evaluated_env, say, should_stop)
         checkpoints = CheckpointCallback(
             config, saver.save, before.notes.get("checkpoints"), lambda: last_evaluation(watching)
         )

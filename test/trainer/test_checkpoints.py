@@ -277,6 +277,18 @@ def test_an_earlier_attempt_is_kept_and_no_link_points_to_it(tmp_path: Path) -> 
     assert_same(cut, train(config).folder)
 
 
+def test_a_run_that_was_copied_without_its_links_goes_on(trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "runs" / trained.relative_to(trained.parents[3])
+    shutil.copytree(trained, run)  # follows links, as scp -r does
+    (run / "latest" / "mine.txt").write_text("kept")
+    assert all((run / link).is_dir() and not (run / link).is_symlink() for link in folders.LINKS)
+    steps = folders.read(run / "final").num_timesteps
+    train(TrainerConfig(transport="in_process", resume=str(run), num_timesteps=steps + 200), stop_after=20)
+    assert folders.read(run / "final").num_timesteps == steps + 21
+    assert all((run / link).is_symlink() for link in folders.LINKS if (run / link).exists())
+    assert [path.read_text() for path in run.glob("**/mine.txt")] == ["kept"]
+
+
 def test_a_run_without_a_resumable_checkpoint_begins_again_and_keeps_its_best(tmp_path: Path) -> None:
     """As after kill -9 before the first checkpoint of which a training can go on."""
     config, lines = settings(tmp_path, checkpoint_every_steps=1000), []  # type: ignore[var-annotated]

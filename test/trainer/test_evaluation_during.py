@@ -43,6 +43,18 @@ PPO = {"num_timesteps": 600, "hyperparameters": "{n_steps: 200, batch_size: 100,
 SAC = {"num_timesteps": 300, "algo": "sac", "hyperparameters": "{learning_starts: 100, batch_size: 16}"}
 
 
+def test_a_stop_ends_an_evaluation_of_many_episodes_too(tmp_path: Path) -> None:
+    """200 evaluated episodes take minutes; the supervisor waits for one."""
+    config = replace(
+        TrainerConfig(transport="in_process", log_dir=str(tmp_path), eval_every_steps=50, eval_episodes=200), **SAC
+    )
+    calls = iter(range(10**9))
+    result = TrainingRun(config, lambda _: make_environment(config)).run(lambda: next(calls) >= 80, report=lambda _: None)
+    assert (result.ended, result.error) == ("stopped", None) and not (result.folder / "evaluations.csv").exists()
+    assert trained_models.load(result.folder / "final").about["num_timesteps"] == result.num_timesteps == 50
+    assert next(calls) < 100
+
+
 def test_whatever_an_evaluation_draws_a_training_does_not_notice() -> None:
     torch.manual_seed(0)
     before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()

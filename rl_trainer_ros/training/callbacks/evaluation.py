@@ -16,7 +16,7 @@ from rl_trainer_ros.evaluation.film import Film
 from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
 from rl_trainer_ros.training.callbacks.evaluation_log import EvaluationLog
 from rl_trainer_ros.training.checkpoints import learner_state
-from robot_interface_ros.errors import RobotError
+from robot_interface_ros.errors import RobotError, StopRequested
 
 SEED = 2 * UNSEEN_SEED
 """Episode k of every evaluation during a training: neither training's targets, nor those of `rl_trainer evaluate`."""
@@ -34,15 +34,17 @@ class EvaluationCallback(BaseCallback):
         total_steps: int,
         report: Callable[[str], None],
         video: bool = False,
+        should_stop: Callable[[], bool] = lambda: False,
     ):
         """`make_env` is called when the training starts. `total_steps`: after which the training ends.
 
+        `should_stop`: asked after each step of an evaluation; where it says so, StopRequested ends evaluation and training.
         `video`: film the first episode of each; the environment must render.
         """
         super().__init__()
         self._run, self._make_env, self._report = run, make_env, report
         self._every, self._episodes, self._total = every_steps, episodes, total_steps
-        self._video = video
+        self._video, self._should_stop = video, should_stop
         self._environment: RobotEnv | None = None
         self._log: EvaluationLog | None = None
         self.last: Evaluation | None = None
@@ -77,9 +79,15 @@ class EvaluationCallback(BaseCallback):
         begin = time.monotonic()
         acting = PolicyRunner(self.model, self._normalise)
         film = Film(self._environment, int(self._video))
+
+        def watch(episode: int, steps: int, success: bool | None) -> None:
+            if self._should_stop():  # many episodes take longer than somebody who pressed Ctrl-C waits
+                raise StopRequested
+            film.watch(episode, steps, success)
+
         try:
             with learner_state.kept_random_states():
-                self.last = evaluate(acting, self._environment, self._episodes, SEED, watch=film.watch)
+                self.last = evaluate(acting, self._environment, self._episodes, SEED, watch=watch)
         except (RobotError, RuntimeError) as error:  # training goes on without
             self._report(f"evaluation at {self._evaluated:,} steps failed: {' '.join(str(error).split())}")
             return

@@ -15,9 +15,16 @@ Observer = CurvesCallback | EvaluationCallback
 
 
 def make_callbacks(
-    config: TrainerConfig, run: Path, make_env: Callable[[], RobotEnv], report: Callable[[str], None]
+    config: TrainerConfig,
+    run: Path,
+    make_env: Callable[[], RobotEnv],
+    report: Callable[[str], None],
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Observer]:
-    """Callbacks of stable-baselines3 that a run's settings ask for. `make_env`: the environment of evaluations."""
+    """Callbacks of stable-baselines3 that a run's settings ask for. `make_env`: the environment of evaluations.
+
+    `should_stop` ends an evaluation too.
+    """
     found: list[Observer] = []
     if config.eval_every_steps:
         found.append(
@@ -29,6 +36,7 @@ def make_callbacks(
                 config.num_timesteps,
                 report,
                 config.eval_video,
+                should_stop,
             )
         )
     found.append(CurvesCallback(run, config.best_window, run_title(config, run)))

@@ -129,6 +129,15 @@ def prune(run: Path, keep: int) -> None:
         shutil.rmtree(hidden, ignore_errors=True)
 
 
+def take_in_copies(run: Path) -> None:
+    """Move folders that stand where links belong, as in a run that was copied without its links, to the checkpoints."""
+    for link in LINKS:
+        if (run / link).is_dir() and not (run / link).is_symlink():
+            parent = run / CHECKPOINTS
+            parent.mkdir(exist_ok=True)
+            os.rename(run / link, _unused(parent, f"{link}_copy"))
+
+
 def point_again(run: Path) -> None:
     """Let every link point at the newest checkpoint of its kind; a link without one is removed."""
     found = all_of(run)

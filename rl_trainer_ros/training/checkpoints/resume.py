@@ -120,6 +120,7 @@ def put_aside(run: Path, checkpoint: Checkpoint | None) -> Path | None:
     Links then point to checkpoints before that point, or are gone. A kill at any moment loses nothing: rows are copied
     before they are cut, and checkpoints are renamed.
     """
+    folders.take_in_copies(run)
     steps = checkpoint.num_timesteps if checkpoint else 0
     later = [one.folder for one in folders.all_of(run) if _beyond(one, checkpoint)]
     rows = logs.beyond(run, checkpoint)
