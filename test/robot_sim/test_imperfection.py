@@ -59,7 +59,7 @@ def test_a_number_is_a_range_and_what_is_left_out_is_off(tmp_path: Path) -> None
         ({"backlash": [0.2, 0.1]}, ["backlash", "[0.1, 0.2]"]),
         ({"link_mass_scale": 0}, ["link_mass_scale", "0.1 to 10"]),
         ({"reading_drop": [0, 1]}, ["reading_drop", "0 to 0.99"]),
-        ({"command_delay": [0, 1.5]}, ["command_delay", "int"]),
+        ({"command_delay": [0, 1.5]}, ["command_delay", "a whole number"]),
         ({"joint_offset": [0.0]}, ["joint_offset", "1 entries; expected 2"]),
         ({"feedback": "guess"}, ["guess", "measured", "commanded"]),
         ({"feedback": "commanded", "position_noise": 0.1}, ["position_noise", "no effect", "commanded"]),

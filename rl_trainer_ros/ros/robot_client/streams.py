@@ -151,7 +151,8 @@ class ObservationStreams:
         waited = f"within {link.timeouts.answer_timeout_s:g} s"
         refusals = {name: self._refusals[name] for name in missing if name in self._refusals}
         refused = [f"the last message on {name} was refused: {reason}" for name, reason in refusals.items()]
-        causes = "; ".join([*refused, *link.crowds(missing)]) or likely_cause(missing)
+        # Publishers that were killed are in the graph for 20 s more, so a crowd is only another likely cause.
+        causes = "; ".join([*(refused or [likely_cause(missing)]), *link.crowds(missing)])
         return RobotTimeout(f"{link.namespace}: no answer on {topics} {waited}; {causes}")
 
     def report_first(self, observation: Observation) -> None:
