@@ -46,6 +46,13 @@ def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         yield number
 
 
+@pytest.fixture(autouse=True)
+def two_cores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bring-up is tested as on a machine of two cores: how many simulators share the robots depends on the cores."""
+    if request.path.parent.name == "bring_up":
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+
+
 class NodeProcess:
     """`python -m module` with ROS parameters; its output can be waited for, line by line."""
 

@@ -195,7 +195,7 @@ def test_bring_up_starts_a_killed_driver_again_and_ends_limp_with_its_trainer(
         *("log_interval_s:=0.2", "frames:=false"),
     )
     steps = wait_for_steps(run, 10)
-    os.kill(child(run, DRIVER), signal.SIGKILL)
+    os.kill(child(run, "robot_driver_ros.ros.robot_driver_node"), signal.SIGKILL)
     run.wait_for("robot_driver was killed by SIGKILL; started again (1 of 3)")
     run.wait_for("beginning where a driver before this one left the servos")
     wait_for_steps(run, steps + 10)

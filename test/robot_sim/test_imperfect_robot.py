@@ -215,7 +215,7 @@ def test_a_perfect_simulator_announces_no_episode(simulator: Callable) -> None:
     environment = make_robot_env(transport="topics")
     assert "drawn" not in environment.reset(seed=1)[1]
     robot = environment.robot
-    assert robot._node.count_publishers("/env_0/episode") == 0  # type: ignore[attr-defined]
+    assert robot._link.node.count_publishers("/env_0/episode") == 0  # type: ignore[attr-defined]
     environment.close()
 
 

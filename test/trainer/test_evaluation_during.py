@@ -49,7 +49,9 @@ def test_a_stop_ends_an_evaluation_of_many_episodes_too(tmp_path: Path) -> None:
         TrainerConfig(transport="in_process", log_dir=str(tmp_path), eval_every_steps=50, eval_episodes=200), **SAC
     )
     calls = iter(range(10**9))
-    result = TrainingRun(config, lambda _: make_environment(config)).run(lambda: next(calls) >= 80, report=lambda _: None)
+    result = TrainingRun(config, lambda _: make_environment(config)).run(
+        lambda: next(calls) >= 80, report=lambda _: None
+    )
     assert (result.ended, result.error) == ("stopped", None) and not (result.folder / "evaluations.csv").exists()
     assert trained_models.load(result.folder / "final").about["num_timesteps"] == result.num_timesteps == 50
     assert next(calls) < 100

@@ -14,10 +14,11 @@ from safetensors.torch import load_file
 
 from rl_trainer_ros.bringup.launch_arguments import resolve_values
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
+from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.factories import load_encoder
 from rl_trainer_ros.training.checkpoints import contents
 from rl_trainer_ros.training.runs import run_folder
-from rl_trainer_ros.training.train import TrainingRun, in_process_env
+from rl_trainer_ros.training.train import TrainingRun
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,7 @@ def test_an_older_run_is_resumed_and_ends_where_the_older_version_ended(algo: st
     """The same parameters up to rounding: another processor may add float32 numbers in another order."""
     config = resolve_values({"resume": str(run), "transport": "in_process"}).trainer
     lines: list[str] = []
-    result = TrainingRun(config, lambda _: in_process_env(config)).run(report=lines.append)
+    result = TrainingRun(config, lambda _: make_environment(config)).run(report=lines.append)
     assert result.error is None and result.folder == run and result.num_timesteps == LAST[algo][1]
     assert f"goes on after {LAST[algo][0]} steps, from 000000{LAST[algo][0]}_exact" in lines[0]
     old, new = (load_file(folder / "final" / contents.PARAMETERS) for folder in (OLDER / algo, run))
