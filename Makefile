@@ -17,6 +17,9 @@ ifeq ($(filter kilted jazzy,$(ROS)),)
 $(error ROS is '$(ROS)'; wheels of ROS 2 exist on PyPI for: kilted, jazzy)
 endif
 
+# Tests that a busy core disturbs run after the others, one at a time: emulated boards, real time, killed processes.
+CLOCK := firmware or realtime or faults or many_robots
+
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-quick coverage emulator format lint bench clean
 
@@ -31,7 +34,8 @@ train: $(STAMP)  ## train over topics, evaluate on unseen targets, print where t
 
 test: $(STAMP)  ## run the tests (those on the emulated board if it can be built; in CI it must)
 	@$(BIN)/python -m robot_driver_ros.emulator.build || test -z "$$CI"
-	$(PYTEST)
+	$(PYTEST) -m "not ($(CLOCK))"
+	$(BIN)/python -m pytest -q -m "$(CLOCK)"
 
 test-quick: $(STAMP)  ## run the tests that need no ROS, no emulated board and no training, in less than a minute
 	$(PYTEST) -m "not (ros or firmware or slow)"

@@ -46,6 +46,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     return run(tmp_path_factory.mktemp("runs"), num_timesteps=20_000)
 
 
+@pytest.mark.timeout(400)  # the first of them trains for 20,000 steps
 def test_ppo_learns_to_reach(trained: TrainingResult) -> None:
     """Untrained it reaches almost nothing; after 20k steps most targets."""
     policy = trained_models.load(trained.folder / "final")
@@ -57,6 +58,7 @@ def test_ppo_learns_to_reach(trained: TrainingResult) -> None:
     assert learned.distance.mean() < 0.3 * untrained.distance.mean()
 
 
+@pytest.mark.timeout(400)  # the first of them trains for 20,000 steps
 def test_the_run_folder_holds_everything(trained: TrainingResult) -> None:
     folder = trained.folder
     assert folder.parts[-4:-1] == ("reach", "ground_truth", "ppo")
