@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ from robot_interface_ros.realtime.newest import Freshness
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.ros.operator import move
+from robot_interface_ros.ros.serving.namespace_lock import NamespaceLock
 from robot_interface_ros.ros.serving.program import Stepping
 from robot_interface_ros.ros.transport.contract import RELIABLE
 from robot_interface_ros.ros.transport.runtime import Runtime
@@ -186,3 +189,22 @@ def test_a_second_move_is_refused_and_goes_when_the_first_one_has_ended(serve: C
             move("/env_0", {"r_wrist_roll_joint": -0.2}, 20.0, domain)
         threading.Timer(0.5, lambda: node.destroy_publisher(publisher)).start()
         move("/env_0", {"r_wrist_roll_joint": -0.2}, 20.0, domain)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the lock is of Linux")
+def test_the_lock_names_its_holder_and_is_free_after_a_kill(domain: int) -> None:
+    code = "import os, signal; from robot_interface_ros.ros.serving.namespace_lock import NamespaceLock; "
+    code += f"lock = NamespaceLock(); print(lock.hold({domain}, '/lock/joint_states'), flush=True); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "\n"
+        lock = NamespaceLock()
+        assert lock.hold(domain, "/lock/joint_states") == f"process {first.pid}"
+        assert lock.hold(domain, "/another/joint_states") == ""
+        assert lock.hold(domain + 1, "/lock/joint_states") == ""
+        first.kill()
+    assert lock.hold(domain, "/lock/joint_states") == ""
+    lock.close()
+    again = NamespaceLock()
+    assert again.hold(domain, "/lock/joint_states") == ""
+    again.close()

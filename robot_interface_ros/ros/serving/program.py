@@ -19,6 +19,7 @@ from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.files.parameter_files import from_arguments
 from robot_interface_ros.names import in_namespace, place_of, resolve, rules_of
+from robot_interface_ros.ros.serving.namespace_lock import NamespaceLock
 from robot_interface_ros.ros.serving.parameters import from_parameters
 from robot_interface_ros.ros.transport.contract import EPISODE_SEED, JOINT_STATES, PARAMETER_NODE, absolute
 from robot_interface_ros.ros.transport.graph import robots
@@ -32,7 +33,7 @@ from robot_interface_ros.ros_environment import check_discovery
 BAD_SETTINGS = 2
 """Exit code for what only the user can mend; whoever restarts nodes need not try again."""
 
-_DISCOVERY_S = 0.4  # in which the nodes of a machine have found each other
+_DISCOVERY_S = 0.4  # in which nodes mostly have found each other
 _ANSWER_S = 1.0  # for the parameters of a robot that lives
 
 Config = TypeVar("Config")
@@ -78,7 +79,7 @@ class Stepping:
 
     def __init__(self, runtime: Runtime, node: Node, namespaces: Sequence[str] = ()):
         """`namespaces`: of the robots whose topics it serves or reads."""
-        self._runtime, self._made = runtime, time.monotonic()
+        self._runtime, self._made, self._lock = runtime, time.monotonic(), NamespaceLock()
         check_discovery()
         self.node = runtime.topic_node(f"{node.get_name()}_topics", namespaces)
         self.waiter = make_waiter(self.node)
@@ -100,10 +101,12 @@ class Stepping:
 
     def claim(self, namespace: str) -> None:
         """Raise RobotError where another robot is served in this namespace already; one that was killed does not answer."""
-        time.sleep(max(0.0, self._made + _DISCOVERY_S - time.monotonic()))
-        others = robots(self.node, namespace)
-        if others and self._answers(namespace):
-            topic = self.node.resolve_topic_name(absolute(namespace, JOINT_STATES))
+        topic = self.node.resolve_topic_name(absolute(namespace, JOINT_STATES))
+        holder = self._lock.hold(self._runtime.context.get_domain_id(), topic)
+        if not holder:  # of this machine there is none; of another one, discovery has this long to name it
+            time.sleep(max(0.0, self._made + _DISCOVERY_S - time.monotonic()))
+        others = [holder] if holder else robots(self.node, namespace)
+        if holder or (others and self._answers(namespace)):
             raise RobotError(two_of_a_kind(namespace, topic, [*others, "this robot"]))
 
     def _answers(self, namespace: str) -> bool:
@@ -133,6 +136,7 @@ class Stepping:
         finally:
             self.waiter.close()
             self.services.close()
+            self._lock.close()
 
 
 def run_program(
