@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.untrusted_arrays import read_npz
 from robot_interface_ros.files.untrusted_files import FileError, NoFileError
+from srl_ros.transitions import DatasetError
+
+__all__ = ["Dataset", "DatasetError"]
 
 FORMAT = 1
 LARGEST = 32 * 2**30  # bytes in memory: a million images of 100 x 100 pixels
 _KEYS = ("format", "images", "ground_truth", "names")
-
-
-class DatasetError(ValueError):
-    """Images that cannot be learned from, or a file that holds none; one line says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
