@@ -1,1 +1,1 @@
-"""A simulated robot in PyBullet that behaves like the real one; in `ros/`, the node that serves it."""
+"""A simulated robot in PyBullet that behaves like the physical one. `ros/` has the node that serves it."""

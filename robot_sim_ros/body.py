@@ -1,4 +1,4 @@
-"""A robot's links and joints in PyBullet, by the robot's own names and order."""
+"""A robot's links and joints in PyBullet, with the names and the order of the robot's description."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from robot_sim_ros.quiet import quiet_output
 
 
 class Body:
-    """One robot, standing fixed. PyBullet damps nothing of it: a servo's damping is its gain, and more would let it sag."""
+    """One robot with a fixed base. PyBullet's damping is off: the servo's gain damps already, and more makes joints sag."""
 
     def __init__(self, client: Any, urdf: str, description: RobotDescription):
-        """`urdf`: of `description`, as PyBullet is to see it."""
+        """`urdf`: the robot of `description`, converted for PyBullet (`pybullet_urdf`)."""
         self._client, self._name = client, description.name
         self.id = self._load(urdf)
-        """PyBullet's number of it."""
+        """PyBullet's number of this body."""
         joints = [client.getJointInfo(self.id, i) for i in range(client.getNumJoints(self.id))]
         self.index = {info[1].decode(): i for i, info in enumerate(joints)}
-        """PyBullet's index of each joint, mimics too; its order is not the URDF's."""
+        """Joint name -> PyBullet's index, mimic joints included. PyBullet's order differs from the URDF's."""
         own_index = {name: i for i, name in enumerate(description.joint_names)}
         self.joints = [self.index[name] for name in description.joint_names]
-        """PyBullet's index of each joint of ours."""
+        """PyBullet's index of each joint, in the order of `description.joint_names`."""
         self.mimics: list[tuple[int, int, float, float]] = []
-        """Of each mimic joint PyBullet's index, which of our joints it follows, multiplier, offset."""
+        """For each mimic joint: PyBullet's index, index of the joint that it follows in `joint_names`, multiplier, offset."""
         for joint in description.model.mimic_joints:
             leader, multiplier, offset = description.model.source(joint)
             self.mimics.append((self.index[joint.name], own_index[leader], multiplier, offset))
         self.links = {-1: description.model.root, **{i: info[12].decode() for i, info in enumerate(joints)}}
-        """PyBullet's index -> name of a link; -1 is the base."""
+        """PyBullet's index -> link name; -1 is the base."""
         self._parents = {i: info[16] for i, info in enumerate(joints)}
         for i in range(len(joints)):
             client.changeDynamics(self.id, i, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0)
-        # BulletClient looks each function up by reflection: 25 us a step, were it not done once.
+        # BulletClient looks functions up by reflection. Doing it only once saves 25 us per step.
         self.states = partial(client.getJointStates, self.id, self.joints)
-        """Return position, velocity, reaction forces and effort of each joint, as PyBullet has them."""
+        """Return position, velocity, reaction forces and effort of each joint, in PyBullet's format."""
 
     def positions(self) -> Array:
-        """Return where the joints are, `(n_joints,)` rad."""
+        """Return the joint positions, `(n_joints,)` rad."""
         return np.array([state[0] for state in self.states()])
 
     def place(self, position: Array) -> None:
-        """Put the joints at `position`, rad, at rest."""
+        """Set the joints to `position`, rad, with zero velocity."""
         client = self._client
         for joint, value in zip(self.joints, position.tolist()):
             client.resetJointState(self.id, joint, value)
@@ -56,9 +56,10 @@ class Body:
             client.resetJointState(self.id, joint, float(position[source]) * multiplier + offset)
 
     def allow_built_in_contacts(self) -> None:
-        """Never check pairs that are built into each other: links at most two joints apart, and what overlaps now.
+        """Stop checking pairs of links that overlap by design: links at most two joints apart, and pairs in contact now.
 
-        A shoulder's links enclose each other, which primitives can only show as overlap; joint limits keep them apart.
+        For example, the links of a shoulder enclose each other, and their collision shapes overlap; joint limits keep
+        them apart.
         """
         client = self._client
         for link, near in self._parents.items():
@@ -70,7 +71,7 @@ class Body:
             client.setCollisionFilterPair(self.id, self.id, point[3], point[4], 0)
 
     def contacts(self) -> list[tuple[str, str]]:
-        """Return the pairs of its own links that touch each other now."""
+        """Return the pairs of the robot's links that touch each other now."""
         points = self._client.getContactPoints(self.id, self.id)
         return [(self.links[point[3]], self.links[point[4]]) for point in points if point[8] <= 0.0]
 
@@ -84,6 +85,6 @@ class Body:
                 return int(client.loadURDF(str(path), useFixedBase=True, flags=flags))
             except client.error as error:
                 raise RobotModelError(
-                    f"PyBullet cannot load the robot {self._name} ({error}); see that every mesh opens in a viewer, and "
-                    "leave out parts of the URDF to find the one that it refuses"
+                    f"PyBullet cannot load the robot {self._name} ({error}); check that every mesh opens in a viewer, "
+                    "and remove parts of the URDF until you find the one that PyBullet does not accept"
                 ) from None

@@ -1,4 +1,4 @@
-"""A robot in PyBullet whose joints follow their targets as position servos do. No ROS here."""
+"""A robot in PyBullet whose joints follow their targets like position servos. Does not need ROS."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from robot_sim_ros.world.world import World
 
 
 class PyBulletRobot:
-    """One robot in a world of its own.
+    """One robot in a PyBullet world of its own.
 
-    What follows a reset is a function of the configuration, the episode and the commands, bit for bit, whatever came
-    before: PyBullet keeps pairs of near things in a fixed order, and a reset makes it forget them. Every command moves
-    all joints; limits are `SafeRobot`'s.
+    After a reset, all observations depend only on the settings, the episode and the commands, bit for bit, and not on
+    earlier episodes: PyBullet keeps contact pairs in a fixed order, and a reset makes it forget them. A command must
+    name all joints; `SafeRobot` applies the limits.
     """
 
     def __init__(self, description: RobotDescription, config: SimConfig, start_ns: int | None = None):
-        """`start_ns`: stamp to start from, integer nanoseconds; None: the wall clock."""
+        """`start_ns`: first stamp, integer nanoseconds; None: the wall clock's time."""
         self.description, self.config = description, config
         self.joint_names = description.joint_names
         self.period_ns = period_of(config.control_hz)
@@ -58,9 +58,9 @@ class PyBulletRobot:
         self.body = Body(client, self._rig.part(for_pybullet(merge_fixed_links(description.urdf))), description)
         self.link_names = tuple(name for link, name in self.body.links.items() if link >= 0)
         self._servos = Servos(client, self.body, description, config.position_gain, config.substeps)
-        self._step = client.stepSimulation  # BulletClient looks each function up by reflection: once is enough
+        self._step = client.stepSimulation  # BulletClient looks functions up by reflection: do it once
         self.cameras = self._rig.models
-        self._observing = () if config.realtime else config.cameras  # in real time they render on demand
+        self._observing = () if config.realtime else config.cameras  # in real time, images are rendered on demand
         self.world = World(client, self.body.id, description, config)
         self._periods = 0  # since the last reset
         self._bodies = (self.body.id, *self.world.bodies.values())
@@ -72,11 +72,11 @@ class PyBulletRobot:
         self.body.allow_built_in_contacts()
 
     def reset(self, episode: Episode) -> Observation:
-        """Place the joints at rest, at once, and the target where the episode says. Two periods pass."""
+        """Set the joints to the rest pose and the target to the episode's position, at once. Two periods pass."""
         self.body.place(self._start)
         self._target = self.world.reset(episode)  # shared by every observation until it moves
         forget_contacts(self._client, self._bodies)
-        # Two periods, so that no observation of this episode can pass for the answer to a command of the last one.
+        # Two periods, so that no observation of this episode can be taken for the answer to a command of the last one.
         self._stamp += 2 * self.period_ns
         self._periods = 0
         zero = np.zeros_like(self._start)  # PyBullet would still report the last episode's effort here
@@ -84,7 +84,7 @@ class PyBulletRobot:
         return self._observation(self._start.copy(), zero, zero, contact, signals)
 
     def vary(self, drawn: Drawn) -> None:
-        """Have the masses, friction, servos and rest pose that were drawn, from the next reset on; see VariableRobot."""
+        """Apply the sampled masses, friction, servos, looks and rest pose from the next reset on; see VariableRobot."""
         if self._dynamics is None:
             self._dynamics = BodyDynamics(self._client, self.body.id, self.body.links)
         self._dynamics.scale(drawn.link_mass_scale, drawn.friction_scale)
@@ -98,7 +98,7 @@ class PyBulletRobot:
                 self._rig.forget()
 
     def send(self, command: Command) -> None:
-        """Give the servos their targets and let one control period pass."""
+        """Give the servos their targets and simulate one control period."""
         self._servos.drive(command.position)
         if self.world.moves:
             self._target = self.world.advance(self.body.positions())
@@ -107,7 +107,7 @@ class PyBulletRobot:
         self._periods += 1
 
     def receive(self, timeout_s: float | None = None) -> Observation:
-        """Return what is true now; in simulation nothing is ever waited for."""
+        """Return the current observation; a simulator never waits."""
         rows = [(state[0], state[1], state[3]) for state in self.body.states()]
         position, velocity, effort = np.array(rows).T.copy()
         contact, signals = None, NOTHING
@@ -123,15 +123,15 @@ class PyBulletRobot:
             self._client = None
 
     def contacts(self) -> list[tuple[str, str]]:
-        """Return the pairs of links of this robot that touch each other now."""
+        """Return the pairs of this robot's links that touch each other now."""
         return self.body.contacts()
 
     def render(self, camera: str, width: int, height: int) -> Any:
-        """Draw one picture, `(height, width, 3)` uint8, outside of the configured streams."""
+        """Render one extra image, `(height, width, 3)` uint8, outside of the configured streams."""
         return self._rig.picture(camera, width, height, self.body.positions())
 
     def render_images(self, names: Iterable[str]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """Images and, where configured, depths of these configured cameras as the world is now, as in Observation."""
+        """Render these configured cameras now; return images and, if configured, depths, as in Observation."""
         return self._rig.see(names, self.body.positions(), self._periods)
 
     def _observation(
@@ -154,7 +154,7 @@ class PyBulletRobot:
         )
 
     def _seen_bodies(self) -> dict[str, list[tuple[Any, int]]]:
-        """What cameras see, as `Palette` takes it."""
+        """Return the bodies that cameras see, in the groups of `Palette`."""
         client, still = self._client, self._rig.static_scene
         robot = [(client, self.body.id)] + ([(still.client, still.body)] if still is not None else [])
         return {
@@ -165,14 +165,14 @@ class PyBulletRobot:
 
 
 def make_plant(description: RobotDescription, config: SimConfig, start_ns: int | None = None) -> Robot:
-    """Return a simulated robot without limits, imperfect where `config` asks for it."""
+    """Return a simulated robot without limits, with the imperfections of `config`."""
     imperfection = load_imperfection(config.imperfection)
     robot = PyBulletRobot(description, config, start_ns)
     return ImperfectRobot(robot, imperfection) if imperfection.asked else robot
 
 
 def make_robot(config: SimConfig | None = None, start_ns: int | None = None) -> SafeRobot:
-    """Return a simulated robot behind the limits: what in-process environments and the simulator node both use."""
+    """Return a simulated robot with limits, for in-process environments and for the simulator node."""
     config = config or SimConfig()
     description = config.load_robot()
     return SafeRobot(make_plant(description, config, start_ns), description)

@@ -1,7 +1,7 @@
-"""A robot description as PyBullet can read it: nothing that it does not know, nothing that it would take for something else.
+"""Convert a robot description for PyBullet: remove or rewrite elements that PyBullet does not know or reads wrongly.
 
-PyBullet's reader asks for a name of robot and materials, takes the limits of a joint that turns for ever for real ones,
-and does not make an axis of length 1. Meshes that it does not read are converted, and kept for the next time.
+PyBullet's reader requires names for the robot and its materials, applies `lower` and `upper` to continuous joints, and
+does not normalise the axis of a joint. Mesh files that it cannot read are converted, and kept in a cache.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 
 READ_BY_PYBULLET = (".obj", ".stl")
-"""Of STL only the binary kind. Its reader of COLLADA ends the process where a file is not as it expects."""
+"""Only binary STL. PyBullet's reader of COLLADA ends the process if it does not understand a file."""
 MOST_TRIANGLES = 10_000
-"""Of one collision mesh. PyBullet takes its convex hull; that of a heavier one is made of DIRECTIONS of its corners."""
+"""Limit for one collision mesh. PyBullet takes the convex hull; above the limit, that of at most DIRECTIONS vertices."""
 DIRECTIONS = 200
 _KEPT = {
     "link": ("inertial", "visual", "collision", "contact"),
@@ -40,27 +40,27 @@ _KEPT = {
 
 
 def for_pybullet(urdf: str) -> str:
-    """The same robot, for PyBullet; its meshes are located already."""
+    """Return the same robot for PyBullet. The mesh files in `urdf` must be paths already."""
     model, robot = RobotModel.from_urdf(urdf), ElementTree.fromstring(urdf)
-    made = ElementTree.Element("robot", name=robot.get("name") or "robot")
+    converted = ElementTree.Element("robot", name=robot.get("name") or "robot")
     for part in robot:
         if part.tag == "material" and part.get("name"):
-            made.append(copy.deepcopy(part))
+            converted.append(copy.deepcopy(part))
         if part.tag not in _KEPT:
             continue
-        kept = ElementTree.SubElement(made, part.tag, part.attrib)
+        kept = ElementTree.SubElement(converted, part.tag, part.attrib)
         kept.extend(copy.deepcopy(child) for child in part if child.tag in _KEPT[part.tag])
         if part.tag == "joint":
             _write_joint(kept, model)
-    for index, material in enumerate(made.iter("material")):
+    for index, material in enumerate(converted.iter("material")):
         if not material.get("name"):
             material.set("name", f"unnamed_{index}")
-    for link in made.findall("link"):
+    for link in converted.findall("link"):
         for shape in (*link.findall("visual"), *link.findall("collision")):
             for mesh in shape.iterfind("geometry/mesh"):
                 mesh.set("filename", str(readable_mesh(mesh_file(mesh.get("filename", "")), shape.tag == "collision")))
-    ElementTree.indent(made)
-    return ElementTree.tostring(made, encoding="unicode")
+    ElementTree.indent(converted)
+    return ElementTree.tostring(converted, encoding="unicode")
 
 
 def _write_joint(element: ElementTree.Element, model: RobotModel) -> None:
@@ -85,12 +85,12 @@ def _is_number(text: str) -> bool:
 
 
 def readable_mesh(file: Path, collision: bool) -> Path:
-    """A mesh that PyBullet reads: the file itself, or what it was converted into.
+    """Return a mesh file that PyBullet can read: the file itself, or a converted copy.
 
-    `collision`: for a collision shape, of which PyBullet takes the convex hull, object by object.
+    `collision`: the mesh is a collision shape. PyBullet takes the convex hull of each of its objects.
     """
-    about = file.stat()
-    return _readable(file, collision, about.st_mtime_ns, about.st_size)
+    status = file.stat()
+    return _readable(file, collision, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=4096)
@@ -109,18 +109,18 @@ def _readable(file: Path, collision: bool, *state: int) -> Path:
 
 
 def _kept(file: Path, kind: str, state: tuple[int, ...], mesh: Mesh | None) -> Path:
-    """What `file` is converted into, made where it was not made before."""
+    """Return the converted copy of `file` from the cache; make it if it is not there."""
     digest = hashlib.sha256(f"1 {file} {kind} {state}".encode()).hexdigest()[:32]
-    made = _cache_folder() / f"{digest}.{'obj' if kind == 'hull' else 'stl'}"
-    if not made.is_file():
+    copied = _cache_folder() / f"{digest}.{'obj' if kind == 'hull' else 'stl'}"
+    if not copied.is_file():
         mesh = mesh or read_mesh(file)
-        write_atomically(made, hulls_obj(mesh) if kind == "hull" else binary_stl(mesh))
-    return made
+        write_atomically(copied, hulls_obj(mesh) if kind == "hull" else binary_stl(mesh))
+    return copied
 
 
 @lru_cache(maxsize=1)
 def _cache_folder() -> Path:
-    """A folder of this user's that stays; where there is none, one that nobody else has."""
+    """Return the user's cache folder; if it cannot be written, a new temporary folder."""
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rl_trainer_ros" / "meshes"
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ def _is_binary_stl(file: Path) -> bool:
 
 
 def binary_stl(mesh: Mesh) -> bytes:
-    """A mesh as a binary STL file, normals computed."""
+    """Return a mesh as a binary STL file, with computed normals."""
     triangles = np.concatenate(mesh.parts)
     normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
@@ -147,12 +147,12 @@ def binary_stl(mesh: Mesh) -> bytes:
 
 
 def hulls_obj(mesh: Mesh) -> bytes:
-    """An OBJ file with one object for each of the mesh's: corners whose convex hull is nearly that of the object."""
+    """Return an OBJ file with the same objects, each reduced to vertices with nearly the same convex hull."""
     lines, count = [], 0
     for index, part in enumerate(mesh.parts):
         corners = outermost(part.reshape(-1, 3))
         lines += [f"o part_{index}", *(f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in corners)]
-        # Any faces that name every corner: PyBullet makes the hull itself.
+        # Any faces that name every vertex will do: PyBullet computes the hull itself.
         numbers = [count + 1 + i for i in range(len(corners))]
         lines += [f"f {numbers[0]} {a} {b}" for a, b in zip(numbers, numbers[1:])]
         count += len(corners)
@@ -160,9 +160,9 @@ def hulls_obj(mesh: Mesh) -> bytes:
 
 
 def outermost(points: Array, directions: int = DIRECTIONS) -> Array:
-    """Those of some points `(n, 3)` that lie outermost in evenly spread directions; all, where they are few.
+    """Return the outermost of `points` `(n, 3)` in each of some evenly spread directions; all points if they are few.
 
-    The directions are a Fibonacci lattice on the sphere; the hull of what is returned lies within that of all points.
+    The directions are a Fibonacci lattice on the sphere. The convex hull of the result lies within that of `points`.
     """
     points = np.unique(points, axis=0)
     if len(points) <= directions:
@@ -171,6 +171,6 @@ def outermost(points: Array, directions: int = DIRECTIONS) -> Array:
     z, turn = 1.0 - 2.0 * k / directions, np.pi * (1.0 + 5.0**0.5) * k
     across = np.sqrt(1.0 - z * z)
     along = np.stack([across * np.cos(turn), across * np.sin(turn), z], axis=1)
-    size = np.maximum(np.ptp(points, axis=0), 1e-12)  # a flat or long part is seen from all sides too
+    size = np.maximum(np.ptp(points, axis=0), 1e-12)  # scaled, so that the directions also cover flat and long parts
     chosen = {int(np.argmax((points / size) @ direction)) for direction in along}
     return points[sorted(chosen)]

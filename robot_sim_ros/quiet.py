@@ -1,4 +1,4 @@
-"""PyBullet prints from C; merging fixed links alone gives hundreds of lines."""
+"""Silence the output that PyBullet prints from C; merging fixed links alone prints hundreds of lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import cache
 
 @contextmanager
 def quiet_output() -> Iterator[None]:
-    """Send what C code writes to the process's standard output and error to nowhere; Python's exceptions still arrive."""
+    """Discard the process's standard output and error, also from C code. Python's exceptions are raised as usual."""
     libc = ctypes.CDLL(None)
 
     def flush() -> None:
@@ -37,14 +37,14 @@ def quiet_output() -> Iterator[None]:
 
 @cache
 def silence_printf() -> None:
-    """Send what C code prints to standard output to nowhere from now on; Python's own output and standard error stay.
+    """Discard standard output of C code from now on. Python's output and standard error are not affected.
 
-    PyBullet's EGL plugin prints a line with every image.
+    PyBullet's EGL plugin prints a line for every image.
     """
     libc = ctypes.CDLL(None)
     libc.fopen.restype = ctypes.c_void_p
     nowhere = libc.fopen(os.devnull.encode(), b"w")
-    stream = ctypes.c_void_p.in_dll(libc, "stdout")  # what printf writes to, whoever calls it
+    stream = ctypes.c_void_p.in_dll(libc, "stdout")  # the stream of every printf in this process
     if nowhere:
         libc.fflush(stream)
         stream.value = nowhere

@@ -1,4 +1,4 @@
-"""Position servos that move a body's joints: as strong, stiff and fast as they are said to be."""
+"""Position servos that move a body's joints, with a given strength, stiffness and speed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ from robot_sim_ros.imperfection.draw import Drawn
 
 
 class Servos:
-    """One servo for each joint; a mimic joint is moved by the servo of the joint that it follows."""
+    """One servo per joint. A mimic joint has the strength and gain of the joint that it follows."""
 
     def __init__(self, client: Any, body: Body, description: RobotDescription, gain: float, substeps: int):
-        """`gain`: share of a position error that is removed per physics step; `substeps`: physics steps per period."""
+        """`gain`: share of the position error removed per physics step; `substeps`: physics steps per control period."""
         self._body, self._names, self._gain = body, description.joint_names, gain
-        # With substeps PyBullet takes a motor's force for the whole period's impulse and grants it to every substep; it
-        # reports efforts by the same measure. Twelve stepSimulation calls instead give the same motion, 20 us slower.
+        # With substeps, PyBullet converts a motor's force to the impulse of the whole period, and applies it in every
+        # substep. It reports efforts in the same way. So forces are divided, and efforts multiplied, by the number of
+        # substeps. Twelve calls of stepSimulation instead give the same motion, but take 20 us more.
         self._forces, self._speeds = description.limits.effort / substeps, description.limits.velocity
         self._mimic_forces = [joint.effort / substeps for joint in description.model.mimic_joints]
-        self._set_motor = partial(client.setJointMotorControl2, body.id)  # looked up by reflection: once is enough
+        self._set_motor = partial(
+            client.setJointMotorControl2, body.id
+        )  # BulletClient looks functions up by reflection: do it once
         self._mode = client.POSITION_CONTROL
         self.vary(Drawn())
 
     def vary(self, drawn: Drawn) -> None:
-        """Be as strong and as stiff as drawn, from the next command on."""
+        """Apply the sampled strength and stiffness from the next command on."""
         strength = per_joint(drawn.motor_strength_scale, self._names, 1.0)
         gains = np.minimum(self._gain * per_joint(drawn.position_gain_scale, self._names, 1.0), 1.0).tolist()
         self._motors = list(zip(self._body.joints, (self._forces * strength).tolist(), gains, self._speeds.tolist()))

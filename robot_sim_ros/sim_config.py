@@ -1,4 +1,4 @@
-"""Settings of the simulation; the simulator node's parameters and `make_robot`'s arguments are these."""
+"""Settings of the simulation. They are the parameters of the simulator node and the arguments of `make_robot`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIZE = re.compile(r"(\w+)=(\d+)x(\d+)")
 
 @dataclass(frozen=True)
 class SimConfig:
-    """Checked when made; raises ValueError naming what does not fit."""
+    """Checked when made; raises ConfigError or ValueError that names the wrong setting."""
 
     robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file", path=True)
     control_hz: float = option(20.0, "commands and observations per simulated second", minimum=1.0, maximum=1000.0)
@@ -30,33 +30,35 @@ class SimConfig:
         maximum=1.0,
     )
     world: str = option("reach", "world that the package ships, or the path of a world's .yaml file", path=True)
-    contact: bool = option(False, "feel the force on the end effector, and count touching points; published as well")
-    cameras: tuple[str, ...] = option((), "cameras to render and publish at every observation, such as [external]")
+    contact: bool = option(False, "measure and publish the force on the end effector, and count contact points")
+    cameras: tuple[str, ...] = option(
+        (), "cameras that render and publish an image with every observation, such as [external]"
+    )
     image_width: int = option(64, "width of a camera image, pixels", minimum=IMAGE_PIXELS[0], maximum=IMAGE_PIXELS[1])
     image_height: int = option(64, "height of a camera image, pixels", minimum=IMAGE_PIXELS[0], maximum=IMAGE_PIXELS[1])
-    image_sizes: str = option("", "cameras whose images have another size, such as left_eye=96x72 right_eye=96x72")
+    image_sizes: str = option("", "sizes of single cameras, such as left_eye=96x72 right_eye=96x72")
     camera_depth: bool = option(False, "cameras also measure depth")
     renderer: str = option(
         "tiny",
-        "who draws images: tiny on the processor, egl on a graphics card, auto: egl for large images where there is a card",
+        "renderer of images: tiny: on the processor; egl: on a graphics card; auto: egl for large images if there is a card",
         choices=("tiny", "egl", "auto"),
     )
     camera_hz: float = option(
         0.0,
-        "in real time: most images per second of each camera, 0: one with every observation; lockstep allows only that",
+        "in real time: largest number of images per second of each camera; 0: one per observation, as always in lockstep",
         minimum=0.0,
         maximum=1000.0,
     )
-    realtime: bool = option(False, "live at control_hz by a steady clock, whether or not commands come")
+    realtime: bool = option(False, "run at control_hz by a monotonic clock, with or without commands")
     target_radius: float = option(0.04, "radius of the visible target, m", minimum=0.001, maximum=1.0)
 
     imperfection: str = option(
         "",
-        "what is imperfect: a name in config/imperfections/, such as mild, or the path of a .yaml file; empty or none: nothing",
+        "name of a file in config/imperfections/, such as mild, or the path of a .yaml file; empty or none: no imperfection",
         path=True,
     )
-    groups: tuple[str, ...] = option((), "groups of joints that move, or [all]; empty: as the robot's file says")
-    posture: str = option("", "posture of the robot's file in which episodes begin; empty: its rest")
+    groups: tuple[str, ...] = option((), "groups of joints that move, or [all]; empty: those of the robot file")
+    posture: str = option("", "posture of the robot file in which episodes begin; empty: its rest")
 
     def __post_init__(self) -> None:
         period_of(self.control_hz)
@@ -64,12 +66,12 @@ class SimConfig:
         if self.physics_hz % self.control_hz:
             below = int(self.physics_hz // self.control_hz) or 1
             raise ValueError(
-                f"physics_hz is {self.physics_hz:g}, no multiple of control_hz {self.control_hz:g}; "
+                f"physics_hz is {self.physics_hz:g}, which is not a multiple of control_hz {self.control_hz:g}; "
                 f"use {below * self.control_hz:g} or {(below + 1) * self.control_hz:g}"
             )
 
     def load_robot(self) -> RobotDescription:
-        """The robot that is simulated."""
+        """Load the description of the robot to simulate."""
         return load_robot(self.robot, self.groups, self.posture)
 
     @property
@@ -89,13 +91,13 @@ class SimConfig:
                 raise ConfigError(f"image_sizes: {unknown_name('camera', camera, self.cameras)}")
         if self.camera_hz and not self.realtime:
             raise ConfigError(
-                f"camera_hz is {self.camera_hz:g}, and in lockstep every camera renders once with every observation; "
+                f"camera_hz is {self.camera_hz:g}, but in lockstep every camera renders once per observation; "
                 "leave it at 0"
             )
 
 
 def parse_image_sizes(text: str) -> dict[str, tuple[int, int]]:
-    """Read "left_eye=96x72 right_eye=96x72": camera -> width and height, pixels."""
+    """Parse "left_eye=96x72 right_eye=96x72"; return camera -> width and height, pixels. Raises ConfigError."""
     sizes = {}
     for entry in text.replace(",", " ").split():
         found = _SIZE.fullmatch(entry)

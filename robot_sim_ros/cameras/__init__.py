@@ -1,1 +1,1 @@
-"""Cameras of the simulated robot and the renderers that draw their images."""
+"""Cameras of the simulated robot, and the renderers of their images."""

@@ -1,4 +1,4 @@
-"""One camera of the simulated world: a pose and a pinhole model in, pixels and depths out."""
+"""One camera of the simulated world: computes an image and depths from a pose and a pinhole model."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from robot_interface_ros.urdf.kinematics import Pose, Vector3
 from robot_sim_ros.imperfection.look import Look
 
 NEAR_M, FAR_M = 0.03, 10.0
-"""What is drawn, along the optical axis. An eye's own ball, 18 mm about its frame, stays nearer."""
+"""Nearest and farthest distance that is rendered, along the optical axis. InMoov's eyeball (18 mm around the eye's
+frame) is nearer, and so is not rendered."""
 _SETTLED = 4
-"""Pictures after which every normal of a shape is in its cycle."""
+"""Number of images after which every normal of a shape is in its cycle (see Renderer)."""
 _WHITE = np.uint32(0xFFFFFFFF)
-_NOTHING = np.float32(1.0 - 1e-6)  # z-buffer beyond which nothing was drawn: 9.997 m
+_NOTHING = np.float32(1.0 - 1e-6)  # z-buffer values above this are background: 9.997 m
 
 Rgb = NDArray[np.uint8]
 Depth = NDArray[np.float32]
@@ -25,18 +26,18 @@ Render = Callable[..., tuple[Any, ...]]
 
 
 LIGHT: Vector3 = (1.0, -0.6, 1.6)
-"""Where the light comes from, seen from the middle of the world."""
+"""Direction towards the light, from the middle of the world."""
 AMBIENT = 0.6
-"""Share of light that comes from everywhere; PyBullet's own choice."""
+"""Share of ambient light; PyBullet's default."""
 AS_DESCRIBED = Look()
 
 
 class Camera:
-    """Draws `(height, width, 3)` uint8 rgb and `(height, width)` float32 depth, of one size.
+    """Renders `(height, width, 3)` uint8 rgb and `(height, width)` float32 depth, in one size.
 
-    `still`, where given, draws what never moves in the robot's root frame, and `moving` the rest. While the camera stands
-    still too, that part of its picture is drawn once and kept; the nearer of both wins, pixel by pixel, as it does in
-    one picture of everything.
+    If `still` is given, it renders the parts that never move in the robot's root frame, and `moving` renders the rest.
+    While the camera does not move either, the image of the static parts is rendered once and kept. Each pixel shows the
+    nearer of both parts, as one image of everything would.
     """
 
     def __init__(
@@ -48,10 +49,10 @@ class Camera:
         still: Renderer | None = None,
         depth: bool = False,
     ):
-        """`size`: width and height, pixels; `depth`: whether depths are wanted, for the model alone: they cost nothing."""
+        """`size`: width and height, pixels; `depth`: only noted in the model; depths are always computed, at no cost."""
         width, height = size
-        # TinyRenderer's samples lie at whole pixels: the axis meets the picture half a pixel right of its middle and
-        # half above it. The EGL plugin's projection is shifted by as much, so that both draw one camera.
+        # TinyRenderer samples at whole pixels: the optical axis meets the image half a pixel right of its middle and
+        # half a pixel above it. The EGL plugin's projection is shifted by the same, so that both render the same camera.
         self.model = Pinhole(
             optical_frame(name, config),
             width,
@@ -64,9 +65,9 @@ class Camera:
         self._kept: tuple[Any, Look, NDArray[np.uint32], Depth] | None = None
 
     def draw(self, pose: Pose, look: Look = AS_DESCRIBED, turn: int = 0) -> tuple[Rgb, Depth]:
-        """Draw the world as it is now, the optical frame at `pose` in it; depths as in a z-buffer, see `metres`.
+        """Render the world as it is now, with the optical frame at `pose`. Depths are z-buffer values, see `metres`.
 
-        `turn`: see Renderer. What never moves is drawn in turn 0, whenever that is.
+        `turn`: see Renderer. The static parts are always rendered with turn 0.
         """
         view = list(look.view_of(self._name, view_matrix(pose)))
         rgba, depth = self._moving(self.model, view, look, turn)
@@ -77,7 +78,7 @@ class Camera:
         return _rgb(rgba), depth
 
     def forget(self) -> None:
-        """Draw what never moves again: its colours have changed."""
+        """Render the static parts anew at the next image, because their colours have changed."""
         self._kept = None
 
     def _still_part(self, view: list[float], look: Look) -> tuple[NDArray[np.uint32], Depth]:
@@ -89,18 +90,18 @@ class Camera:
 
 
 class Renderer:
-    """Draws one PyBullet world. Nothing else may draw that world, since pictures are counted here.
+    """Renders one PyBullet world. Nothing else may render that world, since images are counted here.
 
-    At every picture TinyRenderer normalises the normals of all shapes in place, in float32 (`Model::normal` of Bullet's
-    examples/TinyRenderer/model.cpp). For a seventh of all vectors that has no fixed point but a cycle of two, so a
-    picture and the next one of the same world may differ, by one level in single pixels. Here a picture is a function of
-    the world and of `turn`, 0 or 1: where the number of pictures drawn before does not fit the turn, one of a single
-    pixel is drawn first. The very first pictures are of a single pixel too, until every normal has reached its cycle.
+    At every image TinyRenderer normalises the normals of all shapes in place, in float32 (`Model::normal` of Bullet's
+    examples/TinyRenderer/model.cpp). For a seventh of all vectors this ends in a cycle of two values, not in a fixed
+    point. So two successive images of the same world may differ, by one level in single pixels. Here an image depends
+    only on the world and on `turn`, 0 or 1: if the number of images rendered before does not fit the turn, an image of
+    one pixel is rendered first. The first images have one pixel too, until every normal has reached its cycle.
     """
 
     def __init__(self, client: Any, kind: str):
-        """`kind`: "tiny" or "egl", which must have been loaded into `client` before anything was."""
-        self._render: Render = client.getCameraImage  # BulletClient looks functions up by reflection: once is enough
+        """`kind`: "tiny" or "egl". The EGL plugin must be loaded into `client` before any body is."""
+        self._render: Render = client.getCameraImage  # BulletClient looks functions up by reflection: do it once
         self._egl = kind == "egl"
         self._renderer = client.ER_BULLET_HARDWARE_OPENGL if self._egl else client.ER_TINY_RENDERER
         self._flags = client.ER_NO_SEGMENTATION_MASK
@@ -109,16 +110,16 @@ class Renderer:
     def __call__(
         self, model: Pinhole, view: list[float], look: Look, turn: int = 0
     ) -> tuple[NDArray[np.uint32], Depth]:
-        """Return `(height, width)` uint32, the bytes of rgba, and the z-buffer."""
+        """Return `(height, width)` uint32 with the bytes of rgba, and the z-buffer, `(height, width)` float32."""
         width, height = model.width, model.height
         projection = projection_matrix(model, half_pixel=self._egl)
         while not self._egl and (self._drawn < _SETTLED or self._drawn % 2 != turn):
             self._draw(1, 1, view, projection, look)
         _, _, rgba, depth, _ = self._draw(width, height, view, projection, look)
-        # Arrays already, unless PyBullet was compiled without numpy.
+        # These are arrays already, unless PyBullet was compiled without numpy.
         rgba = np.ascontiguousarray(rgba, dtype=np.uint8).reshape(height, width, 4).view(np.uint32)[:, :, 0]
         depth = np.asarray(depth, dtype=np.float32).reshape(height, width)
-        if self._egl:  # its background is lilac
+        if self._egl:  # EGL's background is lilac
             rgba = np.where(depth >= _NOTHING, _WHITE, rgba)
         return rgba, depth
 
@@ -139,20 +140,20 @@ class Renderer:
 
 
 def metres(depth: Depth) -> Depth:
-    """Turn a z-buffer into m along the optical axis; +inf where nothing was drawn (REP 118)."""
+    """Convert a z-buffer to m along the optical axis; +inf for the background (REP 118)."""
     distance = FAR_M * NEAR_M / (FAR_M - (FAR_M - NEAR_M) * depth)
     return np.where(depth >= _NOTHING, np.float32(np.inf), distance).astype(np.float32, copy=False)
 
 
 def view_matrix(pose: Pose) -> list[float]:
-    """OpenGL's view matrix of an optical frame at `pose`, column by column: OpenGL has y up and looks along -z."""
+    """Return OpenGL's view matrix for an optical frame at `pose`, column by column. OpenGL has y up and looks along -z."""
     (r0, d0, f0, r1, d1, f1, r2, d2, f2), (x, y, z) = pose
     along = (r0 * x + r1 * y + r2 * z, d0 * x + d1 * y + d2 * z, f0 * x + f1 * y + f2 * z)
     return [r0, -d0, -f0, 0.0, r1, -d1, -f1, 0.0, r2, -d2, -f2, 0.0, -along[0], along[1], along[2], 1.0]
 
 
 def projection_matrix(model: Pinhole, half_pixel: bool) -> list[float]:
-    """OpenGL's projection matrix, column by column; `half_pixel`: for a renderer whose samples lie in pixels' middles."""
+    """Return OpenGL's projection matrix, column by column; `half_pixel`: for a renderer that samples at pixel centres."""
     tangent = 0.5 * model.height / model.focal
     scale, aspect = 1.0 / tangent, model.width / model.height
     right, down = (1.0 / model.width, -1.0 / model.height) if half_pixel else (0.0, 0.0)
@@ -161,7 +162,7 @@ def projection_matrix(model: Pinhole, half_pixel: bool) -> list[float]:
 
 
 def _rgb(rgba: NDArray[np.uint32]) -> Rgb:
-    """Leave alpha out; plane by plane takes a quarter of the time that a slice of rgba does."""
+    """Remove alpha. Copying one channel at a time takes a quarter of the time of a slice of rgba."""
     height, width = rgba.shape
     source = np.ascontiguousarray(rgba).view(np.uint8).reshape(height, width, 4)
     rgb = np.empty((height, width, 3), np.uint8)

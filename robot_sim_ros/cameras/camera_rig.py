@@ -1,4 +1,4 @@
-"""The configured cameras of one simulated robot: where each is, and what draws it."""
+"""The configured cameras of one simulated robot: their poses and their renderers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PoseAt = Callable[[Array], Pose]
 
 
 class CameraRig:
-    """Made before the world is filled, since who draws and what is drawn apart is decided then.
+    """All cameras of one robot. Make it before bodies are loaded: it chooses the renderer, and it may take static parts out.
 
-    `look` may be replaced at any time: where the light comes from, and how far cameras stand from where they should.
+    `look` may be replaced at any time: direction of the light, and deviations of the cameras' poses.
     """
 
     def __init__(self, client: Any, description: RobotDescription, config: SimConfig):
@@ -37,11 +37,11 @@ class CameraRig:
         self._still: Renderer | None = None
         self.static_scene: StaticScene | None = None
         self._cameras: dict[str, Camera] = {}
-        self._pictured: tuple[tuple[str, int, int], Camera, PoseAt] | None = None  # what took the last picture
+        self._pictured: tuple[tuple[str, int, int], Camera, PoseAt] | None = None  # camera of the last extra image
         self.look: Look = AS_DESCRIBED
 
     def part(self, urdf: str) -> str:
-        """What is to be loaded of a robot without fixed joints; what never moves is drawn apart where that saves time."""
+        """Return the URDF to load, for a robot without fixed joints. Static parts are taken out where that saves time."""
         if self.renderer == "tiny" and any(stands for stands, _ in self._poses.values()):
             urdf, rest = part_visuals(urdf)
             self.static_scene = StaticScene(rest)
@@ -54,14 +54,14 @@ class CameraRig:
 
     @property
     def models(self) -> Mapping[str, Pinhole]:
-        """Intrinsics of every configured camera."""
+        """Intrinsics of each configured camera, by name."""
         return {name: camera.model for name, camera in self._cameras.items()}
 
     def see(self, names: Iterable[str], position: Array, periods: int) -> tuple[dict[str, Rgb], Mapping[str, Depth]]:
-        """Images of configured cameras, and depths (m) where they are asked for; `position` `(n_joints,)` rad.
+        """Return images of configured cameras, and depths (m) if they are configured; `position`: `(n_joints,)` rad.
 
-        `periods`: how many of them have passed since the reset. It says whose turn it is (see Renderer), such that an
-        episode in which every camera takes its picture after every period needs no picture more.
+        `periods`: control periods since the reset. The turn (see Renderer) is computed from it, such that an episode in
+        which every camera renders after every period needs no extra image.
         """
         images, depths = {}, {}
         for name in names:
@@ -73,7 +73,7 @@ class CameraRig:
         return images, depths or NO_DEPTHS
 
     def picture(self, name: str, width: int, height: int, position: Array) -> Rgb:
-        """One picture outside of the configured streams."""
+        """Render one extra image, outside of the configured streams."""
         if self._pictured is None or self._pictured[0] != (name, width, height):
             config = self._find(name)
             camera = Camera(name, config, (width, height), self._moving, self._still)
@@ -88,7 +88,7 @@ class CameraRig:
             camera.forget()
 
     def close(self) -> None:
-        """Release what is drawn apart; safe to call twice."""
+        """Release the static scene; safe to call twice."""
         if self.static_scene is not None:
             self.static_scene.close()
             self.static_scene = self._still = None
@@ -101,7 +101,7 @@ class CameraRig:
 
 
 def _pose_at(description: RobotDescription, camera: CameraConfig) -> tuple[bool, PoseAt]:
-    """Whether a camera stands still, and its optical frame in the root's frame as a function of the joints (rad)."""
+    """Return whether the camera is static, and a function from joint positions (rad) to its optical frame in the root frame."""
     if camera.frame is None:
         standing = standing_pose(camera)
         return True, lambda position: standing

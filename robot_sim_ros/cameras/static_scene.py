@@ -1,7 +1,7 @@
-"""What never moves: parted from a robot's description, and kept in a world of its own, to be drawn once.
+"""The static parts of a robot: separated from its description, and kept in a PyBullet world that is rendered once.
 
-A software renderer spends its time on triangles and pixels, and most of both belong to links that stand still: of a robot
-whose one arm moves, everything else.
+A software renderer spends its time on triangles and pixels. Most of both belong to links that do not move: if only one
+arm of a robot moves, everything else.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _SPECK = "1e-6"
 
 
 def part_visuals(urdf: str) -> tuple[str, str]:
-    """The robot without the root's visual shapes, and the root with nothing but them, both as URDF.
+    """Return two URDFs: the robot without the root's visual shapes, and the root with only these shapes.
 
-    `urdf` has no fixed joints (`merge_fixed_links`), so that the root holds all that never moves.
+    `urdf` has no fixed joints (see `merge_fixed_links`), so all static parts belong to the root.
     """
     root_name = RobotModel.from_urdf(urdf).root
     moving = ElementTree.fromstring(urdf)
@@ -33,14 +33,14 @@ def part_visuals(urdf: str) -> tuple[str, str]:
     for visual in root.findall("visual"):
         root.remove(visual)
         shown.append(visual)
-    # PyBullet shows a link's collision shapes where it has no visual ones, so one is left, too small to be seen.
+    # PyBullet renders the collision shapes of a link without visual shapes, so the root gets an invisibly small box.
     geometry = ElementTree.SubElement(ElementTree.SubElement(root, "visual"), "geometry")
     ElementTree.SubElement(geometry, "box", size=f"{_SPECK} {_SPECK} {_SPECK}")
     return ElementTree.tostring(moving, encoding="unicode"), ElementTree.tostring(still, encoding="unicode")
 
 
 class StaticScene:
-    """A PyBullet world that holds shapes and no physics."""
+    """A PyBullet world with shapes but without physics."""
 
     def __init__(self, urdf: str):
         with quiet_output():

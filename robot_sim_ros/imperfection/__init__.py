@@ -1,1 +1,1 @@
-"""What makes a simulated robot as imperfect as a real one: drawn anew for every episode, from the episode's seed."""
+"""Imperfections of a simulated robot (domain randomisation): sampled for every episode from the episode's seed."""

@@ -1,4 +1,4 @@
-"""From the target that was commanded to the one that a joint's servo gets."""
+"""From the commanded joint targets to the targets that the servos get."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from robot_sim_ros.imperfection.lines import DelayLine, Play
 
 
 class Actuation:
-    """A delay, play, and a zero that is off, in this order."""
+    """Applies a delay, backlash and a zero offset, in this order."""
 
     def __init__(self, drawn: Drawn, joint_names: tuple[str, ...], start: Array):
-        """`start`: `(n_joints,)` rad, what was commanded before the episode."""
+        """`start`: `(n_joints,)` rad, the command before the episode."""
         self._delay = DelayLine(drawn.command_delay, start)
         self._play = Play(per_joint(drawn.backlash, joint_names), start) if drawn.backlash else None
         self._offset = per_joint(drawn.joint_offset, joint_names)
 
     def __call__(self, command: Array) -> Array:
-        """Return the targets that take effect now, `(n_joints,)` rad, for what is commanded now."""
+        """Return the targets that take effect in this period, `(n_joints,)` rad; `command`: the targets commanded now."""
         target = self._delay(command)
         if self._play is not None:
             target = self._play(target)
@@ -29,5 +29,5 @@ class Actuation:
 
 
 def per_joint(values: Mapping[str, float], joint_names: tuple[str, ...], default: float = 0.0) -> Array:
-    """Return `(n_joints,)`: the values by name."""
+    """Return the values in the order of `joint_names`, `(n_joints,)`."""
     return np.array([values.get(name, default) for name in joint_names])

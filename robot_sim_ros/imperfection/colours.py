@@ -1,4 +1,4 @@
-"""Colours of bodies in PyBullet, scaled and exactly as loaded again."""
+"""Scale the colours of bodies in PyBullet. A scale of 1 restores the loaded colours exactly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from robot_sim_ros.imperfection.draw import Vector
 
 
 class Colours:
-    """Remembers the colours of every shape of a body; every `scale` starts from there."""
+    """Remembers the loaded colours of every shape of a body; `scale` always starts from these."""
 
     def __init__(self, client: Any, body: int):
         self._client, self._body = client, body
@@ -21,22 +21,22 @@ class Colours:
             self._shapes.append((link, index, rgba))
 
     def scale(self, scale: Vector) -> None:
-        """Scale red, green and blue of every shape; what would be brighter than 1 is 1."""
+        """Scale red, green and blue of every shape; values above 1 are set to 1."""
         for link, index, (*rgb, alpha) in self._shapes:
             scaled = [min(1.0, colour * by) for colour, by in zip(rgb, scale)]
             self._client.changeVisualShape(self._body, link, shapeIndex=index, rgbaColor=[*scaled, alpha])
 
 
 class Palette:
-    """Colours of everything that cameras see, by what has a scale of its own (`draw.TINTED`)."""
+    """Colours of everything that cameras see, in the groups of `draw.TINTED`, each with a scale of its own."""
 
     def __init__(self, bodies: Mapping[str, Iterable[tuple[Any, int]]]):
-        """`bodies`: one of TINTED -> BulletClients and bodies in them."""
+        """`bodies`: group of TINTED -> BulletClients and bodies in them."""
         self._bodies = {group: [Colours(client, body) for client, body in members] for group, members in bodies.items()}
         self._scales: Mapping[str, Vector] = {}
 
     def scale(self, scales: Mapping[str, Vector]) -> bool:
-        """Scale red, green and blue of every group that is named; return whether anything has changed."""
+        """Scale red, green and blue of the named groups; return whether any colour has changed."""
         if scales == self._scales:
             return False
         self._scales = scales

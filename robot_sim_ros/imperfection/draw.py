@@ -1,4 +1,4 @@
-"""Drawing what an episode's imperfections are: a pure function of the configuration and the episode's seed."""
+"""Sample the imperfections of an episode: a pure function of the settings and the episode's seed."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import numpy as np
 from robot_interface_ros.robot import NOTHING
 from robot_sim_ros.imperfection.config import COMMANDED, MEASURED, Imperfection
 
-_SPAWN_KEY = 0x1A7EF  # of this file's generators alone: whoever else uses an episode's seed gets other numbers
+_SPAWN_KEY = 0x1A7EF  # only for the generators of this file, so that other users of the seed get other numbers
 _DRAWS, _STREAM = 0, 1
 _SEEN = ("image_delay", "image_drop", "camera_shift", "camera_turn", "light_turn", "light_intensity", "colour_scale")
 _WHOLE = ("command_delay", "observation_delay", "image_delay")
 TINTED = ("robot", "target", "world")
-"""What has a colour scale of its own; `world` is everything but the robot and the target."""
+"""Groups of bodies with a colour scale of their own; `world` is everything except the robot and the target."""
 
 Vector = tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """The imperfections of one episode; names that a mapping lacks are perfect. Keys and units are Imperfection's."""
+    """The imperfections of one episode, with the keys and units of Imperfection. A name not in a mapping is perfect."""
 
     seed: int = 0
     asked: tuple[str, ...] = ()
-    """Keys that were drawn; the others have their default."""
+    """Keys that were sampled; the others have their defaults."""
     link_mass_scale: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     friction_scale: float = 1.0
     motor_strength_scale: Mapping[str, float] = field(default_factory=lambda: NOTHING)
@@ -43,32 +43,32 @@ class Drawn:
     reading_drop: float = 0.0
     image_drop: float = 0.0
     camera_shift: Mapping[str, Vector] = field(default_factory=lambda: NOTHING)
-    """Camera -> right, up, back, m."""
+    """Camera -> shift to its right, up and back, m."""
     camera_turn: Mapping[str, Vector] = field(default_factory=lambda: NOTHING)
-    """Camera -> about its right, up and back axis, rad."""
+    """Camera -> rotation about its right, up and back axes, rad."""
     light_turn: Vector = (0.0, 0.0)
-    """Sideways about the vertical, and upwards, rad."""
+    """Rotation about the vertical, and upwards, rad."""
     light_intensity: float = 1.0
     colour_scale: Mapping[str, Vector] = field(default_factory=lambda: NOTHING)
     """One of TINTED -> scales of red, green, blue."""
     feedback: str = MEASURED
 
     def record(self) -> dict[str, Any]:
-        """What was drawn, by key, as JSON gives it back: dictionaries, lists, numbers and texts."""
+        """Return the sampled values by key, as JSON can hold them: dictionaries, lists, numbers and strings."""
         return {key: _plain(getattr(self, key)) for key in self.asked}
 
     def stream(self, key: str) -> np.random.Generator:
-        """Return a new generator for what goes on being random during the episode, such as noise."""
+        """Return a new generator for values that are sampled during the episode, such as noise."""
         return _generator(self.seed, key, _STREAM)
 
 
 def draw(
     imperfection: Imperfection, seed: int, links: Sequence[str], joints: Sequence[str], cameras: Sequence[str] = ()
 ) -> Drawn:
-    """Draw the imperfections of the episode with this seed, for a robot with these links, joints and cameras.
+    """Sample the imperfections of the episode with this seed, for a robot with these links, joints and cameras.
 
-    Every key has a generator of its own, so that asking for one more leaves the others' values as they were. Without
-    cameras nothing is drawn that only they would see.
+    Every key has its own generator, so that switching one more on does not change the values of the others. Without
+    cameras, nothing is sampled that only cameras would see.
     """
     owners = {
         "link_mass_scale": links,
@@ -103,7 +103,7 @@ def draw(
 
 
 def reports_commands(drawn: Drawn) -> bool:
-    """Whether joints report what they were told."""
+    """Return whether joints report their last command instead of a measurement."""
     return drawn.feedback == COMMANDED
 
 

@@ -1,4 +1,4 @@
-"""Links of a body in PyBullet that are heavier, lighter or more slippery than they were loaded, and exactly so again."""
+"""Scale masses and friction of a body in PyBullet. A scale of 1 restores the loaded values exactly."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 
 class BodyDynamics:
-    """Remembers how a body was loaded; every `scale` starts from there, so that nothing adds up over episodes."""
+    """Remembers the loaded values of a body. `scale` always starts from these, so nothing adds up over episodes."""
 
     def __init__(self, client: Any, body: int, links: Mapping[int, str]):
-        """`links`: PyBullet's index -> name, -1 being the base."""
+        """`links`: PyBullet's index -> name; -1 is the base."""
         self._client, self._body, self._links = client, body, dict(links)
         self._loaded = {link: client.getDynamicsInfo(body, link) for link in links}
 
     def scale(self, mass: Mapping[str, float], friction: float) -> None:
-        """Scale masses and inertias by link name (a link that is not named: 1) and the friction of all links."""
+        """Scale masses and inertias by link name (1 for a link that is not named), and the friction of all links."""
         for link, name in self._links.items():
             loaded_mass, loaded_friction, inertia = self._loaded[link][:3]
             by = mass.get(name, 1.0)
             settings: dict[str, Any] = {"lateralFriction": loaded_friction * friction}
-            if loaded_mass:  # the base stands fixed and has none
-                # With a mass alone PyBullet would guess the inertia from the collision shapes.
+            if loaded_mass:  # the base is fixed and has no mass
+                # Without the inertia, PyBullet would compute one from the collision shapes.
                 settings |= {"mass": loaded_mass * by, "localInertiaDiagonal": [entry * by for entry in inertia]}
             self._client.changeDynamics(self._body, link, **settings)

@@ -1,4 +1,4 @@
-"""A robot between its limits and its physics that is as imperfect as an episode's seed says. No simulator here."""
+"""A robot that adds the imperfections of an episode, between the limits and the physics. Does not need a simulator."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ class VariableRobot(Robot, Protocol):
 
     description: RobotDescription
     link_names: tuple[str, ...]
-    """Links that move."""
+    """Names of the links that move."""
     camera_names: tuple[str, ...]
 
     def vary(self, drawn: Drawn) -> None:
-        """Have masses, friction, servos, looks and the rest pose as drawn, from the next reset on, whatever was before."""
+        """Apply the sampled masses, friction, servos, looks and rest pose from the next reset on, replacing earlier ones."""
 
 
 class ImperfectRobot:
-    """Draws imperfections at every reset and applies them: to the plant, to its commands, to its observations.
+    """Samples imperfections at every reset and applies them to the plant, its commands and its observations.
 
-    It stands under SafeRobot: limits hold for what is commanded, before any delay. The first observation of an episode
-    tells what was drawn. `feedback: commanded` reports what SafeRobot sent, as a driver of servos without feedback does.
+    SafeRobot contains this robot: the limits apply to commands before any delay. The first observation of an episode
+    holds the sampled values. With `feedback: commanded` it reports the commands of SafeRobot, as a driver of servos
+    without feedback does.
     """
 
     def __init__(self, plant: VariableRobot, imperfection: Imperfection):
@@ -43,36 +44,36 @@ class ImperfectRobot:
 
     @property
     def plant(self) -> VariableRobot:
-        """The robot as it is."""
+        """The robot without imperfections."""
         return self._robot
 
     @property
     def truth(self) -> Observation:
-        """What is really so at the moment that was observed last."""
+        """The exact state at the time of the last observation."""
         if self._truth is None:
             raise RuntimeError("call reset() first")
         return self._truth
 
     def reset(self, episode: Episode) -> Observation:
-        """Draw what is imperfect in this episode, then reset."""
+        """Sample the imperfections of this episode, then reset."""
         plant = self._robot
         drawn = draw(self._imperfection, episode.seed, plant.link_names, plant.joint_names, plant.camera_names)
         plant.vary(drawn)
         truth = plant.reset(episode)
         self._sensing = Sensing(drawn, self.joint_names, self.period_ns * 1e-9)
-        rest = plant.description.rest  # as it is commanded; where the joints stand then is another matter
+        rest = plant.description.rest  # the commanded rest pose; a joint offset makes the true one differ
         self._actuation, self._command = Actuation(drawn, self.joint_names, rest), rest
         return dataclasses.replace(self._report(truth), drawn=drawn.record())
 
     def send(self, command: Command) -> None:
-        """See Robot. Every command names all joints, as SafeRobot's do."""
+        """See Robot. The command must name all joints, as the commands of SafeRobot do."""
         if self._actuation is None:
             raise RuntimeError("call reset() first")
         self._command = command.position
         self._robot.send(Command(command.stamp, command.names, self._actuation(command.position)))
 
     def receive(self, timeout_s: float | None = None) -> Observation:
-        """See Robot. Asked twice for one moment, it reports the same."""
+        """See Robot. Two calls in the same period return the same observation."""
         truth = self._robot.receive(timeout_s)
         if self._reported is not None and truth.stamp == self._reported.stamp:
             return self._reported

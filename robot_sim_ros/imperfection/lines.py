@@ -1,4 +1,4 @@
-"""Small things that a signal passes on its way: a delay, play, a link that drops. No simulator here."""
+"""Effects on a signal: a delay, backlash, a lossy link. Does not need a simulator."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ T = TypeVar("T")
 
 
 class DelayLine(Generic[T]):
-    """What goes in comes out `delay` calls later; until then the first that went in comes out."""
+    """Returns each value `delay` calls later; until then, it returns the first value."""
 
     def __init__(self, delay: int, first: T | None = None):
-        """`first`: what is in the line already; None: whatever goes in first."""
+        """`first`: value that fills the line at the start; None: the first value put in."""
         self._delay = delay
         self._line: deque[T] = deque([] if first is None else [first] * delay)
 
     def __call__(self, value: T) -> T:
-        """Put `value` in and take out what is due."""
+        """Put `value` in; return the value of `delay` calls ago."""
         if not self._delay:
             return value
         if not self._line:
@@ -31,14 +31,14 @@ class DelayLine(Generic[T]):
 
 
 class Play:
-    """Backlash: the output stands still until the input has crossed the gap, then is dragged along by its edge.
+    """Backlash: the output stays until the input has crossed the gap; then the edge of the gap moves it along.
 
     The play operator of hysteresis models (Krasnosel'skii and Pokrovskii, Systems with Hysteresis, 1989):
-    output = clip(output before, input - width / 2, input + width / 2).
+    output = clip(previous output, input - width / 2, input + width / 2).
     """
 
     def __init__(self, width: Array, start: Array):
-        """`width`: `(n,)` of the gap from end to end; `start`: `(n,)` where the output is, in the middle of the gap."""
+        """`width`: of the gap, from end to end, `(n,)`; `start`: first output, `(n,)`, in the middle of the gap."""
         self._half, self._output = 0.5 * width, start
 
     def __call__(self, value: Array) -> Array:
@@ -48,17 +48,19 @@ class Play:
 
 
 class LossyLine(Generic[T]):
-    """A link that loses a value now and then: what was received last stays. The first always arrives."""
+    """A link that loses values at random: the last received value repeats. The first value always arrives."""
 
     def __init__(self, probability: float, generator: np.random.Generator):
         self._probability, self._generator = probability, generator
         self._last: T | None = None
 
     def __call__(self, value: T) -> T:
-        """Return `value`, or what came out before where it was lost."""
+        """Return `value`, or the last received one if `value` is lost."""
         if not self._probability:
             return value
-        lost = self._generator.random() < self._probability  # drawn each time: what is lost depends on the step alone
+        lost = (
+            self._generator.random() < self._probability
+        )  # sampled at every call, so that losses depend on the step only
         if self._last is None or not lost:
             self._last = value
         return self._last

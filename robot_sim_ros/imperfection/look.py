@@ -1,4 +1,4 @@
-"""How an episode looks to the cameras: where the light and the cameras are, and what colours things have. Pure."""
+"""Appearance of an episode to the cameras: direction and intensity of the light, poses of the cameras. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from robot_interface_ros.urdf.kinematics import rotation_rpy
 from robot_sim_ros.imperfection.draw import Drawn
 
 Vector = tuple[float, ...]
-_ALMOST_UP = 1.5  # rad: a light that is raised beyond the zenith would come from behind
+_ALMOST_UP = 1.5  # rad: raised beyond the zenith, the light would come from the opposite side
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a picture is taken with beside the world; the default changes nothing."""
+    """Light and camera poses of an image; the defaults change nothing."""
 
     light_turn: Vector = (0.0, 0.0)
     light_intensity: float = 1.0
     shift: Mapping[str, Vector] = field(default_factory=lambda: NOTHING)
-    """Camera -> right, up, back, m."""
+    """Camera -> shift to its right, up and back, m."""
     turn: Mapping[str, Vector] = field(default_factory=lambda: NOTHING)
-    """Camera -> about its right, up and back axis, rad."""
+    """Camera -> rotation about its right, up and back axes, rad."""
 
     def light_from(self, direction: Sequence[float]) -> Vector:
-        """Return where the light comes from, `direction` being where it does otherwise (from the middle of the world)."""
+        """Return the direction towards the light; `direction`: the one without imperfection, from the middle of the world."""
         sideways, upwards = self.light_turn
         if not (sideways or upwards):
             return tuple(direction)
@@ -39,9 +39,9 @@ class Look:
         return level * math.cos(flat), level * math.sin(flat), length * math.sin(height)
 
     def view_of(self, camera: str, view: Sequence[float]) -> Sequence[float]:
-        """Return the view matrix of a camera that is shifted and turned, `view` being its proper one.
+        """Return the view matrix of a camera after its shift and rotation; `view`: the one without imperfection.
 
-        Both are 16 numbers, column by column, from world to camera (x right, y up, z back), as OpenGL has them.
+        Both are 16 numbers, column by column, from world to camera (x right, y up, z back), as in OpenGL.
         """
         shift, turn = self.shift.get(camera, (0.0, 0.0, 0.0)), self.turn.get(camera, (0.0, 0.0, 0.0))
         if not any((*shift, *turn)):
@@ -55,5 +55,5 @@ class Look:
 
 
 def look_of(drawn: Drawn) -> Look:
-    """Return how the episode looks for which this was drawn."""
+    """Return the look of an episode with these imperfections."""
     return Look(drawn.light_turn, drawn.light_intensity, drawn.camera_shift, drawn.camera_turn)

@@ -1,4 +1,4 @@
-"""From what is true to what is reported."""
+"""From the exact state to the reported one."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class _Readings(NamedTuple):
 
 
 class Sensing:
-    """A zero that is off, noise, a delay and lost messages, in this order.
+    """Applies a zero offset, noise, a delay and lost messages, in this order.
 
-    Where the target is and what the world senses stay true: they belong to the task, not to the robot.
+    The target's position and the signals of the world stay exact: they belong to the task, not to the robot.
     """
 
     def __init__(self, drawn: Drawn, joint_names: tuple[str, ...], period_s: float):
@@ -40,7 +40,7 @@ class Sensing:
         self._arriving: dict[str, LossyLine[Any]] = {}
 
     def __call__(self, truth: Observation, command: Array) -> Observation:
-        """Report what is true now, once for every period; `command`: `(n_joints,)` rad, what was commanded last."""
+        """Return the reported observation; call it once per period. `command`: the last one, `(n_joints,)` rad."""
         readings = self._received(self._readings(self._read(truth, command)))
         images, depths = truth.images, truth.depths
         if images or depths:
@@ -63,7 +63,7 @@ class Sensing:
         return _Readings(position, velocity, truth.effort, truth.contact)
 
     def _see(self, camera: str, pictures: tuple[Any, Any]) -> tuple[Any, Any]:
-        """Image and depth of one camera arrive, or are lost, together."""
+        """Return the reported image and depth of one camera. They are lost together."""
         if camera not in self._arriving:
             self._arriving[camera] = LossyLine(self._drawn.image_drop, self._drawn.stream(f"image_drop {camera}"))
         seen: tuple[Any, Any] = self._arriving[camera](self._pictures[camera](pictures))

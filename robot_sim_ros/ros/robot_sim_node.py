@@ -1,6 +1,6 @@
 """Simulator node: serves simulated robots, one per namespace, in lockstep or in real time.
 
-Run it with `ros2 run rl_trainer_ros robot_sim_node --ros-args -p "namespaces:=[/env_0]"`; the parameters are the fields
+Run it with `ros2 run rl_trainer_ros robot_sim_node --ros-args -p "namespaces:=[/env_0]"`. Its parameters are the fields
 of `SimNodeConfig`.
 """
 
@@ -19,11 +19,13 @@ from robot_sim_ros.sim_config import SimConfig
 
 @dataclass(frozen=True)
 class SimNodeConfig(SimConfig):
-    """The simulation's settings and which robots to serve."""
+    """Settings of the simulation, and the namespaces of the simulated robots."""
 
     namespaces: tuple[str, ...] = option(("env_0",), "one simulated robot per namespace")
-    publish_joint_target: bool = option(False, "also publish joint_target; in lockstep both sides compute it")
-    publish_clock: bool = option(False, "also publish clock, the time of the simulation; in real time it always is")
+    publish_joint_target: bool = option(False, "also publish joint_target; in lockstep the client can compute it")
+    publish_clock: bool = option(
+        False, "also publish clock, the simulation's time; in real time it is always published"
+    )
 
 
 def simulated(config: SimNodeConfig) -> tuple[SafeRobot, RobotDescription]:

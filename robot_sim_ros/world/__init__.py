@@ -1,6 +1,7 @@
-"""What surrounds a simulated robot: objects on a table, targets that move, and what is felt and sensed of them.
+"""The world around a simulated robot: objects on a table, moving targets, contact forces and signals.
 
-`config` reads a world's YAML file and `kinds` says what may stand in it, `layout` says where things are in an episode,
-`motion` how a target moves, `shapes` what objects look like, `buttons` when one is pressed, `touch` what contact points add
-up to: all of it without PyBullet. `bodies` puts the objects into PyBullet, `world` makes them live.
+Without PyBullet: `config` reads a world's YAML file, `kinds` lists the possible objects and motions, `layout` computes
+positions at the start of an episode, `motion` moves the target, `shapes` describes objects as URDF, `buttons` decides
+when a button is pressed, and `touch` adds up contact points. With PyBullet: `bodies` loads the objects, and `world`
+simulates them.
 """

@@ -1,4 +1,4 @@
-"""The bodies of a world's objects in PyBullet: made once, in the order of the world's file, and placed anew."""
+"""The bodies of a world's objects in PyBullet: loaded once, in the order of the world's file, placed in each episode."""
 
 from __future__ import annotations
 
@@ -21,38 +21,39 @@ _MARKER_COLOUR = (0.9, 0.05, 0.05, 1.0)
 
 
 class Bodies:
-    """`index`: name -> PyBullet's index: marker, tomato_plant, table, arena, button_0 ..., distractor_0 ...
+    """The loaded bodies.
 
-    `targets`: those that are where the target is, or a fixed way from it: marker, tomato_plant or buttons.
+    `index`: name -> PyBullet's index. Names: marker, tomato_plant, table, arena, button_0 ..., distractor_0 ...
+    `targets`: indices of the bodies at the target, or at a fixed offset from it: marker, tomato_plant or buttons.
     """
 
     def __init__(self, client: Any, world: WorldConfig, robot: RobotConfig, config: SimConfig):
-        """`robot` has the table and the arena that `world` needs."""
+        """`robot` must have the table and the arena that `world` needs (`check_robot`)."""
         self._client, self._robot, self._config = client, robot, config
-        self._place = client.resetBasePositionAndOrientation  # BulletClient looks each function up by reflection
+        self._place = client.resetBasePositionAndOrientation  # BulletClient looks functions up by reflection
         self.index: dict[str, int] = {}
         self.targets: list[int] = []
         for entry in world.objects:
             self._make(entry)
         if "table" in self.index and world.find(Button) is not None:
             for button, link in itertools.product(self.targets, (-1, shapes.PLUNGER_JOINT)):
-                # A button may stand in the table, and its plunger is still to slide.
+                # A button may overlap the table; its plunger must still be free to slide.
                 client.setCollisionFilterPair(self.index["table"], button, -1, link, 0)
 
     def place(self, body: int, position: Sequence[float], turn: float = 0.0) -> None:
-        """Put a body upright at `position`, m, turned about the vertical, rad; it keeps its speed."""
+        """Place a body upright at `position`, m, with `turn` about the vertical, rad. Its velocity does not change."""
         self._place(body, position, (0.0, 0.0, math.sin(turn / 2), math.cos(turn / 2)))
 
     def stop(self, body: int) -> None:
-        """Take a body's speed."""
+        """Set a body's velocity to zero."""
         self._client.resetBaseVelocity(body, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
 
     def release(self, button: int) -> None:
-        """Let a button's plunger be out, at rest."""
+        """Move a button's plunger out, with zero velocity."""
         self._client.resetJointState(button, shapes.PLUNGER_JOINT, 0.0, 0.0)
 
     def depth(self, button: int) -> float:
-        """How far a button is pressed, m."""
+        """Return how far a button is pressed, m."""
         return float(self._client.getJointState(button, shapes.PLUNGER_JOINT)[0])
 
     def _make(self, entry: Object) -> None:
@@ -80,8 +81,8 @@ class Bodies:
     def _make_button(self, button: Button, number: int) -> None:
         body = self._load(f"button_{number}", shapes.button_urdf(button, number))
         self.targets.append(body)
-        # A motor that is too weak for what it is told pushes with all its force: a spring that is as strong everywhere.
-        # As every motor's, its force is granted to each substep anew.
+        # A motor that is too weak to reach its target pushes with its full force: a spring with constant force. PyBullet
+        # applies the force of a motor in every substep, so it is divided by their number.
         self._client.setJointMotorControl2(
             body,
             shapes.PLUNGER_JOINT,

@@ -1,4 +1,4 @@
-"""Worlds as YAML files in `config/worlds/`: which objects there are, where the target is and how it moves."""
+"""Worlds, described by YAML files in `config/worlds/`: objects, position and motion of the target."""
 
 from __future__ import annotations
 
@@ -34,15 +34,17 @@ _CARRIERS = (Marker, TomatoPlant, Button)
 
 @dataclass(frozen=True)
 class Target:
-    """Where the target is when an episode names no place, and how it moves from there."""
+    """Position of the target if an episode gives none, and its motion."""
 
     anchor: str = option(
         "rest",
-        "rest: in front of the hand at rest; table, arena: the middle of the robot's; root: the root frame's origin",
+        "rest: in front of the hand at rest; table, arena: the middle of the robot's; root: the origin of the root frame",
         choices=ANCHORS,
     )
     offset: Vector = option((0.0, 0.0, 0.0), "from the anchor, m")
-    spread: Vector = option((0.0, 0.0, 0.0), "half the edges of the box that the episode's seed draws from, m")
+    spread: Vector = option(
+        (0.0, 0.0, 0.0), "half the edges of the box around the anchor from which the target is sampled, m"
+    )
     motion: Motion = Still()
 
 
@@ -58,7 +60,7 @@ class WorldConfig:
         kinds = [type(entry) for entry in self.objects]
         for kind in kinds:
             if kinds.count(kind) > 1:
-                raise ConfigError(f"world {self.name}: {_name_of(kind)} is listed twice; a button has a count")
+                raise ConfigError(f"world {self.name}: {_name_of(kind)} is listed twice; for several buttons set count")
         carriers = [kind for kind in kinds if kind in _CARRIERS]
         if len(carriers) != 1:
             known = ", ".join(_name_of(kind) for kind in _CARRIERS)
@@ -69,12 +71,12 @@ class WorldConfig:
             raise ConfigError(f"world {self.name}: distractors need a table to lie on; list one before them")
 
     def find(self, kind: type) -> Any:
-        """The object of a kind, or None."""
+        """Return the object of a kind, or None."""
         return next((entry for entry in self.objects if type(entry) is kind), None)
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Which of a robot's `table` and `arena` this world refers to."""
+        """Settings of a robot file that this world needs: `table`, `arena`, both or none."""
         motion = self.target.motion
         table = self.find(Table) or self.target.anchor == "table"
         arena = self.find(ArenaFrame) or self.target.anchor == "arena" or getattr(motion, "unit", "") == "arena"
@@ -90,7 +92,7 @@ def world_names() -> list[str]:
 
 @cache
 def load_world(world: str = "reach") -> WorldConfig:
-    """Load a shipped world by name, or one's own by the path of its YAML file; ConfigError says what is wrong in it."""
+    """Load a shipped world by name, or any world by the path of its YAML file. Raises ConfigError with the cause."""
     path = expanded(world) if world.endswith((".yaml", ".yml")) else _folder() / f"{world}.yaml"
     if not world.endswith((".yaml", ".yml")) and not path.is_file():
         raise ConfigError(unknown_name("world", world, [*world_names(), "or the path of a world's .yaml file"]))
@@ -98,7 +100,7 @@ def load_world(world: str = "reach") -> WorldConfig:
 
 
 def world_from_mapping(values: Mapping[str, Any], name: str, where: str) -> WorldConfig:
-    """Make a world from what its YAML file holds; `where` names the file in errors."""
+    """Make a world from the values of its YAML file; `where`: name of the file for errors. Raises ConfigError."""
     for key in values:
         if key not in ("objects", "target"):
             raise ConfigError(f"{where}: {unknown_name('setting', key, ('objects', 'target'))}")
@@ -115,7 +117,7 @@ def world_from_mapping(values: Mapping[str, Any], name: str, where: str) -> Worl
 
 
 def _of_kind(kinds: Mapping[str, type], entry: Any, where: str) -> Any:
-    """Make what `kind` names from the other settings beside it."""
+    """Make an object or a motion from its `kind` and its other settings."""
     if not isinstance(entry, Mapping) or "kind" not in entry:
         raise ConfigError(f"{where} is {shown(entry)}; expected a mapping with a kind: {', '.join(kinds)}")
     if not isinstance(entry["kind"], str) or entry["kind"] not in kinds:

@@ -1,4 +1,4 @@
-"""Where things are at the start of an episode. Pure; lengths in m, root frame."""
+"""Positions at the start of an episode. Pure functions; lengths in m, root frame."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from robot_interface_ros.robot_config import RobotDescription, Vector
 from robot_sim_ros.world.config import Target, WorldConfig
 from robot_sim_ros.world.kinds import Button, Distractors, Table
 
-_SPAWN_KEY = int.from_bytes(b"world", "big")  # nobody else who draws from an episode's seed draws the same numbers
+_SPAWN_KEY = int.from_bytes(b"world", "big")  # other users of an episode's seed get other numbers
 _MOST_DRAWS = 1000
 T = TypeVar("T")
 Pose = tuple[tuple[float, float, float], float]
-"""A place and a turn about the vertical, rad."""
+"""Position, and rotation about the vertical, rad."""
 
 
 def generator_of(seed: int) -> np.random.Generator:
-    """What is random in the world of an episode comes from here, in a fixed order."""
+    """Return the generator for the world of the episode with this seed. Values must be sampled in a fixed order."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPAWN_KEY,)))
 
 
 def given(setting: T | None) -> T:
-    """A setting of the robot that `check_robot` has found."""
+    """Return a setting of the robot; `check_robot` has checked that it is there."""
     assert setting is not None
     return setting
 
 
 def check_robot(world: WorldConfig, description: RobotDescription) -> None:
-    """Raise ConfigError where the world refers to something that the robot's YAML file does not give."""
+    """Raise ConfigError if the world needs a setting that the robot file does not have."""
     for name in world.needs:
         if getattr(description.config, name) is None:
             raise ConfigError(
@@ -42,7 +42,7 @@ def check_robot(world: WorldConfig, description: RobotDescription) -> None:
 
 
 def anchor_of(target: Target, description: RobotDescription) -> Array:
-    """The anchor with its offset, `(3,)`."""
+    """Return the position of the anchor plus the target's offset, `(3,)`."""
     config = description.config
     if target.anchor == "table":
         anchor = np.array(given(config.table))
@@ -54,13 +54,13 @@ def anchor_of(target: Target, description: RobotDescription) -> Array:
 
 
 def first_target(target: Target, anchor: Array, named: Vector | None, generator: np.random.Generator) -> Array:
-    """Where the target is in the first observation, `(3,)`: where the episode says, else drawn around the anchor."""
+    """Return the target's first position, `(3,)`: the one that the episode names, or one sampled around the anchor."""
     drawn = anchor + generator.uniform(-1.0, 1.0, 3) * np.array(target.spread)
     return drawn if named is None else np.array(named, dtype=np.float64)
 
 
 def button_offsets(button: Button, first: Array, anchor: Array) -> list[Array]:
-    """From the first button's top to each one's, `(3,)`: in a row that goes towards the anchor and beyond it."""
+    """Return the offset of each button from the first one, `(3,)`: a row that goes towards the anchor and beyond it."""
     spacing = np.array(button.spacing)
     ahead = float(spacing @ (anchor - first)) >= 0.0
     return [k * (spacing if ahead else -spacing) for k in range(button.count)]
@@ -69,13 +69,13 @@ def button_offsets(button: Button, first: Array, anchor: Array) -> list[Array]:
 def scattered(
     distractors: Distractors, table: Table, top: Vector, buttons: list[Array], button: Button | None, seed: int
 ) -> list[Pose]:
-    """Where each distractor's centre is and how it is turned: on the table, apart from each other and from buttons.
+    """Return the pose of each distractor: on the table, at a distance from each other and from the buttons.
 
-    `top`: middle of the table's top; `buttons`: their places, of which x and y count. Raises RobotError where the table
-    is too full.
+    `top`: middle of the table's top; `buttons`: their positions, of which x and y are used. Raises RobotError if the
+    distractors do not fit on the table.
     """
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPAWN_KEY, 1)))
-    across = distractors.size / np.sqrt(2.0)  # a turned box's corner
+    across = distractors.size / np.sqrt(2.0)  # reach of a rotated box's corner
     free = np.maximum(np.array(table.size) / 2 - across, 0.0)
     taken = [(place[:2], button.radius + 0.02) for place in buttons if button is not None]
     poses: list[Pose] = []
@@ -86,8 +86,8 @@ def scattered(
                 break
         else:
             raise RobotError(
-                f"no room on the table for {distractors.count} distractors of {distractors.size} m; ask for fewer, "
-                "or for a larger table"
+                f"no room on the table for {distractors.count} distractors of {distractors.size} m; "
+                "choose fewer or smaller ones, or a larger table"
             )
         taken.append((place, across))
         centre = float(place[0]), float(place[1]), top[2] + distractors.height(k) / 2

@@ -1,4 +1,4 @@
-"""How targets move: pure in the positions that they are given. Lengths in m, root frame."""
+"""Motion of targets, computed without a simulator. Lengths in m, root frame."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from robot_sim_ros.world.kinds import Bounce, Motion, Pursue
 
 
 def arena_scale(arena: Arena | None, unit: str) -> float:
-    """Metres in a unit: 1 for metres, a unit of the tasks in the robot's arena."""
+    """Return the length of a unit in m: 1 for "metre", the unit of the robot's arena for "arena"."""
     return arena.unit_m if unit == "arena" and arena is not None else 1.0
 
 
 def bounced(place: float, way: float, step: float, half_range: float) -> tuple[float, float]:
-    """The next place on a line and the way (1 or -1) onwards; at `half_range` to either side of 0 it turns back."""
+    """Return the next position on a line, and the direction (1 or -1) afterwards; it turns back at ±`half_range`."""
     place += way * step
     if way * place > half_range:
         return way * 2.0 * half_range - place, -way
@@ -23,7 +23,7 @@ def bounced(place: float, way: float, step: float, half_range: float) -> tuple[f
 
 
 def pursued(place: Array, quarry: Array, step: float, arena: Arena) -> Array:
-    """The next place of a pursuer: one step (or what is left of the way) in x and y, and no further than the arena."""
+    """Return the pursuer's next position: at most one step towards `quarry` in x and y, and within the arena."""
     way = (quarry - place)[:2]
     distance = float(np.sqrt(way @ way))
     after = place.copy()
@@ -35,7 +35,7 @@ def pursued(place: Array, quarry: Array, step: float, arena: Arena) -> Array:
 
 
 class StillMover:
-    """Stays."""
+    """Keeps the target where it is."""
 
     moves = False
     needs_hand = False
@@ -45,24 +45,24 @@ class StillMover:
         self._place = first
 
     def step(self, hand: Array | None) -> Array:
-        """Return where the target is one control period later, `(3,)`."""
+        """Return the target's position one control period later, `(3,)`."""
         return self._place
 
 
 class BounceMover:
-    """To and fro along an axis through the place of the start."""
+    """Moves the target back and forth along an axis through its first position."""
 
     moves = True
     needs_hand = False
 
     def __init__(self, axis: str, step_m: float, half_range_m: float, middle: Array):
-        """`middle`: `(3,)`, to whose either side it goes."""
+        """`middle`: centre of the motion, `(3,)`."""
         self._index = "xyz".index(axis)
         self._step, self._half_range, self._middle = step_m, half_range_m, float(middle[self._index])
         self._first, self._along, self._way = np.zeros(3), 0.0, 1.0
 
     def start(self, first: Array, generator: np.random.Generator) -> None:
-        """See StillMover. A start beyond the range goes back into it."""
+        """See StillMover. From a start outside of the range, the target first moves back into it."""
         self._first, self._along = first, float(first[self._index]) - self._middle
         drawn = 1.0 if generator.integers(2) else -1.0
         self._way = drawn if abs(self._along) <= self._half_range else -float(np.sign(self._along))
@@ -76,7 +76,7 @@ class BounceMover:
 
 
 class PursueMover:
-    """After the end effector, as it was observed last."""
+    """Moves the target towards the end effector."""
 
     moves = True
     needs_hand = True
@@ -89,7 +89,7 @@ class PursueMover:
         self._place = first
 
     def step(self, hand: Array | None) -> Array:
-        """See StillMover; `hand`: `(3,)` where the end effector is."""
+        """See StillMover; `hand`: position of the end effector, `(3,)`."""
         assert hand is not None
         self._place = pursued(self._place, hand, self._step, self._arena)
         return self._place
@@ -99,11 +99,11 @@ Mover = StillMover | BounceMover | PursueMover
 
 
 def make_mover(motion: Motion, middle: Array, arena: Arena | None) -> Mover:
-    """`middle`: the target's anchor with its offset; `arena`: the robot's, where the motion refers to it."""
+    """Make the mover; `middle`: the anchor plus the target's offset; `arena`: the robot's, if the motion needs it."""
     if isinstance(motion, Bounce):
         scale = arena_scale(arena, motion.unit)
         return BounceMover(motion.axis, motion.step * scale, motion.half_range * scale, middle)
     if isinstance(motion, Pursue):
-        assert arena is not None  # the world has asked the robot for one
+        assert arena is not None  # check_robot has checked that the robot has one
         return PursueMover(motion.step * arena_scale(arena, motion.unit), arena)
     return StillMover()

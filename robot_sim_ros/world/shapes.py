@@ -1,7 +1,7 @@
-"""The objects of a world as URDF text, from primitives. Pure; lengths in m.
+"""The objects of a world as URDF text, made of primitives. Pure functions; lengths in m.
 
-An object's frame is where the target or the table's top is told: the tomato's centre, the middle of a table's top, the top
-of a button's plunger. So placing an object is one call.
+The origin of an object is the point at which it is placed: the tomato's centre, the middle of a table's top, the top of a
+button's plunger. So one call places an object.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from robot_interface_ros.robot_config import Arena, Vector
 from robot_sim_ros.world.kinds import Button, Distractors, Table, TomatoPlant
 
 Colour = tuple[float, float, float]
-# Far apart in hue and lightness, so that a hand (white, grey), a table and a button are told apart in 64 x 64 pixels.
+# Different in hue and lightness, so that hand (white, grey), table and button can be distinguished in 64 x 64 pixels.
 WOOD, LEG, HOUSING, FOIL = (0.50, 0.33, 0.18), (0.25, 0.25, 0.27), (0.95, 0.78, 0.10), (0.12, 0.30, 0.85)
 PLUNGERS: tuple[Colour, ...] = ((0.85, 0.07, 0.07), (0.10, 0.60, 0.20), (0.15, 0.25, 0.85), (0.75, 0.20, 0.75))
 DISTRACTORS: tuple[Colour, ...] = ((0.15, 0.35, 0.85), (0.55, 0.20, 0.70), (0.10, 0.60, 0.55), (0.95, 0.50, 0.10))
@@ -26,12 +26,12 @@ TOMATO, UNRIPE, STEM, LEAF, POT = (
 )
 PLUNGER_JOINT = 0  # PyBullet's index in the button's URDF
 _NO_TURN: Vector = (0.0, 0.0, 0.0)
-_GAP = 0.006  # between plunger and housing, so that one does not hide the other's edge
+_GAP = 0.006  # between plunger and housing, so that neither hides the other's edge
 
 
 @dataclass(frozen=True)
 class Solid:
-    """One primitive. `size` is a box's edges, a sphere's radius, or a cylinder's radius and length (along z)."""
+    """One primitive. `size`: edges of a box, radius of a sphere, or radius and length (along z) of a cylinder."""
 
     kind: str
     size: tuple[float, ...]
@@ -41,7 +41,7 @@ class Solid:
     collides: bool = True
 
     def geometry(self) -> str:
-        """The URDF element."""
+        """Return the URDF element."""
         if self.kind == "box":
             return f'<box size="{_words(self.size)}"/>'
         if self.kind == "sphere":
@@ -50,12 +50,12 @@ class Solid:
 
 
 def one_link(name: str, solids: list[Solid], mass: float = 0.0, rolling_friction: float = 0.0) -> str:
-    """A body of one link; mass 0 where it does not move. PyBullet takes the inertia from the shapes."""
+    """Return a body with one link; mass 0: it does not move. PyBullet computes the inertia from the shapes."""
     return f'<robot name="{name}">\n{_link(name, solids, mass, rolling_friction)}</robot>\n'
 
 
 def table_urdf(table: Table, floor: float) -> str:
-    """A top on one leg; `floor`: how far below the top the floor is."""
+    """Return a table with one leg; `floor`: height of the top above the floor."""
     (x, y), thickness = table.size, table.thickness
     leg = max(floor - thickness, 0.01)
     foot = min(0.3, 0.9 * min(x, y))
@@ -70,7 +70,7 @@ def table_urdf(table: Table, floor: float) -> str:
 
 
 def button_urdf(button: Button, number: int) -> str:
-    """A housing on the table, and a plunger that slides into it: the joint's position is how far it is pressed."""
+    """Return a housing with a sliding plunger; the joint's position is how far the button is pressed."""
     high = button.height - button.travel - _GAP
     width = 2.0 * button.radius + 0.02
     housing = Solid("box", (width, width, high), HOUSING, (0.0, 0.0, high / 2 - button.height))
@@ -86,20 +86,20 @@ def button_urdf(button: Button, number: int) -> str:
 
 
 def distractor_urdf(distractors: Distractors, number: int) -> str:
-    """A box, a ball or a cylinder, in turn."""
+    """Return a box, a ball or a cylinder, depending on `number`."""
     size, high, colour = distractors.size, distractors.height(number), DISTRACTORS[number % len(DISTRACTORS)]
     solids = (
         Solid("box", (size, size, high), colour),
         Solid("sphere", (size / 2,), colour),
         Solid("cylinder", (size / 2, high), colour),
     )
-    # Without it a ball that was touched once would roll for ever; it costs time at each contact, so nothing else has it.
+    # Without it, a ball would roll for ever. It costs time at every contact, so only balls have it.
     rolling_friction = 2e-4 if number % 3 == 1 else 0.0
     return one_link(f"distractor_{number}", [solids[number % 3]], distractors.mass, rolling_friction)
 
 
 def tomato_plant_urdf(plant: TomatoPlant, radius: float) -> str:
-    """A stake in a pot with leaves and tomatoes; the ripe one, of `radius`, is the target, beside the stake."""
+    """Return a stake in a pot with leaves and tomatoes. The ripe one, next to the stake, is the target, with `radius`."""
     beside, foot = 0.06, -plant.height
     stake = plant.height + 0.08
     solids = [
@@ -110,7 +110,7 @@ def tomato_plant_urdf(plant: TomatoPlant, radius: float) -> str:
         Solid("cylinder", (0.075, 0.02), POT, (beside, 0.0, foot + 0.09)),
         Solid("sphere", (0.7 * radius,), UNRIPE, (beside + 0.035, 0.03, 0.35 * foot)),
     ]
-    for k in range(7):  # leaves around the stake, each a thin box that droops
+    for k in range(7):  # leaves around the stake, each a thin tilted box
         turn, up = 2.4 * k + 0.8, foot + plant.height * (0.42 + 0.115 * k)
         out = 0.045
         place = (beside + out * math.cos(turn), out * math.sin(turn), up)
@@ -122,7 +122,7 @@ def tomato_plant_urdf(plant: TomatoPlant, radius: float) -> str:
 
 
 def arena_urdf(arena: Arena) -> str:
-    """Four thin bars around the arena's square; the frame is its centre."""
+    """Return four thin bars around the arena's square; the origin is its centre."""
     half, thick = arena.half_width, 0.004
     bars = [((2 * half, thick, thick), (0.0, side * half, 0.0)) for side in (-1, 1)]
     bars += [((thick, 2 * half, thick), (side * half, 0.0, 0.0)) for side in (-1, 1)]

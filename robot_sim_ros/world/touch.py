@@ -1,7 +1,7 @@
-"""What PyBullet's contact points add up to. Pure: lists of points in, numbers out.
+"""Compute forces and counts from PyBullet's contact points. Pure functions.
 
-A point is a tuple as `getContactPoints` gives it. Asked for one body, PyBullet names that body first, and the normal points
-from the second body to the first; both are tested in test/robot_sim/test_touch.py.
+A point is a tuple as `getContactPoints` returns it. Called for one body, PyBullet lists that body first, and the normal
+points from the second body to the first. test/robot_sim/test_touch.py tests both.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _FRICTIONS = ((10, 11), (12, 13))
 
 
 def touching(points: Iterable[Point]) -> list[Point]:
-    """The points where bodies press or overlap; PyBullet also lists those that are merely near."""
+    """Return the points where bodies press or overlap. PyBullet also lists points that are only near."""
     return [point for point in points if point[DISTANCE] <= 0.0 or point[FORCE] > 0.0]
 
 
 def wrench(points: Iterable[Point], body: int, links: Collection[int], origin: Array, scale: float) -> Array:
-    """Force (N) on some links of `body` and its torque (N·m) about `origin`: `(6,)`, axes of the world.
+    """Return the force (N) on some links of `body` and the torque (N·m) about `origin`: `(6,)`, axes of the world.
 
-    `links`: PyBullet's indices. What they do to each other is left out. `scale`: what turns PyBullet's forces into N.
+    `links`: PyBullet's indices; forces between them are left out. `scale`: factor from PyBullet's forces to N.
     """
     total = np.zeros(6)
     for point in points:
@@ -44,9 +44,9 @@ def wrench(points: Iterable[Point], body: int, links: Collection[int], origin: A
 
 
 def end_effector_links(model: RobotModel, end_effector: str) -> frozenset[str]:
-    """The end effector's link, what is fixed to it, and what it carries: on InMoov the hand with its fingers.
+    """Return the end effector's link, the links fixed to it, and those that it carries: InMoov's hand with its fingers.
 
-    A link that was folded into the one that carries it counts under either name.
+    If the end effector is fixed to other links, these count as well, since fixed links may have been merged.
     """
     before = {joint.child: joint for joint in model.joints.values()}
     base = end_effector

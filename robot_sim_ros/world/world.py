@@ -1,4 +1,4 @@
-"""A world in PyBullet: its objects, and what they make a robot feel."""
+"""A world in PyBullet: its objects, the target, contact forces and signals."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from robot_sim_ros.world.motion import make_mover
 
 
 class World:
-    """Everything around one robot. What follows a reset is a function of the episode and of what the robot does."""
+    """Everything around one robot. After a reset it depends only on the episode and on the robot's motion."""
 
     def __init__(self, client: Any, robot: int, description: RobotDescription, config: SimConfig):
-        """`robot`: its body in `client`. Raises ConfigError where the world does not exist or does not suit the robot."""
+        """`robot`: its body in `client`. Raises ConfigError if the world does not exist or does not suit the robot."""
         world = load_world(config.world)
         check_robot(world, description)
         self._robot, self._description, self._config, self._world = robot, description, config, world
@@ -44,12 +44,12 @@ class World:
         self._panel = Panel(self._button) if self._button is not None else None
         self._anchor = anchor_of(world.target, description)
         self._mover = make_mover(world.target.motion, self._anchor, description.config.arena)
-        self._top = self._anchor  # where the target, or the first of several buttons, is
+        self._top = self._anchor  # position of the target, or of the first of several buttons
         self._offsets = [np.zeros(3) for _ in self.targets]
         self.moves = self._mover.moves
         """Whether `advance` must be called before every control period."""
         self.senses = bool(self._panel or "table" in self.bodies or config.contact)
-        """Whether `sense` has anything to say."""
+        """Whether `sense` returns a contact force or signals."""
         links = {-1: description.model.root}
         links |= {i: client.getJointInfo(robot, i)[12].decode() for i in range(client.getNumJoints(robot))}
         hand = touch.end_effector_links(description.model, description.config.end_effector)
@@ -58,7 +58,7 @@ class World:
         self._chain_indices = description.model.index(self._chain.joint_names)
 
     def reset(self, episode: Episode) -> Array:
-        """Place everything as the episode says, at rest; return where the target is, `(3,)` m, read-only."""
+        """Place all objects for the episode, with zero velocity; return the target's position, `(3,)` m, read-only."""
         generator, robot = generator_of(episode.seed), self._description.config
         self._top = first_target(self._world.target, self._anchor, episode.target, generator)
         self._mover.start(self._top, generator)
@@ -76,16 +76,16 @@ class World:
         return self._target()
 
     def advance(self, position: Array) -> Array:
-        """Let the target move for one control period; return where it is then, `(3,)` m, read-only.
+        """Move the target for one control period; return its new position, `(3,)` m, read-only.
 
-        `position`: the robot's joints as they are, `(n_joints,)` rad.
+        `position`: current joint positions of the robot, `(n_joints,)` rad.
         """
         self._top = self._mover.step(self._hand(position) if self._mover.needs_hand else None)
         self._place_targets()
         return self._target()
 
     def sense(self, position: Array) -> tuple[Array | None, Mapping[str, float], Array]:
-        """What the end effector feels, `(6,)` or None, the signals by name, and the target (a press may move it on)."""
+        """Return force and torque on the end effector, `(6,)` or None, the signals, and the target (a press may move it)."""
         points = touch.touching(self._points())
         if self._panel is not None:
             touched = {point[touch.BODY_B] for point in points}
@@ -98,7 +98,7 @@ class World:
         return contact, self._signals(points), self._target()
 
     def untouched(self) -> tuple[Array | None, Mapping[str, float]]:
-        """Contact and signals of an episode's first observation, in which nothing has happened yet."""
+        """Return contact and signals of an episode's first observation, before any contact."""
         return (np.zeros(6) if self._config.contact else None), self._signals([])
 
     def _signals(self, points: list[touch.Point]) -> Mapping[str, float]:

@@ -66,7 +66,7 @@ def refused_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
             "contrl_hz:=20.0",
             "robot_sim: node robot_sim: unknown parameter 'contrl_hz' (did you mean control_hz?); known: robot, control_hz, ",
         ),
-        ("robot_sim_ros.ros.robot_sim_node", "physics_hz:=250.0", "no multiple of control_hz 20; use 240 or 260"),
+        ("robot_sim_ros.ros.robot_sim_node", "physics_hz:=250.0", "not a multiple of control_hz 20; use 240 or 260"),
         (
             "robot_sim_ros.ros.robot_sim_node",
             "cameras:=[left]",

@@ -230,7 +230,7 @@ def test_bad_cameras_are_named() -> None:
         SimConfig(cameras=("external",), image_sizes="nose=64x64")
     with pytest.raises(ConfigError, match="image_sizes: external is 4; allowed: 8 to 4096"):
         SimConfig(cameras=("external",), image_sizes="external=4x64")
-    with pytest.raises(ConfigError, match="camera_hz is 10, and in lockstep every camera renders once"):
+    with pytest.raises(ConfigError, match="camera_hz is 10, but in lockstep every camera renders once"):
         SimConfig(camera_hz=10.0)
 
 
@@ -244,10 +244,10 @@ def test_without_a_graphics_card_auto_falls_back_in_one_line(
     assert choose_renderer("tiny") == "tiny" and not caplog.records
     assert choose_renderer("auto") == "tiny"
     assert [record.message for record in caplog.records] == [
-        "renderer auto: TinyRenderer draws, for egl does not: there is no graphics card"
+        "renderer auto: uses TinyRenderer, because egl does not work: there is no graphics card"
     ]
     with pytest.raises(
-        ConfigError, match="renderer egl does not work here: there is no graphics card; use renderer:=tiny"
+        ConfigError, match="renderer egl does not work on this machine: there is no graphics card; use renderer:=tiny"
     ):
         choose_renderer("egl")
     monkeypatch.setattr(renderers, "_probe", lambda: (None, "llvmpipe (LLVM 15.0.7)"))
