@@ -18,6 +18,8 @@ from rl_trainer_ros.bringup import toolbox_spellings
 from rl_trainer_ros.bringup.launch_arguments import arguments, part_of, resolve_values
 from rl_trainer_ros.bringup.setting_texts import from_words, parse_words, value_of
 from rl_trainer_ros.cli import main
+from rl_trainer_ros.cli.command import Command
+from rl_trainer_ros.cli.commands import load
 from rl_trainer_ros.cli.commands.evaluate import EvaluateError, EvaluateOptions, measure
 from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.training import early_checks
@@ -102,10 +104,10 @@ def test_how_a_command_ends(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def command(words: list[str]) -> int:
+    def command(options: EvaluateOptions) -> int:
         raise raised
 
-    monkeypatch.setitem(main.COMMANDS, "evaluate", (command, "", EvaluateOptions))
+    monkeypatch.setattr(main, "load", lambda name: Command(name, "", command, EvaluateOptions))
     monkeypatch.setattr(sys, "argv", ["rl_trainer", "evaluate"])
     assert main.main() == code
     said = capsys.readouterr().err.splitlines()
@@ -211,7 +213,7 @@ def test_a_spelling_of_the_toolbox_is_answered_with_its_successor(words: list[st
 def test_every_successor_is_a_line_that_this_program_takes() -> None:
     for line in toolbox_spellings.COMMANDS.values():
         _, command, *words = line.split()
-        options = main.COMMANDS[command][2]
+        options = load(command).options
         assert from_words(options, words, command) if options else not words
     known = {argument.name for argument in arguments()}
     for text in (*toolbox_spellings.SETTINGS.values(), *toolbox_spellings.VALUES.values()):

@@ -12,8 +12,8 @@ import pytest
 from rl_trainer_ros.bringup import ros_arguments
 from rl_trainer_ros.bringup.launch_arguments import resolve_values
 from rl_trainer_ros.bringup.setting_texts import from_words, parse_words
-from rl_trainer_ros.cli.examples import EXAMPLES
-from rl_trainer_ros.cli.main import COMMANDS, OVER_TOPICS, WHOLE_SYSTEMS
+from rl_trainer_ros.cli.commands import COMMANDS, load
+from rl_trainer_ros.cli.main import EXAMPLES
 from rl_trainer_ros.training import early_checks
 
 REPO = Path(__file__).resolve().parents[2]
@@ -34,9 +34,9 @@ def shown() -> Iterator[tuple[str, str]]:
         lines = [line for block in FENCED.findall(text) for line in block.replace("\\\n", " ").splitlines()]
         for line in [*lines, *INLINE.findall(FENCED.sub("", text))]:
             yield str(page.relative_to(REPO)), line
-    for command, examples in EXAMPLES.items():
+    for command, examples in {"rl_trainer": EXAMPLES, **{name: load(name).examples for name in COMMANDS}}.items():
         for line in examples:
-            yield f"examples of {command or 'rl_trainer'}", line
+            yield f"examples of {command}", line
 
 
 def command_lines() -> list[tuple[str, str]]:
@@ -56,13 +56,13 @@ def test_a_command_line_that_is_shown_is_accepted(where: str, line: str) -> None
         return
     unquoted = QUOTED.sub("", line[found.end() :]).partition("#")[0]
     assert not set("[]{}") & set(unquoted), "bash splits it at spaces and zsh takes it for a pattern: quote it"
-    options = COMMANDS[command][2]
+    shown = load(command)
     words, ros = ros_arguments.split(words)
-    assert not ros.words or command in (*WHOLE_SYSTEMS, *OVER_TOPICS), "this command takes no --ros-args"
+    assert not ros.words or shown.options is None or shown.over_topics, "this command takes no --ros-args"
     if command == "move":
         assert all(":=" in word for word in words)
-    elif options is not None:
-        from_words(options, words, command)
+    elif shown.options is not None:
+        from_words(shown.options, words, command)
     else:
         given = {
             name: text

@@ -13,8 +13,7 @@ import pytest
 from rl_trainer_ros.bringup.launch_arguments import resolve_values
 from rl_trainer_ros.bringup.setting_texts import from_words, parse_words
 from rl_trainer_ros.cli import main
-from rl_trainer_ros.cli.examples import EXAMPLES
-from rl_trainer_ros.cli.robot_commands import asked_to_move
+from rl_trainer_ros.cli.commands import COMMANDS, load
 
 pytestmark = pytest.mark.xdist_group("completion")
 
@@ -55,22 +54,27 @@ def test_tab_in_bash(script: str, line: str, offered: list[str]) -> None:
     assert sorted(filter(None, said.stdout.splitlines())) == offered
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", ["", *COMMANDS])
 def test_examples_are_read_as_they_are_shown(name: str) -> None:
-    for line in EXAMPLES[name]:
+    for line in load(name).examples if name else main.EXAMPLES:
         program, *words = shlex.split(line, comments=True)
         if program != "rl_trainer":
             continue
         command, *settings = words
-        options = main.COMMANDS[command][2]
-        if command == "move":
-            asked_to_move(settings)
-        elif options is None:
+        shown = load(command)
+        if shown.options is None:
             resolve_values(parse_words(settings))
+        elif shown.read is not None:
+            shown.read(settings)
         else:
-            from_words(options, settings, command)
+            from_words(shown.options, settings, command)
         assert not name or command == name
 
 
 def test_every_command_shows_an_example_or_needs_none() -> None:
-    assert set(main.COMMANDS) - set(EXAMPLES) <= {"find_port", "contract_check"}
+    assert {name for name in COMMANDS if not load(name).examples} <= {"find_port", "contract_check"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_found_in_the_file_of_its_name(name: str) -> None:
+    assert load(name).name == name

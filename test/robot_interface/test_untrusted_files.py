@@ -29,8 +29,9 @@ import yaml
 from rl_trainer_ros.bringup.launch_arguments import BringupConfig, node_parameters
 from rl_trainer_ros.cli.commands.curves import CurvesOptions
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions
+from rl_trainer_ros.cli.commands.robot.calibrate import CalibrateOptions
+from rl_trainer_ros.cli.commands.robot.ros2_control import Ros2ControlOptions
 from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions
-from rl_trainer_ros.cli.robot_commands import CalibrateOptions, Ros2ControlOptions
 from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.training.callbacks.evaluation_log import EvaluationLog
 from rl_trainer_ros.training.checkpoints import contents, folders, resume, trained_models

@@ -17,7 +17,7 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check
 from stable_baselines3.common.env_checker import check_env as stable_baselines3_check
 
 from rl_trainer_ros.bringup.launch_arguments import resolve_values
-from rl_trainer_ros.cli.commands.listing import SECTIONS, ListOptions, text
+from rl_trainer_ros.cli.commands.list import SECTIONS, ListOptions, text
 from rl_trainer_ros.environments.registration import combinations, env_id
 from rl_trainer_ros.tasks import TASKS, Task
 from robot_interface_ros.config import ConfigError

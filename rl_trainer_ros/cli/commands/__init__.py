@@ -1,1 +1,41 @@
-"""The commands of `rl_trainer`, a file for each or for a pair that belongs together."""
+"""The commands of `rl_trainer`: a file for each, which holds a `Command` with the name COMMAND, and a row in this table."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from robot_interface_ros.start import leaving_at_once
+
+if TYPE_CHECKING:
+    from rl_trainer_ros.cli.command import Command
+
+_FILES = (
+    "train",
+    "robots",
+    "evaluate",
+    "curves",
+    "train_srl",
+    "robot.find_port",
+    "robot.calibrate",
+    "robot.move",
+    "robot.status",
+    "robot.stop",
+    "robot.enable",
+    "robot.contract_check",
+    "robot.ros2_control",
+    "list",
+    "completion",
+)
+"""Files below this folder, in the order of `rl_trainer --help`. A file is named like its command."""
+COMMANDS = {file.rpartition(".")[2]: file for file in _FILES}
+"""Command -> its file."""
+
+
+@cache
+def load(name: str) -> Command:
+    """Return a command of COMMANDS. Its file is imported only now, so that no command waits for another's imports."""
+    with leaving_at_once():
+        command: Command = import_module(f"{__name__}.{COMMANDS[name]}").COMMAND
+    return command

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rl_trainer_ros.cli import commands
+from rl_trainer_ros.cli.command import Command
 from robot_interface_ros.config import option
 
 _FILES = ("run", "log_dir", "srl_folder", "output", "hardware")  # and every ..._file: paths
@@ -45,6 +47,17 @@ class CompletionOptions:
     """Arguments of `rl_trainer completion`."""
 
     shell: str = option("bash", "which shell", choices=("bash", "zsh"))
+
+
+def print_script(options: CompletionOptions) -> int:
+    """Print the script by which a shell completes our command lines."""
+    from rl_trainer_ros.bringup.launch_arguments import BringupConfig
+    from rl_trainer_ros.training.trainer_config import TrainerConfig
+
+    launch = (TrainerConfig, BringupConfig)
+    settings = {name: commands.load(name).options for name in commands.COMMANDS}
+    print(script(options.shell, {name: launch if cls is None else (cls,) for name, cls in settings.items()}))
+    return 0
 
 
 def script(shell: str, commands: Mapping[str, Iterable[Any] | None]) -> str:
@@ -98,3 +111,15 @@ def _names() -> dict[str, list[str]]:
         "world": world_names(),
         "preset": ["few_steps"],
     }
+
+
+COMMAND = Command(
+    "completion",
+    "print a script for the shell's tab key",
+    run=print_script,
+    options=CompletionOptions,
+    examples=(
+        'eval "$(rl_trainer completion)"                         # for this shell',
+        "echo 'eval \"$(rl_trainer completion)\"' >> ~/.bashrc    # for every bash; ~/.zshrc: rl_trainer completion shell:=zsh",
+    ),
+)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rl_trainer_ros.cli.command import Command
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.start import leaving_at_once
@@ -92,3 +93,15 @@ def title_of(run: Path) -> str:
 def _told(config: TrainerConfig, name: str) -> str:
     value = getattr(config, name)
     return f"{name} {value}" if name == "seed" else str(value)
+
+
+COMMAND = Command(
+    "curves",
+    "draw the learning curves of a run, or of several in one picture",
+    run=draw_curves,
+    options=CurvesOptions,
+    examples=(
+        "rl_trainer curves                                       # of the newest run, in its folder",
+        "rl_trainer curves run:=runs/a,runs/b file:=ppo_and_sac.svg window:=50",
+    ),
+)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rl_trainer_ros.bringup.ros_arguments import placed
+from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
 from rl_trainer_ros.environments.env_config import SIMULATED
 from robot_interface_ros.command_lines import command_line
@@ -69,7 +70,7 @@ class EvaluateOptions:
     log_dir: str = option("runs", "where latest is looked for", path=True)
 
 
-class EvaluateError(Exception):
+class EvaluateError(ValueError):
     """A run that cannot be evaluated; one line."""
 
 
@@ -233,3 +234,16 @@ def _finish(folder: Path, model: Path, result: Evaluation) -> None:
     board = command_line("--logdir", str(folder), program="tensorboard")
     print(f"  {'learning curves':<28}{folder / PICTURE}; {board}")
     print(result.line(training_s), flush=True)
+
+
+COMMAND = Command(
+    "evaluate",
+    "measure a trained policy on unseen targets",
+    run=evaluate_run,
+    options=EvaluateOptions,
+    examples=(
+        "rl_trainer evaluate run:=latest hold:=true",
+        "rl_trainer evaluate run:=runs/reach/ground_truth/ppo/2026-01-31_12-00-00 model:=best episodes:=1000",
+    ),
+    over_topics=True,
+)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
+from rl_trainer_ros.cli.command import Command
 from robot_interface_ros.config import ConfigError, option
 
 Rows = list[tuple[str, ...]]
@@ -18,6 +19,12 @@ class ListOptions:
 
     what: str = option("all", "which list", choices=("all", *SECTIONS))
     settings: bool = option(False, "with the settings of each task, action and observation")
+
+
+def print_names(options: ListOptions) -> int:
+    """Print what can be chosen."""
+    print(text(options))
+    return 0
 
 
 def text(options: ListOptions) -> str:
@@ -171,3 +178,12 @@ def _robot_configs() -> Iterable[tuple[str, Any]]:
 
     for name in (*robot_names(), *BROUGHT):
         yield name, robot_config(name)
+
+
+COMMAND = Command(
+    "list",
+    "list tasks, actions, observations, algorithms, robots, worlds and what goes together",
+    run=print_names,
+    options=ListOptions,
+    examples=("rl_trainer list what:=algorithms",),
+)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
 from rl_trainer_ros.environments.env_config import CAMERA, GROUND_TRUTH, EnvConfig
 from rl_trainer_ros.training.trainer_config import SRL_MODELS
@@ -101,3 +102,12 @@ def _next(options: TrainSrlOptions) -> str:
     same = ("robot", "imperfection", "log_dir")
     more = [f"{name}:={getattr(options, name)}" for name in same if getattr(options, name) != getattr(defaults, name)]
     return command_line("train", f"srl_model:={options.srl_model}", *more)
+
+
+COMMAND = Command(
+    "train_srl",
+    "train an image encoder on images recorded off the simulator",
+    run=record_and_train,
+    options=TrainSrlOptions,
+    examples=("rl_trainer train_srl srl_model:=autoencoder",),
+)

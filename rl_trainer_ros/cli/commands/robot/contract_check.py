@@ -1,0 +1,53 @@
+"""`rl_trainer contract_check`: does a robot keep the contract?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rl_trainer_ros.cli.command import Command
+from rl_trainer_ros.cli.commands.robot.options import Placed, domain_option, namespace_option
+from robot_interface_ros.config import option
+from robot_interface_ros.start import leaving_at_once
+
+
+@dataclass(frozen=True)
+class ContractCheckOptions(Placed):
+    """Which robot to check."""
+
+    namespace: str = namespace_option()
+    joints: tuple[str, ...] = option((), "joints that are commanded; empty: all that move in its robot_description")
+    mode: str = option("auto", "how it is served; auto: looks", choices=("auto", "lockstep", "realtime"))
+    timeout_s: float = option(
+        3.0, "how long anything is awaited (a reset: ten times as long)", minimum=0.1, maximum=600.0
+    )
+    domain_id: int | None = domain_option()
+
+
+def contract_check(options: ContractCheckOptions) -> int:
+    """Check a robot against the contract; returns 0 where it keeps every rule."""
+    with leaving_at_once():
+        from robot_interface_ros.ros.contract_check.check import Outcome, check_contract
+
+    found = dict.fromkeys(Outcome, 0)
+    for point in check_contract(
+        options.namespace, options.timeout_s, options.mode, options.domain_id, joints=options.joints
+    ):
+        print(
+            f"  {point.outcome.value:<6}  {point.rule}" + (f"\n          {point.said}" if point.said else ""),
+            flush=True,
+        )
+        found[point.outcome] += 1
+    print(
+        f"{options.namespace}: {found[Outcome.KEPT]} points kept, {found[Outcome.BROKEN]} broken, {found[Outcome.LACKING]} "
+        f"of optional names that it does not serve, {found[Outcome.UNCHECKED]} not checked"
+    )
+    return 1 if found[Outcome.BROKEN] else 0
+
+
+COMMAND = Command(
+    "contract_check",
+    "check a robot against docs/robot_contract.md, point by point",
+    run=contract_check,
+    options=ContractCheckOptions,
+    over_topics=True,
+)

@@ -1,0 +1,21 @@
+"""`rl_trainer find_port`: the serial ports of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rl_trainer_ros import factories
+from rl_trainer_ros.cli.command import Command
+
+
+@dataclass(frozen=True)
+class FindPortOptions:
+    """None."""
+
+
+def find_port(options: FindPortOptions) -> int:
+    """List serial ports."""
+    return factories.find_port()
+
+
+COMMAND = Command("find_port", "list serial ports, Arduinos first", run=find_port, options=FindPortOptions)
