@@ -1,4 +1,4 @@
-"""Cameras of a robot: where they sit, what they see, and the pinhole model that says so in numbers.
+"""Cameras of a robot: their poses, their pinhole model, and the default camera.
 
 An optical frame has z forward, x right and y down (REP 103). Pixel (0, 0) is the centre of the upper left pixel, as in
 `sensor_msgs/CameraInfo`.
@@ -27,11 +27,11 @@ _FALLBACK_FOV_DEG = 44.0
 
 @dataclass(frozen=True)
 class CameraConfig:
-    """A camera: on the robot (`frame`), or standing beside it (`eye`, `look_at`)."""
+    """A camera that moves with a link of the robot (`frame`), or one that does not move (`eye`, `look_at`)."""
 
     frame: str | None = option(None, "link of the URDF that is the camera's optical frame: z forward, x right, y down")
-    eye: Vector3 | None = option(None, "where a camera stands that does not move with the robot, m, root frame")
-    look_at: Vector3 | None = option(None, "point in the middle of its picture, m, root frame")
+    eye: Vector3 | None = option(None, "position of a camera that does not move with the robot, m, root frame")
+    look_at: Vector3 | None = option(None, "point in the middle of the camera's image, m, root frame")
     fov_deg: float = option(60.0, "vertical field of view, degrees", minimum=1.0, maximum=170.0)
 
     def __post_init__(self) -> None:
@@ -44,7 +44,7 @@ class CameraConfig:
 
 @dataclass(frozen=True)
 class Pinhole:
-    """Intrinsics of a camera without distortion, pixels, and the optical frame that they belong to."""
+    """Intrinsics of a camera without distortion, in pixels, and its optical frame."""
 
     frame: str
     width: int
@@ -52,39 +52,39 @@ class Pinhole:
     focal: float
     """Focal length, the same along both axes: pixels are square."""
     centre: tuple[float, float]
-    """Where the optical axis meets the picture: column, row."""
+    """Principal point, where the optical axis meets the image: column, row."""
     depth: bool = False
-    """Whether the camera measures depth too."""
+    """Whether the camera also measures depth."""
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Columns and rows `(..., 2)` of points `(..., 3)` m given in the optical frame; NaN behind the camera."""
+        """Return the columns and rows `(..., 2)` of points `(..., 3)`, m, in the optical frame; NaN behind the camera."""
         xyz = np.asarray(points, dtype=np.float64)
         depth = np.where(xyz[..., 2:] > 0.0, xyz[..., 2:], np.nan)
         return np.asarray(self.focal * xyz[..., :2] / depth + np.array(self.centre))
 
 
 def pinholes(robot: object) -> Mapping[str, Pinhole]:
-    """Return camera name -> intrinsics, from the attribute `cameras` of a robot's layers; empty where none has it."""
+    """Return camera name -> intrinsics, from the attribute `cameras` of a robot's layers; empty if no layer has it."""
     found: Mapping[str, Pinhole] = getattr(layer_with(robot, "cameras"), "cameras", {})
     return found
 
 
 def focal_length(fov_deg: float, height: int) -> float:
-    """Pixels, of a vertical field of view over `height` pixels."""
+    """Return the focal length in pixels for a vertical field of view over `height` pixels."""
     return 0.5 * height / math.tan(math.radians(fov_deg) / 2.0)
 
 
 def optical_frame(name: str, camera: CameraConfig) -> str:
-    """The name of a camera's optical frame, without the robot's prefix."""
+    """Return the name of a camera's optical frame, without the robot's prefix."""
     return camera.frame or f"{name}_camera_optical_frame"
 
 
 def standing_pose(camera: CameraConfig) -> Pose:
-    """The optical frame of a camera that does not move with the robot, in the root's frame; its picture is upright."""
+    """Return the optical frame of a camera that does not move, in the root frame; its image is upright."""
     assert camera.eye is not None and camera.look_at is not None
     forward = _unit([b - a for a, b in zip(camera.eye, camera.look_at)])
     x, y, _ = forward
-    # Right is forward x up; a camera that looks straight up or down has the root's -y to its right.
+    # Right is forward x up. For a camera that looks straight up or down, right is the root's -y.
     right = _unit([y, -x, 0.0]) if math.hypot(x, y) > 1e-9 else (0.0, -1.0, 0.0)
     down = (
         forward[1] * right[2] - forward[2] * right[1],
@@ -97,14 +97,14 @@ def standing_pose(camera: CameraConfig) -> Pose:
 
 
 def with_external(cameras: Mapping[str, CameraConfig], model: RobotModel, rest: ArrayLike) -> dict[str, CameraConfig]:
-    """A robot's cameras by name: those of its file, and an `external` one where the file has none."""
+    """Return a robot's cameras by name: those of its file, and a default `external` one if the file has none."""
     return {**({} if EXTERNAL in cameras else {EXTERNAL: _whole_robot(model, rest)}), **cameras}
 
 
 def with_camera_frames(urdf: str, cameras: Mapping[str, CameraConfig]) -> str:
-    """The same robot with a link for the optical frame of every camera that stands beside it, fixed to its root.
+    """Return the URDF with a link for the optical frame of every camera that does not move, fixed to the root.
 
-    So whoever reads the description, such as the publisher of /tf, knows where those cameras are.
+    Readers of the robot description, such as the publisher of /tf, then know the poses of these cameras.
     """
     robot = ElementTree.fromstring(urdf)
     root = RobotModel.from_urdf(urdf).root
@@ -112,7 +112,7 @@ def with_camera_frames(urdf: str, cameras: Mapping[str, CameraConfig]) -> str:
         if camera.frame is None:
             frame = optical_frame(name, camera)
             link = ElementTree.SubElement(robot, "link", name=frame)
-            inertial = ElementTree.SubElement(link, "inertial")  # PyBullet takes a link that says nothing to weigh 1 kg
+            inertial = ElementTree.SubElement(link, "inertial")  # without it PyBullet assumes 1 kg
             ElementTree.SubElement(inertial, "mass", value="0")
             ElementTree.SubElement(inertial, "inertia", dict.fromkeys(("ixx", "iyy", "izz", "ixy", "ixz", "iyz"), "0"))
             joint = ElementTree.SubElement(robot, "joint", name=f"{frame}_joint", type="fixed")
@@ -124,19 +124,19 @@ def with_camera_frames(urdf: str, cameras: Mapping[str, CameraConfig]) -> str:
 
 
 def check_cameras(robot: str, cameras: Mapping[str, CameraConfig], model: RobotModel) -> None:
-    """Raise ConfigError where a camera sits in a frame that the model does not have, or stands in one that it has."""
+    """Raise ConfigError if a camera's `frame` is missing in the model, or the frame of an `eye` camera exists there."""
     for name, camera in cameras.items():
         if camera.frame is None and optical_frame(name, camera) in model.links:
             raise ConfigError(
-                f"robot {robot}: camera {name} has eye and look_at, but the URDF has its frame "
-                f"{optical_frame(name, camera)}; give the camera that frame instead"
+                f"robot {robot}: camera {name} has eye and look_at, but the URDF already has the frame "
+                f"{optical_frame(name, camera)}; use frame: {optical_frame(name, camera)} instead"
             )
         if camera.frame is not None and camera.frame not in model.links:
             raise ConfigError(f"robot {robot}: camera {name}: {unknown_name('link', camera.frame, model.links)}")
 
 
 def _whole_robot(model: RobotModel, rest: ArrayLike) -> CameraConfig:
-    """A camera before the robot, to its right and a little above, that has the whole of it in view at rest."""
+    """Return a camera in front of the robot, to its right and a little above, that sees all of it at rest."""
     points = np.array([position for position, _ in model.link_poses(rest).values()])
     middle = (points.min(axis=0) + points.max(axis=0)) / 2.0
     radius = max(0.2, 1.3 * float(np.linalg.norm(points - middle, axis=1).max()))  # links reach beyond their frames

@@ -1,4 +1,4 @@
-"""Command lines that we print, which work when they are copied into the same shell; executables of ROS packages."""
+"""Command lines for messages to users, which work when they are copied into the same shell; executables of ROS packages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ PACKAGE = "rl_trainer_ros"
 
 
 def command_line(*words: str, program: str = "rl_trainer") -> str:
-    """Return a program of this installation with words, each quoted where a shell asks for it."""
+    """Return the command line of a program of this installation with `words`, quoted for a shell."""
     return " ".join([*_program(program, os.environ), *map(shlex.quote, words)])
 
 
 def find_executable(package: str, executable: str, environ: Mapping[str, str] = os.environ) -> str:
-    """The executable's path on the first prefix of AMENT_PREFIX_PATH that has it; empty where none does.
+    """Return the executable's path in the first prefix of AMENT_PREFIX_PATH that has it; empty if none has it.
 
-    <prefix>/lib/<package>/<executable> is where `ros2 run` looks too.
+    The path is <prefix>/lib/<package>/<executable>, as for `ros2 run`.
     """
     for prefix in environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
         path = Path(prefix) / "lib" / package / executable
@@ -30,9 +30,9 @@ def find_executable(package: str, executable: str, environ: Mapping[str, str] = 
 
 
 def _program(name: str, environ: Mapping[str, str]) -> list[str]:
-    """How a program beside this Python is called here: by its name where PATH leads to it, else by its path.
+    """Return the words that start a program of this Python: its name if it is on PATH, otherwise its path.
 
-    In a colcon workspace it is ros2 that finds ours.
+    In a colcon workspace, `ros2 run` starts it.
     """
     beside, on_path = Path(sys.prefix) / "bin" / name, shutil.which(name, path=environ.get("PATH"))
     if beside.is_file():

@@ -1,4 +1,4 @@
-"""Frozen dataclasses from mappings and YAML files; whatever is not known is an error that lists what is."""
+"""Frozen dataclasses from mappings and YAML files. An unknown name is an error that lists the known ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORD = re.compile(r"[\w./~-]{1,80}")
 _IN_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 LARGEST = 1e15
-"""Of a setting that has no range of its own: beyond any length, angle or time, and its square is still a number."""
+"""Largest value of a setting without a range: more than any length, angle or time, and its square is still finite."""
 
 
 def option(
@@ -35,9 +35,9 @@ def option(
     choices: Iterable[str] | None = None,
     path: bool = False,
 ) -> Any:
-    """A documented dataclass field; the same metadata checks values and describes node parameters.
+    """Return a documented dataclass field; the same metadata checks values and describes ROS parameters.
 
-    `path`: the text names a file or folder, and a leading ~ in it stands for the home folder.
+    `path`: the text names a file or folder, and a leading ~ in it means the home folder.
     """
     metadata = {
         "description": description,
@@ -52,7 +52,7 @@ def option(
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
-    """One line: what is unknown, what is close to it, what is known."""
+    """Return one line: the unknown name, the known name closest to it, and all known names."""
     names = [str(entry) for entry in known]
     lower = {entry.lower(): entry for entry in reversed(names)}
     close = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.5)
@@ -70,19 +70,19 @@ def check_range(name: str, value: Any, minimum: float | None, maximum: float | N
 
 
 def _plain(limit: float) -> str:
-    """A limit of a range as a person writes it: 2147483647, not 2.14748e+09."""
+    """Return a limit of a range in plain notation: 2147483647, not 2.14748e+09."""
     return str(int(limit)) if abs(limit) < LARGEST and limit == int(limit) else f"{limit:g}"
 
 
 def as_number(value: Any) -> float | None:
-    """A float, or text such as 1e5, which YAML 1.1 (PyYAML, and ROS parameter files) takes for text; None for all else."""
+    """Return a float, also for text such as 1e5, which YAML 1.1 (PyYAML, ROS parameter files) reads as text; or None."""
     if isinstance(value, float) or (isinstance(value, str) and _EXPONENT.fullmatch(value)):
         return float(value)
     return None
 
 
 def from_mapping(cls: type[T], values: Mapping[str, Any] | None, where: str) -> T:
-    """Make the dataclass `cls` from `values`, checking names, types, ranges and choices; `where` names the source."""
+    """Create the dataclass `cls` from `values`; check names, types, ranges and choices. `where`: the source, for errors."""
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     hints = typing.get_type_hints(cls)
     checked: dict[str, Any] = {}
@@ -122,12 +122,12 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: expected a mapping of settings, got {type(values).__name__}")
     for key in values:
         if not isinstance(key, str):
-            raise ConfigError(f"{path}: {shown(key)} is no name of a setting; expected text")
+            raise ConfigError(f"{path}: {shown(key)} is not the name of a setting; expected text")
     return values
 
 
 def _check_finite(where: str, value: Any) -> None:
-    """Raise ConfigError for a number, in lists and mappings too, that is not finite or beyond LARGEST."""
+    """Raise ConfigError for a number that is not finite or beyond LARGEST, also within lists and mappings."""
     if isinstance(value, (int, float)):
         if not abs(value) <= LARGEST:
             raise ConfigError(f"{where} is {shown(value)}; expected a finite number from {-LARGEST:g} to {LARGEST:g}")
@@ -147,7 +147,7 @@ def _expanded(value: str, where: str) -> str:
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
-    """Turn what YAML, the command line or a ROS parameter gives into the field's type, or say what was expected."""
+    """Convert a value from YAML, a command line or a ROS parameter to the field's type. Raises ConfigError."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:

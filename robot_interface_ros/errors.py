@@ -1,29 +1,29 @@
-"""What can go wrong between a robot and whoever commands it."""
+"""Errors between a robot and its client, and errors of configuration."""
 
 
 class RobotError(Exception):
-    """Something a user must mend; the message is one line that names the cause and the remedy."""
+    """An error that a user can fix; the message is one line that names the cause and the remedy."""
 
 
 class ConfigError(ValueError):
-    """A configuration value or file that is unknown or not allowed; one line that lists what is."""
+    """A setting or file that is unknown or not allowed; the message is one line that lists the allowed ones."""
 
 
 class CommandRejected(RobotError):
-    """The robot refused a whole command; nothing of it was applied."""
+    """The robot refused a command as a whole; no part of it was applied."""
 
 
 class RobotTimeout(RobotError):
-    """The robot did not answer within the bounded time; the message names robot, topics and likely cause."""
+    """The robot did not answer in time; the message names robot, topics and likely cause."""
 
 
 class RobotInterrupted(RobotError):
-    """The episode was cut from outside (reset, restart or command by another); a reset starts afresh."""
+    """The episode was interrupted (robot restarted, or reset or commanded by another client); the next reset continues."""
 
 
 class NotFinite(RobotInterrupted):
-    """The robot says a number that is none (NaN) or infinite; the episode is cut, and a reset starts afresh."""
+    """The robot sent NaN or infinity; the episode is interrupted, and the next reset continues."""
 
 
 class StopRequested(Exception):
-    """The process was asked to stop (Ctrl-C, SIGTERM) while it waited for a robot."""
+    """The process was told to stop (Ctrl-C, SIGTERM) while it waited for a robot."""

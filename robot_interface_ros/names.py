@@ -1,8 +1,8 @@
-"""ROS names: namespaces that are checked early, and remappings that mean each robot's topics. Nothing here needs ROS.
+"""ROS names: checks of namespaces, and remappings that apply in each robot's namespace. Nothing here needs ROS.
 
 The rules are those of https://design.ros2.org/articles/topic_and_service_names.html and
-https://design.ros2.org/articles/static_remapping.html; a relative name of a rule is looked for in each robot's namespace first,
-and then in the node's, since one node of ours serves several robots.
+https://design.ros2.org/articles/static_remapping.html. One node may serve several robots, so a relative name in a remapping
+is resolved first in each robot's namespace, then in the node's.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _FLAGS_WITH_VALUE = (
     "--enclave",
 )
 _FLAGS_ALONE = tuple(
-    f"--{switch}-{what}-logs" for what in ("rosout", "stdout", "external-lib") for switch in ("enable", "disable")
+    f"--{switch}-{sink}-logs" for sink in ("rosout", "stdout", "external-lib") for switch in ("enable", "disable")
 )
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal", "unset")
 
 
 def check_namespace(namespace: str) -> None:
-    """Raise ConfigError, one line with a name that would do, unless this is a namespace of ROS, absolute or relative."""
+    """Raise ConfigError, one line with a valid name, unless this is a ROS namespace, absolute or relative."""
     why = _namespace_problem(namespace)
     if why:
         hint = _near_namespace(namespace)
@@ -52,7 +52,7 @@ def check_namespace(namespace: str) -> None:
 
 
 def check_namespaces(namespaces: Sequence[str]) -> None:
-    """Raise ConfigError unless every entry is a namespace of ROS, absolute or relative, and named once."""
+    """Raise ConfigError unless every entry is a ROS namespace, absolute or relative, and listed once."""
     if not namespaces:
         raise ConfigError("namespaces is empty; name at least one, such as [/env_0]")
     for namespace in namespaces:
@@ -62,12 +62,12 @@ def check_namespaces(namespaces: Sequence[str]) -> None:
 
 
 def resolve(name: str, base: str = "/") -> str:
-    """Return a name as an absolute one: a relative one lies in the namespace `base`."""
+    """Return the absolute name; a relative name is resolved in the namespace `base`."""
     return name if name.startswith("/") else f"{base.rstrip('/')}/{name}"
 
 
 def in_namespace(config: Config, base: str) -> Config:
-    """Return a node's settings with the robots' namespaces absolute, where `base` is the node's own namespace."""
+    """Return a node's settings with absolute namespaces of robots. `base`: the namespace of the node."""
     known = {field.name for field in dataclasses.fields(config)}  # type: ignore[arg-type]
     changed: dict[str, Any] = {}
     if "namespaces" in known:
@@ -96,7 +96,7 @@ def _namespace_problem(namespace: str) -> str:
 
 
 def _near_namespace(namespace: str) -> str:
-    """Return the nearest name that is allowed."""
+    """Return a valid name close to this one."""
     tokens = [re.sub("[^A-Za-z0-9_]", "_", token) for token in namespace.strip().split("/") if token.strip()]
     tokens = [f"robot_{token}" if token[0] in "0123456789" else token for token in tokens]
     return "/" + "/".join(tokens)
@@ -109,7 +109,7 @@ class Rule:
     source: str
     target: str
     node: str = ""
-    """The node that it is for; empty: every node."""
+    """Name of the node that the rule applies to; empty: every node."""
     kind: str = ""
     """`rostopic://` or `rosservice://`; empty: both."""
 
@@ -118,7 +118,7 @@ class Rule:
 
 
 def rules_of(arguments: Sequence[str]) -> tuple[Rule, ...]:
-    """The remappings on a command line with `--ros-args`. Raises ConfigError for what is none."""
+    """Return the remappings on a command line with `--ros-args`. Raises ConfigError for an invalid one."""
     return tuple(parse_rule(value) for flag, value in ros_flags(arguments) if flag in ("-r", "--remap"))
 
 
@@ -143,7 +143,7 @@ def parse_rule(text: str) -> Rule:
 
 
 def split_ros_arguments(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words of a command line without, and with, what follows `--ros-args` (up to `--`)."""
+    """Return two lists of words: those outside and those after `--ros-args` (up to `--`)."""
     own: list[str] = []
     ros: list[str] = []
     inside = False
@@ -158,14 +158,14 @@ def split_ros_arguments(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def ros_flags(arguments: Sequence[str]) -> Iterable[tuple[str, str]]:
-    """Each flag after `--ros-args`, with its value; empty where it takes none."""
+    """Yield each flag after `--ros-args` with its value; the value is empty for a flag without one."""
     words = iter(split_ros_arguments(arguments)[1])
     for word in words:
         yield word, next(words, "") if word in _FLAGS_WITH_VALUE else ""
 
 
 def check_ros_arguments(arguments: Sequence[str]) -> None:
-    """Raise ConfigError for a flag after `--ros-args` that ROS does not have, or a level of logging that is none."""
+    """Raise ConfigError for an unknown flag after `--ros-args`, or an unknown log level."""
     for flag, value in ros_flags(arguments):
         if flag not in (*_FLAGS_WITH_VALUE, *_FLAGS_ALONE):
             raise ConfigError(unknown_name("ROS argument", flag, (*_FLAGS_WITH_VALUE, *_FLAGS_ALONE)))
@@ -174,7 +174,7 @@ def check_ros_arguments(arguments: Sequence[str]) -> None:
 
 
 def place_of(rules: Iterable[Rule], name: str) -> tuple[str, str]:
-    """The namespace and the name that rules give to a node that is called `name` in `/`; the first rule counts."""
+    """Return the namespace and the name that rules give to the node `/<name>`; the first matching rule applies."""
     found: dict[str, str] = {}
     for rule in rules:
         if rule.node in ("", name):
@@ -188,10 +188,10 @@ def place_of(rules: Iterable[Rule], name: str) -> tuple[str, str]:
 def robot_rules(
     rules: Iterable[Rule], name: str, place: tuple[str, str], namespaces: Sequence[str], topics: Iterable[str] = ()
 ) -> list[str]:
-    """The rules for a node that has the topics of several robots, each rule with absolute names.
+    """Return the rules for a node that has the topics of several robots, each rule with absolute names.
 
-    `name`: the node's in the program, and `place`: its namespace and name by those rules. `topics`: names that are each robot's
-    own. Raises ConfigError for a rule that gives one of them to two robots.
+    `name`: the node's name in the program; `place`: its namespace and name after the rules (`place_of`). `topics`: relative
+    names that each robot has. Raises ConfigError for a rule that would give one of these topics to two robots.
     """
     own, found = set(topics), []
     for rule in rules:
@@ -209,7 +209,7 @@ def robot_rules(
             first, second = namespaces[:2]
             raise ConfigError(
                 f"the remapping '{rule}' would give {' and '.join((first, second))} one {rule.source}; "
-                f"remap each robot's: {resolve(rule.source, first)}:=..., {resolve(rule.source, second)}:=..."
+                f"remap it for each robot: {resolve(rule.source, first)}:=..., {resolve(rule.source, second)}:=..."
             )
         for base, target in zip((*namespaces, place[0]), (*targets, _target(rule, place[0], place))):
             found.append(f"{rule.kind}{resolve(rule.source, base)}:={target}")

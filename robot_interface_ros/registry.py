@@ -1,4 +1,4 @@
-"""Things by name: ours, and those that other installed packages bring through Python entry points."""
+"""Objects by name: those of this package, and those that other installed packages register as Python entry points."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """A mapping of name -> thing. What a package lists under the entry point group `group` is imported when it is used.
+    """A mapping of name -> object. An entry point of the group `group` is imported when its object is first used.
 
-    Ours come first: an entry point of the same name is not seen. `check(thing)` raises TypeError for what is none.
+    `ours` come first: an entry point with the same name is ignored. `check(thing)` raises TypeError for an unsuitable object.
     """
 
     def __init__(self, kind: str, ours: Mapping[str, T], group: str, check: Callable[[Any], None] = lambda thing: None):
-        """`kind`: what one is called in errors."""
+        """`kind`: the word for one object in errors, such as "task"."""
         self.kind, self.ours, self.group = kind, dict(ours), group
         self._check = check
         self._loaded: dict[str, T] = {}
 
     @cached_property
     def brought(self) -> Mapping[str, EntryPoint]:
-        """Name -> entry point of another package; read once."""
+        """Name -> entry point of other packages; read once."""
         return {point.name: point for point in entry_points(group=self.group) if point.name not in self.ours}
 
     def __getitem__(self, name: str) -> T:
@@ -50,7 +50,7 @@ class Registry(Mapping[str, T], Generic[T]):
         try:
             thing: T = point.load()
             self._check(thing)
-        except Exception as error:  # another's package may fail in any way
+        except Exception as error:  # another package may fail in any way
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ConfigError(
                 f"{self.kind} '{point.name}' of entry point {self.group}: {point.value}: {reason}"
@@ -59,7 +59,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 def subclass_check(base: type) -> Callable[[Any], None]:
-    """Return a check that a thing is a subclass of `base`."""
+    """Return a check that an object is a subclass of `base`."""
 
     def check(thing: Any) -> None:
         if not (isinstance(thing, type) and issubclass(thing, base)):

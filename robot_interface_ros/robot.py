@@ -1,7 +1,7 @@
-"""The robot protocol: what every robot is, in process or behind topics.
+"""The protocol of every robot, in process or over topics.
 
-A caller resets, then repeats: `send` one command that carries the stamp of the observation it answers, `receive` the
-observation that answers the command. Stamps are integer nanoseconds and serve as sequence numbers.
+A client resets the robot, then repeats: `send` a command with the stamp of the last observation, `receive` the next
+observation. Stamps are integer nanoseconds and serve as sequence numbers.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One moment of one robot. Joint arrays are `(n_joints,)` float64 in the order of the robot's `joint_names`."""
+    """One observation of one robot. Joint arrays are `(n_joints,)` float64 in the order of the robot's `joint_names`."""
 
     stamp: int
-    """Time of the observation, integer nanoseconds; identifies it."""
+    """Time of the observation, integer nanoseconds; its identifier."""
     position: Array
     """Joint positions, rad."""
     velocity: Array
@@ -35,31 +35,31 @@ class Observation:
     effort: Array
     """Joint efforts, N·m."""
     target_position: Array
-    """`(3,)` where the target is, m, in the robot's root frame."""
+    """`(3,)` position of the target, m, in the robot's root frame."""
     joint_target: Array
-    """Joint positions that are really being executed after all limits, rad. Deltas start from here."""
+    """Joint positions that the robot moves to after all limits, rad. Delta actions start from here."""
     images: Mapping[str, NDArray[np.uint8]] = field(default_factory=lambda: NO_IMAGES)
     """Camera name -> `(height, width, 3)` uint8 rgb."""
     srl_state: Array | None = None
-    """`(state_dim,)` encoded state of an image with this stamp, where an encoder runs beside the robot."""
+    """`(state_dim,)` state encoded from the image with this stamp; None without an encoder."""
     depths: Mapping[str, NDArray[np.float32]] = field(default_factory=lambda: NO_DEPTHS)
     """Camera name -> `(height, width)` float32, m along the optical axis."""
     contact: Array | None = None
-    """`(6,)` force (N) and torque (N·m) on the end effector, root frame's axes; None where the robot feels nothing."""
+    """`(6,)` force (N) and torque (N·m) on the end effector, axes of the root frame; None without a sensor."""
     signals: Mapping[str, float] = field(default_factory=lambda: NOTHING)
-    """What the world senses, by name, such as `button_0` (1 while pressed) or `table_contact`."""
+    """Sensor values of the world, by name, such as `button_0` (1 while pressed) or `table_contact`."""
     drawn: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    """What was drawn at random for this episode (imperfections), by name; in an episode's first observation only."""
+    """Values sampled for this episode (imperfections), by name; only in an episode's first observation."""
     timing: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    """In real time, behind topics: how old everything is and how punctual the steps are (docs/real_time.md)."""
+    """In real time over topics: the age of each stream and the punctuality of the steps (docs/real_time.md)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Position targets for joints by name; joints that are not named keep their target."""
+    """Positions for joints by name; joints that are not named keep their last command."""
 
     stamp: int
-    """Stamp of the observation that this command answers."""
+    """Stamp of the observation that this command is based on."""
     names: tuple[str, ...]
     position: Array
     """`(len(names),)` float64, rad."""
@@ -67,15 +67,15 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """What makes one episode differ from another; an episode is a function of this, the configuration and the commands."""
+    """Seed and target of an episode. An episode is a function of these, the configuration and the commands."""
 
     seed: int = 0
     target: tuple[float, float, float] | None = None
-    """Target position in the robot's root frame, m; None leaves it to the robot."""
+    """Target position in the robot's root frame, m; None: the robot chooses it."""
 
 
 ResetEnd = Callable[[Observation | RobotError], None]
-"""Is told how a reset has ended: with the first observation of the episode, or why not."""
+"""Called at the end of a reset, with the episode's first observation or with the error."""
 
 
 class Robot(Protocol):
@@ -86,25 +86,25 @@ class Robot(Protocol):
     """Control period, integer nanoseconds."""
 
     def reset(self, episode: Episode) -> Observation:
-        """Go to the rest pose and start an episode. Raises RobotError when it cannot."""
+        """Move to the rest pose and start an episode. Raises RobotError if that fails."""
 
     def send(self, command: Command) -> None:
-        """Give the next command. Raises CommandRejected, and applies nothing of it, when it is not a valid one."""
+        """Send the next command. Raises CommandRejected for an invalid command, and applies no part of it."""
 
     def receive(self, timeout_s: float | None = None) -> Observation:
-        """Return the observation that answers the last command, waiting at most `timeout_s` (None: the robot's own bound).
+        """Return the observation after the last command; wait at most `timeout_s` (None: the robot's default).
 
-        Raises RobotTimeout when none came and RobotInterrupted when the episode was cut from outside.
+        Raises RobotTimeout if no observation came, and RobotInterrupted if the episode was interrupted.
         """
 
     def close(self) -> None:
-        """Release everything; safe to call twice."""
+        """Release all resources; may be called twice."""
 
 
 def layer_with(robot: object, attribute: str) -> Any:
-    """Return the outermost layer of a robot that has an attribute; None where none has.
+    """Return the outermost layer of a robot that has the attribute; None if no layer has it.
 
-    A robot that wraps another one has it as its `plant`: limits wrap imperfections, and those the simulation.
+    A robot that wraps another one has it as its `plant`: limits wrap imperfections, and imperfections wrap the simulation.
     """
     while robot is not None and not hasattr(robot, attribute):
         robot = getattr(robot, "plant", None)

@@ -1,4 +1,4 @@
-"""What a user says about a robot beside its URDF: groups of joints, the end effector, the rest pose, the limits of speed."""
+"""The robot file: everything about a robot that its URDF does not have, and how robot file and URDF are loaded."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ _log = logging.getLogger(__name__)
 Vector = tuple[float, float, float]
 
 HARDWARE_SUFFIX = "_hardware.yaml"
-"""What the file of a robot's boards and servos ends with, beside the robot's own."""
+"""End of the name of a hardware file, which lies in the folder of the robot file."""
 
 HALF_WIDTH_IN_UNITS = 0.85
-"""Half the width of an arena in the units of the continual-learning tasks, in which steps are 0.05."""
+"""Half the width of an arena in the units of the continual-learning tasks, whose steps are 0.05 units."""
 
 TARGET_SHARE = 0.4
-"""How far before and above the hand the default target is, in lengths of the arm, where that is less than 0.2 m."""
+"""Distance of the default target in front of and above the hand, as a share of the arm's length; at most 0.2 m."""
 LEAST_RANGE = 1e-4
-"""rad or m: a joint with less between its limits cannot move."""
+"""Smallest range between a joint's limits, rad or m; a joint with less cannot move."""
 
 
 @dataclass(frozen=True)
 class Arena:
-    """A horizontal square that the end effector can sweep: where tasks in a plane take place."""
+    """A horizontal square within reach of the end effector, for tasks in a plane."""
 
     centre: Vector = option((0.0, 0.0, 0.0), "m, root frame")
-    half_width: float = option(0.1, "half an edge of the square, m", minimum=0.01, maximum=10.0)
+    half_width: float = option(0.1, "half the edge of the square, m", minimum=0.01, maximum=10.0)
 
     @property
     def unit_m(self) -> float:
-        """One of the tasks' units, m."""
+        """Length of one unit of the tasks, m."""
         return self.half_width / HALF_WIDTH_IN_UNITS
 
 
@@ -61,40 +61,41 @@ class RobotConfig:
     """One file in `config/robots/`."""
 
     urdf: str = option(
-        "", "URDF or xacro file: a path, from here or from this file's folder; package://...; pybullet_data://..."
+        "",
+        "URDF or xacro file: a path, relative to the working directory or to this file; package://...; pybullet_data://...",
     )
     repair: bool = option(True, "repair known faults of published URDFs, with a warning each; false: refuse them")
-    end_effector: str = option("", "link that reaches")
+    end_effector: str = option("", "link that reaches the target")
     groups: Mapping[str, tuple[str, ...]] = option({}, "group name -> independent joints")
     articulated: tuple[str, ...] = option((), "groups that move; all other joints are fixed at rest")
-    rest: Mapping[str, float] = option({}, "joint -> rest position, rad; 0 clipped to the limits where not given")
+    rest: Mapping[str, float] = option({}, "joint -> rest position, rad; default: 0 clipped to the limits")
     postures: Mapping[str, Mapping[str, float]] = option(
-        {}, "name -> joint -> position, rad, where it differs from rest: where episodes of some tasks begin"
+        {}, "name -> joint -> position, rad, where it differs from rest: start postures for episodes of some tasks"
     )
-    max_velocity: Mapping[str, float] = option({}, "joint -> rad/s where lower than the URDF's")
-    max_effort: Mapping[str, float] = option({}, "joint -> N·m in place of the URDF's")
-    limits: Mapping[str, tuple[float, float]] = option(
-        {}, "joint -> lower and upper limit, rad, in place of the URDF's"
-    )
+    max_velocity: Mapping[str, float] = option({}, "joint -> top speed, rad/s, if lower than in the URDF")
+    max_effort: Mapping[str, float] = option({}, "joint -> N·m, replaces the URDF's")
+    limits: Mapping[str, tuple[float, float]] = option({}, "joint -> lower and upper limit, rad, replace the URDF's")
     max_acceleration: float = option(5.0, "rad/s^2, every joint", minimum=0.01, maximum=1000.0)
-    floor: float | None = option(None, "height of the ground, m, root frame: no target asks an arm to go below")
-    table: Vector | None = option(None, "middle of a table top within the end effector's reach, m, root frame")
+    floor: float | None = option(None, "height of the ground, m, root frame; no target requires an arm to go below it")
+    table: Vector | None = option(None, "centre of a table top within the end effector's reach, m, root frame")
     arena: Arena | None = option(None, "square for tasks in a plane")
-    cameras: Mapping[str, CameraConfig] = option({}, "camera name -> where it sits; `external` has a default")
+    cameras: Mapping[str, CameraConfig] = option(
+        {}, "camera name -> its pose and field of view; `external` has a default"
+    )
     xacro_arguments: Mapping[str, Any] = option({}, "arguments of the xacro file: name -> value")
     group_argument: str | None = option(
-        None, "xacro argument that takes the articulated groups; None: the file has none"
+        None, "xacro argument that receives the articulated groups; None: the file has no such argument"
     )
     broken_meshes: str = option(
         "refuse",
-        "meshes that are not there or cannot be read: refuse the robot, leave out the visual ones, or leave out all",
+        "missing or unreadable meshes: refuse the robot, leave out the visual ones, or leave out all",
         choices=BROKEN_MESHES,
     )
 
 
 @dataclass(frozen=True)
 class RobotDescription:
-    """A robot, ready to be simulated or driven: its URDF text and everything in the order of `model.joint_names`."""
+    """A robot, ready to be simulated or driven: its URDF text, and arrays in the order of `model.joint_names`."""
 
     name: str
     config: RobotConfig
@@ -104,14 +105,14 @@ class RobotDescription:
     rest: Array
     max_acceleration: Array
     cameras: Mapping[str, CameraConfig] = field(default_factory=dict)
-    """Those of the configuration, and an `external` one in any case."""
+    """Cameras of the robot file, and always an `external` one."""
     joint_names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "joint_names", self.model.joint_names)
 
     def default_target(self) -> Array:
-        """Where a robot puts the target when an episode names none: `(3,)` m, root frame; in front of the hand at rest."""
+        """Return the target of an episode that gives none: `(3,)` m, root frame, in front of the hand at rest."""
         chain = self.model.chain(self.config.end_effector)
         rest = dict(zip(self.joint_names, self.rest))
         away = min(0.2, TARGET_SHARE * self.model.reach(self.config.end_effector, self.rest))
@@ -125,17 +126,17 @@ def _check_path(thing: object) -> None:
 
 
 BROUGHT: Registry[str] = Registry("robot", {}, "rl_trainer_ros.robots", _check_path)
-"""Robots of other packages: name -> path of the robot's file."""
+"""Robots of other packages: name -> path of the robot file."""
 
 
 def robot_names() -> list[str]:
-    """Names of the robots that the package ships."""
+    """Return the names of the robots in this package."""
     files = (description.share_directory() / "config" / "robots").glob("*.yaml")
     return sorted(file.stem for file in files if not file.name.endswith(HARDWARE_SUFFIX))
 
 
 def robot_file(robot: str) -> Path:
-    """Return the YAML file of a robot: one's own by its path, a shipped one or another package's by name."""
+    """Return the robot file: `robot` is its path, or the name of a robot of this or another package."""
     if robot.endswith((".yaml", ".yml")):
         return expanded(robot)
     path = description.share_directory() / "config" / "robots" / f"{robot}.yaml"
@@ -145,34 +146,34 @@ def robot_file(robot: str) -> Path:
         return expanded(BROUGHT[robot])
     if robot.endswith((".urdf", ".xacro")):
         raise ConfigError(
-            f"robot is {robot}, a robot's description; give the path of a .yaml file that names it (urdf: {robot}), its "
-            "end_effector and its groups of joints, as docs/robots.md shows"
+            f"robot is {robot}, a robot description; give the path of a .yaml file with urdf: {robot}, "
+            "end_effector and groups of joints, as docs/robots.md shows"
         )
     names = [*robot_names(), *BROUGHT, "or the path of a robot's .yaml file"]
     raise ConfigError(unknown_name("robot", robot, names))
 
 
 def robot_config(robot: str) -> RobotConfig:
-    """Return what a robot's file says, without loading its URDF."""
+    """Return the settings of a robot file, without loading its URDF."""
     path = robot_file(robot)
     values = read_yaml(path)
     config = from_mapping(RobotConfig, values, str(path))
     for name, meant in (
         ("urdf", "the path of the robot's URDF or xacro file"),
-        ("end_effector", "the link that reaches"),
+        ("end_effector", "the link that reaches the target"),
     ):
         if not getattr(config, name):
-            what = f"{name} is missing" if values else f"the file is empty, {name} is missing"
-            raise ConfigError(f"{path}: {what}; add {name}: and {meant}, as docs/robots.md shows")
+            fault = f"{name} is missing" if values else f"the file is empty, {name} is missing"
+            raise ConfigError(f"{path}: {fault}; add {name}: and {meant}, as docs/robots.md shows")
     return config
 
 
 @cache
 def load_robot(robot: str = "inmoov", groups: tuple[str, ...] | None = None, posture: str = "") -> RobotDescription:
-    """Load a shipped robot by name, or one's own by the path of its YAML file.
+    """Load a robot by its name, or by the path of its robot file.
 
-    `groups` replaces `articulated`, where there are any, and "all" is every group; `posture`: one of its postures to begin
-    episodes in, instead of rest.
+    `groups` replaces `articulated` unless it is empty; "all" means every group. `posture`: one of the robot's postures, in
+    which episodes begin instead of at rest.
     """
     path, config = robot_file(robot), robot_config(robot)
     if groups == ("all",):
@@ -185,9 +186,9 @@ def load_robot(robot: str = "inmoov", groups: tuple[str, ...] | None = None, pos
 
 
 def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path | None = None) -> RobotDescription:
-    """Load the URDF of `config` with the joints of `groups` movable; checks that every name in it is the model's.
+    """Load the URDF of `config` with the joints of `groups` movable; check that the model has every name in `config`.
 
-    `folder`: where the path of the URDF counts from, beside the working directory.
+    `folder`: the path of the URDF may also be relative to this folder.
     """
     for group in groups:
         if group not in config.groups:
@@ -221,7 +222,7 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
         fault = f"no usable mass or inertia on links that move: {', '.join(estimated)}"
         if not config.repair:
             raise ConfigError(
-                f"robot {name}: {fault}; mend the URDF's <inertial>, or set repair: true to estimate them"
+                f"robot {name}: {fault}; correct the URDF's <inertial>, or set repair: true to estimate them"
             )
         _log.warning("robot %s: repaired %s; estimated from the shapes", name, fault)
     model = RobotModel.from_urdf(urdf)
@@ -236,18 +237,16 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
         if not (0.0 < speed < np.inf and 0.0 < effort < np.inf):
             raise ConfigError(
                 f"robot {name}: joint {joint} has top speed {speed} and effort {effort}; both must be finite and above 0: "
-                "mend the URDF's <limit>, or give the speed under max_velocity"
+                "correct the URDF's <limit>, or give the speed under max_velocity"
             )
-    # What turns for ever is kept within one turn, so that a position says where it stands.
+    # A continuous joint is limited to one turn, so that each position has one value.
     lower = np.where(np.isfinite(limits.lower), limits.lower, -math.pi)
     upper = np.where(np.isfinite(limits.upper), limits.upper, math.pi)
     limits = JointLimits(limits.names, lower, upper, velocity, limits.effort)
     for joint, low, high in zip(limits.names, lower, upper):
-        remedy = (
-            f"give others in the robot's file, such as limits: {{{joint}: [-1.5, 1.5]}}, or take it out of its group"
-        )
+        remedy = f"set limits in the robot file, such as limits: {{{joint}: [-1.5, 1.5]}}, or take the joint out of its group"
         if max(-low, high) > LARGEST:
-            raise ConfigError(f"robot {name}: the limits of joint {joint} are none: {low:g} to {high:g}; {remedy}")
+            raise ConfigError(f"robot {name}: the limits of joint {joint} are too large: {low:g} to {high:g}; {remedy}")
         if high - low < LEAST_RANGE:
             raise ConfigError(f"robot {name}: joint {joint} cannot move: its limits are {low:g} to {high:g}; {remedy}")
     rest = np.array([config.rest.get(joint, 0.0) for joint in limits.names])
@@ -272,9 +271,9 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
 
 
 def prepared_urdf(name: str, config: RobotConfig, moving: Collection[str], file: Path, text: str) -> str:
-    """URDF text with located meshes and, where `config` asks for it, without the known faults, which are logged.
+    """Return the URDF text with located meshes and, with `config.repair`, with known faults repaired and logged.
 
-    `text`: of the URDF `file`. Raises RobotModelError, one line.
+    `text`: content of the URDF `file`. Raises RobotModelError, one line.
     """
     urdf = _with_given_limits(text, config, file)
     located = locate_meshes(urdf, file.parent, config.broken_meshes)
@@ -284,7 +283,7 @@ def prepared_urdf(name: str, config: RobotConfig, moving: Collection[str], file:
         impossible = mend_impossible(ElementTree.fromstring(located.text), mesh_box)
         if impossible:
             raise RobotModelError(
-                f"masses or inertias that no body can have: links {', '.join(impossible)}",
+                f"physically impossible masses or inertias: links {', '.join(impossible)}",
                 ("link", "name", impossible[0]),
             )
         return located.text
@@ -295,7 +294,7 @@ def prepared_urdf(name: str, config: RobotConfig, moving: Collection[str], file:
 
 
 def _with_given_limits(text: str, config: RobotConfig, file: Path) -> str:
-    """The URDF with the limits and efforts of the robot's file; every robot has a name, which its readers ask for."""
+    """Return the URDF with limits and efforts of the robot file, and with a robot name, which readers of URDF require."""
     robot = parse_xml(text, str(file))
     unnamed = robot.tag == "robot" and not robot.get("name")
     if not (unnamed or config.limits or config.max_effort):

@@ -1,4 +1,4 @@
-"""What is known of a robot at one moment, in words for a terminal. No ROS here."""
+"""The status of a robot, as `rl_trainer status` prints it. No ROS here."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 PULSE = "pulse (us) "
-"""Begins the key of a servo's pulse in `/diagnostics`; the joint's name follows."""
+"""Prefix of the key of a servo's pulse in `/diagnostics`, before the joint's name."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """A topic of the robot: who publishes it, how many messages came while we listened, how old the last one is."""
+    """A topic of the robot: its publishers, the number of messages while listening, and the age of the last one."""
 
     name: str
     publishers: Sequence[str]
@@ -22,40 +22,40 @@ class Stream:
 
 @dataclass(frozen=True)
 class RobotStatus:
-    """One robot. Joint values by joint, rad (m for a prismatic joint)."""
+    """The status of one robot. Positions and targets by joint name, rad (m for a prismatic joint)."""
 
     namespace: str
     servers: Sequence[str]
-    """Full names of the nodes that serve it."""
+    """Full names of the nodes that serve this robot."""
     commanders: Sequence[str]
-    """Full names of the nodes that may command it."""
+    """Full names of the nodes that may command this robot."""
     listened_s: float
     streams: Sequence[Stream] = ()
     motion_enabled: bool | None = None
-    """None: it does not say."""
+    """None: the robot does not publish it."""
     position: Mapping[str, float] = field(default_factory=dict)
     target: Mapping[str, float] = field(default_factory=dict)
     report: Mapping[str, str] = field(default_factory=dict)
-    """The values of its entry in `/diagnostics`, by key."""
-    said: str = ""
-    """The message of that entry."""
+    """The values of the robot's entry in `/diagnostics`, by key."""
+    message: str = ""
+    """The message of this entry."""
     faulty: bool = False
-    """Whether that entry is an error."""
+    """Whether this entry is an error."""
 
     @property
     def real_time(self) -> bool:
-        """Whether it lives at its own rate: it says so in `/diagnostics`, or publishes without a client."""
+        """Whether the robot runs in real time: `/diagnostics` has its state, or it publishes without a client."""
         ticks = next((stream.count for stream in self.streams if stream.name == "joint_states"), 0)
         return "state" in self.report or (ticks > 1 and not self.commanders)
 
     @property
     def pulses(self) -> dict[str, str]:
-        """Joint -> what its servo gets, microseconds, or `off`."""
+        """Joint -> pulse of its servo, µs, or `off`."""
         return {key.removeprefix(PULSE): value for key, value in self.report.items() if key.startswith(PULSE)}
 
     @property
     def problems(self) -> list[str]:
-        """Why somebody should look, one line each; empty: nothing is wrong."""
+        """Problems that need attention, one line each."""
         found = []
         if len(self.servers) > 1:
             found.append(
@@ -66,19 +66,19 @@ class RobotStatus:
         if self.motion_enabled is False:
             found.append(f"it is stopped: rl_trainer enable namespace:={self.namespace} lets it move")
         if self.faulty:
-            found.append(self.said)
+            found.append(self.message)
         if self.real_time and not self.position:
-            found.append("it lives in real time, and no joint_states came")
+            found.append("it runs in real time, but no joint_states came")
         return found
 
 
 def lines(status: RobotStatus) -> list[str]:
-    """The status as it is printed."""
+    """Return the status as printed lines."""
     mode = "in real time" if status.real_time else "in lockstep, or waiting for a client"
-    stopped = {True: "may move", False: "STOPPED", None: "does not say whether it may move"}[status.motion_enabled]
+    stopped = {True: "may move", False: "STOPPED", None: "does not report whether it may move"}[status.motion_enabled]
     shown = [
-        f"{status.namespace}: {stopped}, {mode}" + (f": {status.said}" if status.said else ""),
-        f"  served by     {', '.join(status.servers) or 'nobody who hears joint_command'}",
+        f"{status.namespace}: {stopped}, {mode}" + (f": {status.message}" if status.message else ""),
+        f"  served by     {', '.join(status.servers) or 'no node that subscribes to joint_command'}",
         f"  commanded by  {', '.join(status.commanders) or 'nobody'}" + _age_of_command(status.report),
         "",
         *_joint_lines(status),
@@ -102,7 +102,7 @@ def _age_of_command(report: Mapping[str, str]) -> str:
 def _joint_lines(status: RobotStatus) -> list[str]:
     joints = list(dict.fromkeys([*status.position, *status.target, *status.pulses]))
     if not joints:
-        return ["  no joint has said where it is"]
+        return ["  no joint positions came"]
     width = max(len(joint) for joint in joints) + 2
     pulses = status.pulses
     shown = [f"  {'joint':<{width}}{'position':>20}{'target':>20}" + (f"{'pulse':>12}" if pulses else "")]

@@ -1,4 +1,4 @@
-"""What the environment's variables say of ROS, checked before ROS reads them: its own words name no remedy. No ROS here."""
+"""Checks the environment variables of ROS before ROS reads them, because the errors of ROS name no remedy. No ROS here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from robot_interface_ros.errors import RobotError
 
-HIGHEST_DOMAIN = 232  # beyond it DDS's port numbers would be (RTPS 2.5, 9.6.2)
+HIGHEST_DOMAIN = 232  # a higher one would give invalid DDS port numbers (RTPS 2.5, 9.6.2)
 PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 DISCOVERY = (
     "ROS_DOMAIN_ID",
@@ -28,13 +28,13 @@ DISCOVERY = (
     "ZENOH_ROUTER_CONFIG_URI",
     "ZENOH_SESSION_CONFIG_URI",
 )
-"""What decides whether two nodes find each other."""
+"""Variables that decide whether two nodes find each other."""
 
 
 class RosEnvironmentError(RobotError, SystemExit):
-    """ROS cannot be used as the environment has it: one line with cause and remedy.
+    """ROS cannot start with these environment variables; the message is one line with cause and remedy.
 
-    Where nobody catches it, the line is all that is printed, and the exit code is 1: it may be raised on import.
+    It may be raised on import. If it is not caught, only this line is printed, and the exit code is 1.
     """
 
     def __init__(self, line: str):
@@ -43,50 +43,49 @@ class RosEnvironmentError(RobotError, SystemExit):
 
 
 def discovery_words(environ: Mapping[str, str] = os.environ) -> str:
-    """Return what is set here of what decides whether nodes find each other, or that nothing is."""
+    """Return a text that lists the variables of DISCOVERY that are set, with their values."""
     given = [f"{name}={environ[name]}{_remark(name, environ[name])}" for name in DISCOVERY if environ.get(name)]
     return f"discovery here: {', '.join(given)}" if given else "discovery here: nothing is set, so domain 0"
 
 
 def check(environ: Mapping[str, str] = os.environ, domain_id: int | None = None) -> None:
-    """Raise RosEnvironmentError for what ROS could not start with.
+    """Raise RosEnvironmentError for a variable with which ROS could not start.
 
-    `domain_id`: taken in place of ROS_DOMAIN_ID.
+    `domain_id`: used instead of ROS_DOMAIN_ID.
     """
     for fault in _faults(environ, domain_id):
         raise RosEnvironmentError(fault)
 
 
 def start_error(error: Exception) -> RosEnvironmentError:
-    """Return what is said where rcl itself refuses to start, with the remedy where it is known."""
-    said = " ".join(str(error).split())
-    remedy = "set ROS_LOG_DIR to a folder that can be written to" if "log" in said else discovery_words()
-    return RosEnvironmentError(f"ROS 2 does not start: {said}; {remedy}")
+    """Return the error for a start that rcl itself refuses, with the remedy if it is known."""
+    reason = " ".join(str(error).split())
+    remedy = "set ROS_LOG_DIR to a writable folder" if "log" in reason else discovery_words()
+    return RosEnvironmentError(f"ROS 2 does not start: {reason}; {remedy}")
 
 
 def check_discovery(environ: Mapping[str, str] = os.environ) -> None:
-    """Raise RosEnvironmentError where no node can find another, for a program that needs others."""
+    """Raise RosEnvironmentError if discovery is off; for programs that need other nodes."""
     if environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "").upper() == "OFF":
         raise RosEnvironmentError(
-            "ROS_AUTOMATIC_DISCOVERY_RANGE=OFF: no node finds another, not even on this machine; unset it, or set LOCALHOST "
-            "(this machine) or SUBNET (the network)"
+            "ROS_AUTOMATIC_DISCOVERY_RANGE=OFF: nodes cannot find each other, even on this machine; unset it, or set "
+            "LOCALHOST (this machine) or SUBNET (the network)"
         )
 
 
 def check_middleware(environ: Mapping[str, str] = os.environ, probe: Callable[[], str] | None = None) -> None:
-    """Raise RosEnvironmentError where RMW_IMPLEMENTATION is not installed: rclpy's import would end the process.
+    """Raise RosEnvironmentError if RMW_IMPLEMENTATION is not installed: the import of rclpy would end the process.
 
-    `probe`: tries that import elsewhere and returns what it says, empty where it works.
+    `probe`: tries this import in another process and returns its error, or empty text.
     """
     name = environ.get("RMW_IMPLEMENTATION", "")
     if not name or "rclpy" in sys.modules or _installed(name, environ):
         return
-    said = (probe or _import_elsewhere)()
-    if said:
+    if (probe or _import_elsewhere)():
         distro = environ.get("ROS_DISTRO")
         package = f"ros-{distro}-{name.replace('_', '-')}"
         remedy = (
-            f"install it (apt install {package})" if distro else "use a ROS 2 machine: the wheels have Fast DDS alone"
+            f"install it (apt install {package})" if distro else "use an installed ROS 2: the wheels have only Fast DDS"
         )
         raise RosEnvironmentError(
             f"RMW_IMPLEMENTATION={name} is not installed here: unset RMW_IMPLEMENTATION, or {remedy}"
@@ -95,13 +94,13 @@ def check_middleware(environ: Mapping[str, str] = os.environ, probe: Callable[[]
 
 def _faults(environ: Mapping[str, str], domain_id: int | None) -> Iterable[str]:
     if not any(environ.get(name) for name in ("HOME", "ROS_HOME", "ROS_LOG_DIR")):
-        yield "HOME is not set, and ROS keeps its logs below it: set HOME, or ROS_LOG_DIR=/tmp"
+        yield "HOME is not set, and ROS writes its logs below HOME: set HOME, or ROS_LOG_DIR=/tmp"
     domain = environ.get("ROS_DOMAIN_ID", "").strip() if domain_id is None else str(domain_id)
     if domain and not (domain.isascii() and domain.isdigit() and int(domain) <= HIGHEST_DOMAIN):
-        yield f"ROS_DOMAIN_ID={domain} is no ROS domain: set a whole number from 0 to {HIGHEST_DOMAIN} (to 101 is safest)"
+        yield f"ROS_DOMAIN_ID={domain} is not a ROS domain: set a whole number from 0 to {HIGHEST_DOMAIN} (at best up to 101)"
     for peer in environ.get("ROS_STATIC_PEERS", "").split(";"):
         if peer.strip() and not _resolves(peer.strip()):
-            yield f"ROS_STATIC_PEERS names '{peer}', which is no address that can be found: correct it (a;b;c), or unset it"
+            yield f"ROS_STATIC_PEERS has '{peer}', an address that cannot be resolved: correct it (a;b;c), or unset it"
     for name in PROFILES:
         path = environ.get(name, "")
         if path and environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps").startswith("rmw_fastrtps"):
@@ -116,7 +115,7 @@ def _fault_of_profile(path: Path) -> str:
     except OSError as error:
         return f"cannot be read ({(error.strerror or 'no such file').lower()})"
     except ElementTree.ParseError as error:
-        return f"is no XML ({error})"
+        return f"is not XML ({error})"
     return ""
 
 
@@ -130,18 +129,18 @@ def _resolves(peer: str) -> bool:
 
 def _remark(name: str, value: str) -> str:
     if (name, value) in (("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"), ("ROS_LOCALHOST_ONLY", "1")):
-        return " (this machine alone)"
+        return " (only this machine)"
     return ""
 
 
 def _installed(name: str, environ: Mapping[str, str]) -> bool:
-    """Whether the middleware's library lies where ROS looks for it; where it does not, it may be elsewhere."""
+    """Whether the middleware's library is in a folder of these variables; if not, it may still be in another folder."""
     prefixes = [Path(prefix) / "lib" for prefix in environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
     folders = [Path(folder) for folder in environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if folder]
     return any((folder / f"lib{name}.so").exists() for folder in (*prefixes, *folders))
 
 
 def _import_elsewhere() -> str:
-    """Import rclpy in another process; what it says of it, empty where it works."""
+    """Import rclpy in another process; return its error, or empty text."""
     run = subprocess.run([sys.executable, "-c", "import rclpy"], capture_output=True, text=True, timeout=60.0)
     return "" if run.returncode == 0 else run.stderr or f"exited with {run.returncode}"

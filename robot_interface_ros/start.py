@@ -1,8 +1,8 @@
-"""How every executable of ours starts and prints: Ctrl-C while it imports, or a closed output, ends it without a traceback.
+"""Starts every executable of this package: Ctrl-C during imports, or a closed output, ends it without a traceback.
 
-Imports take seconds (torch, rclpy), and a KeyboardInterrupt in the middle of one leaves a traceback, or is swallowed. Until
-a program sets a handler of its own there is nothing to save, so SIGINT ends it at once. This module imports nothing else.
-`python -m robot_interface_ros.start MODULE ...` runs a module in this way.
+Imports take seconds (torch, rclpy), and a KeyboardInterrupt during an import prints a traceback or is lost. Until a program
+sets its own handler there is nothing to save, so SIGINT ends it at once. This module imports only the standard library.
+`python -m robot_interface_ros.start MODULE ...` runs any module in this way.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from importlib import import_module
 from typing import Any
 
 INTERRUPTED = 128 + signal.SIGINT
-"""A shell's exit code for what Ctrl-C ended."""
+"""Exit code after Ctrl-C, as in a shell."""
 OUTPUT_CLOSED = 128 + signal.SIGPIPE
-"""A shell's exit code for what nobody reads any more, as `yes | head` has it."""
+"""Exit code when the output is closed, as in a shell after `yes | head`."""
 
 
 def leave(number: int, frame: Any) -> None:
-    """A signal handler: end this process at once, whatever it is in the middle of importing."""
+    """Signal handler: end this process at once, even during an import."""
     os._exit(128 + number)
 
 
 @contextlib.contextmanager
 def leaving_at_once() -> Iterator[None]:
-    """Let SIGINT end the process at once, as while something large is imported; a SIGINT that is ignored stays so."""
+    """Let SIGINT end the process at once, for example during a large import; an ignored SIGINT stays ignored."""
     try:
         before = signal.getsignal(signal.SIGINT)
         _leave_at_once()
-    except ValueError:  # in another thread than the main one
+    except ValueError:  # not in the main thread
         yield
         return
     try:
@@ -43,17 +43,17 @@ def leaving_at_once() -> Iterator[None]:
 
 
 def interruptible() -> None:
-    """From here on SIGINT raises KeyboardInterrupt, as Python has it; a SIGINT that is ignored stays so."""
+    """Let SIGINT raise KeyboardInterrupt from now on, as usual in Python; an ignored SIGINT stays ignored."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def discard(stream: Any) -> None:
-    """Send what is still written to a stream that nobody reads any more to nowhere, so that Python's end is silent."""
+    """Redirect a closed output stream to /dev/null, so that Python exits without an error message."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 MODULES = {
@@ -64,7 +64,7 @@ MODULES = {
     "trainer_node": "rl_trainer_ros.ros.trainer_node",
     "rl_trainer": "rl_trainer_ros.cli.main",
 }
-"""Executables by name; setup.py makes a console script of each, which imports it from here and calls it."""
+"""Executables by name; setup.py creates a console script for each, which imports it from here and calls it."""
 
 
 def __getattr__(name: str) -> Callable[[], int]:
@@ -81,7 +81,7 @@ def _run(module: str) -> int:
 
 @contextlib.contextmanager
 def _missing_ros_in_one_line() -> Iterator[None]:
-    """End with exit code 2 and one line where rclpy is not installed: `pip install .` alone brings none."""
+    """End with one line and exit code 2 if rclpy is not installed: `pip install .` alone does not install it."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -166,7 +166,7 @@ def test_what_no_training_can_have_is_found_early(tmp_path: Path) -> None:
         "imperfection:=midl": "did you mean mild?",
         f"world:={world}": f"{world}: unknown setting 'objcts' (did you mean objects?)",
         f"world:={broken}": f"{broken}, line 1",
-        "robot:=my.urdf": "give the path of a .yaml file that names it",
+        "robot:=my.urdf": "give the path of a .yaml file with urdf: my.urdf",
         "algo:=SAC": "did you mean sac?",
     }.items():
         with pytest.raises(ConfigError) as caught:

@@ -74,7 +74,7 @@ def test_a_node_refuses_a_remapping_that_would_join_its_robots(start: Callable) 
     words = [*remap("joint_states:=/arm/joint_states"), "-p", "namespaces:=[/a, /b]"]
     node = start("robot_sim_ros.ros.robot_sim_node", *words)
     assert node.wait() == 2
-    assert "would give /a and /b one joint_states; remap each robot's: /a/joint_states:=" in node.lines[-1]
+    assert "would give /a and /b one joint_states; remap it for each robot: /a/joint_states:=" in node.lines[-1]
 
 
 def test_parameters_for_all_nodes_are_taken_and_a_misspelt_one_is_not(start: Callable, tmp_path: Path) -> None:

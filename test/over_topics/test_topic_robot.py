@@ -137,7 +137,7 @@ def test_a_foreign_command_interrupts_the_episode_and_a_reset_goes_on(
         bystander.until(lambda message=message, stamp=stamp: (publisher.publish(message), stamp + PERIOD in seen)[1])
     robot.send(Command(observation.stamp, robot.joint_names, observation.position))
     with pytest.raises(
-        RobotInterrupted, match="/env_0 sent .* ahead of the awaited answer: was it reset, restarted or commanded"
+        RobotInterrupted, match="/env_0 sent .* after the awaited one: was it restarted, or reset or commanded"
     ):
         robot.receive()
     bystander.node.destroy_node()
@@ -236,7 +236,7 @@ def test_a_robot_that_is_not_there_is_named(connect: Callable, domain: int) -> N
     assert str(error.value) == (
         "/env_0: nobody serves /env_0/joint_states, /env_0/joint_command, /env_0/reset within 0.5 s; "
         "is robot_sim_node (or your robot's driver) running in that namespace and ROS_DOMAIN_ID? (discovery here: "
-        f"ROS_DOMAIN_ID={domain}, ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST (this machine alone))"
+        f"ROS_DOMAIN_ID={domain}, ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST (only this machine))"
     )
 
 

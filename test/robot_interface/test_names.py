@@ -87,7 +87,7 @@ def test_a_remapping_is_for_the_node_that_it_names() -> None:
 
 def test_two_robots_never_share_a_topic() -> None:
     with pytest.raises(
-        ConfigError, match="would give /a and /b one joint_states; remap each robot's: /a/joint_states:="
+        ConfigError, match="would give /a and /b one joint_states; remap it for each robot: /a/joint_states:="
     ):
         expanded("joint_states:=/arm/joint_states", ("/a", "/b"))
     assert expanded("joint_states:=/arm/joint_states", ("/a",))

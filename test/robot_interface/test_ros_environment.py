@@ -29,12 +29,12 @@ HOME = {"HOME": "/home/me"}
     [
         ({}, "HOME is not set, .*: set HOME, or ROS_LOG_DIR="),
         ({"HOME": ""}, "HOME is not set"),
-        (HOME | {"ROS_DOMAIN_ID": "300"}, "ROS_DOMAIN_ID=300 is no ROS domain: set a whole number from 0 to 232"),
+        (HOME | {"ROS_DOMAIN_ID": "300"}, "ROS_DOMAIN_ID=300 is not a ROS domain: set a whole number from 0 to 232"),
         (HOME | {"ROS_DOMAIN_ID": "-1"}, "ROS_DOMAIN_ID=-1 is no"),
         (HOME | {"ROS_DOMAIN_ID": "5x"}, "ROS_DOMAIN_ID=5x is no"),
-        (HOME | {"ROS_STATIC_PEERS": "127.0.0.1;no..host"}, "ROS_STATIC_PEERS names 'no..host', .* or unset it"),
+        (HOME | {"ROS_STATIC_PEERS": "127.0.0.1;no..host"}, "ROS_STATIC_PEERS has 'no..host', .* or unset it"),
         (HOME | {"FASTDDS_DEFAULT_PROFILES_FILE": "/no/such.xml"}, "cannot be read .*or unset FASTDDS_DEFAULT"),
-        (HOME | {"FASTRTPS_DEFAULT_PROFILES_FILE": __file__}, "is no XML .*or unset FASTRTPS_DEFAULT"),
+        (HOME | {"FASTRTPS_DEFAULT_PROFILES_FILE": __file__}, "is not XML .*or unset FASTRTPS_DEFAULT"),
     ],
 )
 def test_what_ros_could_not_start_with_is_said_with_the_remedy(environ: dict[str, str], said: str) -> None:
@@ -64,11 +64,11 @@ def test_a_domain_of_the_command_line_is_the_one_that_counts() -> None:
 def test_a_discovery_that_is_off_is_said_where_others_are_needed() -> None:
     off = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF"}
     with pytest.raises(
-        RosEnvironmentError, match="DISCOVERY_RANGE=OFF: no node finds another, .*unset it, or set LOCALHOST"
+        RosEnvironmentError, match="DISCOVERY_RANGE=OFF: nodes cannot find each other, .*unset it, or set LOCALHOST"
     ):
         check_discovery(off)
     for asked in (lambda: system({}, off), lambda: robots({"namespaces": "[/far]"}, off)):
-        with pytest.raises(BringupError, match="DISCOVERY_RANGE=OFF: no node finds another"):
+        with pytest.raises(BringupError, match="DISCOVERY_RANGE=OFF: nodes cannot find each other"):
             asked()
     system({"transport": "in_process"}, off)
     with pytest.raises(BringupError, match="remote:=true, but ROS_LOCALHOST_ONLY=1 keeps ROS on this machine; unset"):
@@ -84,7 +84,7 @@ def test_who_finds_nobody_is_told_the_variables_that_are_set() -> None:
         "EDITOR": "vi",
     }
     assert discovery_words(environ) == (
-        "discovery here: ROS_DOMAIN_ID=7, ROS_LOCALHOST_ONLY=1 (this machine alone), ROS_STATIC_PEERS=10.0.0.2, "
+        "discovery here: ROS_DOMAIN_ID=7, ROS_LOCALHOST_ONLY=1 (only this machine), ROS_STATIC_PEERS=10.0.0.2, "
         "FASTDDS_DEFAULT_PROFILES_FILE=/a.xml"
     )
     assert discovery_words({}) == "discovery here: nothing is set, so domain 0"

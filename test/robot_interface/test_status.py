@@ -45,8 +45,8 @@ def test_a_robot_that_moves_is_shown() -> None:
         ({"motion_enabled": False}, "it is stopped: rl_trainer enable namespace:=/arm lets it move"),
         ({"servers": ["/a", "/b"]}, "2 robots serve /arm: /a, /b; end one of them"),
         ({"commanders": ["/trainer", "/operator"]}, "2 clients may command it: /trainer, /operator"),
-        ({"faulty": True, "said": "board left is lost"}, "board left is lost"),
-        ({"position": {}}, "it lives in real time, and no joint_states came"),
+        ({"faulty": True, "message": "board left is lost"}, "board left is lost"),
+        ({"position": {}}, "it runs in real time, but no joint_states came"),
     ],
 )
 def test_what_is_wrong_is_said(changes: dict[str, Any], problem: str) -> None:
@@ -58,7 +58,7 @@ def test_what_is_wrong_is_said(changes: dict[str, Any], problem: str) -> None:
 def test_a_silent_robot_waits_for_its_client() -> None:
     silent = RobotStatus("/arm", ["/arm/sim"], [], 1.3, [Stream("joint_states", ["/arm/sim"])], None)
     assert silent.problems == [] and not silent.real_time
-    assert lines(silent)[0] == "/arm: does not say whether it may move, in lockstep, or waiting for a client"
+    assert lines(silent)[0] == "/arm: does not report whether it may move, in lockstep, or waiting for a client"
     assert lines(silent)[-1] == "  In lockstep a robot is silent until a client commands it."
 
 

@@ -116,7 +116,7 @@ def test_without_repair_the_faults_are_refused(config: Path) -> None:
     right_way_up = FAULTY.replace('lower="1.5" upper="-0.5"', 'lower="-0.5" upper="1.5"')
     (config.parent / "faulty.urdf").write_text(right_way_up.replace('upper="-1"', 'upper="1"'))
     config.write_text(config.read_text().replace("max_velocity: {shoulder: 0.9}", ""))
-    with pytest.raises(ConfigError, match="no usable mass or inertia on links that move: finger; mend the URDF's"):
+    with pytest.raises(ConfigError, match="no usable mass or inertia on links that move: finger; correct the URDF's"):
         load_robot(str(config))
     whole = (config.parent / "faulty.urdf").read_text()
     inertial = '<inertial><mass value="1"/><inertia ixx="0.1" iyy="0.1" izz="0.1"/></inertial>'

@@ -219,7 +219,7 @@ def test_bad_cameras_are_named() -> None:
     beside = CameraConfig(eye=(1.0, 0.0, 1.0), look_at=(0.0, 0.0, 1.0))
     config = dataclasses.replace(config, cameras={"l_eye": beside})
     with pytest.raises(
-        ConfigError, match="camera l_eye has eye and look_at, but the URDF has its frame l_eye_camera_optic"
+        ConfigError, match="camera l_eye has eye and look_at, but the URDF already has the frame l_eye_camera_optic"
     ):
         describe("inmoov", config, ("right_arm",))
     with pytest.raises(ConfigError, match="a camera is listed twice"):

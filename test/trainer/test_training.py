@@ -250,7 +250,7 @@ def test_settings_out_of_range_are_refused() -> None:
     for settings, message in (
         ({"num_timesteps": 0}, "num_timesteps is 0; allowed: 1 to"),
         ({"srl_model": "vea"}, "unknown srl_model 'vea'"),
-        ({"control_hz": 30.0}, "no whole number of nanoseconds"),
+        ({"control_hz": 30.0}, "not a whole number of nanoseconds"),
     ):
         with pytest.raises(ValueError, match=message):
             from_mapping(TrainerConfig, settings, "trainer")
