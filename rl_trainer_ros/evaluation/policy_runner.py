@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_trainer_ros.algorithms.protocol import Actor
+
 
 class PolicyRunner:
     """`act(observation, environment)` of an evaluation, for policies with and without memory (LSTM)."""
 
-    def __init__(self, algorithm: Any, normalise: Callable[[Any], Any]):
+    def __init__(self, actor: Actor, normalise: Callable[[Any], Any]):
         """`normalise` turns one observation into what the learner knows."""
-        self._algorithm, self._normalise = algorithm, normalise
+        self._actor, self._normalise = actor, normalise
         self.begin()
 
     def begin(self) -> None:
@@ -24,7 +26,7 @@ class PolicyRunner:
 
     def __call__(self, observation: Any, environment: Any = None) -> NDArray[Any]:
         """Return the deterministic action for one observation, an array or a dictionary of arrays."""
-        action, self._memory = self._algorithm.predict(
+        action, self._memory = self._actor.predict(
             self._normalise(observation), state=self._memory, episode_start=self._first, deterministic=True
         )
         self._first = np.zeros(1, dtype=bool)

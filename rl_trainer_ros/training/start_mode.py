@@ -13,9 +13,10 @@ from gymnasium import spaces
 
 from rl_trainer_ros import algorithms
 from rl_trainer_ros.algorithms.hyperparameters import checked
+from rl_trainer_ros.algorithms.protocol import Learner
 from rl_trainer_ros.environments.env_config import settings_of
 from rl_trainer_ros.training import resumed_settings
-from rl_trainer_ros.training.checkpoints import contents, episodes, resume, trained_models
+from rl_trainer_ros.training.checkpoints import contents, resume, trained_models
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
 from rl_trainer_ros.training.runs import robot_files, run_folder
@@ -88,14 +89,14 @@ class StartMode:
         with resume.alone(folder):
             yield folder
 
-    def bring(self, algorithm: Any, statistics: Any) -> None:
+    def bring(self, learner: Learner, statistics: Any) -> None:
         """Bring a new learner to where it is to begin. Raises ModelError."""
         if self.checkpoint:
-            contents.restore(self.checkpoint, algorithm, statistics)
+            contents.restore(self.checkpoint, learner, statistics)
             statistics.training = not (self.config.load_model and self.config.freeze_normalisation)
-            episodes.begin_again(algorithm)
+            learner.begin_restored_episodes()
         elif self.model:
-            trained_models.begin_with(self.model, algorithm, statistics, self.config)
+            trained_models.begin_with(self.model, learner, statistics, self.config)
 
     def take_over(self) -> str:
         """Put aside what the resumed run had beyond its checkpoint, once the robots have answered; return a line for users."""

@@ -17,6 +17,8 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from rl_trainer_ros import algorithms, factories
 from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind, policy_name
+from rl_trainer_ros.algorithms.protocol import Learner
+from rl_trainer_ros.algorithms.sb3_learner import Sb3Learner
 from rl_trainer_ros.environments.env_config import settings_of
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.frame_stack import seen_space
@@ -103,31 +105,31 @@ class TrainingRun:
     ) -> TrainingResult:
         config, before = self._config, self._begin
         try:
-            algorithm, statistics = self._learner(folder)
+            learner, statistics = self._learner(folder)
             begins = before.take_over()
-            algorithm.set_logger(logs.logger(folder, before.num_timesteps if before.run else None, report))
+            learner.set_logger(logs.logger(folder, before.num_timesteps if before.run else None, report))
         except BaseException:
             self._forget(folder)
             raise
         report(" ".join(("run folder", str(folder), begins)).strip())
         if unseen := hidden(config, self._environments[0].task):
             report(unseen)
-        progress = ProgressCallback(config, should_stop, report, before.notes.get("progress", ()))
+        progress = ProgressCallback(config, learner, should_stop, report, before.notes.get("progress", ()))
         about, say = self._about(), progress.say
-        saver = Saver(folder, algorithm, statistics, about, config.keep_checkpoints, say, before.training_s)
+        saver = Saver(folder, learner, statistics, about, config.keep_checkpoints, say, before.training_s)
         watching = make_callbacks(config, folder, self._evaluated_env, say, should_stop)
         checkpoints = CheckpointCallback(
-            config, saver.save, before.notes.get("checkpoints"), lambda: last_evaluation(watching)
+            config, learner, saver.save, before.notes.get("checkpoints"), lambda: last_evaluation(watching)
         )
         saver.notes = lambda: {"checkpoints": checkpoints.notes(), "progress": progress.notes()}
         on_request = SaveOnRequest(asked_to_save, lambda: saver.save(TIMED), say)
         ended, error = "finished", None
         try:
-            algorithm.learn(
+            learner.learn(
                 config.num_timesteps - before.num_timesteps,
                 # Checkpoints come last: one may begin new episodes, and what is due at the same step is done by then.
                 callback=[AbsentRows(), progress, on_request, *watching, *callbacks, checkpoints],
-                reset_num_timesteps=before.checkpoint is None,
+                anew=before.checkpoint is None,
             )
             if should_stop():
                 ended = "stopped"
@@ -136,7 +138,7 @@ class TrainingRun:
         except Exception as failure:  # whatever it is, what was learned is not lost
             ended, error = "failed", failure
         progress.close()
-        learned = algorithm.num_timesteps > 0
+        learned = learner.num_timesteps > 0
         try:  # first of all: what draws and closes may take long, or fail
             if learned:
                 saver.save_end(ended)
@@ -146,13 +148,13 @@ class TrainingRun:
             ended, error = "failed", failure
         for observer in watching:
             observer.close()
-        result = TrainingResult(folder, algorithm.num_timesteps, saver.training_s(), ended, error)
+        result = TrainingResult(folder, learner.num_timesteps, saver.training_s(), ended, error)
         if learned:
             with suppress(OSError):  # a full disk, of which the saver has told
                 run_folder.write_result(result)
-        algorithm.logger.close()
+        learner.close()
         report(
-            f"{ended} after {algorithm.num_timesteps:,} steps and {result.training_s:.0f} s; {_outcome(result, saver)}"
+            f"{ended} after {learner.num_timesteps:,} steps and {result.training_s:.0f} s; {_outcome(result, saver)}"
         )
         if not learned:
             self._forget(folder)
@@ -170,7 +172,7 @@ class TrainingRun:
             return self._make_env(config.eval_namespace)
         return make_environment(config, render_mode=RGB_ARRAY if config.eval_video else None)
 
-    def _learner(self, folder: Path) -> tuple[Any, VecNormalize]:
+    def _learner(self, folder: Path) -> tuple[Learner, VecNormalize]:
         config, begin = self._config, self._begin
         set_random_seed(config.seed)
         if vec_envs.in_processes(config):
@@ -182,8 +184,9 @@ class TrainingRun:
         statistics = vec_envs.normalised(vec_env, self._hyperparameters.get("gamma", 0.99))
         algorithm = make_learner(config.algo, statistics, self._hyperparameters, policy=config.policy, seed=config.seed)
         leave_out_of_replay(algorithm)
-        begin.bring(algorithm, statistics)
-        return algorithm, statistics
+        learner = Sb3Learner(algorithm)
+        begin.bring(learner, statistics)
+        return learner, statistics
 
     def _about(self) -> dict[str, Any]:
         """What a checkpoint says that it belongs to."""

@@ -26,6 +26,7 @@ import pytest
 import torch
 import yaml
 
+from rl_trainer_ros.algorithms.sb3_learner import Sb3Learner
 from rl_trainer_ros.bringup.launch_arguments import BringupConfig, node_parameters
 from rl_trainer_ros.cli.commands.curves import CurvesOptions
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions
@@ -316,7 +317,7 @@ def test_replay_buffers(checkpoint: Path) -> None:
     whole = path.read_bytes()
     for _ in range(CHANGES):
         path.write_bytes(broken(whole, chance))
-        answers(lambda: contents.load_replay(found, policy.algorithm), path)
+        answers(lambda: contents.load_replay(found, Sb3Learner(policy.algorithm)), path)
 
 
 def test_run_folders(run: Path, tmp_path: Path) -> None:

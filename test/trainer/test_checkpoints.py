@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 
+from rl_trainer_ros.algorithms.protocol import LearnedParts
 from rl_trainer_ros.bringup.launch_arguments import BringupError, resolve_values
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
 from rl_trainer_ros.environments.make_env import make_environment, make_robot_env
@@ -522,9 +523,7 @@ def test_what_has_diverged_is_never_saved(algo: str, tmp_path: Path) -> None:
 
 def test_statistics_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     statistics = SimpleNamespace(norm_obs=False, epsilon=1e-8, ret_rms=RunningMeanStd(shape=()))
-    learner = SimpleNamespace(
-        _get_torch_save_params=lambda: ([], []), get_parameters=lambda: {"policy": {"w": torch.ones(2)}}, policy=None
-    )
+    learner: Any = SimpleNamespace(parts=lambda: LearnedParts({"policy": torch.nn.Linear(1, 2)}, {}))
     check_finite(learner, statistics)
     statistics.ret_rms.var = np.float64("inf")
     with pytest.raises(Diverged, match="statistics of observations and rewards, return_variance"):

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from rl_trainer_ros.algorithms.protocol import Learner
 from rl_trainer_ros.evaluation.episodes import Evaluation
-from rl_trainer_ros.training.checkpoints import episodes
+from rl_trainer_ros.training.checkpoints import replay
 from rl_trainer_ros.training.checkpoints.folders import BEST, EXACT, TIMED
 from rl_trainer_ros.training.trainer_config import EVALUATION, TRAINING, TrainerConfig
 
@@ -31,6 +32,7 @@ class CheckpointCallback(BaseCallback):
     def __init__(
         self,
         config: TrainerConfig,
+        learner: Learner,
         save: Save,
         noted: dict[str, Any] | None = None,
         evaluated: Callable[[], Evaluation | None] = lambda: None,
@@ -40,7 +42,7 @@ class CheckpointCallback(BaseCallback):
         `evaluated`: the last evaluation of this training, which is of the model as it is when a new one appears.
         """
         super().__init__()
-        self._config, self._save = config, save
+        self._config, self._learner, self._save = config, learner, save
         noted = noted or {}
         self._returns: deque[float] = deque(noted.get("returns", ()), maxlen=config.best_window)
         self._best: float | None = noted.get("best")
@@ -73,10 +75,10 @@ class CheckpointCallback(BaseCallback):
         if self._config.realtime or not np.all(getattr(self.training_env.unwrapped, "present", True)):
             self._save(TIMED)
             return
-        episodes.end(self.model)
+        replay.end_episodes(self._learner.replay_buffer)  # nothing that was stored runs on into the next episode
         self._save(EXACT)  # where that fails the episodes end all the same: a full disk must not change what is learned
-        episodes.explore_anew(self.model)
-        episodes.begin(self.model)
+        self._learner.explore_anew()
+        self._learner.begin_episodes()
 
     def _on_step(self) -> bool:
         self._episodes += int(np.count_nonzero(self.locals["dones"]))

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
+from rl_trainer_ros.algorithms.protocol import Learner
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 
@@ -21,12 +21,14 @@ class ProgressCallback(BaseCallback):
     def __init__(
         self,
         config: TrainerConfig,
+        learner: Learner,
         should_stop: Callable[[], bool],
         report: Callable[[str], None],
         noted: Sequence[Any] = (),
     ):
         """`noted`: what `notes` returned when the checkpoint was saved from which training goes on."""
         super().__init__()
+        self._learner = learner
         self._total, self._interval_s = config.num_timesteps, config.log_interval_s
         self._should_stop, self._report = should_stop, report
         self._episodes: deque[tuple[float, bool, float]] = deque(map(tuple, noted), maxlen=config.best_window)
@@ -45,9 +47,7 @@ class ProgressCallback(BaseCallback):
     def _on_training_start(self) -> None:
         self._begin = self._last = time.monotonic()
         self._begin_steps = self._last_steps = self.num_timesteps
-        if isinstance(self.model, OnPolicyAlgorithm):  # learns from whole rollouts, and ends after one
-            rollout = self.model.n_steps * self.training_env.num_envs
-            self._total += (self._begin_steps - self._total) % rollout
+        self._total += (self._begin_steps - self._total) % self._learner.rollout_steps
         if sys.stdout.isatty():  # a launcher may have taken standard error
             from tqdm import tqdm
 

@@ -16,6 +16,7 @@ from typing import Any
 from gymnasium import spaces as gym_spaces
 
 from rl_trainer_ros.algorithms.learner import learner_space
+from rl_trainer_ros.algorithms.protocol import Learner
 from rl_trainer_ros.training import normalisation
 from rl_trainer_ros.training.checkpoints import (
     folders,
@@ -33,39 +34,39 @@ PARAMETERS, STATISTICS = "parameters.safetensors", "normalisation.json"
 RANDOM, REPLAY, MODEL = "random_states.json", "replay.npz", "model.zip"
 
 
-def save(run: Path, algorithm: Any, statistics: Any, about: dict[str, Any], kind: str) -> Path:
+def save(run: Path, learner: Learner, statistics: Any, about: dict[str, Any], kind: str) -> Path:
     """Save a checkpoint of one of the kinds in `folders`, point its link at it, return its folder. Raises OSError.
 
-    `algorithm`: a stable-baselines3 learner; `statistics`: its VecNormalize; `about`: what it was trained for, as
+    `statistics`: the learner's VecNormalize; `about`: what it was trained for, as
     `check` and `model_files.load` read it.
     """
-    buffer = getattr(algorithm, "replay_buffer", None)
+    buffer = learner.replay_buffer
 
     def fill(folder: Path) -> None:
         everything = {
             "format": FORMAT,
             "kind": kind,
-            "num_timesteps": algorithm.num_timesteps,
+            "num_timesteps": learner.num_timesteps,
             "saved_ns": time.time_ns(),
             **about,
-            "n_envs": algorithm.n_envs,
-            "observation_space": spaces.to_json(algorithm.observation_space),
-            "action_space": spaces.to_json(algorithm.action_space),
-            "counters": learner_state.counters(algorithm),
+            "n_envs": learner.n_envs,
+            "observation_space": spaces.to_json(learner.observation_space),
+            "action_space": spaces.to_json(learner.action_space),
+            "counters": learner.counters(),
         }
-        (folder / PARAMETERS).write_bytes(tensors.to_bytes(parameters.of(algorithm)))
+        (folder / PARAMETERS).write_bytes(tensors.to_bytes(parameters.of(learner)))
         _write_json(folder / STATISTICS, normalisation.to_dict(statistics), allow_nan=False)
         _write_json(folder / ABOUT, everything)
         if kind != BEST:
-            _write_json(folder / RANDOM, learner_state.random_states(algorithm))
+            _write_json(folder / RANDOM, learner_state.random_states(learner))
             if buffer is not None:
                 replay.save(buffer, folder / REPLAY)
         if kind in (BEST, FINAL):
             stream = io.BytesIO()  # torch tells a full disk in words of its own
-            algorithm.save(stream)
+            learner.save(stream)
             (folder / MODEL).write_bytes(stream.getvalue())
 
-    return folders.write(run, algorithm.num_timesteps, kind, fill)
+    return folders.write(run, learner.num_timesteps, kind, fill)
 
 
 def check(
@@ -101,10 +102,10 @@ def saved_space(checkpoint: Checkpoint, name: str) -> gym_spaces.Space[Any]:
         raise ModelError(f"{checkpoint.folder} is damaged: {error}; use another checkpoint") from None
 
 
-def load_parameters(checkpoint: Checkpoint, algorithm: Any) -> None:
+def load_parameters(checkpoint: Checkpoint, learner: Learner) -> None:
     """Give a learner the checkpoint's networks and optimisers. Raises ModelError."""
     path = checkpoint.folder / PARAMETERS
-    parameters.restore(algorithm, tensors.read(path), str(path))
+    parameters.restore(learner, tensors.read(path), str(path))
 
 
 def load_statistics(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -121,11 +122,13 @@ def load_statistics(checkpoint: Checkpoint) -> dict[str, Any]:
     return values
 
 
-def load_replay(checkpoint: Checkpoint, algorithm: Any) -> None:
+def load_replay(checkpoint: Checkpoint, learner: Learner) -> None:
     """Fill a learner's replay buffer; what was stored last counts as the end of an episode. Raises ModelError."""
-    buffer = getattr(algorithm, "replay_buffer", None)
+    buffer = learner.replay_buffer
     if buffer is None:
-        raise ModelError(f"a {type(algorithm).__name__} has no replay buffer; leave out load_replay_buffer:=true")
+        raise ModelError(
+            f"a {type(learner.algorithm).__name__} has no replay buffer; leave out load_replay_buffer:=true"
+        )
     path = checkpoint.folder / REPLAY
     if not path.exists():
         raise ModelError(f"{checkpoint.folder} has no {REPLAY}; use the run's latest/ or final/")
@@ -133,14 +136,14 @@ def load_replay(checkpoint: Checkpoint, algorithm: Any) -> None:
     replay.end_episodes(buffer)
 
 
-def restore(checkpoint: Checkpoint, algorithm: Any, statistics: Any) -> None:
+def restore(checkpoint: Checkpoint, learner: Learner, statistics: Any) -> None:
     """Bring a new learner of the same settings to where the checkpoint was saved. Raises ModelError."""
-    load_parameters(checkpoint, algorithm)
+    load_parameters(checkpoint, learner)
     normalisation.restore(statistics, load_statistics(checkpoint))
-    if getattr(algorithm, "replay_buffer", None) is not None:
-        load_replay(checkpoint, algorithm)
-    learner_state.restore_counters(algorithm, checkpoint.about["counters"])
-    learner_state.restore_random_states(algorithm, _random_states(checkpoint))
+    if learner.replay_buffer is not None:
+        load_replay(checkpoint, learner)
+    learner.restore_counters(checkpoint.about["counters"])
+    learner_state.restore_random_states(learner, _random_states(checkpoint))
 
 
 def check_whole(checkpoint: Checkpoint) -> None:

@@ -1,13 +1,8 @@
-"""The state of a learner beside its networks, as JSON.
-
-That is the state of every random generator that a training draws from, and the counts by which schedules, target networks
-and exploration go.
-"""
+"""The state of every random generator that a training samples from, as JSON."""
 
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,23 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from rl_trainer_ros.algorithms.protocol import Learner
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from robot_interface_ros.files import checked_values as check
 from robot_interface_ros.files.untrusted_files import one_line
 
 _MERSENNE_WORDS = 624
-_COUNTERS = (
-    "num_timesteps",
-    "_n_updates",
-    "_episode_num",
-    "_n_calls",
-    "_current_progress_remaining",
-    "exploration_rate",
-)
-_EPISODES, _SUCCESSES = "ep_info_buffer", "ep_success_buffer"
 
 
-def random_states(algorithm: Any) -> dict[str, Any]:
+def random_states(learner: Learner) -> dict[str, Any]:
     """Return the states: Python's, NumPy's and torch's own, the action space's, and each environment's."""
     version, words, gauss = random.getstate()
     numpy_state: Any = np.random.get_state(legacy=False)
@@ -42,8 +29,8 @@ def random_states(algorithm: Any) -> dict[str, Any]:
             "state": {"key": numpy_state["state"]["key"].tolist(), "pos": numpy_state["state"]["pos"]},
         },
         "torch": torch.get_rng_state().numpy().tobytes().hex(),
-        "action_space": algorithm.action_space.np_random.bit_generator.state,
-        "environments": algorithm.env.env_method("random_state"),
+        "action_space": learner.action_space.np_random.bit_generator.state,
+        "environments": learner.env.env_method("random_state"),
     }
 
 
@@ -91,16 +78,16 @@ def checked_random_states(content: Any, where: str) -> dict[str, Any]:
     return states
 
 
-def restore_random_states(algorithm: Any, states: dict[str, Any]) -> None:
+def restore_random_states(learner: Learner, states: dict[str, Any]) -> None:
     """Put every generator back; `states` are checked. Raises ModelError where they are of another number of robots."""
-    if len(states["environments"]) != algorithm.n_envs:
-        raise ModelError(f"random states of {len(states['environments'])} robots do not fit {algorithm.n_envs}")
+    if len(states["environments"]) != learner.n_envs:
+        raise ModelError(f"random states of {len(states['environments'])} robots do not fit {learner.n_envs}")
     random.setstate(_python(states["python"]))
     np.random.set_state(_numpy(states["numpy"]))
     torch.set_rng_state(_torch(states["torch"]))
-    algorithm.action_space.np_random.bit_generator.state = states["action_space"]
+    learner.action_space.np_random.bit_generator.state = states["action_space"]
     for index, state in enumerate(states["environments"]):
-        algorithm.env.env_method("set_random_state", state, indices=[index])
+        learner.env.env_method("set_random_state", state, indices=[index])
 
 
 def _python(state: Any) -> Any:
@@ -114,26 +101,3 @@ def _numpy(state: Any) -> dict[str, Any]:
 
 def _torch(state: Any) -> torch.Tensor:
     return torch.frombuffer(bytearray.fromhex(state), dtype=torch.uint8)
-
-
-def counters(algorithm: Any) -> dict[str, Any]:
-    """Return the counts that this algorithm has, and its last episodes, which its log averages."""
-    counts = {name: _plain(getattr(algorithm, name)) for name in _COUNTERS if hasattr(algorithm, name)}
-    counts[_EPISODES] = [{key: _plain(value) for key, value in row.items()} for row in algorithm.ep_info_buffer or ()]
-    counts[_SUCCESSES] = [_plain(value) for value in algorithm.ep_success_buffer or ()]
-    return counts
-
-
-def restore_counters(algorithm: Any, counts: dict[str, Any]) -> None:
-    """Put back what `counters` returned."""
-    for name in _COUNTERS:
-        if name in counts and hasattr(algorithm, name):
-            setattr(algorithm, name, counts[name])
-    window = algorithm._stats_window_size
-    algorithm.ep_info_buffer = deque(counts[_EPISODES], maxlen=window)
-    algorithm.ep_success_buffer = deque(counts[_SUCCESSES], maxlen=window)
-
-
-def _plain(value: Any) -> Any:
-    """A number of NumPy's as Python's."""
-    return value.item() if hasattr(value, "item") else value

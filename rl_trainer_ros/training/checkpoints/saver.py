@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rl_trainer_ros.algorithms.protocol import Learner
 from rl_trainer_ros.environments.finite import NotFinite
 from rl_trainer_ros.training import normalisation
 from rl_trainer_ros.training.checkpoints import contents, folders, parameters
@@ -27,12 +28,12 @@ class Diverged(NotFinite):
     """Networks, optimisers or statistics hold numbers that are not finite; one line."""
 
 
-def check_finite(algorithm: Any, statistics: Any) -> None:
+def check_finite(learner: Learner, statistics: Any) -> None:
     """Raise Diverged unless everything that a checkpoint would hold of a learner is finite.
 
-    `algorithm`: a stable-baselines3 learner; `statistics`: its VecNormalize.
+    `statistics`: the learner's VecNormalize.
     """
-    where = not_finite(parameters.of(algorithm), "learner") or not_finite(
+    where = not_finite(parameters.of(learner), "learner") or not_finite(
         normalisation.to_dict(statistics), "statistics of observations and rewards"
     )
     if where:
@@ -60,7 +61,7 @@ class Saver:
     def __init__(
         self,
         run: Path,
-        algorithm: Any,
+        learner: Learner,
         statistics: Any,
         about: dict[str, Any],
         keep: int,
@@ -68,7 +69,7 @@ class Saver:
         trained_s: float = 0.0,
     ):
         """`keep`: periodic checkpoints that stay; `trained_s`: for which the run has trained before, s."""
-        self._run, self._algorithm, self._statistics = run, algorithm, statistics
+        self._run, self._learner, self._statistics = run, learner, statistics
         self._about, self._keep, self._report = about, keep, report
         self._begin = time.monotonic() - trained_s
         self._failed = False
@@ -116,7 +117,7 @@ class Saver:
             ) from None
 
     def _write(self, kind: str, more: dict[str, Any]) -> None:
-        check_finite(self._algorithm, self._statistics)
+        check_finite(self._learner, self._statistics)
         about = {
             **self._about,
             **more,
@@ -124,7 +125,7 @@ class Saver:
             "logs": logs.sizes(self._run),
             "notes": self.notes(),
         }
-        self.newest = contents.save(self._run, self._algorithm, self._statistics, about, kind)
+        self.newest = contents.save(self._run, self._learner, self._statistics, about, kind)
         folders.prune(self._run, self._keep)
 
     def _last(self) -> str:

@@ -14,6 +14,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rl_trainer_ros.algorithms.hyperparameters import checked
 from rl_trainer_ros.algorithms.learner import make_learner
+from rl_trainer_ros.algorithms.protocol import Learner
+from rl_trainer_ros.algorithms.sb3_learner import Sb3Learner
 from rl_trainer_ros.training import normalisation
 from rl_trainer_ros.training.checkpoints import contents, folders
 from rl_trainer_ros.training.checkpoints.errors import ModelError as ModelError
@@ -53,7 +55,7 @@ def load(folder: Path) -> Policy:
     if "buffer_size" in settings:
         settings["buffer_size"] = 1
     algorithm = make_learner(about["algo"], env, settings, policy=about.get("policy", ""))
-    contents.load_parameters(checkpoint, algorithm)
+    contents.load_parameters(checkpoint, Sb3Learner(algorithm))
     return Policy(algorithm, normalisation.from_dict(statistics), about)
 
 
@@ -95,10 +97,10 @@ def fine_tuning_settings(checkpoint: Checkpoint, given: Mapping[str, Any]) -> di
     return {**own, **given}
 
 
-def begin_with(checkpoint: Checkpoint, algorithm: Any, statistics: Any, config: TrainerConfig) -> None:
+def begin_with(checkpoint: Checkpoint, learner: Learner, statistics: Any, config: TrainerConfig) -> None:
     """Load the model, its statistics and, where asked for, its replay buffer. Raises ModelError."""
-    contents.load_parameters(checkpoint, algorithm)
+    contents.load_parameters(checkpoint, learner)
     normalisation.restore(statistics, contents.load_statistics(checkpoint))
     statistics.training = not config.freeze_normalisation
     if config.load_replay_buffer:
-        contents.load_replay(checkpoint, algorithm)
+        contents.load_replay(checkpoint, learner)

@@ -1,0 +1,65 @@
+"""The `Learner` protocol: every algorithm fits it, and nothing else looks into a library's private attributes."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.vec_env import DummyVecEnv
+from test_algorithms import QUICK, Line
+
+from rl_trainer_ros.algorithms import ALGORITHMS, hyperparameters
+from rl_trainer_ros.algorithms.learner import make_learner
+from rl_trainer_ros.algorithms.protocol import Learner
+from rl_trainer_ros.algorithms.registry import CONTINUOUS
+from rl_trainer_ros.algorithms.sb3_learner import Sb3Learner
+from rl_trainer_ros.training.checkpoints import parameters
+
+REPO = Path(__file__).resolve().parents[2]
+ROOMS = ("training", "evaluation", "cli", "ros", "distillation")
+THEIR_OWN = ("_episode_seeds", "_replace", "_asdict")
+
+
+def test_private_attributes_of_other_objects_are_used_in_the_adapter_alone() -> None:
+    found = []
+    for path in (path for room in ROOMS for path in sorted((REPO / "rl_trainer_ros" / room).rglob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Attribute) or not node.attr.startswith("_") or node.attr.startswith("__"):
+                continue
+            owner = node.value
+            if not (isinstance(owner, ast.Name) and owner.id in ("self", "cls")) and node.attr not in THEIR_OWN:
+                found.append(f"{path.relative_to(REPO)}:{node.lineno}: {ast.unparse(node)}")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.algorithms
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_fits_and_hands_over_what_it_has_learned(name: str) -> None:
+    def made(seed: int) -> Learner:
+        discrete = CONTINUOUS not in ALGORITHMS[name].actions
+        env = DummyVecEnv([lambda: Line(discrete)])
+        return Sb3Learner(make_learner(name, env, hyperparameters(name, QUICK.get(name)), seed=seed))
+
+    one, other = made(0), made(1)
+    assert one.num_timesteps == 0 and one.n_envs == 1 and one.rollout_steps >= 1
+    counts = json.loads(json.dumps(one.counters()))
+    other.restore_counters(counts)
+    assert other.counters() == counts
+    parameters.restore(other, parameters.of(one), "memory")
+    for key, module in parameters.of(one)["modules"].items():
+        if not key.endswith("optimizer"):
+            again = parameters.of(other)["modules"][key]
+            assert all(torch.equal(module[entry], again[entry]) for entry in module)
+    observation: Any = np.zeros(one.observation_space.shape, np.float32)
+    if name != "random":
+        mine, its = (learner.predict(observation, deterministic=True)[0] for learner in (one, other))
+        assert np.array_equal(mine, its)
+    stream = io.BytesIO()
+    one.save(stream)
+    assert stream.tell() > 1000
