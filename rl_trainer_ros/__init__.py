@@ -1,7 +1,7 @@
-"""From robots to a trained policy: tasks, environments, training, evaluation, and who starts what (bring-up).
+"""From robots to a trained policy: tasks, environments, training, evaluation, and the start of all processes (bring-up).
 
-Importing it registers the environments with Gymnasium, as Gymnasium asks of packages that bring some. Where there is no
-Gymnasium it registers nothing: `ros2 launch` reads the bring-up with the system's Python, which may have none.
+Importing this package registers its environments with Gymnasium. Without Gymnasium it registers nothing: `ros2 launch`
+imports the bring-up with the system's Python, where Gymnasium may not be installed.
 """
 
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""Which cameras a policy looks through; told to the simulator as well, so no Gymnasium here."""
+"""Settings of the policy's cameras. The simulator gets them too, so this module does not import Gymnasium."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class CameraSettings:
 
     cameras: tuple[str, ...] = option(
         ("external",),
-        "cameras, in the order of the channels; two views are [external, left_eye] or [left_eye, right_eye]",
+        "cameras, in the order of the channels; for two views [external, left_eye] or [left_eye, right_eye]",
     )
-    image_width: int = option(64, "width of the cameras' images, pixels", minimum=36, maximum=4096)
-    image_height: int = option(64, "height of the cameras' images, pixels", minimum=36, maximum=4096)
+    image_width: int = option(64, "width of a camera image, pixels", minimum=36, maximum=4096)
+    image_height: int = option(64, "height of a camera image, pixels", minimum=36, maximum=4096)
 
     def __post_init__(self) -> None:
         if not self.cameras or len(set(self.cameras)) != len(self.cameras):
             raise ConfigError(f"cameras is {list(self.cameras)}; name at least one, each once")
 
     def simulation(self) -> dict[str, object]:
-        """Return what a simulation has to be told."""
+        """Return the settings of the simulator that render these images."""
         return {"cameras": self.cameras, "image_width": self.image_width, "image_height": self.image_height}

@@ -1,6 +1,6 @@
-"""Factories of objects that are expensive to import, because they belong to another package or to ROS.
+"""Factories of objects whose import is expensive, because they belong to another package or to ROS.
 
-Each is one function, which imports them only when it is called.
+Each factory is a function that imports them when it is called.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from robot_interface_ros.robot_config import RobotDescription
 
 
 class Encoder(Protocol):
-    """An image encoder, as srl_ros makes them."""
+    """An image encoder of srl_ros."""
 
     id: str
     state_dim: int
@@ -29,7 +29,7 @@ class Encoder(Protocol):
 
 
 def simulated_robot(**settings: Any) -> Robot:
-    """Return an in-process simulated robot; `settings` are those of the simulator node."""
+    """Return an in-process simulated robot; `settings`: those of the simulator node."""
     from robot_sim_ros.pybullet_robot import make_robot
     from robot_sim_ros.sim_config import SimConfig
 
@@ -53,10 +53,10 @@ def check_world_file(world: str) -> None:
 def topic_robot(
     description: RobotDescription, namespace: str, freshness: Freshness | None, runtime: Any, **settings: Any
 ) -> Robot:
-    """Return the client of a robot over topics; `settings` are those of `TopicRobot`.
+    """Return the client of a robot over topics; `settings`: those of `TopicRobot`.
 
-    `freshness`: how old an observation may be in real time; None: in lockstep. `runtime`: an open Runtime; None makes one that
-    the robot closes.
+    `freshness`: largest age of an observation in real time; None: lockstep. `runtime`: an open Runtime; None: the robot
+    makes one and closes it.
     """
     from rl_trainer_ros.ros.robot_client.lockstep_exchange import Lockstep
     from rl_trainer_ros.ros.robot_client.realtime_exchange import RealTime
@@ -94,9 +94,9 @@ def train_encoder(
 
 
 def calibrate(**settings: Any) -> int:
-    """Calibrate servos with a person at the terminal, and write a hardware file; returns the exit code.
+    """Calibrate servos together with a person at the terminal, and write a hardware file; return the exit code.
 
-    `settings` are those of `rl_trainer calibrate`.
+    `settings`: those of `rl_trainer calibrate`.
     """
     from robot_driver_ros.calibration.calibrate_robot import calibrate_robot
 
@@ -104,7 +104,7 @@ def calibrate(**settings: Any) -> int:
 
 
 def find_port() -> int:
-    """Print the serial ports of this machine; returns the exit code."""
+    """Print the serial ports of this machine; return the exit code."""
     from robot_driver_ros.boards.find_port import find_port
 
     return find_port()

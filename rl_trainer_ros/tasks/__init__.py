@@ -1,4 +1,4 @@
-"""Tasks: what is asked of a robot. A new task is a file here and a row in `TASKS`, or another package's entry point."""
+"""Tasks: targets, rewards, success. A new task is a file here and a row in `TASKS`, or another package's entry point."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from rl_trainer_ros.tasks.task import Outcome, Target, Task, TaskSettings
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.errors import RobotError
 
-TOP_M = 0.08  # a button's top above the table's, as in config/worlds/
+TOP_M = 0.08  # height of a button's top above the table, as in config/worlds/
 TOO_FAR_OR_TABLE, CONTACT = -1.0, 1.0
 SHAPED_SUCCESS, SHAPED_FAILURE = 50.0, -250.0
 
@@ -20,10 +20,10 @@ SHAPED_SUCCESS, SHAPED_FAILURE = 50.0, -250.0
 def button_reward(
     distance_m: float, pressed: bool, table: bool, contacts: int, shaped: bool, most_m: float, enough: int
 ) -> tuple[float, bool, bool]:
-    """Return reward, whether it is a success and whether the episode ends.
+    """Return the reward, whether it is a success, and whether the episode ends.
 
-    `contacts`: steps with the button pressed so far, this one included; `most_m`: as far as the hand may be; `enough`:
-    contacts that make a success.
+    `contacts`: steps with the button pressed so far, this one included; `most_m`: largest allowed distance; `enough`:
+    number of contacts for a success.
     """
     success, failure = contacts >= enough, table or distance_m > most_m
     if shaped:
@@ -39,37 +39,39 @@ class ButtonSettings(TaskSettings):
 
     max_episode_steps: int = option(200, "steps after which an episode is truncated", minimum=1, maximum=10_000_000)
     target: str = option(
-        "random", "where the button is: drawn each episode, or always in the middle", choices=("random", "fixed")
+        "random",
+        "random: the button is at a sampled position in each episode; fixed: always in the table's middle",
+        choices=("random", "fixed"),
     )
     spread_m: float = option(
-        0.06, "largest distance of a drawn button from the middle along x and y, m", minimum=0.0, maximum=1.0
+        0.06, "largest distance of a sampled button from the middle, along x and y, m", minimum=0.0, maximum=1.0
     )
     reward: str = option(
         "sparse",
-        "sparse: +1 while pressed, -1 too far or on the table; shaped: minus metres to the button, +50 success, -250 failure; "
-        "progress: sparse and progress_scale per metre gained on the button",
+        "sparse: +1 while pressed, -1 too far away or table touched; shaped: minus distance (m), +50 success, -250 failure; "
+        "progress: sparse plus progress_scale per metre gained on the button",
         choices=("sparse", "shaped", "progress"),
     )
-    progress_scale: float = option(10.0, "reward per metre gained, progress", minimum=0.0, maximum=1e6)
-    contacts: int = option(5, "steps with the button pressed that make a success", minimum=1, maximum=1_000_000)
+    progress_scale: float = option(10.0, "reward per metre gained, for reward progress", minimum=0.0, maximum=1e6)
+    contacts: int = option(5, "number of steps with the button pressed for a success", minimum=1, maximum=1_000_000)
     max_distance_m: float | None = option(
-        None, "as far from the button as the hand may be, m; empty: the arm's length", minimum=0.01, maximum=100.0
+        None, "largest distance between hand and button, m; empty: the arm's length", minimum=0.01, maximum=100.0
     )
 
 
 class Button(Task):
     """
-    | what | when or how much |
+    | item | definition |
     |---|---|
-    | begins | in the posture `table`, the hand above the table |
-    | target | the button's top; `random`: drawn each episode within `spread_m` of the table's middle; `fixed`: in the middle |
-    | reward `sparse` | -1 where the hand is further away than `max_distance_m` or the robot touches the table |
-    | | else +1 while the button is pressed, else 0 |
-    | reward `shaped` | 50 at success; -250 too far away or on the table; else minus the distance, m |
-    | reward `progress` | as `sparse`, and `progress_scale` x metres gained on the button in the step |
+    | start | in the posture `table`, the hand above the table |
+    | target | the button's top; `random`: sampled per episode within `spread_m` of the table's middle; `fixed`: the middle |
+    | reward `sparse` | -1 if the hand is further away than `max_distance_m`, or the robot touches the table |
+    | | otherwise +1 while the button is pressed, else 0 |
+    | reward `shaped` | 50 at success; -250 too far away or table touched; otherwise minus the distance, m |
+    | reward `progress` | as `sparse`, plus `progress_scale` x metres gained on the button in the step |
     | success (`is_success`) | the button was pressed in `contacts` (5) steps of the episode |
     | terminated | at success, or when the robot touches the table |
-    | truncated | by the clock: 200 steps (10 s at 20 Hz) |
+    | truncated | after 200 steps (10 s at 20 Hz) |
     | `info` | `distance` (m), `is_success`, `contacts` (steps pressed so far), `table_contact` (bool) |
     """
 
@@ -79,7 +81,7 @@ class Button(Task):
     needs = ("table", "postures.table")
     posture = "table"
     signals = ("button_0", "table_contact")
-    memory = ("contacts so far, as a share of those that make a success",)
+    memory = ("contacts so far, divided by the number for a success",)
 
     def __init__(self, arm: Arm, period_s: float, settings: ButtonSettings):
         super().__init__(arm, period_s, settings)
@@ -87,7 +89,7 @@ class Button(Task):
         table = arm.description.config.table
         if table is None:
             raise ConfigError(
-                f"robot {arm.description.name} has no table, on which buttons stand; add one to its file, such as "
+                f"robot {arm.description.name} has no table for the buttons; add one to its file, such as "
                 "table: [0.32, -0.3, 0.92]"
             )
         self._middle = self.middle_of(table)
@@ -103,7 +105,7 @@ class Button(Task):
         return x, y, z + TOP_M
 
     def middle_of(self, table: Target) -> Target:
-        """Return where on the table, whose top's middle is given, the first button stands when none is drawn, m."""
+        """Return the middle position of the first button, m, root frame; `table`: middle of the table's top."""
         return table
 
     def start(self, step_state: StepState) -> None:
@@ -129,23 +131,23 @@ class Button(Task):
             self._settings.contacts,
         )
         if self._settings.reward == "progress":
-            # Towards where the target is now: another button's turn, or a button that moves, is no loss.
+            # Both distances are to the present target: a change of button, or a moving button, must not count as a loss.
             was = float(np.linalg.norm(after.observation.target_position - before.hand))
             reward += self._settings.progress_scale * (was - distance)
         info = {"distance": distance, "is_success": success, "contacts": self._contacts, "table_contact": table}
         return Outcome(reward, ended, info)
 
     def pressed(self, step_state: StepState) -> bool:
-        """Whether what is to be pressed is pressed now."""
+        """Return whether the button counts as pressed in this step."""
         return signal(step_state, "button_0") > 0.0
 
 
 def signal(step_state: StepState, name: str) -> float:
-    """Return one of the world's signals. Raises RobotError, one line, where the robot's world has it not."""
+    """Return one of the world's signals. Raises RobotError, in one line, if the robot's world does not have it."""
     signals = step_state.observation.signals
     if name not in signals:
         raise RobotError(
-            f"the robot's observation has no signal '{name}' (it has: {', '.join(signals) or 'none'}); is its world one with "
-            "a button? Start the simulator with the task's world"
+            f"the robot's observation has no signal '{name}' (it has: {', '.join(signals) or 'none'}); does its world have "
+            "a button? Start the simulator with the world of the task"
         )
     return signals[name]

@@ -1,4 +1,4 @@
-"""Chasing: stay close behind a target that sweeps through the arena."""
+"""Chasing: stay close to a target that sweeps through the arena."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ NEAREST, FURTHEST = 0.3, 0.4
 
 
 def chasing_reward(distance: float, bump: bool) -> float:
-    """Return -1 on a bump, else 1 where 0.3 < distance < 0.4, else 0; distance in the arena's units."""
+    """Return -1 on a bump, else 1 if 0.3 < distance < 0.4, else 0; distance in the arena's units."""
     return -1.0 if bump else 1.0 if NEAREST < distance < FURTHEST else 0.0
 
 
 class Chasing(PlaneTask):
     """
-    | what | when or how much |
+    | item | definition |
     |---|---|
-    | target | sweeps to and fro through the arena along y (world `chasing`); where it begins is drawn |
+    | target | moves back and forth through the arena along y (world `chasing`); its start is sampled |
     | reward | +1 between 0.3 and 0.4 from the target, in the arena's units; -1 outside the arena; else 0 |
     | success (`is_success`) | 100 such steps in the episode (`good_steps`) |
     | terminated | never |
-    | truncated | by the clock: 250 steps |
+    | truncated | after 250 steps |
     | `info` | `distance` (m), `is_success`, `good_steps` so far, `bump` |
 
     Distances of the reward are in the arena's units (half width 0.85).
     """
 
-    summary = "in the arena: stay close behind a target that sweeps through it"
+    summary = "in the arena: stay close to a target that sweeps through it"
     world = "chasing"
     target_moves = True
 

@@ -1,4 +1,4 @@
-"""Circular: go round in a circle."""
+"""Circular: move in a circle."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ def circle_error(x: float, y: float) -> float:
 
 class Circular(CurveTask):
     """
-    | what | when or how much |
+    | item | definition |
     |---|---|
     | target | the arena's middle |
     | reward | 10 (1 - e^2) m - 100 b |
     | good step | abs(e) < 0.15, m > 0.15, inside the arena |
-    | success (`is_success`) | 100 good steps in the episode, and once round the middle |
+    | success (`is_success`) | 100 good steps in the episode, and one turn about the middle |
     | terminated | never |
-    | truncated | by the clock: 250 steps |
+    | truncated | after 250 steps |
     | `info` | `distance` (m), `is_success`, `good_steps` so far, `bump` |
 
-    e = |p| - 0.6125, with the hand's place p from the middle, in the arena's units (half width 0.85). m: how far the hand is
-    from where it was 10 steps ago, in the same units; 1 in the first 10 steps. b: 1 outside the arena, else 0.
+    e = |p| - 0.6125, where p is the hand's position relative to the middle, in the arena's units (half width 0.85). m: distance
+    between the hand and its position 10 steps ago, in the same units; 1 in the first 10 steps. b: 1 outside the arena, else 0.
     """
 
-    summary = "in the arena: go round in a circle"
+    summary = "in the arena: move in a circle"
 
     def error(self, hand: Array) -> float:
         """See CurveTask."""

@@ -1,4 +1,4 @@
-"""Distractors: press a button among things that lie around."""
+"""Distractors: press a button among loose objects."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from rl_trainer_ros.tasks.button import Button
 
 class Distractors(Button):
     """
-    | what | when or how much |
+    | item | definition |
     |---|---|
-    | target | the button's top, drawn as in button; boxes, balls and cylinders lie around it and can be kicked |
-    | reward, success, end, clock, `info` | as in button |
+    | target | the button's top, sampled as in button; boxes, balls and cylinders lie around it and can be pushed |
+    | reward, success, terminated, truncated, `info` | as in button |
     """
 
-    summary = "press a button among things that lie around"
+    summary = "press a button among loose objects"
     world = "distractors"

@@ -1,4 +1,4 @@
-"""Eight: go along a figure of eight."""
+"""Eight: move along a figure of eight."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def eight_error(x: float, y: float) -> float:
 
 
 def legacy_eight_error(x: float, y: float) -> float:
-    """Return the same with the square forgotten, as the S-RL Toolbox's line had it: no eight, but a pair of hyperbolas."""
+    """Return the same without the square, as in the code around the S-RL Toolbox: a pair of hyperbolas, not an eight."""
     return (x * x + y * y) - 2.0 * RADIUS**2 * (x * x - y * y)
 
 
@@ -24,26 +24,27 @@ def legacy_eight_error(x: float, y: float) -> float:
 class EightSettings(PlaneTaskSettings):
     """Settings of eight."""
 
-    legacy: bool = option(False, "the formula as the S-RL Toolbox's line had it, which is no eight")
+    legacy: bool = option(False, "the formula of the code around the S-RL Toolbox, whose curve is not an eight")
 
 
 class Eight(CurveTask):
     """
-    | what | when or how much |
+    | item | definition |
     |---|---|
     | reward | as in circular, with e = (x^2 + y^2)^2 - 2 0.6125^2 (x^2 - y^2): 0 on a lemniscate that lies along x |
     | reward, `legacy` | with e = (x^2 + y^2) - 2 0.6125^2 (x^2 - y^2), for comparison with old results |
     | good step | abs(e) < 0.1, m > 0.15, inside the arena |
-    | success (`is_success`) | 100 good steps in the episode, and once round the middle of one of the two loops |
+    | success (`is_success`) | 100 good steps in the episode, and one turn about the middle of one of the two loops |
     | everything else | as in circular |
 
-    The formula hardly asks for an eight: all along x, and anywhere near the crossing, its error is small, so going to and fro
-    or in a small circle there pays within a few percent as much. That is what PPO finds; it counts as no success. Nor does it
-    ask for both loops. The lemniscate's two ends lie 0.016 beyond the arena's edge (2.6 mm for InMoov).
+    The formula hardly requires an eight: its error is small along x and near the crossing. Moving back and forth there, or in
+    a small circle, gives almost the same return, within a few percent. PPO learns this, and it does not count as success. The
+    formula does not require both loops either. The two ends of the lemniscate lie 0.016 beyond the arena's edge (2.6 mm for
+    InMoov).
     """
 
     Settings = EightSettings
-    summary = "in the arena: go along a figure of eight"
+    summary = "in the arena: move along a figure of eight"
     TOLERANCE = 0.1
     INSIDE = ((RADIUS, 0.0), (-RADIUS, 0.0))
 

@@ -11,7 +11,7 @@ NEAREST, FURTHEST = 0.3, 0.6
 
 
 def escape_reward(distance: float, bump: bool) -> float:
-    """Return -1 on a bump or nearer than 0.3, 1 where 0.3 <= distance < 0.6, else 0; in the arena's units."""
+    """Return -1 on a bump or below 0.3, 1 if 0.3 <= distance < 0.6, else 0; distance in the arena's units."""
     if bump or distance < NEAREST:
         return -1.0
     return 1.0 if distance < FURTHEST else 0.0
@@ -19,13 +19,13 @@ def escape_reward(distance: float, bump: bool) -> float:
 
 class Escape(PlaneTask):
     """
-    | what | when or how much |
+    | item | definition |
     |---|---|
-    | target | a pursuer that goes towards the hand (world `escape`); it begins anywhere on a circle of 0.7 |
-    | reward | -1 nearer to the hand than 0.3, or outside the arena; +1 from 0.3 up to 0.6; else 0 |
+    | target | a pursuer that moves towards the hand (world `escape`); its start is sampled on a circle with radius 0.7 |
+    | reward | -1 if the pursuer is nearer than 0.3, or the hand outside the arena; +1 from 0.3 to 0.6; else 0 |
     | success (`is_success`) | 100 steps with +1 in the episode (`good_steps`) |
     | terminated | never |
-    | truncated | by the clock: 250 steps |
+    | truncated | after 250 steps |
     | `info` | `distance` (m), `is_success`, `good_steps` so far, `bump` |
 
     Distances of the reward are in the arena's units (half width 0.85).

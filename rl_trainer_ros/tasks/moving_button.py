@@ -1,4 +1,4 @@
-"""Moving button: press a button that goes to and fro."""
+"""Moving button: press a button that moves back and forth."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from rl_trainer_ros.tasks.button import Button
 
 class MovingButton(Button):
     """
-    | what | when or how much |
+    | item | definition |
     |---|---|
-    | target | the button's top, which goes to and fro along y, 1 mm a control period; where it starts is drawn as in button |
-    | reward, success, end, clock, `info` | as in button |
+    | target | the button's top, which moves back and forth along y, 1 mm per period; its start is sampled as in button |
+    | reward, success, terminated, truncated, `info` | as in button |
     """
 
-    summary = "press a button that goes to and fro"
+    summary = "press a button that moves back and forth"
     world = "moving_button"
     target_moves = True

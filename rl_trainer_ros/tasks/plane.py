@@ -1,8 +1,9 @@
-"""What the six tasks in a plane share: the arena's units, its bumps, and how success is told.
+"""Base classes of the six tasks in a plane: units of the arena, bumps, and success.
 
-They are the continual-learning tasks of the S-RL Toolbox's line (Kalifou et al., "Continual Reinforcement Learning deployed
-in Real-life using Policy Distillation and Sim2Real Transfer", 2019), moved from a wheeled robot's floor to the plane that a
-hand sweeps. Positions are counted from the arena's middle in units of half_width / 0.85, so that the formulas hold unchanged.
+They are the continual-learning tasks from around the S-RL Toolbox (Kalifou et al., "Continual Reinforcement Learning deployed
+in Real-life using Policy Distillation and Sim2Real Transfer", 2019). There a wheeled robot drives on a floor; here a hand
+moves in a plane. Positions are relative to the arena's middle, in units of half_width / 0.85, so that the original formulas
+hold.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from robot_interface_ros.robot_config import HALF_WIDTH_IN_UNITS
 HALF_WIDTH = HALF_WIDTH_IN_UNITS
 RADIUS = 0.6125
 SCALE = 10.0
-"""lambda of the original."""
+"""lambda in the original paper."""
 HISTORY = 10
-"""k: displacement is measured over so many steps."""
+"""k in the original paper: number of steps over which displacement is measured."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,19 @@ class PlaneTaskSettings(TaskSettings):
     """Settings of the tasks in a plane."""
 
     max_episode_steps: int = option(250, "steps after which an episode is truncated", minimum=1, maximum=10_000_000)
-    good_steps: int = option(100, "good steps in an episode that make a success", minimum=1, maximum=10_000_000)
+    good_steps: int = option(100, "number of good steps in an episode for a success", minimum=1, maximum=10_000_000)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where hand and target are in the plane, `(2,)` each, in the arena's units."""
+    """Positions of hand and target in the plane, `(2,)` each, in the arena's units."""
 
     hand: Array
     target: Array
 
     @property
     def distance(self) -> float:
-        """Between hand and target, in the arena's units."""
+        """Distance between hand and target, in the arena's units."""
         return float(np.linalg.norm(self.target - self.hand))
 
     @property
@@ -56,13 +57,13 @@ class Place:
 
 
 class PlaneTask(Task):
-    """A task in the arena. Subclasses judge one step by `judge`."""
+    """A task in the arena. Subclasses implement `judge`, the reward of one step."""
 
     Settings: ClassVar[type[Any]] = PlaneTaskSettings
     needs = ("arena", "postures.arena")
     posture = "arena"
     action = "plane"
-    memory: ClassVar[tuple[str, ...]] = ("good steps so far, as a share of those that make a success",)
+    memory: ClassVar[tuple[str, ...]] = ("good steps so far, divided by the number for a success",)
 
     def __init__(self, arm: Arm, period_s: float, settings: PlaneTaskSettings):
         super().__init__(arm, period_s, settings)
@@ -77,7 +78,7 @@ class PlaneTask(Task):
         return self.place_m(0.0, 0.0)
 
     def place_m(self, x: float, y: float) -> Target:
-        """Return a place in the arena's units as m in the root's frame."""
+        """Convert a position from the arena's units to m in the root frame."""
         cx, cy, cz = self._centre.tolist()
         return cx + x * self._unit_m, cy + y * self._unit_m, cz
 
@@ -92,7 +93,7 @@ class PlaneTask(Task):
         return (self._good / self._good_steps,)
 
     def place(self, step_state: StepState) -> Place:
-        """Return where hand and target are in the arena."""
+        """Return the positions of hand and target in the arena."""
         hand = (step_state.hand - self._centre)[:2] / self._unit_m
         target = (step_state.observation.target_position - self._centre)[:2] / self._unit_m
         return Place(hand, target)
@@ -115,38 +116,38 @@ class PlaneTask(Task):
 
     @property
     def complete(self) -> bool:
-        """Whether enough good steps are a success."""
+        """Whether the conditions of success other than the number of good steps are met."""
         return True
 
     @abstractmethod
     def judge(self, place: Place, moved: float | None) -> tuple[float, bool]:
-        """Return a step's reward and whether it was a good one.
+        """Return the reward of a step, and whether it was a good step.
 
-        `moved`: how far the hand is from where it was HISTORY steps ago, in the arena's units; None before there were so many.
+        `moved`: distance between the hand and its position HISTORY steps ago, in the arena's units; None in the first steps.
         """
 
 
 def curve_reward(error: float, moved: float | None, bump: bool) -> float:
-    """Return lambda (1 - error^2) moved - lambda^2 bump; before the history is full the factor `moved` is left out."""
+    """Return lambda (1 - error^2) moved - lambda^2 bump. If `moved` is None, this factor is left out."""
     reward = SCALE * (1.0 - error * error) * (1.0 if moved is None else moved)
     return reward - SCALE * SCALE * bump
 
 
 class CurveTask(PlaneTask):
-    """Go along a curve, the faster the better."""
+    """Move along a curve; faster motion gets a higher reward."""
 
     TOLERANCE = 0.15
-    """Error of the curve's equation that a good step may have."""
+    """Largest error of the curve's equation in a good step."""
     SPEED = 0.15
-    """What the hand must have moved in HISTORY steps for a good step, in the arena's units: a third of what InMoov's can."""
+    """Least motion in HISTORY steps for a good step, in the arena's units: a third of what InMoov's hand can do."""
     INSIDE: tuple[tuple[float, float], ...] = ((0.0, 0.0),)
-    """Places that the curve goes round. To and fro across it is not along it, so a success has been round one of them."""
+    """Points inside the curve. A success needs a full turn about one of them, so that moving back and forth is not enough."""
     ROUND = 0.95 * 2.0 * math.pi
     memory = (
         *PlaneTask.memory,
-        "how far round the curve, in turns, for each place inside",
-        f"where the hand was 1 to {HISTORY} steps ago, from where it is, in the arena's units",
-        f"share of these {HISTORY} steps that have been",
+        "turns about each point inside the curve",
+        f"positions of the hand 1 to {HISTORY} steps ago, relative to its present one, in the arena's units",
+        f"share of these {HISTORY} steps that exist already",
     )
 
     def __init__(self, arm: Arm, period_s: float, settings: PlaneTaskSettings):
@@ -181,9 +182,9 @@ class CurveTask(PlaneTask):
         return any(abs(turned) >= self.ROUND for turned in self._turned)
 
     def _seen_from_inside(self, hand: Array) -> list[float]:
-        """Direction of the hand from each place inside, rad."""
+        """Return the direction of the hand from each point of INSIDE, rad."""
         return [math.atan2(hand[1] - y, hand[0] - x) for x, y in self.INSIDE]
 
     @abstractmethod
     def error(self, hand: Array) -> float:
-        """Return the curve's equation at `hand`, `(2,)` in the arena's units; 0 on the curve."""
+        """Return the value of the curve's equation at `hand`, `(2,)` in the arena's units; 0 on the curve."""

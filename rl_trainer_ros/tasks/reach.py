@@ -15,7 +15,7 @@ from robot_interface_ros.config import ConfigError, option
 
 
 def progress_reward(before_m: float, after_m: float, reached: bool, scale: float, bonus: float) -> float:
-    """Return `scale` per metre that the hand came nearer, plus `bonus` when it is there.
+    """Return `scale` per metre that the hand came nearer, plus `bonus` if the target is reached.
 
     The progress is potential-based shaping (Ng, Harada and Russell, 1999) with the distance as potential.
     """
@@ -32,39 +32,43 @@ class ReachSettings(TaskSettings):
     """Settings of reach."""
 
     target: str = option(
-        "random", "where it is: drawn each episode, or always in one place", choices=("random", "fixed")
+        "random",
+        "random: the target is sampled in each episode; fixed: it is always at target_xyz",
+        choices=("random", "fixed"),
     )
     target_xyz: tuple[float, float, float] | None = option(
-        None, "the fixed target, m, root frame; empty: in front of and above the hand at rest"
+        None, "fixed target, m, root frame; empty: in front of and above the hand at rest"
     )
     reward: str = option(
         "shaped",
-        "shaped: progress and a bonus; distance: minus metres to the target; sparse: -1 until it is reached",
+        "shaped: progress and a bonus; distance: minus the distance to the target (m); sparse: -1 until it is reached",
         choices=("shaped", "distance", "sparse"),
     )
-    success_distance_m: float = option(0.03, "hand to target, m, that counts as reached", minimum=1e-6, maximum=10.0)
-    progress_scale: float = option(10.0, "reward per metre of progress, shaped", minimum=0.0, maximum=1e6)
-    success_bonus: float = option(5.0, "reward at success, shaped", minimum=0.0, maximum=1e6)
+    success_distance_m: float = option(
+        0.03, "distance between hand and target that counts as reached, m", minimum=1e-6, maximum=10.0
+    )
+    progress_scale: float = option(10.0, "reward per metre of progress, for reward shaped", minimum=0.0, maximum=1e6)
+    success_bonus: float = option(5.0, "reward at success, for reward shaped", minimum=0.0, maximum=1e6)
     end_at_success: bool = option(True, "an episode ends when the target is reached")
 
 
 class Reach(Task):
     """
-    | what | when or how much |
+    | item | definition |
     |---|---|
-    | target | `random`: drawn anew each episode from what the hand can reach, never inside the body; `fixed`: `target_xyz` |
+    | target | `random`: sampled in each episode from the hand's workspace, never inside the body; `fixed`: `target_xyz` |
     | reward `shaped` | `progress_scale` x metres gained on the target in the step, plus `success_bonus` at success |
     | reward `distance` | minus the distance, m |
     | reward `sparse` | 0 at success, else -1 |
     | success (`is_success`) | hand within `success_distance_m` of the target |
-    | terminated | at success, where `end_at_success` |
-    | truncated | by the clock: 120 steps (6 s at 20 Hz) |
+    | terminated | at success, if `end_at_success` |
+    | truncated | after 120 steps (6 s at 20 Hz) |
     | `info` | `distance` (m), `is_success` |
     """
 
     Settings = ReachSettings
     summary = "bring the hand to a target"
-    _TRAVEL = 0.7  # share of the episode in which a target's posture could be taken at full speed
+    _TRAVEL = 0.7  # share of the episode in which the posture of any target can be reached at full speed
 
     def __init__(self, arm: Arm, period_s: float, settings: ReachSettings):
         super().__init__(arm, period_s, settings)
@@ -76,7 +80,7 @@ class Reach(Task):
             settings.end_at_success,
         )
         if settings.target_xyz is not None and settings.target != "fixed":
-            raise ConfigError("task reach: target_xyz is where a fixed target is; set target to fixed as well")
+            raise ConfigError("task reach: target_xyz has no effect with target random; set target to fixed as well")
         travel_s = self._TRAVEL * settings.max_episode_steps * period_s
         self._workspace = ReachWorkspace(arm, travel_s) if settings.target == "random" else None
 
@@ -105,7 +109,7 @@ class Reach(Task):
             return -distance
         if self._settings.reward == "sparse":
             return sparse_reward(distance, self._radius)
-        raise ConfigError("task reach: reward shaped is no function of goal and hand alone; use sparse or distance")
+        raise ConfigError("task reach: reward shaped depends on more than goal and hand; use sparse or distance")
 
 
 def _triple(position: NDArray[np.float64]) -> Target:

@@ -1,4 +1,4 @@
-"""Simple: go to the target and stay."""
+"""Simple: move to the target and stay there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INNER = 0.6 * HALF_WIDTH
 
 
 def simple_reward(distance: float, bump: bool) -> float:
-    """Return -1 on a bump, else 1 nearer than 0.2, else 0; distance in the arena's units."""
+    """Return -1 on a bump, else 1 if distance < 0.2, else 0; distance in the arena's units."""
     return -1.0 if bump else 1.0 if distance < NEAR else 0.0
 
 
@@ -26,25 +26,25 @@ class SimpleSettings(PlaneTaskSettings):
 
     target: str = option(
         "random",
-        "where it is: drawn each episode, or always in the middle, where the hand begins",
+        "random: the target is sampled in each episode; fixed: it is in the middle, where the hand starts",
         choices=("random", "fixed"),
     )
 
 
 class Simple(PlaneTask):
     """
-    | what | when or how much |
+    | item | definition |
     |---|---|
-    | target | `random`: drawn anywhere in the inner 60 % of the arena; `fixed`: in its middle |
-    | reward | +1 where the hand is within 0.2 of it, in the arena's units (half width 0.85); -1 outside the arena; else 0 |
+    | target | `random`: sampled in the inner 60 % of the arena; `fixed`: in its middle |
+    | reward | +1 if the hand is within 0.2 of it, in the arena's units (half width 0.85); -1 outside the arena; else 0 |
     | success (`is_success`) | 100 such steps in the episode (`good_steps`) |
     | terminated | never |
-    | truncated | by the clock: 250 steps |
+    | truncated | after 250 steps |
     | `info` | `distance` (m), `is_success`, `good_steps` so far, `bump` |
     """
 
     Settings = SimpleSettings
-    summary = "in the arena: go to the target and stay"
+    summary = "in the arena: move to the target and stay there"
 
     def __init__(self, arm: Arm, period_s: float, settings: SimpleSettings):
         super().__init__(arm, period_s, settings)

@@ -1,4 +1,4 @@
-"""Square: go along the edges of a square."""
+"""Square: move along the edges of a square."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def square_error(x: float, y: float) -> float:
 
 class Square(CurveTask):
     """
-    | what | when or how much |
+    | item | definition |
     |---|---|
     | reward | as in circular, with e = max(abs(x), abs(y)) - 0.6125 |
     | everything else | as in circular |
     """
 
-    summary = "in the arena: go along the edges of a square"
+    summary = "in the arena: move along the edges of a square"
 
     def error(self, hand: Array) -> float:
         """See CurveTask."""

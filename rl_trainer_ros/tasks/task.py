@@ -1,4 +1,4 @@
-"""What every task is."""
+"""Base class of tasks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Target = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one step brought."""
+    """Result of one step: reward, end of the episode, information."""
 
     reward: float
     terminated: bool
@@ -27,60 +27,60 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TaskSettings:
-    """Settings that every task has; a task's own derive from it."""
+    """Settings that every task has. The settings of a task derive from this class."""
 
     max_episode_steps: int = option(120, "steps after which an episode is truncated", minimum=1, maximum=10_000_000)
 
 
 class Task(ABC):
-    """Draws targets, rewards steps and says when an episode has reached its end. The clock's end is not a task's."""
+    """Samples targets, computes rewards and terminates episodes. The environment truncates them at `max_episode_steps`."""
 
     Settings: ClassVar[type[Any]] = TaskSettings
     """A frozen dataclass with `option(...)` fields, derived from TaskSettings."""
     summary: ClassVar[str]
     """One line for lists."""
     world: ClassVar[str] = "reach"
-    """What stands around the robot: a name in `config/worlds/`."""
+    """World around the robot: a name in `config/worlds/`."""
     needs: ClassVar[tuple[str, ...]] = ()
-    """Entries of the robot's file without which it cannot be: `table`, `arena`."""
+    """Entries of the robot file that the task needs: `table`, `arena`, `postures.<name>`."""
     signals: ClassVar[tuple[str, ...]] = ()
-    """What `step` reads of `Observation.signals`."""
+    """Names of the entries of `Observation.signals` that `step` reads."""
     target_moves: ClassVar[bool] = False
-    """Whether the target goes elsewhere within an episode, so that the robot must say where it is."""
+    """Whether the target moves within an episode, so that the robot must publish its position."""
     posture: ClassVar[str] = ""
-    """The robot's posture in which episodes begin, by name; empty: its rest."""
+    """Name of the robot's posture in which episodes begin; empty: its rest."""
     memory: ClassVar[tuple[str, ...]] = ()
-    """What it remembers of an episode and reward or success depend on, in words; the policy sees it with `task_memory` only."""
+    """Description of each number of `remembered`. Reward or success depend on them; the policy sees them with `task_memory`."""
     action: ClassVar[str] = "joint_velocity"
-    """The action where none is chosen."""
+    """The default action."""
 
     def __init__(self, arm: Arm, period_s: float, settings: Any):
         """`period_s`: control period; `settings`: an instance of Settings."""
         self.arm, self.period_s = arm, period_s
         self.max_episode_steps: int = settings.max_episode_steps
         self.success_radius_m: float | None = getattr(settings, "success_distance_m", None)
-        """How near the target counts as success, m, to be drawn; None where success is not a matter of distance."""
+        """Radius around the target that counts as success, m, for display; None if success does not depend on distance."""
 
     @abstractmethod
     def draw_target(self, generator: np.random.Generator) -> Target:
-        """Return where the target is in the next episode's first observation, m in the root's frame."""
+        """Return the target's position at the start of the next episode, m in the root frame."""
 
-    def start(self, step_state: StepState) -> None:  # noqa: B027  most tasks remember nothing
-        """Begin an episode with its first observation; a task that remembers something forgets it here."""
+    def start(self, step_state: StepState) -> None:  # noqa: B027  most tasks have no memory
+        """Begin an episode with its first observation. A task with memory clears it here."""
 
     def remembered(self) -> tuple[float, ...]:
-        """Return the numbers of `memory` as they are now, of about 1; always as many, also before the first episode."""
+        """Return the present numbers of `memory`, of magnitude about 1. Their count is fixed, also before the first episode."""
         return ()
 
     @abstractmethod
     def step(self, before: StepState, after: StepState) -> Outcome:
-        """Judge one step."""
+        """Return the outcome of one step."""
 
     def goal_reward(self, achieved: NDArray[np.floating], desired: NDArray[np.floating]) -> Any:
-        """Return the reward as a function of where hand and target are alone, for arrays `(..., 3)` m: shape `(...)`.
+        """Return rewards computed from the positions of hand and target only, `(..., 3)` m each: shape `(...)`.
 
-        Goal-conditioned learning asks for it. Raises ConfigError where the reward is no such function.
+        Goal-conditioned learning calls it. Raises ConfigError if the reward depends on anything else.
         """
         from robot_interface_ros.config import ConfigError
 
-        raise ConfigError(f"{type(self).__name__}: its reward is no function of goal and hand alone; use task reach")
+        raise ConfigError(f"{type(self).__name__}: its reward depends on more than goal and hand; use task reach")

@@ -126,7 +126,7 @@ def test_the_command_line_names_what_is_known(tmp_path: Path, refused_line: Call
         (["algo:=ppp"], "unknown algo 'ppp' (did you mean ppo?)"),
         (["robot:=inmov"], "unknown robot 'inmov' (did you mean inmoov?)"),
         (["joint_group:=leg"], "unknown group 'leg'"),
-        (["goal_conditioned:=true"], "reward shaped is no function of goal and hand alone"),
+        (["goal_conditioned:=true"], "reward shaped depends on more than goal and hand"),
         (["goal_conditioned:=true", "task.reward:=sparse", "frame_stack:=2"], "frame_stack does not go with goal"),
         (
             ["robot_source:=mock", "task:=button"],

@@ -101,7 +101,7 @@ def test_observations_that_do_not_go_together_are_named() -> None:
             "unknown observation 'pixels'.*; known: ground_truth, joints, joints_position, raw_pixels",
         ),
         ({"observation": "srl_state"}, "choose an srl_model"),
-        ({"goal_conditioned": True}, "reward shaped is no function of goal and hand alone"),
+        ({"goal_conditioned": True}, "reward shaped depends on more than goal and hand"),
         ({"task": "button", "goal_conditioned": True}, "no function of goal and hand alone"),
         (
             {"goal_conditioned": True, "observation": "ground_truth", "reward": "sparse"},

@@ -175,7 +175,7 @@ def test_what_is_not_finite_ends_a_training_in_one_line_and_is_not_learned(
 
 def test_a_training_says_what_its_policy_does_not_see() -> None:
     config, task = TrainerConfig(task="circular"), make_robot_env(task="circular").task
-    assert "where the hand was 1 to 10 steps ago" in hidden(config, task) and "task_memory:=true" in hidden(
+    assert "positions of the hand 1 to 10 steps ago" in hidden(config, task) and "task_memory:=true" in hidden(
         config, task
     )
     for seen in ({"task_memory": True}, {"algo": "recurrent_ppo"}):
