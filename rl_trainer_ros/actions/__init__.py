@@ -1,4 +1,4 @@
-"""Actions: what a policy's numbers mean for the joints. A new action is a file here and a row in `ACTIONS`."""
+"""Actions: they convert the policy's output to joint targets. A new action is a file here and a row in `ACTIONS`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every action is."""
+"""Base classes of actions."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class NoSettings:
 
 
 class Action(ABC):
-    """What a policy's numbers mean for the joints.
+    """Converts the policy's output to joint targets.
 
-    A policy's number is first turned into a motion, `(k,)` in [-1, 1], where 1 is as far as one control period allows; the
-    motion then into joint targets. Targets start from what is really executed, so that nothing winds up behind a limit.
+    The output is first converted to a motion, `(k,)` in [-1, 1], where 1 is the largest motion of one control period; then
+    the motion is converted to joint targets. These start from the executed joint targets, so that nothing winds up at a limit.
     """
 
     Settings: ClassVar[type[Any]] = NoSettings
@@ -32,29 +32,29 @@ class Action(ABC):
     """One line for lists."""
     discrete: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
-    """Entries of the robot's file without which it cannot be: `arena`."""
+    """Entries of the robot file that the action needs: `arena`."""
     space: spaces.Space[Any]
 
     def __init__(self, arm: Arm, period_s: float, settings: Any = None):
-        """`period_s`: control period; `settings`: an instance of Settings, None for the defaults."""
+        """`period_s`: control period; `settings`: an instance of Settings; None: the defaults."""
         self.arm, self.period_s = arm, period_s
         self.settings = settings if settings is not None else self.Settings()
 
     @abstractmethod
     def motion(self, action: Any) -> Array:
-        """Return the motion that is asked for, `(k,)` in [-1, 1]. Raises RobotError for what is no action."""
+        """Return the requested motion, `(k,)` in [-1, 1]. Raises RobotError for an invalid action."""
 
     @abstractmethod
     def apply(self, motion: Array, observation: Observation) -> Array:
-        """Return targets of all joints, `(n_joints,)` rad, for a motion `(k,)` in [-1, 1]."""
+        """Return the targets of all joints, `(n_joints,)` rad, for a motion `(k,)` in [-1, 1]."""
 
     def targets(self, action: Any, observation: Observation) -> Array:
-        """Return targets of all joints, `(n_joints,)` rad. Raises RobotError for NaN or a wrong shape."""
+        """Return the targets of all joints, `(n_joints,)` rad. Raises RobotError for NaN or a wrong shape."""
         return self.apply(self.motion(action), observation)
 
 
 class BoxAction(Action):
-    """An action that is its own motion: one number in [-1, 1] for each of `labels`."""
+    """A continuous action, which equals its motion: one number in [-1, 1] for each of `labels`."""
 
     labels: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""Discrete actions: one of the motions along an axis, both ways."""
+"""Discrete actions: each is a motion along one axis, in one of both directions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from robot_interface_ros.robot import Array, Observation
 
 
 class DiscreteAction(Action):
-    """Action 2 i moves component i of a continuous action forwards, 2 i + 1 backwards, as far as a period allows."""
+    """Action 2 i sets component i of a continuous action to 1, action 2 i + 1 to -1; all others are 0."""
 
     discrete = True
     continuous: ClassVar[type[BoxAction]]
-    """The action whose components are moved."""
+    """The continuous action whose components are set."""
 
     def __init__(self, arm: Arm, period_s: float, settings: Any = None):
         super().__init__(arm, period_s, settings)
@@ -51,7 +51,7 @@ class DiscreteJointAction(DiscreteAction):
     """
     | action | meaning |
     |---|---|
-    | 2 i, 2 i + 1 | the target of joint i moves forwards, backwards at its top speed; all others stand still |
+    | 2 i, 2 i + 1 | the target of joint i moves forwards, backwards at its top speed; all others stay |
     """
 
     summary = "one joint forwards or backwards"
@@ -62,7 +62,7 @@ class DiscreteEndEffectorAction(DiscreteAction):
     """
     | action | meaning |
     |---|---|
-    | 0, 1 | the hand moves along +x, -x of the root's frame |
+    | 0, 1 | the hand moves along +x, -x of the root frame |
     | 2, 3 | +y, -y |
     | 4, 5 | +z, -z; with `force_down` both mean -z |
     """
@@ -76,7 +76,7 @@ class DiscretePlaneAction(DiscreteAction):
     """
     | action | meaning |
     |---|---|
-    | 0, 1 | the hand moves along +x, -x of the root's frame, in the arena's plane |
+    | 0, 1 | the hand moves along +x, -x of the root frame, in the arena's plane |
     | 2, 3 | +y, -y |
     """
 

@@ -1,4 +1,4 @@
-"""The hand's velocity in space."""
+"""Action: the hand's velocity in space."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ from robot_interface_ros.config import option
 from robot_interface_ros.robot import Array, Observation
 
 SPEED_M_S = 0.15
-"""InMoov's hand can do that in any direction in most of its workspace, at its joints' real speeds."""
+"""InMoov's hand can reach this speed in all directions in most of its workspace, with the joints' real top speeds."""
 
 
 @dataclass(frozen=True)
 class EndEffectorSettings:
     """Settings of actions that move the hand in space."""
 
-    speed_m_s: float = option(SPEED_M_S, "the hand's speed at 1 along an axis, m/s", minimum=0.001, maximum=10.0)
-    force_down: bool = option(False, "whatever is asked for upwards goes downwards: for pressing buttons")
+    speed_m_s: float = option(
+        SPEED_M_S, "speed of the hand for action 1 along an axis, m/s", minimum=0.001, maximum=10.0
+    )
+    force_down: bool = option(False, "turn upward motions into downward ones, for pressing buttons")
 
 
 class EndEffectorAction(BoxAction):
     """
     | index | name | unit | -1 .. 1 |
     |---|---|---|---|
-    | 0 | the hand's velocity along x of the root's frame | `speed_m_s` | backwards .. forwards |
+    | 0 | the hand's velocity along x of the root frame | `speed_m_s` | backwards .. forwards |
     | 1 | along y | `speed_m_s` | right .. left |
     | 2 | along z | `speed_m_s` | down .. up |
 
-    Inverse kinematics turns it into joint targets (`hand_motion.py`). Where the joints are too slow for it the hand goes the
-    same way, slower. With `force_down` index 2 means down on both sides of 0.
+    Inverse kinematics converts it to joint targets (`hand_motion.py`). If the joints are too slow, the hand moves in the same
+    direction, but more slowly. With `force_down`, positive values of index 2 mean down as well.
     """
 
     Settings = EndEffectorSettings

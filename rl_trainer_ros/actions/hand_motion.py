@@ -1,4 +1,4 @@
-"""From a displacement of the hand to a step of the joints: damped least squares within limits, near the rest posture.
+"""Compute the joints' step for a displacement of the hand: damped least squares, within limits, near the rest posture.
 
 Sources: damped least squares as in `robot_interface_ros/urdf/kinematics.py`; the null-space term is that of Liegeois,
 "Automatic Supervisory Control of the Configuration and Behavior of Multibody Mechanisms", IEEE Trans. SMC 7(12), 1977.
@@ -12,9 +12,9 @@ from rl_trainer_ros.arm.arm import Arm
 from robot_interface_ros.robot import Array
 
 DAMPING = 0.02
-"""m/rad; small beside the .1 to .6 m levers of an arm. Near singular postures the hand then falls behind what is asked."""
+"""m/rad; small compared with the .1 to .6 m levers of an arm. Near singular postures the hand lags behind its command."""
 POSTURE_GAIN = 0.02
-"""Share of the way back to the rest posture that is taken in a step, where the hand does not notice."""
+"""Share of the way to the rest posture in one step, for joint motions that do not move the hand."""
 AT_LIMIT = 1e-9
 
 
@@ -26,11 +26,11 @@ class HandMotion:
         self._max_step = arm.velocity * period_s
 
     def step(self, q: Array, displacement: Array) -> Array:
-        """Return the chain's next joint targets `(n,)` rad, from those executed now, for a displacement `(3,)` m.
+        """Return the chain's next joint targets `(n,)` rad; `q`: the executed ones; `displacement`: of the hand, `(3,)` m.
 
-        No joint leaves its limits or moves further than its top speed allows in a period: where it would, all are slowed
-        down by the same factor, which keeps the direction. A joint that stands at a limit and would leave it is left out
-        and the others take its part; what the rest posture asks for is done where the hand does not move by it.
+        No joint exceeds its limits or its top speed. If a joint is too slow, all are slowed down by the same factor, so that
+        the direction is kept. A joint at a limit that would exceed it is left out, and the others compensate. The motion
+        towards the rest posture uses only joint motions that do not move the hand.
         """
         chain = self._chain
         jacobian = chain.jacobian(q)[:3]
@@ -39,11 +39,11 @@ class HandMotion:
         share = 1.0 / fastest if fastest > 1.0 else 1.0
         way = POSTURE_GAIN * (self._rest - q)
         q1 = self._within(q, q + share * step + way - inverse @ (jacobian @ way))
-        missed = chain.position(q) + share * displacement - chain.position(q1)  # the arm is not linear, and damped
+        missed = chain.position(q) + share * displacement - chain.position(q1)  # error of linearisation and damping
         return self._within(q, q1 + inverse @ missed)
 
     def _free_step(self, jacobian: Array, q: Array, displacement: Array) -> tuple[Array, Array]:
-        """The damped inverse `(n, 3)` of the joints that may move, 0 for the others, and their step that moves the hand."""
+        """Return the damped inverse `(n, 3)`, 0 for joints that are stuck at a limit, and the joints' step for the hand."""
         inverse = _damped_inverse(jacobian)
         step = inverse @ displacement
         for _ in range(len(q)):

@@ -1,4 +1,4 @@
-"""Joint positions."""
+"""Action: joint positions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class JointPositionAction(BoxAction):
     """
     | index | name | unit | -1 .. 1 |
     |---|---|---|---|
-    | one per joint | where the joint is sent | half its range | lower limit .. upper limit |
+    | one per joint | position that the joint is sent to | half its range | lower limit .. upper limit |
 
-    The joint goes there no faster than it can: what is sent is clipped to the limits of speed and acceleration.
+    Joint targets are clipped to the limits of speed and acceleration, so the joint approaches the position at its real speed.
     """
 
     summary = "position of every joint, from limit to limit"
@@ -30,9 +30,7 @@ class JointPositionAction(BoxAction):
         lower, upper = limits.lower[arm.moved], limits.upper[arm.moved]
         for name, low, high in zip(arm.moved_names, lower, upper):
             if not np.isfinite(high - low):
-                raise ConfigError(
-                    f"action joint_position: joint {name} has no limits to go from and to; use joint_velocity"
-                )
+                raise ConfigError(f"action joint_position: joint {name} has no position limits; use joint_velocity")
         self._middle, self._half = (lower + upper) / 2, (upper - lower) / 2
         self._label(arm.moved_names)
 

@@ -1,4 +1,4 @@
-"""Joint velocities."""
+"""Action: joint velocities."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class JointVelocityAction(BoxAction):
     """
     | index | name | unit | -1 .. 1 |
     |---|---|---|---|
-    | one per joint | how fast the joint's target moves | its real top speed | backwards .. forwards |
+    | one per joint | velocity of the joint target | the joint's real top speed | backwards .. forwards |
 
-    1 moves the joint's target by its real top speed times the period, from the target that is really executed.
+    1 moves the joint target by the joint's real top speed times the period, starting from the executed target.
     """
 
     summary = "speed of every joint"

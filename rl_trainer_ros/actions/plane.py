@@ -1,4 +1,4 @@
-"""The hand's velocity in the arm's arena."""
+"""Action: the hand's velocity in the robot's arena."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from robot_interface_ros.config import option
 from robot_interface_ros.robot import Array, Observation
 
 WALL = 0.05
-"""How far beyond the arena's edge the hand is stopped, as a share of its half width: so that a task can tell a bump."""
+"""Distance beyond the arena's edge where the hand stops, as a share of the half width. So tasks can detect a bump."""
 
 
 @dataclass(frozen=True)
 class PlaneSettings:
     """Settings of actions that move the hand in the arena."""
 
-    speed_m_s: float = option(SPEED_M_S, "the hand's speed at 1 along an axis, m/s", minimum=0.001, maximum=10.0)
+    speed_m_s: float = option(
+        SPEED_M_S, "speed of the hand for action 1 along an axis, m/s", minimum=0.001, maximum=10.0
+    )
 
 
 class PlaneAction(BoxAction):
     """
     | index | name | unit | -1 .. 1 |
     |---|---|---|---|
-    | 0-1 | the hand's velocity along x, y of the root's frame | `speed_m_s` | backwards .. forwards, right .. left |
+    | 0-1 | the hand's velocity along x, y of the root frame | `speed_m_s` | backwards .. forwards, right .. left |
 
-    No way is faster than along an axis: a longer vector is shortened to 1. The hand is kept at the arena's height, and is
-    not sent further beyond the arena's edge than 5 % of its half width: that far it is outside, which tasks call a bump.
+    The speed is the same in every direction: a vector longer than 1 is shortened to 1. The hand stays at the arena's height.
+    It can go beyond the arena's edge by up to 5 % of the half width; tasks call this a bump.
     """
 
     Settings = PlaneSettings
@@ -57,7 +59,7 @@ class PlaneAction(BoxAction):
         goal = hand.copy()
         goal[:2] += motion * (self._max_step_m / max(1.0, math.hypot(*motion)))
         displacement = np.minimum(np.maximum(goal, self._low), self._high) - hand
-        back = float(np.abs(displacement).max())  # the way into the arena may be long
+        back = float(np.abs(displacement).max())  # a hand outside of the arena may have a long way back
         if back > self._max_step_m:
             displacement *= self._max_step_m / back
         targets[self.arm.indices] = self._hand.step(q, displacement)

@@ -1,1 +1,1 @@
-"""The arm that a policy moves: its joints, where its hand is, and the part of space that the hand can reach."""
+"""The arm that a policy moves: its joints, the position of its hand, and the hand's workspace."""

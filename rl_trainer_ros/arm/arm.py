@@ -1,4 +1,4 @@
-"""The part of a robot that reaches: its joints, their limits and where its hand is."""
+"""The arm of a robot: its joints, their limits and the position of its hand."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from robot_interface_ros.urdf.kinematics import Chain
 class Arm:
     """The kinematic chain from the robot's root to its end effector. Joint arrays `(n,)` are in the order of `names`.
 
-    What an action in joint space moves, and an observation shows, are the joints `moved_names`: those of the chain, or all
-    that are articulated.
+    Actions in joint space move the joints `moved_names`, and observations show them: the joints of the chain, or all
+    articulated joints.
     """
 
     def __init__(self, description: RobotDescription, all_joints: bool = False):
-        """`all_joints`: actions move every articulated joint, not only those that move the hand."""
+        """`all_joints`: actions move all articulated joints, not only those that move the hand."""
         self.description = description
         self.chain: Chain = description.model.chain(description.config.end_effector)
         self.names = self.chain.joint_names
         if not self.names:
             groups = ", ".join(name for name in description.config.groups)
             raise ConfigError(
-                f"robot {description.name}: no joint that may move brings its end effector {description.config.end_effector} "
-                f"anywhere; choose another joint_group: {groups}, all"
+                f"robot {description.name}: no movable joint moves its end effector {description.config.end_effector}; "
+                f"choose another joint_group: {groups}, all"
             )
         self.indices = description.model.index(self.names)
         self.moved_names = description.joint_names if all_joints else self.names
@@ -42,39 +42,39 @@ class Arm:
 
     @property
     def length(self) -> float:
-        """From the first joint of the chain along all others to the end effector, m: as far as the hand can be."""
+        """Length from the first joint along all others to the end effector, m: the largest reach of the hand."""
         return self.description.model.reach(self.description.config.end_effector, self.description.rest)
 
     @property
     def arena(self) -> Arena:
-        """Where tasks in a plane take place. Raises ConfigError where the robot's file has none."""
+        """The square for tasks in a plane. Raises ConfigError if the robot file has none."""
         arena = self.description.config.arena
         if arena is None:
             raise ConfigError(
-                f"robot {self.description.name} has no arena, in which tasks and actions in a plane take place; add one to its "
+                f"robot {self.description.name} has no arena, which tasks and actions in a plane need; add one to its "
                 "file, such as arena: {centre: [0.25, -0.3, 1.1], half_width: 0.14}"
             )
         return arena
 
     def hand(self, position: Array) -> Array:
-        """Return the end effector's position, `(3,)` m in the root's frame, for all joint positions `(n_joints,)` rad."""
+        """Return the end effector's position, `(3,)` m in the root frame; `position`: of all joints, `(n_joints,)` rad."""
         return self.chain.position(self._pick(position))
 
 
 @dataclass(frozen=True)
 class StepState:
-    """An observation and what follows from it; computed once a step and shared by task, observation and action."""
+    """An observation and values computed from it, once per step; task, observation and action share them."""
 
     observation: Observation
     hand: Array
-    """End effector, `(3,)` m, root frame."""
+    """Position of the end effector, `(3,)` m, root frame."""
 
     @property
     def to_target(self) -> Array:
-        """From hand to target, `(3,)` m."""
+        """Vector from hand to target, `(3,)` m."""
         return self.observation.target_position - self.hand
 
     @property
     def distance(self) -> float:
-        """Between hand and target, m."""
+        """Distance between hand and target, m."""
         return float(np.sqrt(np.square(self.to_target).sum()))

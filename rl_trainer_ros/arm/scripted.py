@@ -1,4 +1,4 @@
-"""A scripted policy: damped inverse kinematics under the same action limits as a learner's."""
+"""A scripted policy: damped inverse kinematics with the same action limits as a learned policy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rl_trainer_ros.arm.arm import Arm, StepState
 
 
 class ScriptedReach:
-    """Solves for a posture that reaches the target, then moves every joint towards it as fast as it may."""
+    """Computes a posture that reaches the target, then moves every joint towards it at its top speed."""
 
     def __init__(self, arm: Arm, period_s: float):
         self._arm = arm
@@ -18,7 +18,7 @@ class ScriptedReach:
         self._goal = arm.rest
 
     def act(self, step_state: StepState) -> NDArray[np.float32]:
-        """Return an action in [-1, 1] per joint of the arm."""
+        """Return an action, in [-1, 1] for each joint of the arm."""
         observation = step_state.observation
         if self._target is None or not np.array_equal(self._target, observation.target_position):
             self._target = observation.target_position
@@ -27,7 +27,7 @@ class ScriptedReach:
         return np.clip(way / self._max_step, -1.0, 1.0).astype(np.float32)
 
     def _posture(self, target: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of the postures found from several starts, the one that is soonest taken among those that reach."""
+        """Solve from several start postures; return the solution that reaches the target and takes the least time."""
         arm = self._arm
         middle = (arm.lower + arm.upper) / 2
         margin = 0.02

@@ -1,4 +1,4 @@
-"""Where targets may be: reachable in the time of an episode, and never inside the body."""
+"""The workspace for targets: reachable in the time of an episode, and never inside the body."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from robot_interface_ros.urdf.robot_model import RobotModel, Shape
 
 
 class BodyClearance:
-    """Distance from points to those links of a robot that an arm does not move, each shape taken as its bounding box."""
+    """Computes distances from points to the links that the arm does not move, with a bounding box for each shape."""
 
     def __init__(self, model: RobotModel, rest: Array, moving: set[str]):
-        """`moving`: links to leave out, because the arm moves them."""
+        """`moving`: links that are left out, because the arm moves them."""
         poses = model.link_poses(rest)
         centres, rotations, halves = [], [], []
         for link, shapes in model.collisions.items():
@@ -32,7 +32,7 @@ class BodyClearance:
         self._halves = np.array(halves).reshape(-1, 3)
 
     def distance(self, points: NDArray[np.float64]) -> float:
-        """Return the smallest distance, m, of `(n, 3)` points to the body; 0 inside, infinity where there is no body."""
+        """Return the smallest distance of `points` `(n, 3)` to the body, m; 0 inside, infinity if there is no body."""
         if not len(self._centres):
             return float("inf")
         local = np.einsum("sij,psi->psj", self._rotations, points[:, None, :] - self._centres[None])
@@ -41,7 +41,7 @@ class BodyClearance:
 
 
 def half_extents(shape: Shape) -> tuple[float, float, float]:
-    """Return half the edges of a shape's own bounding box, m."""
+    """Return half the edges of a shape's bounding box, in the shape's frame, m."""
     size = shape.size
     if shape.kind == "box":
         return (size[0] / 2, size[1] / 2, size[2] / 2)
@@ -52,21 +52,22 @@ def half_extents(shape: Shape) -> tuple[float, float, float]:
 
 
 CLEARANCE_M, CLEARANCE_SHARE = 0.06, 0.1
-"""What postures keep from the body: so much, or this share of the arm's length where that is less."""
+"""Clearance of postures from the body: the smaller of this distance, m, and this share of the arm's length."""
 _PROBES, _ENOUGH = 300, 3
-"""Postures drawn to see whether a clearance leaves any, and how many of them must keep it."""
+"""Number of postures sampled to check a clearance, and how many of them must keep it."""
 
 
 class ReachWorkspace:
-    """Draws targets where the arm's hand can be.
+    """Samples targets in the workspace of the hand.
 
-    A posture is drawn uniformly from the joint limits, no further from rest than the joints travel in `travel_s`; its hand
-    is the target. Postures whose forearm or hand comes closer than `clearance_m` to the body or the floor are drawn again.
-    An arm so close to its body that hardly any posture keeps that much keeps half of it, a quarter, or none.
+    A posture is sampled uniformly within the joint limits, at most as far from rest as the joints can move in `travel_s`.
+    The target is the position of the hand. If forearm or hand is closer than `clearance_m` to the body or the floor, the
+    posture is sampled again. If an arm is so close to its body that hardly any posture keeps this clearance, half of it, a
+    quarter, or none is used.
     """
 
     def __init__(self, arm: Arm, travel_s: float, clearance_m: float | None = None, limit_margin: float = 0.05):
-        """`clearance_m`: None takes it from the arm's length; `limit_margin`: rad that postures keep from the joint limits."""
+        """`clearance_m`: None: from the arm's length; `limit_margin`: distance of postures from the joint limits, rad."""
         self._arm = arm
         usual = _usual(arm)
         travel = arm.velocity * travel_s
@@ -80,10 +81,10 @@ class ReachWorkspace:
         self._body = BodyClearance(model, arm.description.rest, moved_links(model, moving))
         self._floor = arm.description.config.floor
         self.clearance_m = self._keepable(clearance_m or min(CLEARANCE_M, CLEARANCE_SHARE * arm.length))
-        """What targets' postures keep from the body and the floor, m."""
+        """Clearance of the targets' postures from the body and the floor, m."""
 
     def draw(self, generator: np.random.Generator) -> Array:
-        """Return a target, `(3,)` m in the root's frame."""
+        """Return a target, `(3,)` m in the root frame. Raises ConfigError if no posture keeps the clearance."""
         for _ in range(10_000):
             q = self._posture(generator)
             if self._room(q) >= self.clearance_m:
@@ -94,7 +95,7 @@ class ReachWorkspace:
         )
 
     def _keepable(self, clearance_m: float) -> float:
-        """The clearance, or as much of it as a few of some postures keep. The same for every robot of a kind."""
+        """Return the clearance, reduced if too few sampled postures keep it. The result is the same for equal robots."""
         generator, rooms = np.random.default_rng(0), []
         for _ in range(_PROBES):
             rooms.append(self._room(self._posture(generator)))
@@ -111,20 +112,20 @@ class ReachWorkspace:
         return q
 
     def _room(self, q: Array) -> float:
-        """Distance from the arm's outer half to the body and the floor, m; below 0 under the floor."""
+        """Return the distance from the arm's outer half to the body and the floor, m; negative below the floor."""
         limb = self._limb(q)
         above = np.inf if self._floor is None else float(limb[:, 2].min()) - self._floor
         return min(above, self._body.distance(limb))
 
     def _limb(self, q: Array) -> NDArray[np.float64]:
-        """Points along the outer half of the arm, `(n, 3)` m."""
+        """Return points along the outer half of the arm, `(n, 3)` m."""
         ends = [chain.position(q[: len(chain.joint_names)]) for chain in self._distal] + [self._arm.chain.position(q)]
         middles = [(a + b) / 2 for a, b in zip(ends, ends[1:])]
         return np.array(ends + middles)
 
 
 def _usual(arm: Arm) -> NDArray[np.bool_]:
-    """Which joints are the arm's own, as the robot's file articulates it: a waist that may move too draws no targets."""
+    """Return which joints vary in sampled postures: those articulated by the robot file, not, for example, the waist."""
     config = arm.description.config
     own = {name for group in config.articulated for name in config.groups[group]}
     usual = np.array([name in own for name in arm.names])
@@ -132,7 +133,7 @@ def _usual(arm: Arm) -> NDArray[np.bool_]:
 
 
 def _distal_chains(arm: Arm, own: int) -> list[Chain]:
-    """Chains to the links of the outer half of the arm's `own` joints; theirs are the first ones of the whole chain."""
+    """Return the chains to the links of the outer half of the arm; `own`: number of the arm's own joints."""
     model = arm.description.model
     children = [model.joints[name].child for name in arm.names]
     chains = [model.chain(child) for child in children[own // 2 - own :]]
@@ -140,7 +141,7 @@ def _distal_chains(arm: Arm, own: int) -> list[Chain]:
 
 
 def moved_links(model: RobotModel, joint_names: tuple[str, ...]) -> set[str]:
-    """Links that move when any of these joints does."""
+    """Return the links that move when any of these joints moves."""
     moved: set[str] = {model.joints[name].child for name in joint_names}
     while True:
         more = {joint.child for joint in model.joints.values() if joint.parent in moved} - moved

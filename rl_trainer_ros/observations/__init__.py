@@ -1,6 +1,7 @@
-"""Observations: what a policy sees. A new one is a file here and a row in `OBSERVATIONS`.
+"""Observations: they convert the robot's observation to the policy's input. A new one is a file here and a row in
+`OBSERVATIONS`.
 
-Where a target is known comes from `target_pose` or from cameras.
+The target's position comes from `target_pose` or from cameras.
 """
 
 from __future__ import annotations
@@ -20,6 +21,6 @@ OBSERVATIONS: Registry[type[ObservationSpace]] = Registry(
     "rl_trainer_ros.observations",
     subclass_check(ObservationSpace),
 )
-"""`srl_state` stands beside them: it comes with an encoder, which `srl_model` chooses."""
+"""`srl_state` is not in this list, because it needs an encoder; the setting `srl_model` selects it."""
 
 __all__ = ["OBSERVATIONS", "Goals", "GroundTruth", "ObservationSpace", "RawPixels", "SrlState", "WithMemory"]

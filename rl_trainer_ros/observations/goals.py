@@ -1,4 +1,4 @@
-"""Observations with goals beside them, for learners that relabel goals (hindsight experience replay)."""
+"""Observations with goals, for learners that replace goals (hindsight experience replay)."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class Goals(ObservationSpace):
     """
     | key | name | unit | min, max |
     |---|---|---|---|
-    | `observation` | another observation, in which the target is not seen | | |
-    | `achieved_goal` | where the hand is (x, y, z in the root's frame) | m | ± 10 |
-    | `desired_goal` | where the target is | m | ± 10 |
+    | `observation` | another observation, without the target | | |
+    | `achieved_goal` | position of the hand (x, y, z in the root frame) | m | ± 10 |
+    | `desired_goal` | position of the target | m | ± 10 |
 
     After Andrychowicz et al., "Hindsight Experience Replay", 2017.
     """
 
-    summary = "a dictionary of an observation, where the hand is and where it should be"
+    summary = "a dictionary of an observation, the hand's position and the target's position"
 
     def __init__(self, observation: ObservationSpace, name: str):
-        """`name`: the observation's, for errors."""
+        """`name`: name of the observation, for errors. Raises ConfigError if it shows the target."""
         super().__init__(observation.arm)
         if observation.shows_target:
             raise ConfigError(
-                f"goal_conditioned: the target is seen in observation {name}, so its goals cannot be exchanged; use joints "
+                f"goal_conditioned: observation {name} shows the target, so goals cannot be replaced; use joints "
                 "or joints_position"
             )
         self._inner = observation

@@ -1,4 +1,4 @@
-"""Joints, hand and target, as the robot contract tells them."""
+"""Observation: joints, hand and target, from the topics of the robot contract."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from robot_interface_ros.config import option
 class GroundTruthSettings:
     """Settings of ground_truth."""
 
-    relative: bool = option(True, "the way from hand to target; false: where both are, in the root's frame")
+    relative: bool = option(True, "true: vector from hand to target; false: positions of both in the root frame")
 
 
 class GroundTruth(ObservationSpace):
@@ -27,16 +27,16 @@ class GroundTruth(ObservationSpace):
     |---|---|---|---|
     | 0-4 | joint positions | rad | limits ± 0.2 |
     | 5-9 | joint velocities | rad/s | ± 4 times the top speed |
-    | 10-12 | way = target - hand (x, y, z in the root's frame) | m | ± 10 |
+    | 10-12 | way = target - hand (x, y, z in the root frame) | m | ± 10 |
     | 13-15 | way / (its length + 0.02 m) | 1 | ± 1 |
 
-    The last three tell the direction at any distance: near the target the way itself is small beside its own spread, and
-    without them PPO needs several times as many steps (docs/training.md). With `relative: false` 10-12 is the hand and 13-15
-    the target (m, ± 10).
+    The last three numbers show the direction at any distance: near the target, the way itself is small compared with its
+    spread. Without them, PPO needs several times as many steps (docs/training.md). With `relative: false`, 10-12 is the
+    position of the hand, and 13-15 that of the target (m, ± 10).
     """
 
     Settings = GroundTruthSettings
-    summary = "joint positions and velocities, the way to the target"
+    summary = "joint positions and velocities, vector to the target"
     space: spaces.Box
     _NEAR_M = 0.02
 

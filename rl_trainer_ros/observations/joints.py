@@ -1,4 +1,4 @@
-"""The joints alone: what a robot knows of itself."""
+"""Observations of the joints only, without the target."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Joints(ObservationSpace):
     | 5-9 | joint velocities | rad/s | ± 4 times the top speed |
     """
 
-    summary = "joint positions and velocities; the target is not seen"
+    summary = "joint positions and velocities, without the target"
     shows_target = False
     space: spaces.Box
 
@@ -43,7 +43,7 @@ class JointsPosition(ObservationSpace):
     | 0-4 | joint positions | rad | limits ± 0.2 |
     """
 
-    summary = "joint positions; the target is not seen"
+    summary = "joint positions, without the target"
     shows_target = False
     space: spaces.Box
 

@@ -1,4 +1,4 @@
-"""What every observation is."""
+"""Base class of observations."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ class NoSettings:
 
 
 class ObservationSpace(ABC):
-    """Turns a moment into the policy's input."""
+    """Converts the state of a step to the policy's input."""
 
     Settings: ClassVar[type[Any]] = NoSettings
     summary: ClassVar[str]
     """One line for lists."""
     shows_target: ClassVar[bool] = True
-    """Whether the target can be seen in it; what goal-conditioned learning puts beside its goals must not."""
+    """Whether it contains the target. An observation for goal-conditioned learning must not contain it."""
     space: spaces.Space[Any]
 
     def __init__(self, arm: Arm, settings: Any = None):
-        """`settings`: an instance of Settings, None for the defaults."""
+        """`settings`: an instance of Settings; None: the defaults."""
         self.arm = arm
         self.settings = settings if settings is not None else self.Settings()
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Cameras whose images it needs in every observation of the robot."""
+        """Cameras whose images this observation needs in every step."""
         return ()
 
     @abstractmethod
     def encode(self, step_state: StepState) -> Any:
-        """Return the observation, of the space's shape and type."""
+        """Return the policy's input, with the shape and type of `space`."""
 
 
 def joints_box(arm: Arm, low: list[float], high: list[float], velocities: bool = True) -> spaces.Box:
-    """Joint positions and velocities of `arm.moved_names`, then what has the bounds `low` and `high`."""
-    # Physics may overshoot a limit by the error of a servo; a bound that an observation crosses would be a lie.
+    """Return a space of positions and velocities of `arm.moved_names`, then of values with the bounds `low` and `high`."""
+    # A simulated joint may overshoot a limit by the error of its servo, and observations must stay within the bounds.
     limits = arm.description.limits
     margin, speed = 0.2, limits.velocity[arm.moved] * 4 if velocities else np.zeros(0)
     low_all = np.concatenate([limits.lower[arm.moved] - margin, -speed, low])

@@ -1,4 +1,4 @@
-"""What cameras see."""
+"""Observation: images of cameras."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RawPixels(ObservationSpace):
     """
 
     Settings = CameraSettings
-    summary = "the pixels of one camera or several"
+    summary = "pixels of one or several cameras"
     space: spaces.Box
 
     def __init__(self, arm: Arm, settings: Any = None):
@@ -40,14 +40,14 @@ class RawPixels(ObservationSpace):
         return self._cameras
 
     def encode(self, step_state: StepState) -> NDArray[np.uint8]:
-        """See ObservationSpace. Raises RobotError where a camera's image has another size than was said."""
+        """See ObservationSpace. Raises RobotError if an image does not have the configured size."""
         images = step_state.observation.images
         for camera in self._cameras:
             if images[camera].shape != self._image:
                 height, width, _ = images[camera].shape
                 raise RobotError(
-                    f"camera {camera} gives images of {width}x{height} pixels, but {self._image[1]}x{self._image[0]} were "
-                    "expected; give robot and observation the same image_width and image_height"
+                    f"camera {camera} gives images of {width}x{height} pixels; expected {self._image[1]}x{self._image[0]}. "
+                    "Give robot and observation the same image_width and image_height"
                 )
         if len(self._cameras) == 1:
             return images[self._cameras[0]]

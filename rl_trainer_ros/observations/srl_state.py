@@ -1,4 +1,4 @@
-"""The encoded state of a camera's image."""
+"""Observation: joints and the encoder's state of a camera image."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from robot_interface_ros.errors import RobotError
 
 
 class SrlState(ObservationSpace):
-    """Joint positions (rad) and velocities (rad/s) as in GroundTruth, then the encoded state of the camera's image."""
+    """Joint positions (rad) and velocities (rad/s) as in GroundTruth, then the encoder's state of the camera image."""
 
-    summary = "joint positions and velocities, the encoded state of a camera's image (chosen by srl_model)"
+    summary = "joint positions and velocities, state of a camera image from an encoder (selected by srl_model)"
     space: spaces.Box
 
     def __init__(self, arm: Arm, state_dim: int):
@@ -24,13 +24,13 @@ class SrlState(ObservationSpace):
         self.space = joints_box(arm, [-value for value in bound], bound)
 
     def encode(self, step_state: StepState) -> NDArray[np.float32]:
-        """See ObservationSpace. Raises RobotError when the state has another size than the model that was announced."""
+        """See ObservationSpace. Raises RobotError if the state does not have the expected size."""
         observation, state = step_state.observation, step_state.observation.srl_state
         if state is None or len(state) != self._state_dim:
             found = "none" if state is None else f"{len(state)} numbers"
             raise RobotError(
                 f"expected an encoded state of {self._state_dim} numbers, got {found}; "
-                "is the SRL node's model the one that the environment was made with?"
+                "does the SRL node use the encoder that the environment was made with?"
             )
         joints = observation.position[self._indices], observation.velocity[self._indices]
         return clipped(self.space, np.concatenate((*joints, state)))

@@ -1,4 +1,4 @@
-"""An observation with the task's memory beside it."""
+"""An observation followed by the task's memory."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ LARGEST = 4.0
 
 
 class WithMemory(ObservationSpace):
-    """Another observation's numbers, then those of `Task.remembered()`, in its order, clipped to ± 4.
+    """The numbers of another observation, then those of `Task.remembered()` in its order, clipped to ± 4.
 
-    Reward and success of such a task are functions of this observation and the action; without it they depend on what the
-    policy cannot see.
+    Reward and success of a task with memory depend only on this observation and the action. Without the memory, they
+    depend on values that the policy cannot see.
     """
 
     space: spaces.Box
 
     def __init__(self, inner: ObservationSpace, task: Task):
-        """Raises ConfigError where the task remembers nothing, or the observation holds no plain numbers."""
+        """Raises ConfigError if the task has no memory, or if the observation is not a vector of numbers."""
         super().__init__(inner.arm, inner.settings)
         name = type(task).__name__
         if not task.memory:
-            raise ConfigError(f"task_memory has no effect: task {name} remembers nothing; leave it out")
+            raise ConfigError(f"task_memory has no effect: task {name} has no memory; leave it out")
         if not isinstance(inner.space, spaces.Box) or inner.space.dtype != np.float32 or len(inner.space.shape) != 1:
             raise ConfigError(
-                "task_memory goes with observations of numbers, such as ground_truth, joints and srl_state; leave it out, and "
-                "use a policy that remembers (algo:=recurrent_ppo)"
+                "task_memory works with observations of numbers, such as ground_truth, joints and srl_state; leave it out, and "
+                "use a policy with memory (algo:=recurrent_ppo)"
             )
         self._inner, self._task = inner, task
         bound = np.full(len(task.remembered()), LARGEST, np.float32)

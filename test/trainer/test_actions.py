@@ -129,7 +129,7 @@ def test_all_joints_move_and_targets_stay_those_of_the_arm() -> None:
     before = whole.step_state.observation.joint_target
     whole.step(np.ones(28, np.float32))
     assert (whole.step_state.observation.joint_target != before).sum() > 20
-    with pytest.raises(ConfigError, match="no joint that may move brings its end effector r_palm"):
+    with pytest.raises(ConfigError, match="no movable joint moves its end effector r_palm"):
         make_robot_env(joint_group="left_arm")
 
 

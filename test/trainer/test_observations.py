@@ -102,7 +102,7 @@ def test_observations_that_do_not_go_together_are_named() -> None:
         ),
         ({"observation": "srl_state"}, "choose an srl_model"),
         ({"goal_conditioned": True}, "reward shaped depends on more than goal and hand"),
-        ({"task": "button", "goal_conditioned": True}, "no function of goal and hand alone"),
+        ({"task": "button", "goal_conditioned": True}, "depends on more than goal and hand"),
         (
             {"goal_conditioned": True, "observation": "ground_truth", "reward": "sparse"},
             "use joints or joints_position",

@@ -196,7 +196,7 @@ def test_an_eight_goes_round_one_of_its_loops() -> None:
 
     loop = np.linspace(-0.5 * np.pi, 0.5 * np.pi, 60)  # from the crossing round the right loop and back
     assert succeeds(loop) and succeeds(loop + np.pi)
-    assert not succeeds(np.concatenate([loop[20:40], loop[40:20:-1], loop[20:40]]))  # to and fro
+    assert not succeeds(np.concatenate([loop[20:40], loop[40:20:-1], loop[20:40]]))  # back and forth
 
 
 @pytest.mark.bad_input
@@ -267,7 +267,7 @@ def test_the_page_of_tasks_names_everything_in_a_moment_and_its_example_runs() -
 
 @pytest.mark.bad_input
 def test_a_memory_that_cannot_be_observed_is_named() -> None:
-    with pytest.raises(ConfigError, match="task Reach remembers nothing"):
+    with pytest.raises(ConfigError, match="task Reach has no memory"):
         make_robot_env(task_memory=True)
-    with pytest.raises(ConfigError, match="task_memory goes with observations of numbers"):
+    with pytest.raises(ConfigError, match="task_memory works with observations of numbers"):
         make_robot_env(task="button", observation="raw_pixels", task_memory=True)
