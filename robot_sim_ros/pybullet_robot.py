@@ -16,12 +16,11 @@ from robot_sim_ros.body import Body
 from robot_sim_ros.cameras.camera_rig import CameraRig
 from robot_sim_ros.contacts import forget_contacts
 from robot_sim_ros.imperfection.actuation import per_joint
-from robot_sim_ros.imperfection.colours import Palette
 from robot_sim_ros.imperfection.config import load_imperfection
 from robot_sim_ros.imperfection.draw import Drawn
-from robot_sim_ros.imperfection.dynamics import BodyDynamics
 from robot_sim_ros.imperfection.imperfect_robot import ImperfectRobot
 from robot_sim_ros.imperfection.look import look_of
+from robot_sim_ros.imperfection.scaled_bodies import BodyDynamics, Palette
 from robot_sim_ros.pybullet_urdf import for_pybullet
 from robot_sim_ros.quiet import quiet_output
 from robot_sim_ros.servos import Servos

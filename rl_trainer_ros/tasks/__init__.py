@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from rl_trainer_ros.tasks.button import Button
+from rl_trainer_ros.tasks.button import Button, Distractors, MovingButton
 from rl_trainer_ros.tasks.chasing import Chasing
 from rl_trainer_ros.tasks.circular import Circular
-from rl_trainer_ros.tasks.distractors import Distractors
 from rl_trainer_ros.tasks.eight import Eight
 from rl_trainer_ros.tasks.escape import Escape
-from rl_trainer_ros.tasks.moving_button import MovingButton
 from rl_trainer_ros.tasks.point_to_point import PointToPoint
 from rl_trainer_ros.tasks.reach import Reach
 from rl_trainer_ros.tasks.simple import Simple

@@ -1,4 +1,4 @@
-"""Button: press a button on a table."""
+"""Button, moving button, distractors: press a button on a table."""
 
 from __future__ import annotations
 
@@ -151,3 +151,28 @@ def signal(step_state: StepState, name: str) -> float:
             "a button? Start the simulator with the world of the task"
         )
     return signals[name]
+
+
+class MovingButton(Button):
+    """
+    | item | definition |
+    |---|---|
+    | target | the button's top, which moves back and forth along y, 1 mm per period; its start is sampled as in button |
+    | reward, success, terminated, truncated, `info` | as in button |
+    """
+
+    summary = "press a button that moves back and forth"
+    world = "moving_button"
+    target_moves = True
+
+
+class Distractors(Button):
+    """
+    | item | definition |
+    |---|---|
+    | target | the button's top, sampled as in button; boxes, balls and cylinders lie around it and can be pushed |
+    | reward, success, terminated, truncated, `info` | as in button |
+    """
+
+    summary = "press a button among loose objects"
+    world = "distractors"

@@ -19,9 +19,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from robot_driver_ros.emulator import sketch
 from robot_driver_ros.emulator.debian import BuildError, install
 from robot_interface_ros.files.atomic_file import write_atomically
+from robot_interface_ros.files.description import share_directory
 
 SOURCE = Path(__file__).with_name("mega.c")
 COMPILE = ("-O2", "-Wall", "-Wextra", "-I/usr/include/simavr", "-I/usr/include/simavr/avr")
@@ -31,6 +31,19 @@ LIBRARIES = ("-lsimavr", "-lelf", "-lutil")
 PACKAGE, MEMBER = "avrgirl-arduino@5.0.1", "package/junk/hex/mega/StandardFirmata.cpp.hex"
 TARBALL = "https://registry.npmjs.org/avrgirl-arduino/-/avrgirl-arduino-5.0.1.tgz"
 FIRMWARE_SHA256 = "44139612e9aa601f4e92c40cf7e72e3716871e43b2024323776d8b781d165e68"
+# Our own sketch, firmware/inmoov_servos, is compiled with plain avr-gcc: Arduino's core is not needed for it.
+SKETCH = "inmoov_servos"
+COMPILE_SKETCH = (
+    "-mmcu=atmega2560",
+    "-DF_CPU=16000000UL",
+    "-Os",
+    "-std=gnu++11",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-x",
+    "c++",
+)
 
 
 def folder() -> Path:
@@ -51,7 +64,11 @@ def firmware() -> Path:
 
 def own_firmware() -> Path:
     """Our own sketch, of its sources as they are now."""
-    return sketch.hex_file(folder())
+    digest = hashlib.sha256()
+    for file in sorted(_sources().rglob("*")):
+        if file.is_file():
+            digest.update(file.name.encode() + file.read_bytes())
+    return folder() / f"{SKETCH}-{digest.hexdigest()[:12]}.hex"
 
 
 def is_ready() -> bool:
@@ -67,7 +84,7 @@ def build() -> None:
         _compile()
     if not own_firmware().is_file():
         install()
-        sketch.compile_sketch(folder())
+        _compile_sketch()
     if not firmware().is_file():
         _fetch()
 
@@ -81,6 +98,26 @@ def _compile() -> None:
         if result.returncode:
             raise BuildError(f"gcc cannot compile {SOURCE}: {' '.join(result.stderr.split())[:500]}")
         made.rename(program())
+
+
+def _compile_sketch() -> None:
+    sketch = _sources() / SKETCH
+    sources = [_sources() / "main.cpp", sketch / f"{SKETCH}.ino", *sorted(sketch.glob("*.cpp"))]
+    with tempfile.TemporaryDirectory(dir=folder()) as scratch:
+        linked, made = str(Path(scratch) / "linked"), Path(scratch) / "made"
+        _run("avr-gcc", *COMPILE_SKETCH, "-I", str(sketch), "-o", linked, *map(str, sources))
+        _run("avr-objcopy", "-O", "ihex", "-R", ".eeprom", linked, str(made))
+        made.rename(own_firmware())
+
+
+def _sources() -> Path:
+    return share_directory() / "firmware"
+
+
+def _run(*words: str) -> None:
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise BuildError(f"{words[0]} cannot make {SKETCH}: {' '.join(result.stderr.split())[:500]}")
 
 
 def _fetch() -> None:

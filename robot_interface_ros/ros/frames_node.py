@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
@@ -19,14 +21,13 @@ from std_msgs.msg import String
 
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.names import check_namespaces
-from robot_interface_ros.ros.frame_messages import transform_messages
 from robot_interface_ros.ros.serving.program import Loop, ServiceThread, run_program
 from robot_interface_ros.ros.transport import contract
-from robot_interface_ros.ros.transport.contract import absolute
-from robot_interface_ros.ros.transport.messages import stamp_ns
+from robot_interface_ros.ros.transport.contract import absolute, frame
+from robot_interface_ros.ros.transport.messages import stamp_ns, to_time
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter
-from robot_interface_ros.urdf.frames import FrameTree
+from robot_interface_ros.urdf.frames import FrameTree, Transform
 from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
 
 # As tf2_ros publishes them; a reader that came late gets /tf_static of every publisher.
@@ -61,8 +62,8 @@ class RobotFrames:
         )
         waiter.subscribe(JointState, absolute(namespace, contract.JOINT_STATES), self._on_state, qos=NEWEST)
 
-    def take(self) -> list[Any]:
-        """TransformStamped messages of what moves, for the newest joint state; empty when that was taken already."""
+    def take(self) -> list[TransformStamped]:
+        """Messages of what moves, for the newest joint state; empty when that was taken already."""
         state, self._state = self._state, None
         if state is None or self.tree is None:
             return []
@@ -73,8 +74,8 @@ class RobotFrames:
             return []
         return transform_messages(transforms, self.namespace, stamp_ns(state))
 
-    def static(self) -> list[Any]:
-        """TransformStamped messages of what never moves."""
+    def static(self) -> list[TransformStamped]:
+        """Messages of what never moves."""
         return transform_messages(self.tree.static, self.namespace, 0) if self.tree is not None else []
 
     def _on_description(self, message: String) -> None:
@@ -130,6 +131,22 @@ def prepare(runtime: Runtime, node: Node, config: FramesConfig) -> Loop:
         return 0
 
     return loop
+
+
+def transform_messages(transforms: Iterable[Transform], namespace: str, stamp: int) -> list[TransformStamped]:
+    """Return a message for each transform, with the robot's namespace before every frame; `stamp`: integer nanoseconds."""
+    time = to_time(stamp)
+    messages = []
+    for transform in transforms:
+        message = TransformStamped()
+        message.header.stamp = time
+        message.header.frame_id = frame(namespace, transform.parent)
+        message.child_frame_id = frame(namespace, transform.child)
+        place, turn = message.transform.translation, message.transform.rotation
+        place.x, place.y, place.z = transform.xyz
+        turn.x, turn.y, turn.z, turn.w = transform.quaternion
+        messages.append(message)
+    return messages
 
 
 def _tf_message() -> Any:

@@ -16,7 +16,6 @@ from strangers import FILE, FOLDER, NAMESPACE, SENSOR, Crowded, Late, Sensor, se
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from robot_interface_ros.errors import RobotError, RobotTimeout
-from robot_interface_ros.realtime.presumed_target import LAG_S, PresumedTarget
 from robot_interface_ros.robot import Command
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.ros import operator
@@ -24,7 +23,7 @@ from robot_interface_ros.ros.contract_check import rules as contract_rules
 from robot_interface_ros.ros.contract_check import rules_lockstep, rules_realtime
 from robot_interface_ros.ros.contract_check.check import Outcome, check_contract, text_of
 from robot_interface_ros.ros.transport import contract
-from robot_interface_ros.safety.limits import TargetLimiter
+from robot_interface_ros.safety.limits import LAG_S, PresumedTarget, TargetLimiter
 
 pytestmark = pytest.mark.ros
 TWO_JOINTS = load_robot(str(FILE))

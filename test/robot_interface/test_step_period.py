@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robot_interface_ros.realtime.step_period import StepPeriod
+from robot_interface_ros.realtime.ticker import StepPeriod
 
 pytestmark = pytest.mark.realtime
 PERIOD_S = 0.05

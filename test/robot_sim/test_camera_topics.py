@@ -16,7 +16,7 @@ from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from test_cameras import CAMERAS, RADIUS_M, depth_of_sphere, move, red_pixels
 
-from rl_trainer_ros.ros.robot_client.camera_parts import CameraParts
+from rl_trainer_ros.ros.robot_client.readers import CameraParts
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
 from robot_interface_ros.cameras import Pinhole, pinholes

@@ -105,7 +105,7 @@ def drawn(robot: RobotDescription, generator: np.random.Generator) -> dict[str, 
 
 def test_every_link_is_where_pybullet_has_it(robot: RobotDescription, truth: Truth) -> None:
     pytest.importorskip("geometry_msgs")
-    from robot_interface_ros.ros.frame_messages import transform_messages
+    from robot_interface_ros.ros.frames_node import transform_messages
 
     tree, generator = FrameTree(robot.model), np.random.default_rng(5)
     static = transform_messages(tree.static, "/env_0", 0)
@@ -118,7 +118,7 @@ def test_every_link_is_where_pybullet_has_it(robot: RobotDescription, truth: Tru
 
 def test_what_moves_and_what_does_not_are_kept_apart(robot: RobotDescription) -> None:
     pytest.importorskip("geometry_msgs")
-    from robot_interface_ros.ros.frame_messages import transform_messages
+    from robot_interface_ros.ros.frames_node import transform_messages
 
     tree, model = FrameTree(robot.model), robot.model
     fixed = [joint.child for joint in model.joints.values() if joint.type == "fixed"]

@@ -1,22 +1,74 @@
-"""How the messages of each stream are read."""
+"""How the messages of each stream are read, those of cameras among them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import JointState
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image, JointState
 
-from rl_trainer_ros.ros.robot_client.camera_parts import CameraParts
 from robot_interface_ros.errors import RobotError
-from robot_interface_ros.robot import Array
+from robot_interface_ros.robot import NO_DEPTHS, NO_IMAGES, Array
 from robot_interface_ros.ros.transport import contract, messages, wire
+from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.refused import shortened
 
 RAW = (contract.JOINT_STATES, contract.TARGET_POSE)
 """Streams whose messages are read in their serialised form."""
+
+
+class CameraParts:
+    """Reads the images and depths of one robot, and sees to it that their size is what a policy was made for."""
+
+    def __init__(
+        self,
+        namespace: str,
+        cameras: tuple[str, ...] = (),
+        depth_cameras: tuple[str, ...] = (),
+        sizes: Mapping[str, tuple[int, int]] | None = None,
+    ):
+        """`sizes`: camera -> width and height, pixels; a camera that is not in it must keep the size of its first image."""
+        self._namespace = namespace
+        self._images = {camera: contract.image_topic(camera) for camera in cameras}
+        self._depths = {camera: contract.depth_topic(camera) for camera in depth_cameras}
+        self._sizes = dict(sizes or {})
+        self._readers: dict[str, tuple[str, Callable[[Image], NDArray[Any]]]] = {
+            **{topic: (camera, messages.image_array) for camera, topic in self._images.items()},
+            **{topic: (camera, messages.depth_array) for camera, topic in self._depths.items()},
+        }
+
+    @property
+    def kinds(self) -> dict[str, type]:
+        """Topic -> type of message."""
+        return dict.fromkeys((*self._images.values(), *self._depths.values()), Image)
+
+    def images(self, parts: Mapping[str, Any]) -> Mapping[str, NDArray[np.uint8]]:
+        """Camera -> `(height, width, 3)` uint8 rgb, from topic -> what `read` returned."""
+        return {camera: parts[topic] for camera, topic in self._images.items()} if self._images else NO_IMAGES
+
+    def depths(self, parts: Mapping[str, Any]) -> Mapping[str, NDArray[np.float32]]:
+        """Camera -> `(height, width)` float32, m along the optical axis, from topic -> what `read` returned."""
+        return {camera: parts[topic] for camera, topic in self._depths.items()} if self._depths else NO_DEPTHS
+
+    def read(self, topic: str, message: Image) -> NDArray[Any]:
+        """Return the picture in a message. Raises RobotError for another size or encoding, naming the topic."""
+        where = absolute(self._namespace, topic)
+        camera, reader = self._readers[topic]
+        width, height = self._sizes.get(camera, (message.width, message.height))
+        if (message.width, message.height) != (width, height):
+            raise RobotError(
+                f"{where}: images of {message.width}x{message.height} pixels; expected {width}x{height}: "
+                "give the robot the image_width and image_height that this was made for"
+            )
+        try:
+            picture = reader(message)
+        except messages.MessageError as error:
+            raise RobotError(f"{where}: {error}") from None
+        self._sizes[camera] = width, height
+        return picture
 
 
 def stream_readers(

@@ -18,13 +18,11 @@ from rl_trainer_ros.ros.robot_client.link import Link
 from rl_trainer_ros.ros.robot_client.timeouts import likely_cause
 from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.realtime.newest import Freshness, Newest
-from robot_interface_ros.realtime.presumed_target import PresumedTarget
-from robot_interface_ros.realtime.step_period import StepPeriod
-from robot_interface_ros.realtime.ticker import Ticker
+from robot_interface_ros.realtime.ticker import StepPeriod, Ticker
 from robot_interface_ros.robot import Command, Observation
 from robot_interface_ros.ros.transport import contract, messages
 from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
-from robot_interface_ros.safety.limits import TargetLimiter
+from robot_interface_ros.safety.limits import PresumedTarget, TargetLimiter
 
 _REPORT_NS = 1_000_000_000
 

@@ -12,9 +12,8 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
-from rl_trainer_ros.ros.robot_client.camera_parts import CameraParts
 from rl_trainer_ros.ros.robot_client.link import Link
-from rl_trainer_ros.ros.robot_client.readers import RAW, stream_readers
+from rl_trainer_ros.ros.robot_client.readers import RAW, CameraParts, stream_readers
 from rl_trainer_ros.ros.robot_client.timeouts import likely_cause
 from robot_interface_ros.errors import RobotError, RobotInterrupted, RobotTimeout
 from robot_interface_ros.robot import NOTHING, Array, Observation

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rl_trainer_ros.ros.robot_client.camera_parts import CameraParts
 from rl_trainer_ros.ros.robot_client.commands import CommandStream
 from rl_trainer_ros.ros.robot_client.discovery import Discovery
 from rl_trainer_ros.ros.robot_client.episode_calls import EpisodeCalls
 from rl_trainer_ros.ros.robot_client.exchange import Mode, Parts
 from rl_trainer_ros.ros.robot_client.link import Link
 from rl_trainer_ros.ros.robot_client.lockstep_exchange import Lockstep
+from rl_trainer_ros.ros.robot_client.readers import CameraParts
 from rl_trainer_ros.ros.robot_client.shared_waiter import SharedWaiter
 from rl_trainer_ros.ros.robot_client.streams import ObservationStreams
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
