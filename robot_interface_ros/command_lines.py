@@ -17,6 +17,13 @@ def command_line(*words: str, program: str = "rl_trainer") -> str:
     return " ".join([*_program(program, os.environ), *map(shlex.quote, words)])
 
 
+def listed(text: str) -> list[str]:
+    """Return the parts of a text with commas; brackets around it, as around a list in YAML, do not count."""
+    return [
+        part for part in (one.strip() for one in text.strip().removeprefix("[").removesuffix("]").split(",")) if part
+    ]
+
+
 def find_executable(package: str, executable: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return the executable's path in the first prefix of AMENT_PREFIX_PATH that has it; empty if none has it.
 

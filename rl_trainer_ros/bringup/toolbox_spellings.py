@@ -26,6 +26,8 @@ SETTINGS: Mapping[str, str] = {
     "continuous_actions": "action:=end_effector",
     "joint_actions": "action:=joint_velocity",
     "joints": "action:=joint_velocity",
+    "perform_cross_evaluation_cc": "cross_evaluate_every_steps:=20000 cross_evaluate_tasks:=circular,square",
+    "eval_episode_window": "cross_evaluate_episodes:=10",
     "r": "task:=reach, which draws its target",
     "random_target": "task:=reach, which draws its target",
     "env": "task:=... robot:=...",

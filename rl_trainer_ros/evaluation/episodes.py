@@ -123,6 +123,17 @@ def evaluate(
     return Evaluation(success_, distance, returns, steps_, held_ if hold else None)
 
 
+def row_of(evaluation: Evaluation) -> dict[str, Any]:
+    """The figures of one evaluation, those with an interval with its ends, in columns."""
+    row: dict[str, Any] = {}
+    for name, value in evaluation.to_dict().items():
+        if isinstance(value, list):
+            row[f"{name.removesuffix('_interval')}_low"], row[f"{name.removesuffix('_interval')}_high"] = value
+        else:
+            row[name] = value
+    return row
+
+
 def wilson_interval(successes: int, n: int, z: float = 1.96) -> tuple[float, float]:
     """Return the Wilson score interval of a proportion (Wilson, JASA 1927); 95 % for z = 1.96."""
     share, z2 = successes / n, z * z

@@ -13,6 +13,7 @@ from rl_trainer_ros.actions import ACTIONS
 from rl_trainer_ros.algorithms import CONTINUOUS, DISCRETE, algorithm, check_kind
 from rl_trainer_ros.environments.make_env import parts
 from rl_trainer_ros.environments.requirements import check_world, task_class
+from rl_trainer_ros.training.cross_evaluation.tasks import check_fit
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.paths import expanded
@@ -42,6 +43,7 @@ def check(config: TrainerConfig) -> None:
     factories.check_imperfection(config.imperfection)
     _check_log_dir(config.log_dir)
     parts(config, _AnyEncoder() if config.encoder_folder else None)
+    check_fit(config, _AnyEncoder() if config.encoder_folder else None)
     action = ACTIONS[config.action or task_class(config.task).action]
     check_kind(config.algo, DISCRETE if action.discrete else CONTINUOUS)
 

@@ -17,6 +17,7 @@ FREE = (
     *("resume", "num_timesteps", "log_interval_s", "markers", "transport", "namespaces", "srl_folder"),
     *("checkpoint_interval_s", "keep_checkpoints", "start_timeout_s", "answer_timeout_s"),
     *("eval_every_steps", "eval_episodes", "eval_namespace", "eval_video"),
+    *("cross_evaluate_every_steps", "cross_evaluate_tasks", "cross_evaluate_episodes"),
 )
 """Settings that may differ from the run's: none of them changes what is learned, but for the length of the training."""
 

@@ -35,6 +35,7 @@ from rl_trainer_ros.training.callbacks.progress import ProgressCallback
 from rl_trainer_ros.training.checkpoints.errors import NotSaved
 from rl_trainer_ros.training.checkpoints.folders import TIMED
 from rl_trainer_ros.training.checkpoints.saver import Diverged, Saver
+from rl_trainer_ros.training.cross_evaluation.tasks import check_fit
 from rl_trainer_ros.training.runs import logs, run_folder
 from rl_trainer_ros.training.runs.run_folder import TrainingResult
 from rl_trainer_ros.training.start_mode import beginning
@@ -61,6 +62,7 @@ class TrainingRun:
         self._encoder_id = factories.load_encoder(config.encoder_folder).id if config.encoder_folder else None
         here = config.namespaces[:1] if vec_envs.in_processes(config) else config.namespaces
         self._environments = [make_env(namespace) for namespace in here]
+        check_fit(config, factories.load_encoder(config.encoder_folder) if config.encoder_folder else None)
         if config.eval_video:
             check_camera(self._environments[0].arm.description)
         observation, action = seen_space(self._environments[0]), self._environments[0].action_space

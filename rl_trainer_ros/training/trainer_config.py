@@ -92,6 +92,15 @@ class TrainerConfig(EnvConfig):
     eval_video: bool = option(
         False, "film the first episode of each evaluation during training: videos/<steps>.gif, and in TensorBoard"
     )
+    cross_evaluate_every_steps: int = option(
+        0, "steps between two evaluations of the tasks in cross_evaluate_tasks; 0: none", minimum=0, maximum=10**12
+    )
+    cross_evaluate_tasks: str = option(
+        "", "tasks, with commas, that are evaluated during training on robots simulated in the trainer: circular,square"
+    )
+    cross_evaluate_episodes: int = option(
+        10, "episodes of each task in cross_evaluate_tasks", minimum=1, maximum=1_000_000
+    )
     markers: bool = option(False, "publish targets, trails and rewards as markers for RViz")
     start_timeout_s: float = option(60.0, "wait for a robot to appear and for a reset", minimum=0.1, maximum=3600.0)
     answer_timeout_s: float = option(
@@ -124,6 +133,13 @@ class TrainerConfig(EnvConfig):
                 "eval_video:=true films a robot that is simulated in the trainer, and eval_namespace asks for another; leave "
                 "one of the two out"
             )
+        if bool(self.cross_evaluate_every_steps) != bool(self.cross_evaluate_tasks):
+            lacks = (
+                "cross_evaluate_tasks:=circular,square or the like"
+                if self.cross_evaluate_every_steps
+                else "cross_evaluate_every_steps:=10000 or the like"
+            )
+            raise ConfigError(f"cross-evaluation during training needs both steps and tasks; add {lacks}")
         if not self.eval_namespace:
             return
         check_namespaces((*self.namespaces, self.eval_namespace))  # a robot that learns is in the middle of an episode

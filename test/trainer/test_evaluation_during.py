@@ -106,7 +106,7 @@ def test_a_failed_evaluation_costs_no_training(tmp_path: Path, monkeypatch: pyte
     def fail(*_: Any, **__: Any) -> Evaluation:
         raise RobotTimeout("/eval: no answer")
 
-    monkeypatch.setattr("rl_trainer_ros.training.callbacks.evaluation.evaluate", fail)
+    monkeypatch.setattr("rl_trainer_ros.training.callbacks.between_rollouts.evaluate", fail)
     lines: list[str] = []
     result = run(tmp_path, lines, **PPO, eval_every_steps=500)
     assert result.ended == "finished"

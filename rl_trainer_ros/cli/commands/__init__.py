@@ -15,6 +15,7 @@ _FILES = (
     "train",
     "robots",
     "evaluate",
+    "cross_evaluate",
     "curves",
     "train_srl",
     "robot.find_port",

@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from rl_trainer_ros.evaluation.episodes import Evaluation, row_of
 from rl_trainer_ros.training.runs.logs import EVALUATIONS as EVALUATIONS
 from rl_trainer_ros.training.runs.logs import VIDEOS as VIDEOS
 from rl_trainer_ros.training.runs.run_tables import read_table, steps_in
 from robot_interface_ros.files.atomic_file import write_atomically
-
-if TYPE_CHECKING:
-    from rl_trainer_ros.evaluation.episodes import Evaluation
 
 _FILM_TAG = "task/first_episode"
 _TAGS = {  # those of the training, so that TensorBoard draws both into one chart
@@ -24,25 +22,47 @@ _TAGS = {  # those of the training, so that TensorBoard draws both into one char
 }
 
 
+class KeptRows:
+    """A CSV file of rows by steps. It is written whole each time, so that a kill leaves no row that is cut."""
+
+    def __init__(self, file: Path, steps: int):
+        """`steps`: after which the training goes on; rows beyond are dropped, 0 in a new run."""
+        self._file, self.begins = file, steps
+        self._rows: list[dict[str, Any]] = []
+        if file.is_file():
+            self._rows = [row for row in read_table(file) if steps_in(row, "steps") <= steps]
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add one row, which names the columns. Raises OSError."""
+        self._rows.append(row)
+        text = io.StringIO()
+        table = csv.DictWriter(text, list(row), extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        table.writerows(self._rows)
+        write_atomically(self._file, text.getvalue())
+
+
+def tensorboard_writer(folder: Path, steps: int) -> Any:
+    """Return TensorBoard's writer for a run that goes on after so many steps.
+
+    Each log has a folder of its own: of two files in one folder TensorBoard reads but the newer.
+    """
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(log_dir=str(folder), purge_step=steps + 1)
+
+
 class EvaluationLog:
-    """Rows are kept and the file is written whole each time, so that a kill leaves none that is cut."""
+    """The evaluations of a training's own task: their rows, TensorBoard's figures and films."""
 
     def __init__(self, run: Path, steps: int):
         """`steps`: after which the training goes on; rows beyond are dropped, 0 in a new run."""
-        self._run = run
-        self._rows: list[dict[str, Any]] = []
-        if (run / EVALUATIONS).is_file():
-            self._rows = [row for row in read_table(run / EVALUATIONS) if steps_in(row, "steps") <= steps]
-        self._steps, self._writer = steps, None  # type: int, Any
+        self._run, self._rows = run, KeptRows(run / EVALUATIONS, steps)
+        self._writer: Any = None
 
     def add(self, steps: int, evaluation: Evaluation, seconds: float) -> None:
         """Add one evaluation; `seconds` is how long it took."""
-        self._rows.append({"steps": steps, **row_of(evaluation), "seconds": f"{seconds:.2f}"})
-        text = io.StringIO()
-        table = csv.DictWriter(text, list(self._rows[-1]), extrasaction="ignore", lineterminator="\n")
-        table.writeheader()
-        table.writerows(self._rows)
-        write_atomically(self._run / EVALUATIONS, text.getvalue())
+        self._rows.add({"steps": steps, **row_of(evaluation), "seconds": f"{seconds:.2f}"})
         figures = evaluation.to_dict()
         for name, tag in _TAGS.items():
             self.writer.add_scalar(tag, figures[name], steps)
@@ -61,25 +81,12 @@ class EvaluationLog:
 
     @property
     def writer(self) -> Any:
-        """TensorBoard's, in a folder of its own: of two files in one it reads but the newer."""
+        """TensorBoard's writer."""
         if self._writer is None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._writer = SummaryWriter(log_dir=str(self._run / "evaluation"), purge_step=self._steps + 1)
+            self._writer = tensorboard_writer(self._run / "evaluation", self._rows.begins)
         return self._writer
 
     def close(self) -> None:
         """Close TensorBoard's file."""
         if self._writer is not None:
             self._writer.close()
-
-
-def row_of(evaluation: Evaluation) -> dict[str, Any]:
-    """The figures of one evaluation, those with an interval with its ends, in columns."""
-    row: dict[str, Any] = {}
-    for name, value in evaluation.to_dict().items():
-        if isinstance(value, list):
-            row[f"{name.removesuffix('_interval')}_low"], row[f"{name.removesuffix('_interval')}_high"] = value
-        else:
-            row[name] = value
-    return row

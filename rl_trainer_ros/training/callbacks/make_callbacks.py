@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.evaluation.episodes import Evaluation
+from rl_trainer_ros.training.callbacks.cross_evaluation import CrossEvaluationCallback
 from rl_trainer_ros.training.callbacks.evaluation import EvaluationCallback
+from rl_trainer_ros.training.cross_evaluation import tasks as evaluated_tasks
 from rl_trainer_ros.training.curves.callback import CurvesCallback, run_title
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
-Observer = CurvesCallback | EvaluationCallback
+Observer = CurvesCallback | EvaluationCallback | CrossEvaluationCallback
 
 
 def make_callbacks(
@@ -36,6 +40,19 @@ def make_callbacks(
                 config.num_timesteps,
                 report,
                 config.eval_video,
+                should_stop,
+            )
+        )
+    if config.cross_evaluate_every_steps:
+        tasks = evaluated_tasks.during_training(config)
+        found.append(
+            CrossEvaluationCallback(
+                run,
+                {one.task: partial(make_environment, evaluated_tasks.environment_of(config, one)) for one in tasks},
+                config.cross_evaluate_every_steps,
+                config.cross_evaluate_episodes,
+                config.num_timesteps,
+                report,
                 should_stop,
             )
         )

@@ -42,8 +42,11 @@ class Policy:
         return np.asarray(action)
 
 
-def load(folder: Path) -> Policy:
-    """Load a checkpoint to act with; nothing in it is run. Raises ModelError or ConfigError, one line, for what is not one."""
+def load(folder: Path, learned: bool = True) -> Policy:
+    """Load a checkpoint to act with; nothing in it is run. Raises ModelError or ConfigError, one line, for what is not one.
+
+    `learned`: False gives the same networks with the weights of a new learner of seed 0.
+    """
     checkpoint = folders.read(folder)
     about = checkpoint.about
     statistics = contents.load_statistics(checkpoint)
@@ -54,8 +57,9 @@ def load(folder: Path) -> Policy:
     )
     if "buffer_size" in settings:
         settings["buffer_size"] = 1
-    algorithm = make_learner(about["algo"], env, settings, policy=about.get("policy", ""))
-    contents.load_parameters(checkpoint, Sb3Learner(algorithm))
+    algorithm = make_learner(about["algo"], env, settings, policy=about.get("policy", ""), seed=None if learned else 0)
+    if learned:
+        contents.load_parameters(checkpoint, Sb3Learner(algorithm))
     return Policy(algorithm, normalisation.from_dict(statistics), about)
 
 

@@ -19,8 +19,9 @@ from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.untrusted_files import FileError, read_bytes
 
 MONITOR, PROGRESS, EVALUATIONS = "monitor.csv", "progress.csv", "evaluations.csv"
+CROSS_EVALUATIONS = "cross_evaluations.csv"
 VIDEOS = "videos"
-_TABLES = {PROGRESS: "time/total_timesteps", EVALUATIONS: "steps"}
+_TABLES = {PROGRESS: "time/total_timesteps", EVALUATIONS: "steps", CROSS_EVALUATIONS: "steps"}
 """Tables of which a row belongs to so many steps, and the column that says how many."""
 
 

@@ -1,0 +1,128 @@
+"""`rl_trainer cross_evaluate`: models of several runs, each on the tasks of all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rl_trainer_ros.cli.command import Command
+from rl_trainer_ros.cli.shown_progress import Progress
+from robot_interface_ros.command_lines import listed
+from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.files.atomic_file import write_atomically
+from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.start import leaving_at_once
+
+FOLDER = "cross_evaluations"
+TRANSFER = "_transfer.csv"
+"""End of the name of the file with what a sequence of models kept."""
+
+
+@dataclass(frozen=True)
+class CrossEvaluateOptions:
+    """Arguments of `rl_trainer cross_evaluate`."""
+
+    runs: str = option(
+        "latest",
+        "models, with commas: latest, a run (its path, or its name in log_dir), a folder above runs, or RUN/checkpoints/STEPS",
+    )
+    model: str = option("final", "which model of a run", choices=("final", "best", "latest"))
+    tasks: str = option("", "tasks, with commas; empty: those of the runs")
+    robots: str = option("", "robots, with commas; empty: those of the runs")
+    imperfections: str = option("", "imperfections, with commas, none among them; empty: those of the runs")
+    episodes: int = option(100, "unseen targets in each cell, the same for every model", minimum=1, maximum=1_000_000)
+    sequence: bool = option(
+        False,
+        "the runs learned their tasks one after the other, in this order: report forgetting and transfer too. This is detected "
+        "where each run began with the model before it",
+    )
+    file: str = option(
+        "",
+        "table to write (.csv), with a picture (.png) beside it; empty: <log_dir>/cross_evaluations/<time>.csv",
+        path=True,
+    )
+    log_dir: str = option("runs", "folder in which runs are looked for", path=True)
+
+
+def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
+    """Evaluate, print the matrix, write it as a table and as a picture."""
+    file = _file(options)
+    with leaving_at_once():
+        import torch
+
+        from rl_trainer_ros.evaluation import matrix_picture
+        from rl_trainer_ros.training.cross_evaluation import models as of_models
+        from rl_trainer_ros.training.cross_evaluation import sequence
+        from rl_trainer_ros.training.cross_evaluation import tasks as of_tasks
+        from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate
+        from rl_trainer_ros.training.runs import robot_files
+
+    models = of_models.find(listed(options.runs), options.log_dir, options.model)
+    names, configs = of_models.labels(models), [model.config for model in models]
+    tasks = of_tasks.evaluated(configs, *map(listed, (options.tasks, options.robots, options.imperfections)))
+    in_sequence = options.sequence or (
+        sequence.is_sequence(models) and not options.imperfections and not options.robots
+    )
+    columns = sequence.columns_of(models, tasks) if in_sequence else []
+    for run, robot in dict.fromkeys((model.run, task.robot) for model in models for task in tasks):
+        if changed := robot_files.difference(run, robot):
+            print(f"another robot than {run} was trained on: {changed}", file=sys.stderr, flush=True)
+    torch.set_num_threads(configs[0].torch_threads)
+    n = len(models) + in_sequence
+    print(f"evaluating {n} models on {len(tasks)} tasks, {options.episodes} episodes each, in process", flush=True)
+    progress = Progress("episode", n * len(tasks) * options.episodes)
+    matrix = cross_evaluate(models, names, tasks, options.episodes, untrained=in_sequence, report=progress.show)
+    print(f"\n{matrix.text()}\n")
+    for reason, cells in matrix.reasons().items():
+        print(f"empty: {', '.join(cells[:4])}{f' and {len(cells) - 4} more' if cells[4:] else ''}: {reason}")
+    kept = sequence.figures(matrix, columns) if in_sequence else []
+    if kept:
+        print(f"{sequence.text(kept)}\n")
+        write_table(file.with_name(f"{file.stem}{TRANSFER}"), [one.row() for one in kept])
+    write_table(file, matrix.rows())
+    picture = file.with_suffix(".png")
+    matrix_picture.save_picture(matrix, picture, f"{options.episodes} unseen targets in each cell")
+    print("intervals of 95 %: success by Wilson's score, return by the bootstrap over episodes")
+    print(f"matrix in {file}, picture in {picture}", flush=True)
+    return 0
+
+
+def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV, whole or not at all, with a column for every name that any row has."""
+    text = io.StringIO()
+    names = dict.fromkeys(name for row in rows for name in row)
+    table = csv.DictWriter(text, list(names), restval="", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, text.getvalue())
+
+
+def _file(options: CrossEvaluateOptions) -> Path:
+    if not options.file:
+        folder, name = expanded(options.log_dir) / FOLDER, datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        names = [name, *(f"{name}_{i}" for i in range(2, 100))]
+        return next(folder / f"{one}.csv" for one in names if not (folder / f"{one}.csv").exists())
+    file = expanded(options.file)
+    if file.suffix != ".csv":
+        raise ConfigError(f"file is {options.file}; give the name of a .csv file: the picture is written beside it")
+    return file
+
+
+COMMAND = Command(
+    "cross_evaluate",
+    "measure several trained policies on the tasks of all: a matrix, forgetting, transfer",
+    run=cross_evaluate_runs,
+    options=CrossEvaluateOptions,
+    examples=(
+        "rl_trainer cross_evaluate runs:=runs/circular,runs/square tasks:=circular,square,escape",
+        "rl_trainer cross_evaluate runs:=latest imperfections:=none,mild,strong",
+        "rl_trainer cross_evaluate runs:=2026-01-31_12-00-00/checkpoints/20000,2026-01-31_12-00-00",
+    ),
+)

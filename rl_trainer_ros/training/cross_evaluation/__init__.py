@@ -1,0 +1,1 @@
+"""Cross-evaluation: models of several runs, each on the tasks of all."""

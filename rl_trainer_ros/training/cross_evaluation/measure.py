@@ -1,0 +1,142 @@
+"""Plays every model on every task, and gives the matrix of what was reached."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rl_trainer_ros import factories
+from rl_trainer_ros.algorithms.learner import learner_space
+from rl_trainer_ros.environments.env_config import EnvConfig
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.frame_stack import seen_space
+from rl_trainer_ros.environments.make_env import make_environment
+from rl_trainer_ros.evaluation.episodes import evaluate, row_of
+from rl_trainer_ros.evaluation.matrix import Cell, Matrix
+from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
+from rl_trainer_ros.training.checkpoints import trained_models
+from rl_trainer_ros.training.checkpoints.trained_models import ModelError, Policy
+from rl_trainer_ros.training.cross_evaluation import tasks as evaluated_tasks
+from rl_trainer_ros.training.cross_evaluation.models import Model
+from rl_trainer_ros.training.cross_evaluation.tasks import EvaluatedTask
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.errors import RobotError
+
+UNTRAINED = "untrained"
+"""Name of a model with the weights that a new learner has: what forward transfer is compared with."""
+
+
+def cross_evaluate(
+    models: Sequence[Model],
+    names: Sequence[str],
+    tasks: Sequence[EvaluatedTask],
+    episodes: int,
+    untrained: bool = False,
+    report: Callable[[int], None] = lambda done: None,
+) -> Matrix:
+    """Return figures of each model on each task, over `episodes` unseen targets that are the same for all models.
+
+    A model that does not fit a task has an empty cell with the reason. `untrained`: add a row for the first model's networks
+    with the weights of a new learner. `report(done)` is called with the number of episodes that are done or left out. Robots
+    are simulated in process.
+    """
+    policies: list[Policy | str] = [_policy(model.folder) for model in models]
+    configs = [model.config for model in models]
+    rows = [_described(model, name) for model, name in zip(models, names)]
+    if untrained:
+        policies.append(_policy(models[0].folder, learned=False))
+        configs.append(models[0].config)
+        rows.append({**rows[0], "model": UNTRAINED, "steps": "0", "learned": ""})
+    cells, done = {}, 0
+    for j, task in enumerate(tasks):
+        with _Environments() as environments:
+            for i, (policy, config) in enumerate(zip(policies, configs)):
+                before = done
+
+                def told(finished: int, before: int = before) -> None:
+                    report(before + finished)
+
+                own = evaluated_tasks.environment_of(config, task)
+                cells[i, j] = _cell(policy, config.encoder_folder, own, environments, episodes, told)
+                done += episodes
+                report(done)
+    columns = zip(tasks, evaluated_tasks.names(tasks))
+    return Matrix(rows, [{"evaluated_on": name, **dataclasses.asdict(task)} for task, name in columns], cells)
+
+
+def _policy(folder: Path, learned: bool = True) -> Policy | str:
+    """The policy of a checkpoint, or in one line why it cannot be loaded."""
+    try:
+        return trained_models.load(folder, learned)
+    except (ModelError, ConfigError) as error:
+        return str(error)
+
+
+def _described(model: Model, name: str) -> dict[str, str]:
+    steps = "" if model.steps is None else str(model.steps)
+    return {"model": name, "path": str(model.folder), "steps": steps, "learned": model.config.task}
+
+
+class _Environments:
+    """The environments of one task: models with the same settings share one."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, RobotEnv] = {}
+
+    def __enter__(self) -> _Environments:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for environment in self._made.values():
+            environment.close()
+
+    def of(self, config: EnvConfig) -> RobotEnv:
+        """Return the environment of these settings. Raises ConfigError or RobotError."""
+        key = repr(config)  # settings of a part may be a mapping, which has no hash
+        if key not in self._made:
+            self._made[key] = make_environment(config)
+        return self._made[key]
+
+
+def _cell(
+    policy: Policy | str,
+    encoder_folder: str,
+    config: EnvConfig,
+    environments: _Environments,
+    episodes: int,
+    report: Callable[[int], None],
+) -> Cell:
+    if isinstance(policy, str):
+        return Cell(reason=policy)
+    try:
+        environment = environments.of(config)
+        if reason := misfit(policy, environment, encoder_folder):
+            return Cell(reason=reason)
+        act = PolicyRunner(policy.algorithm, policy.normalisation.apply)
+        return Cell(row_of(evaluate(act, environment, episodes, report=report)))
+    except (ConfigError, RobotError, RuntimeError, OSError) as error:  # one cell is not worth the others
+        return Cell(reason=" ".join(str(error).split()))
+
+
+def misfit(policy: Policy, environment: RobotEnv, encoder_folder: str = "") -> str:
+    """Return why a policy cannot act in an environment; empty where it can."""
+    spaces = (
+        ("observation", policy.algorithm.observation_space, learner_space(seen_space(environment))),
+        ("action", policy.algorithm.action_space, environment.action_space),
+    )
+    for name, own, there in spaces:
+        if own != there:
+            return f"the model's {name} space is {_short(own)}, the task's is {_short(there)}"
+    encoder = factories.load_encoder(encoder_folder).id if encoder_folder else None
+    if policy.about.get("encoder") != encoder:
+        return f"the model was trained with encoder {policy.about.get('encoder') or 'none'}, and here is {encoder or 'none'}"
+    return ""
+
+
+def _short(space: object) -> str:
+    """A space in a few words."""
+    shape = getattr(space, "shape", None)
+    if shape:
+        return f"{type(space).__name__} {shape}"
+    return " ".join(str(space).split())[:80]

@@ -1,0 +1,128 @@
+"""Which models a text such as `latest`, `runs/reach` or `RUN/checkpoints/14000` stands for, and what tells them apart."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rl_trainer_ros.training.checkpoints.folders import ABOUT, CHECKPOINTS, LINKS
+from rl_trainer_ros.training.runs import run_folder
+from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.files.paths import expanded
+
+_TOLD = ("task", "algo", "state", "preset", "robot", "imperfection", "seed")
+"""Settings that tell runs apart, in this order."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A saved model of a run."""
+
+    run: Path
+    folder: Path
+    """The checkpoint's, or the run's link to one."""
+    config: TrainerConfig
+
+    @property
+    def steps(self) -> int | None:
+        """Steps after which it was saved, as the name of its checkpoint says; None where that does not."""
+        number = self.folder.resolve().name.partition("_")[0]
+        return int(number) if number.isdecimal() else None
+
+
+def find(texts: Sequence[str], log_dir: str, link: str) -> list[Model]:
+    """Return the models that `texts` name, each once, in their order. Raises ConfigError, one line.
+
+    A text is `latest`, a run (its folder, or its folder's name somewhere in `log_dir`), a folder above runs, a checkpoint's
+    folder, or `RUN/checkpoints/STEPS`. `link`: the model of a run of which no checkpoint is named.
+    """
+    found: list[Model] = []
+    for text in texts:
+        found += _named(text.strip(), log_dir, link)
+    if not found:
+        raise ConfigError("runs is empty; name run folders, checkpoints, or latest")
+    return list({model.folder.resolve(): model for model in reversed(found)}.values())[::-1]
+
+
+def labels(models: Sequence[Model]) -> list[str]:
+    """Return a name for each model: the settings in which the runs differ, the steps where a run has several models.
+
+    Where these are not enough the run's folder is added, and then a number.
+    """
+    differ = [name for name in _TOLD if len({getattr(model.config, name) for model in models}) > 1]
+    several = [sum(other.run == model.run for other in models) > 1 for model in models]
+    names = []
+    for model, more in zip(models, several):
+        words = [_told(model.config, name) for name in differ]
+        if more:
+            words.append(f"{model.steps:,} steps" if model.steps is not None else model.folder.name)
+        names.append(" ".join(word for word in words if word))
+    return _unlike(_unlike(names, [model.run.name for model in models]), [str(i + 1) for i in range(len(models))])
+
+
+def _unlike(names: Sequence[str], more: Sequence[str]) -> list[str]:
+    """The names, with `more` after each that is empty or there twice."""
+    return [
+        name if name and list(names).count(name) == 1 else f"{name} {end}".strip() for name, end in zip(names, more)
+    ]
+
+
+def _told(config: TrainerConfig, name: str) -> str:
+    value = getattr(config, name)
+    return f"seed {value}" if name == "seed" else str(value)
+
+
+def _named(text: str, log_dir: str, link: str) -> list[Model]:
+    if text == "latest":
+        return [_of_run(run_folder.find(text, log_dir, learned=True), link)]
+    path = expanded(text)
+    if not path.exists() and not path.is_absolute() and (beside := _within(text, log_dir)):
+        path = beside
+    if (path / ABOUT).is_file():
+        run = run_folder.find(str(path), log_dir)
+        return [Model(run, path, run_folder.load_config(run))]
+    if path.parent.name == CHECKPOINTS and path.name.replace("_", "").replace(",", "").isdecimal():
+        return [_at(path, log_dir)]
+    below = sorted(
+        config.parent for config in path.glob("**/config.yaml") if (config.parent / "versions.txt").is_file()
+    )
+    if below and path not in below:
+        learned = [run for run in below if run_folder.has_model(run)]
+        if not learned:
+            raise ConfigError(f"no run in {path} has saved a model yet; train first")
+        return [_of_run(run, link) for run in learned]
+    return [_of_run(run_folder.find(str(path), log_dir), link)]
+
+
+def _within(text: str, log_dir: str) -> Path | None:
+    """The same path in `log_dir`, at any depth; None where it is not there. Raises ConfigError where it is there twice."""
+    folder, _, rest = text.strip("/").partition("/")
+    runs = {path for depth in range(4) for path in expanded(log_dir).glob("*/" * depth + glob.escape(folder))}
+    found = sorted(path / rest for path in runs if path.is_dir())
+    if len(found) > 1:
+        raise ConfigError(
+            f"{text} is the name of {len(found)} folders: {', '.join(map(str, found[:4]))}; give its path"
+        )
+    return found[0] if found else None
+
+
+def _of_run(run: Path, link: str) -> Model:
+    if not (run / link / ABOUT).is_file():
+        there = [f"model:={name}" for name in LINKS if (run / name / ABOUT).is_file()]
+        raise ConfigError(f"{run} has no {link} model; it has: {', '.join(there) or 'none yet'}")
+    return Model(run, run / link, run_folder.load_config(run))
+
+
+def _at(path: Path, log_dir: str) -> Model:
+    """The checkpoint of so many steps; of several the one that ends the run, or that it may resume from."""
+    run, steps = run_folder.find(str(path.parent), log_dir), int(path.name.replace("_", "").replace(",", ""))
+    there = [folder for folder in sorted(path.parent.glob("[!.]*")) if (folder / ABOUT).is_file()]
+    fitting = [folder for folder in there if folder.name.partition("_")[0].isdecimal()]
+    chosen = [folder for folder in fitting if int(folder.name.partition("_")[0]) == steps]
+    if not chosen:
+        known = ", ".join(folder.name for folder in there) or "none"
+        raise ConfigError(f"{run} has no checkpoint of {steps:,} steps; it has: {known}")
+    return Model(run, min(chosen, key=lambda folder: folder.name.endswith("best")), run_folder.load_config(run))

@@ -1,0 +1,107 @@
+"""The tasks of a cross-evaluation, and a run's own way of acting and observing on each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from rl_trainer_ros import factories
+from rl_trainer_ros.environments.env_config import EnvConfig
+from rl_trainer_ros.environments.make_env import parts
+from rl_trainer_ros.environments.requirements import task_class
+from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.command_lines import listed
+from robot_interface_ros.config import ConfigError
+
+
+@dataclass(frozen=True)
+class EvaluatedTask:
+    """A task, on a robot and in a world, with an imperfection; as the settings of the same names."""
+
+    task: str
+    task_settings: str = ""
+    robot: str = "inmoov"
+    world: str = ""
+    imperfection: str = ""
+
+
+_DEFAULTS = EvaluatedTask("")
+
+
+def of_run(config: TrainerConfig) -> EvaluatedTask:
+    """Return a run's own task."""
+    settings = config.settings("task")
+    text = yaml.safe_dump(settings, default_flow_style=True, width=10_000).strip() if settings else ""
+    return EvaluatedTask(config.task, text, config.robot, config.world, config.imperfection)
+
+
+def evaluated(
+    runs: Sequence[TrainerConfig],
+    tasks: Sequence[str] = (),
+    robots: Sequence[str] = (),
+    imperfections: Sequence[str] = (),
+) -> list[EvaluatedTask]:
+    """Return the tasks on which runs are evaluated, each once: those of the runs, or those that are named.
+
+    A task that is named has the settings and the world of the runs that learned it, else its defaults. Robots and imperfections
+    that are named replace those of the runs; every task is combined with each. Raises ConfigError for an unknown task.
+    """
+    own = [of_run(config) for config in runs]
+    if tasks:
+        robot = own[0].robot if own else _DEFAULTS.robot
+        chosen: list[EvaluatedTask] = []
+        for name in tasks:
+            task_class(name)
+            learned = [one for one in own if one.task == name]
+            chosen += learned or [EvaluatedTask(name, robot=robot)]
+    else:
+        chosen = own
+    for setting, values in (("robot", robots), ("imperfection", imperfections)):
+        if values:
+            chosen = [dataclasses.replace(one, **{setting: value}) for one in chosen for value in values]
+    return list(dict.fromkeys(chosen))
+
+
+def during_training(config: TrainerConfig) -> list[EvaluatedTask]:
+    """Return the tasks of `cross_evaluate_tasks`. Raises ConfigError for an unknown one."""
+    tasks = listed(config.cross_evaluate_tasks)
+    return evaluated([config], tasks) if tasks else []
+
+
+def names(tasks: Sequence[EvaluatedTask]) -> list[str]:
+    """Return a name for each: its task, and the other settings in which they differ."""
+    differ = [
+        field.name
+        for field in dataclasses.fields(EvaluatedTask)
+        if field.name != "task" and len({getattr(task, field.name) for task in tasks}) > 1
+    ]
+    found = []
+    for task in tasks:
+        words = [f"{name} {getattr(task, name)}" for name in differ if getattr(task, name)]
+        found.append(", ".join((task.task, *(word.removeprefix("task_settings ") for word in words))))
+    return found
+
+
+def environment_of(config: TrainerConfig, task: EvaluatedTask) -> EnvConfig:
+    """Return a run's environment on another task. Its actions stay, also those that were the default of its own task."""
+    action = config.action or task_class(config.task).action
+    return config.environment(**dataclasses.asdict(task), action=action, realtime=False)
+
+
+def check_fit(config: TrainerConfig, encoder: factories.Encoder | None) -> None:
+    """Raise ConfigError, one line, for a task of `cross_evaluate_tasks` whose actions or observations are not the run's."""
+    chosen = during_training(config)
+    own = parts(environment_of(config, of_run(config)), encoder) if chosen else None
+    for one in chosen:
+        try:
+            made = parts(environment_of(config, one), encoder)
+        except ConfigError as error:
+            raise ConfigError(f"cross_evaluate_tasks: {one.task}: {error}") from None
+        for kind in ("observation", "action"):
+            if getattr(made, kind).space != getattr(own, kind).space:
+                raise ConfigError(
+                    f"cross_evaluate_tasks: {one.task} has another {kind} space than {config.task}; leave it out"
+                )
