@@ -5,11 +5,12 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 NAME = "rl_trainer_ros"
-PACKAGES = ["robot_interface_ros", "robot_sim_ros", "robot_driver_ros", "srl_ros", "rl_trainer_ros"]
+PACKAGES = ["robot_interface_ros", "robot_sim_ros", "robot_driver_ros", "srl_ros", "robot_page_ros", "rl_trainer_ros"]
 EXECUTABLES = {
     "robot_sim_node": "robot_sim_ros.ros.robot_sim_node:main",
     "robot_driver_node": "robot_driver_ros.ros.robot_driver_node:main",
     "frames_node": "robot_interface_ros.ros.frames_node:main",
+    "page_node": "robot_page_ros.ros.page_node:main",
     "srl_node": "srl_ros.ros.srl_node:main",
     "trainer_node": "rl_trainer_ros.ros.trainer_node:main",
     "rl_trainer": "rl_trainer_ros.cli.main:main",
@@ -86,6 +87,7 @@ setup(
         "tensorboard>=2.9",
         "torch>=2.3,<3",
         "tqdm>=4.60",
+        "viser>=1.1,<2",
         "xacro>=2",
     ],
     extras_require={

@@ -82,6 +82,10 @@ class PyBulletRobot:
         contact, signals = self.world.untouched()
         return self._observation(self._start.copy(), zero, zero, contact, signals)
 
+    def place_target(self, position: Array) -> None:
+        """Put the target elsewhere, `(3,)` m in the root frame, in the middle of an episode; see `World.place_target`."""
+        self._target = self.world.place_target(position)
+
     def vary(self, drawn: Drawn) -> None:
         """Apply the sampled masses, friction, servos, looks and rest pose from the next reset on; see VariableRobot."""
         if self._dynamics is None:

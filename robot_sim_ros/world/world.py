@@ -75,6 +75,16 @@ class World:
         self._scatter(episode.seed)
         return self._target()
 
+    def place_target(self, position: Array) -> Array:
+        """Put the target, or the first of several buttons, at `position`, `(3,)` m; return where the target is then.
+
+        The episode is no longer a function of its seed afterwards, so only a robot in real time does this.
+        """
+        self._top = np.array(position, dtype=np.float64)
+        self._mover.start(self._top, generator_of(0))
+        self._place_targets()
+        return self._target()
+
     def advance(self, position: Array) -> Array:
         """Move the target for one control period; return its new position, `(3,)` m, read-only.
 

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Protocol
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.realtime.camera_turns import CameraTurns, Renders
 from robot_interface_ros.realtime.realtime_robot import RealTimeRobot, State
 from robot_interface_ros.realtime.ticker import Punctuality, Ticker
-from robot_interface_ros.robot import layer_with
+from robot_interface_ros.robot import Array, layer_with
 from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport import contract, messages
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.graph import robots
+from robot_interface_ros.ros.transport.messages import UnreadableMessage
 from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
 from robot_interface_ros.ros.transport.waiting import Waiter
 
 _DIAGNOSTICS_S = 1.0
+_FARTHEST_M = 100.0
+
+
+class MovesTarget(Protocol):
+    """A simulated robot whose target a person may move."""
+
+    def place_target(self, position: Array) -> None:
+        """Put the target at `position`, `(3,)` m in the root frame."""
 
 
 class RealTimeServer:
@@ -36,6 +48,11 @@ class RealTimeServer:
         self._renderer: Renders | None = layer_with(robot, "render_images")
         self._turns = CameraTurns(robot.period_ns, camera_hz)
         self._fault = ""
+        self._mover: MovesTarget | None = layer_with(robot, "place_target")
+        if self._mover is not None:
+            topics.waiter.subscribe(
+                PoseStamped, absolute(self._namespace, contract.TARGET_REQUEST), self._on_target_request
+            )
 
     def tick(self) -> None:
         """Let a period begin, and publish what is true now; a fault of the robot is reported, and the next tick tries again."""
@@ -61,6 +78,14 @@ class RealTimeServer:
         self.topics.cameras.publish(stamp, images, depths)
         self._turns.rendered(camera, stamp, time.monotonic_ns() - began)
         return True
+
+    def _on_target_request(self, message: PoseStamped) -> None:
+        at = message.pose.position
+        place = np.array([at.x, at.y, at.z])
+        if not np.isfinite(place).all() or float(np.abs(place).max()) > _FARTHEST_M:
+            raise UnreadableMessage(f"the requested target {place.tolist()} is not a place within {_FARTHEST_M:g} m")
+        assert self._mover is not None
+        self._mover.place_target(place)
 
     def status(self, punctuality: Punctuality) -> DiagnosticStatus:
         """Return this robot's entry of `/diagnostics`."""

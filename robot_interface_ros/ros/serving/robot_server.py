@@ -77,7 +77,7 @@ class RobotServer:
         clock: Any = None,
     ):
         """`publish_joint_target`: in lockstep too; `clock`: a publisher of Clock for the stamp of every observation."""
-        self.node, self.namespace, self._robot = node, namespace, robot
+        self.node, self.waiter, self.namespace, self._robot = node, waiter, namespace, robot
         first = robot.observation  # shows which streams there are
         self._log = node.get_logger()
         n, root_frame = len(robot.joint_names), contract.frame(namespace, description.model.root)

@@ -9,6 +9,8 @@ JOINT_COMMAND = "joint_command"
 JOINT_TARGET = "joint_target"
 COMMAND_REJECTED = "command_rejected"
 TARGET_POSE = "target_pose"
+TARGET_REQUEST = "target_request"
+"""Real time only: where a person wants the target; a robot that can move its target does so."""
 SRL_STATE = "srl_state"
 CONTACT = "contact"
 WORLD_STATE = "world_state"
@@ -30,6 +32,7 @@ OF_A_ROBOT = frozenset(
         JOINT_TARGET,
         COMMAND_REJECTED,
         TARGET_POSE,
+        TARGET_REQUEST,
         SRL_STATE,
         CONTACT,
         WORLD_STATE,

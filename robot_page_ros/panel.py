@@ -1,0 +1,257 @@
+"""The page's controls: what a person reads and presses. Every press becomes an `Action`; nothing is sent from here."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import viser
+from viser import uplot
+
+from robot_interface_ros.urdf.robot_model import RobotModel
+from robot_page_ros.view import RobotView, ages
+
+RED, GREEN, AMBER = (200, 30, 45), (38, 140, 75), (200, 130, 20)
+CURVES = {
+    "episode_return": ("return", "#2563eb"),
+    "success_rate": ("success rate", "#16a34a"),
+    "final_distance": ("final distance, m", "#ea580c"),
+    "step_ms": ("step time, ms", "#7c3aed"),
+    "update_s": ("update time, s", "#64748b"),
+}
+JOGS = ("x-", "x+", "y-", "y+", "z-", "z+")
+LOCKSTEP = "This robot waits for its trainer at every step (lockstep), so it cannot be moved from here."
+_FOLLOWS = 0.005  # rad; a slider follows the robot's target in steps of this
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that a person asked for; `page` is the viser client that asked (None: none)."""
+
+    name: str
+    page: int | None
+    value: Any = None
+
+
+class Panel:
+    """One panel for all pages; what it shows is the same everywhere."""
+
+    def __init__(self, server: viser.ViserServer, namespaces: Sequence[str], act: Callable[[Action], None]):
+        self._server, self._act = server, act
+        gui = self._gui = server.gui
+        gui.configure_theme(control_layout="fixed", control_width="large", show_logo=False, show_share_button=False)
+        gui.set_panel_label("rl_trainer_ros")
+        self._chosen = gui.add_dropdown("robot", list(namespaces)) if len(namespaces) > 1 else None
+        if self._chosen is not None:
+            self._chosen.on_update(self._told("robot"))
+        self._status = gui.add_html("")
+        self._button("EMERGENCY STOP", "stop", RED, "Stops the robot at once. Everybody who has the page may press it.")
+        self._enable = self._button("Allow motion", "enable", GREEN, "Ends an emergency stop; nothing else does.")
+        self._reset = self._button("Reset to the rest pose", "reset", None, "Real time only.")
+        self._answer = gui.add_html("")
+        tabs = gui.add_tab_group()
+        with tabs.add_tab("Training"):
+            self._training = gui.add_html(_note("No trainer is heard yet."))
+            with gui.add_folder("Run", expand_by_default=True):
+                self._button("Pause", "pause")
+                self._button("Go on", "resume")
+                self._button("Save a checkpoint", "save")
+                self._button("Stop and save", "stop_training")
+            self._plots: dict[str, Any] = {}
+            self._curve_folder = gui.add_folder("Curves", expand_by_default=True)
+        with tabs.add_tab("Move"):
+            self._operator = gui.add_html(_note(LOCKSTEP))
+            self._jog_folder = gui.add_folder("Hand", expand_by_default=True)
+            with self._jog_folder:
+                self.link: Any = gui.add_dropdown("link", ["-"], hint="the link that moves; other joints keep their angle")
+                self.step_mm = gui.add_slider("step, mm", 1, 50, 1, 10)
+                self._jog = gui.add_button_group("jog", JOGS, hint="along the axes of the robot's root frame")
+                self._jog.on_click(lambda event: act(Action("jog", event.client_id, event.target.value)))
+            self._joints = gui.add_folder("Joints", expand_by_default=True)
+        with tabs.add_tab("Cameras"):
+            self._no_camera = gui.add_html(_note("No camera is seen yet."))
+            self._camera_folder = gui.add_folder("Pictures", expand_by_default=True)
+        with tabs.add_tab("Streams"):
+            self._streams = gui.add_html("")
+        self._images: dict[str, Any] = {}
+        self._sliders: dict[str, Any] = {}
+        self._setting = False
+
+    @property
+    def sliders(self) -> Mapping[str, Any]:
+        """Joint -> slider, rad (m for a prismatic joint)."""
+        return self._sliders
+
+    def set_robot(self, model: RobotModel, end_effector: str) -> None:
+        """Make a slider for each joint that can be commanded, and offer the links that can be jogged."""
+        self.clear_robot()
+        tips = [link for link in model.outward if model.parent_joint(link) is not None]
+        self.link.options = tips or ["-"]
+        self.link.value = end_effector if end_effector in tips else self.link.options[-1]
+        limits = model.limits()
+        with self._joints:
+            for i, name in enumerate(model.joint_names):
+                low, high = float(limits.lower[i]), float(limits.upper[i])
+                if not math.isfinite(low) or not math.isfinite(high):
+                    low, high = -math.pi, math.pi
+                if high - low < 1e-3:
+                    continue
+                at = min(high, max(low, 0.0))
+                slider = self._sliders[name] = self._gui.add_slider(name, low, high, 0.001, round(at, 3), disabled=True)
+                slider.on_update(self._slid(name))
+
+    def clear_robot(self) -> None:
+        """Remove what belongs to one robot."""
+        for handle in (*self._sliders.values(), *self._images.values()):
+            handle.remove()
+        self._sliders, self._images = {}, {}
+
+    def follow(self, targets: Mapping[str, float], enabled: bool) -> None:
+        """Move the sliders to where the robot is sent; grey them where nobody may use them."""
+        self._setting = True
+        try:
+            for name, slider in self._sliders.items():
+                if slider.disabled == enabled:
+                    slider.disabled = not enabled
+                at = targets.get(name)
+                if at is not None and abs(slider.value - at) > _FOLLOWS:
+                    slider.value = round(min(slider.max, max(slider.min, at)), 3)
+        finally:
+            self._setting = False
+
+    def show(self, namespace: str, view: RobotView, now: float, watchers: int, operator: int | None) -> None:
+        """Show state and ages of the streams."""
+        lost = now - view.arrived.get("joint_states", -1e9) > 3.0
+        state, colour = _state(view, lost)
+        rejected = f"<br>refused: {html.escape(view.rejected)}" if view.rejected else ""
+        _set(
+            self._status,
+            _card(
+                colour,
+                f"<b>{html.escape(namespace)}</b>: {html.escape(state)}",
+                f"{html.escape(view.said)}{rejected}<br>{watchers} page{'s' if watchers != 1 else ''} open",
+            ),
+        )
+        can_move = view.real_time and not lost
+        if self._reset.disabled == can_move:
+            self._reset.disabled = not can_move
+        if self._jog_folder.visible != can_move:
+            self._jog_folder.visible = can_move
+        if not view.real_time:
+            said = LOCKSTEP
+        elif operator is None:
+            said = "Move a slider or press jog: this page then has the controls until it is idle for 10 s."
+        else:
+            said = f"Page {operator} has the controls."
+        _set(self._operator, _note(said))
+        rows = "".join(
+            f"<tr style='color:{'#c81e2d' if stale else 'inherit'}'><td>{html.escape(name)}</td>"
+            f"<td style='text-align:right'>{age:.1f} s{' stale' if stale else ''}</td></tr>"
+            for name, age, stale in ages(view, now)
+        )
+        signals = "".join(f"<tr><td>{html.escape(k)}</td><td>{v:g}</td></tr>" for k, v in view.signals.items())
+        table = "<table style='width:100%;font-size:.85em;padding:0 .5em'>"
+        _set(self._streams, f"{table}{rows}{signals}</table>" if rows else _note("No message yet."))
+
+    def show_training(self, said: str, newest: Mapping[str, float], curves: Mapping[str, Any]) -> None:
+        """Show the trainer's line and its curves; steps on the horizontal axis."""
+        if said:
+            left = _time_left(said, newest)
+            _set(self._training, _card((37, 99, 235), html.escape(said), html.escape(left)))
+        for name, (title, colour) in CURVES.items():
+            steps, values = curves.get(name, ([], []))
+            if len(steps) < 2:
+                continue
+            data = (np.array(steps), np.array(values))
+            if name in self._plots:
+                self._plots[name].data = data
+                continue
+            with self._curve_folder:
+                self._plots[name] = self._gui.add_uplot(
+                    data,
+                    (uplot.Series(label="steps"), uplot.Series(label=title, stroke=colour, width=2)),
+                    scales={"x": uplot.Scale(time=False)},
+                    title=title,
+                    height=150,
+                )
+
+    def show_camera(self, name: str, image: Any) -> None:
+        """Show a camera's newest picture, `(height, width, 3)` uint8."""
+        if name in self._images:
+            self._images[name].image = image
+            return
+        self._no_camera.visible = False
+        with self._camera_folder:
+            self._images[name] = self._gui.add_image(image, label=name, format="jpeg", jpeg_quality=85)
+
+    def answer(self, text: str, good: bool) -> None:
+        """Show how the last action ended."""
+        _set(self._answer, _card(GREEN if good else RED, html.escape(text), "") if text else "")
+
+    def notify(self, page: int | None, text: str) -> None:
+        """Tell one page why something that it asked for was refused."""
+        client = self._server.get_clients().get(page) if page is not None else None
+        if client is not None:
+            client.add_notification("Not done", text, color=RED, auto_close_seconds=6.0)
+
+    def _button(self, label: str, action: str, colour: Any = None, hint: str | None = None) -> Any:
+        button = self._gui.add_button(label, color=colour, hint=hint)
+        button.on_click(lambda event: self._act(Action(action, event.client_id)))
+        return button
+
+    def _told(self, name: str) -> Callable[[Any], None]:
+        def tell(event: Any) -> None:
+            self._act(Action(name, event.client_id, event.target.value))
+
+        return tell
+
+    def _slid(self, joint: str) -> Callable[[Any], None]:
+        def tell(event: Any) -> None:
+            if not self._setting and event.client_id is not None:
+                self._act(Action("joint", event.client_id, (joint, float(event.target.value))))
+
+        return tell
+
+
+def _state(view: RobotView, lost: bool) -> tuple[str, tuple[int, int, int]]:
+    if "joint_states" not in view.arrived:
+        return "waits for the robot's joint_states", AMBER
+    if view.motion_enabled is False:
+        return "STOPPED" + ("; no joint_states arrive" if lost else ""), RED
+    if lost:
+        return "no joint_states arrive: the robot waits for a client, or is gone", AMBER
+    if view.real_time:
+        return f"in real time, {view.state}", GREEN if view.level == 0 else AMBER
+    return "in lockstep", GREEN
+
+
+def _time_left(said: str, newest: Mapping[str, float]) -> str:
+    """What is left of `... of 150,000 steps` at the present speed."""
+    total = said.rpartition(" of ")[2].partition(" ")[0].replace(",", "")
+    speed = newest.get("steps_per_second", 0.0)
+    if not total.isdigit() or not speed > 0.0:
+        return ""
+    left = max(0.0, int(total) - newest.get("steps", 0.0)) / speed
+    return f"{speed:.0f} steps/s, {int(left // 60)}:{int(left % 60):02d} left"
+
+
+def _set(handle: Any, content: str) -> None:
+    if handle.content != content:
+        handle.content = content
+
+
+def _note(text: str) -> str:
+    return f"<div style='padding:.3em .8em;font-size:.85em;opacity:.8'>{html.escape(text)}</div>"
+
+
+def _card(colour: tuple[int, int, int], title: str, text: str) -> str:
+    r, g, b = colour
+    below = f"<div style='font-size:.8em;opacity:.75'>{text}</div>" if text else ""
+    return (
+        f"<div style='margin:.2em .5em;padding:.4em .7em;border-left:5px solid rgb({r},{g},{b});"
+        f"background:rgba({r},{g},{b},.09);border-radius:3px;font-size:.9em'>{title}{below}</div>"
+    )

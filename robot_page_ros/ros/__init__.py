@@ -1,0 +1,1 @@
+"""The page's node, and its topics and services."""

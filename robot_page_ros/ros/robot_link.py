@@ -1,0 +1,232 @@
+"""One robot's topics and services, as the page uses them: it reads the newest messages, and sends what an operator asks."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, WrenchStamped
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Bool, String
+from std_srvs.srv import SetBool, Trigger
+from visualization_msgs.msg import Marker, MarkerArray
+
+from robot_interface_ros.robot import Array
+from robot_interface_ros.ros.transport import contract, graph
+from robot_interface_ros.ros.transport.contract import absolute
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter
+from robot_page_ros.scene import field_of_view
+from robot_page_ros.view import Camera, DrawnMarker, RobotView
+
+NEWEST = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""The newest message only, without delaying a simulator that publishes thousands a second."""
+LATCHED_NEWEST = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+_KINDS = {Marker.SPHERE: "sphere", Marker.LINE_STRIP: "line_strip", Marker.POINTS: "points"}
+_KINDS[Marker.TEXT_VIEW_FACING] = "text"
+_MOST_PIXELS = 4096 * 4096
+Answered = Callable[[bool, str], None]
+
+
+class RobotLink:
+    """Lives while somebody looks at the page; all its methods are for the thread that calls `take`."""
+
+    def __init__(self, runtime: Runtime, namespace: str, description: Callable[[str], None]):
+        """`description(urdf)`: called for each new robot_description."""
+        self.namespace, self.view = namespace, RobotView()
+        self._node: Node = runtime.topic_node("page_view", (namespace,))
+        self._waiter: Waiter = make_waiter(self._node)
+        self._commands: Any = None
+        self._stop = self._node.create_publisher(Bool, absolute(namespace, contract.EMERGENCY_STOP), contract.LATCHED)
+        self._target: Any = None
+        self._enable = self._waiter.client(SetBool, absolute(namespace, contract.ENABLE))
+        self._reset = self._waiter.client(Trigger, absolute(namespace, contract.RESET))
+        self._calls: list[tuple[Any, Answered, float]] = []
+        self._cameras: set[str] = set()
+        view = self.view
+
+        def hear(kind: Any, name: str, callback: Callable[[Any], None], qos: QoSProfile = NEWEST) -> None:
+            def newest(message: Any) -> None:
+                view.arrived[name] = time.monotonic()
+                callback(message)
+
+            self._waiter.subscribe(kind, absolute(namespace, name), newest, qos)
+
+        def on_states(message: Any) -> None:
+            view.position = _by_joint(message)
+
+        def on_target(message: Any) -> None:
+            view.target = _by_joint(message)
+
+        def on_target_pose(message: Any) -> None:
+            at = message.pose.position
+            place = np.array([at.x, at.y, at.z])
+            view.target_position = place if np.isfinite(place).all() else None
+
+        def on_contact(message: Any) -> None:
+            force = np.array([message.wrench.force.x, message.wrench.force.y, message.wrench.force.z])
+            view.force = force if np.isfinite(force).all() else None
+
+        def on_signals(message: Any) -> None:
+            view.signals = _by_joint(message)
+
+        hear(JointState, contract.JOINT_STATES, on_states)
+        hear(JointState, contract.JOINT_TARGET, on_target)
+        hear(PoseStamped, contract.TARGET_POSE, on_target_pose)
+        hear(WrenchStamped, contract.CONTACT, on_contact)
+        hear(JointState, contract.WORLD_STATE, on_signals)
+        subscribe = self._waiter.subscribe
+        subscribe(Bool, absolute(namespace, contract.MOTION_ENABLED), self._on_enabled, LATCHED_NEWEST)
+        subscribe(
+            String, absolute(namespace, contract.ROBOT_DESCRIPTION), lambda m: description(m.data), LATCHED_NEWEST
+        )
+        subscribe(String, absolute(namespace, contract.COMMAND_REJECTED), self._on_rejected)
+        subscribe(DiagnosticArray, contract.DIAGNOSTICS, self._on_diagnostics)
+        subscribe(MarkerArray, absolute(namespace, "markers"), self._on_markers)
+        subscribe(MarkerArray, absolute(namespace, "workspace"), self._on_markers, LATCHED_NEWEST)
+
+    def take(self) -> None:
+        """Take the messages that have arrived, and finish the calls that are answered; waits for nothing."""
+        self._find_cameras()
+        self._waiter.wait(0.0)
+        now = time.monotonic()
+        for call in list(self._calls):
+            future, answered, deadline = call
+            if future.done():
+                self._calls.remove(call)
+                answered(future.result().success, future.result().message)
+            elif now > deadline:
+                self._calls.remove(call)
+                answered(False, "the robot did not answer in time")
+
+    def emergency_stop(self) -> None:
+        """Stop the robot until `enable`."""
+        self._stop.publish(Bool(data=True))
+
+    def enable(self, motion: bool, answered: Answered) -> None:
+        """Allow motion, or take the torque off."""
+        self._call(self._enable, SetBool.Request(data=motion), answered, 5.0)
+
+    def reset(self, answered: Answered) -> None:
+        """Move to the rest pose."""
+        self._call(self._reset, Trigger.Request(), answered, 30.0)
+
+    def command(self, goals: Mapping[str, float]) -> str:
+        """Command joints, rad; return why that is refused, or an empty text.
+
+        Nothing is sent while another client commands the robot. The publisher exists only while somebody operates, so that
+        a trainer which starts later finds no second client.
+        """
+        topic = absolute(self.namespace, contract.JOINT_COMMAND)
+        if self._commands is None:
+            others = graph.publishers(self._node, topic)
+            if others:
+                return f"{', '.join(others)} commands this robot; end it first, or pause it and end it"
+            self._commands = self._node.create_publisher(JointState, topic, contract.RELIABLE)
+        self._commands.publish(JointState(name=list(goals), position=list(goals.values())))
+        return ""
+
+    def let_go(self) -> None:
+        """Command nothing any more; the robot holds by its watchdog."""
+        if self._commands is not None:
+            self._node.destroy_publisher(self._commands)
+            self._commands = None
+
+    def request_target(self, position: Array) -> None:
+        """Ask a simulated robot to put its target elsewhere, `(3,)` m."""
+        if self._target is None:
+            topic = absolute(self.namespace, contract.TARGET_REQUEST)
+            self._target = self._node.create_publisher(PoseStamped, topic, contract.RELIABLE)
+        message = PoseStamped()
+        message.pose.orientation.w = 1.0
+        message.pose.position.x, message.pose.position.y, message.pose.position.z = map(float, position)
+        self._target.publish(message)
+
+    @property
+    def takes_target(self) -> bool:
+        """Whether the robot's target can be put elsewhere."""
+        return bool(self._node.count_subscribers(absolute(self.namespace, contract.TARGET_REQUEST)))
+
+    def close(self) -> None:
+        """Leave every topic."""
+        self._waiter.close()
+        self._node.destroy_node()
+
+    def _call(self, client: Any, request: Any, answered: Answered, timeout_s: float) -> None:
+        if not client.service_is_ready():
+            answered(False, f"{client.srv_name} is not served; is the robot running?")
+            return
+        self._calls.append((client.call_async(request), answered, time.monotonic() + timeout_s))
+
+    def _find_cameras(self) -> None:
+        """Subscribe to cameras that appear; a robot in real time draws pictures only for a subscriber."""
+        begins, ends = absolute(self.namespace, contract.CAMERA) + "/", "/image_raw"
+        for name, _ in self._node.get_topic_names_and_types():
+            camera = name.removeprefix(begins).removesuffix(ends)
+            if name == f"{begins}{camera}{ends}" and "/" not in camera and camera not in self._cameras:
+                self._cameras.add(camera)
+                self._waiter.subscribe(Image, name, self._image_of(camera), NEWEST)
+                info = absolute(self.namespace, contract.camera_info_topic(camera))
+                self._waiter.subscribe(CameraInfo, info, self._info_of(camera), NEWEST)
+
+    def _image_of(self, camera: str) -> Callable[[Any], None]:
+        def take(message: Any) -> None:
+            size = message.height * message.width * 3
+            if message.encoding != "rgb8" or len(message.data) != size or not 0 < size <= 3 * _MOST_PIXELS:
+                return
+            self.view.arrived[f"camera {camera}"] = time.monotonic()
+            image = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
+            known = self.view.cameras.get(camera, Camera())
+            self.view.cameras[camera] = Camera(image, known.fov_y_rad, known.frame)
+
+        return take
+
+    def _info_of(self, camera: str) -> Callable[[Any], None]:
+        def take(message: Any) -> None:
+            known, focal = self.view.cameras.get(camera, Camera()), float(message.k[4])
+            fov = field_of_view(message.height, focal) if focal > 0.0 else known.fov_y_rad
+            prefix = contract.frame(self.namespace, "")
+            self.view.cameras[camera] = Camera(known.image, fov, message.header.frame_id.removeprefix(prefix))
+
+        return take
+
+    def _on_enabled(self, message: Any) -> None:
+        self.view.motion_enabled = message.data
+
+    def _on_rejected(self, message: Any) -> None:
+        stamp, _, reason = message.data.partition(": ")
+        if stamp == "0":  # commands of the page have no stamp
+            self.view.rejected = reason
+
+    def _on_diagnostics(self, message: Any) -> None:
+        for entry in message.status:
+            if entry.hardware_id == self.namespace and not entry.name.startswith("trainer"):
+                values = {value.key: value.value for value in entry.values}
+                if "state" in values:
+                    level = entry.level[0] if isinstance(entry.level, bytes) else int(entry.level)
+                    self.view.state, self.view.said, self.view.level = values["state"], entry.message, level
+
+    def _on_markers(self, message: Any) -> None:
+        for marker in message.markers:
+            kind = _KINDS.get(marker.type)
+            if kind is None:
+                continue
+            places = marker.points if marker.points else [marker.pose.position]
+            colour = (marker.color.r, marker.color.g, marker.color.b, marker.color.a)
+            colours = np.array([(c.r, c.g, c.b, c.a) for c in marker.colors]) if marker.colors else None
+            points = np.array([(p.x, p.y, p.z) for p in places])
+            if colours is not None and len(colours) != len(points):
+                colours = None
+            self.view.markers[marker.ns] = DrawnMarker(kind, points, marker.scale.x, colour, colours, marker.text)
+
+
+def _by_joint(message: Any) -> dict[str, float]:
+    return {name: angle for name, angle in zip(message.name, message.position) if math.isfinite(angle)}

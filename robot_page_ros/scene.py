@@ -1,0 +1,212 @@
+"""The robot, its target and what the trainer draws, in viser's scene."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import viser
+
+from robot_interface_ros.robot import Array
+from robot_interface_ros.urdf.frames import FrameTree, Transform, quaternion
+from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+from robot_page_ros.view import DrawnMarker, RobotView
+from robot_page_ros.visuals import Visual, visuals_of
+
+GHOST = (255, 176, 32)
+TARGET = (224, 32, 48)
+_GHOST_FROM = 0.02  # rad; nearer than this, the ghost would only flicker on the robot
+_N_PER_M = 40.0  # length of the contact arrow: 40 N are 1 m
+_TRAIL = 200  # points of the end effector's trail where the trainer draws none
+Drag = Callable[[Array, int | None], None]
+
+
+class Posture:
+    """One drawn robot: a frame for each link, under `root`, and its shapes."""
+
+    def __init__(self, scene: viser.SceneApi, root: str, tree: FrameTree, model: RobotModel, visuals: Sequence[Visual]):
+        self._tree = tree
+        self._frames: dict[str, Any] = {}
+        self._last: dict[str, tuple[Any, Any]] = {}
+        self.root = scene.add_frame(root, show_axes=False)
+        first = tree.moving(dict.fromkeys(model.joint_names, 0.0))
+        children: dict[str, list[Transform]] = {}
+        for transform in (*tree.static, *first):
+            children.setdefault(transform.parent, []).append(transform)
+        self.paths = {model.root: root}
+        waiting = [model.root]
+        while waiting:
+            link = waiting.pop()
+            for transform in children.get(link, []):
+                path = self.paths[transform.child] = f"{self.paths[link]}/{transform.child}"
+                self._frames[transform.child] = scene.add_frame(
+                    path, show_axes=False, wxyz=_wxyz(transform), position=transform.xyz
+                )
+                waiting.append(transform.child)
+        ghost = visuals and visuals[0].colour == GHOST
+        for i, visual in enumerate(visuals):
+            scene.add_mesh_simple(
+                f"{self.paths[visual.link]}/shape_{i}",
+                visual.vertices,
+                visual.faces,
+                color=visual.colour,
+                opacity=0.35 if ghost else None,
+                flat_shading=False,
+                side="double",
+                cast_shadow=not ghost,
+            )
+
+    def show(self, positions: Mapping[str, float]) -> None:
+        """Place every link for joint name -> rad. Raises RobotModelError for a joint without a position."""
+        for transform in self._tree.moving(positions):
+            placed = (transform.xyz, transform.quaternion)
+            if self._last.get(transform.child) != placed:
+                self._last[transform.child] = placed
+                frame = self._frames[transform.child]
+                frame.position, frame.wxyz = transform.xyz, _wxyz(transform)
+
+
+class RobotScene:
+    """Everything that is drawn of one robot; `update` is called a few times a second, `close` removes it all."""
+
+    def __init__(self, server: viser.ViserServer, urdf: str, end_effector: str, dragged: Drag):
+        """`dragged(position, page)`: called while the target is dragged, from viser's threads.
+
+        Raises RobotModelError for a URDF that cannot be read.
+        """
+        self.model = RobotModel.from_urdf(urdf)
+        self._tree = FrameTree(self.model)
+        visuals, self.faults = visuals_of(urdf)
+        self._scene, self._root = server.scene, f"/{self.model.root}"
+        ghosts = [Visual(v.link, v.vertices, v.faces, GHOST) for v in visuals]
+        with server.atomic():
+            self.robot = Posture(server.scene, self._root, self._tree, self.model, visuals)
+            self._ghost = Posture(server.scene, "/joint_target", self._tree, self.model, ghosts)
+            self._ghost.root.visible = False
+            self._target = server.scene.add_icosphere("/target", 0.02, TARGET, visible=False)
+            self._handle = server.scene.add_transform_controls(
+                "/target_handle", scale=0.15, disable_rotations=True, disable_sliders=True, visible=False
+            )
+        self._handle.on_update(lambda event: dragged(np.array(event.target.position), event.client_id))
+        self.held_until = 0.0
+        """Until then (s of a steady clock) the handle follows the mouse, not the robot's target_pose."""
+        self.end_effector = end_effector
+        self._trail: list[Array] = []
+        self._drawn: dict[str, Any] = {}
+        self._shown: dict[str, Any] = {}
+
+    def close(self) -> None:
+        """Remove everything from the scene."""
+        for name in (self._root, "/joint_target", "/target", "/target_handle", "/contact", "/trail", "/cameras"):
+            self._scene.remove_by_name(name)
+        for handle in self._drawn.values():
+            handle.remove()
+
+    def update(self, view: RobotView, now: float, draggable: bool) -> None:
+        """Show the newest values. Raises RobotModelError where joint_states lacks a joint of the description."""
+        if view.position:
+            self.robot.show(view.position)
+        self._show_ghost(view)
+        self._show_target(view, now, draggable)
+        self._show_contact(view)
+        for name, marker in view.markers.items():
+            self._draw(name, marker)
+        if view.position and not any(marker.kind == "line_strip" for marker in view.markers.values()):
+            self._show_trail(view)
+
+    def tip(self, position: Mapping[str, float], link: str) -> Array:
+        """Where a link is, `(3,)` m in the root frame."""
+        chain = self.model.chain(link)
+        return np.asarray(chain.position([position[name] for name in chain.joint_names]))
+
+    def camera_path(self, frame: str) -> str:
+        """Return the scene's name of a camera's frame; empty where the description does not have that frame."""
+        return self.robot.paths.get(frame, "")
+
+    def _show_ghost(self, view: RobotView) -> None:
+        far = [abs(angle - view.position.get(name, angle)) for name, angle in view.target.items()]
+        shown = max(far, default=0.0) > _GHOST_FROM
+        if shown:
+            try:
+                self._ghost.show({**view.position, **view.target})
+            except RobotModelError:
+                shown = False
+        if self._ghost.root.visible != shown:
+            self._ghost.root.visible = shown
+
+    def _show_target(self, view: RobotView, now: float, draggable: bool) -> None:
+        at = view.target_position
+        for handle, shown in ((self._target, at is not None), (self._handle, at is not None and draggable)):
+            if handle.visible != shown:
+                handle.visible = shown
+        if at is None:
+            return
+        if not np.allclose(self._target.position, at, atol=1e-5):
+            self._target.position = at
+        if now > self.held_until and not np.allclose(self._handle.position, at, atol=1e-5):
+            self._handle.position = at
+
+    def _show_contact(self, view: RobotView) -> None:
+        force = view.force
+        touched = force is not None and float(np.linalg.norm(force)) > 0.1 and bool(self.end_effector)
+        if not touched and "contact" not in self._shown:
+            return
+        points = np.zeros((1, 2, 3))
+        if touched and force is not None:
+            tip = self.tip(view.position, self.end_effector)
+            points = np.array([[tip, tip + force / _N_PER_M]])
+        self._shown["contact"] = self._scene.add_arrows(
+            "/contact", points, (255, 120, 0), shaft_radius=0.004, head_radius=0.012, head_length=0.03, visible=touched
+        )
+
+    def _show_trail(self, view: RobotView) -> None:
+        if not self.end_effector:
+            return
+        tip = self.tip(view.position, self.end_effector)
+        if self._trail and np.linalg.norm(tip - self._trail[-1]) < 0.002:
+            return
+        self._trail = [*self._trail[-_TRAIL:], tip]
+        if len(self._trail) > 1:
+            points = np.stack([self._trail[:-1], self._trail[1:]], axis=1)
+            self._scene.add_line_segments("/trail", points, (90, 160, 255), thickness=0.004)
+
+    def _draw(self, name: str, marker: DrawnMarker) -> None:
+        key = hash((marker.kind, marker.points.tobytes(), marker.size, marker.colour, marker.text))
+        if self._shown.get(name) == key or not np.isfinite(marker.points).all() or not len(marker.points):
+            return
+        self._shown[name] = key
+        path, rgb = f"/markers/{name}", np.round(255 * np.array(marker.colour[:3])).astype(np.uint8)
+        colours = None if marker.colours is None else np.round(255 * marker.colours[:, :3]).astype(np.uint8)
+        scene, first = self._scene, marker.points[0]
+        if marker.kind == "sphere":
+            self._drawn[name] = scene.add_icosphere(
+                path, marker.size / 2, rgb, opacity=marker.colour[3], position=first, cast_shadow=False
+            )
+        elif marker.kind == "line_strip" and len(marker.points) > 1:
+            points = np.stack([marker.points[:-1], marker.points[1:]], axis=1)
+            ends = rgb if colours is None else np.stack([colours[:-1], colours[1:]], axis=1)
+            self._drawn[name] = scene.add_line_segments(path, points, ends, thickness=marker.size)
+        elif marker.kind == "points":
+            self._drawn[name] = scene.add_point_cloud(
+                path, marker.points, rgb if colours is None else colours, point_size=marker.size, point_shape="circle"
+            )
+        elif marker.kind == "text":
+            self._drawn[name] = scene.add_label(path, marker.text, position=first)
+
+
+def _wxyz(transform: Transform) -> tuple[float, float, float, float]:
+    x, y, z, w = transform.quaternion
+    return w, x, y, z
+
+
+def look_wxyz(rotation: Array) -> tuple[float, float, float, float]:
+    """A rotation matrix `(3, 3)` as viser's quaternion (w, x, y, z)."""
+    x, y, z, w = quaternion(tuple(float(entry) for entry in rotation.ravel()))  # type: ignore[arg-type]
+    return w, x, y, z
+
+
+def field_of_view(height: float, focal: float) -> float:
+    """Vertical field of view, rad, of a pinhole with this height and focal length in pixels."""
+    return 2.0 * math.atan2(height, 2.0 * focal)
