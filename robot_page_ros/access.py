@@ -14,22 +14,9 @@ import websockets.asyncio.server
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from robot_interface_ros.config import ConfigError
+from robot_page_ros.page_config import LOCAL
 
-LOCAL = ("127.0.0.1", "localhost", "::1")
 COOKIE = "rl_trainer_page"
-SHORTEST_TOKEN = 12
-
-
-def check_address(host: str, token: str) -> None:
-    """Raise ConfigError for an address that other machines reach, unless a token protects it."""
-    if token and len(token) < SHORTEST_TOKEN:
-        raise ConfigError(f"token has {len(token)} characters; use at least {SHORTEST_TOKEN}")
-    if host not in LOCAL and not token:
-        raise ConfigError(
-            f"host:={host} can be reached from other machines, and whoever reaches the page can move the robot; "
-            "add token:=<12 characters or more>, or leave host out and tunnel: ssh -L 8080:127.0.0.1:8080 <this machine>"
-        )
 
 
 def refusal(headers: Mapping[str, str], path: str, local_only: bool, token: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import queue
 import threading
 import time
@@ -13,9 +15,9 @@ import viser
 
 from robot_interface_ros.robot import Array
 from robot_interface_ros.urdf.robot_model import RobotModelError
-from robot_page_ros.access import LOCAL, guarded
+from robot_page_ros.access import guarded
 from robot_page_ros.lease import Lease
-from robot_page_ros.page_config import PageConfig
+from robot_page_ros.page_config import LOCAL, PageConfig
 from robot_page_ros.panel import Action, Panel
 from robot_page_ros.scene import RobotScene
 from robot_page_ros.view import RobotView
@@ -95,7 +97,10 @@ class Page:
         self.woken = threading.Event()
         """Set when a person has asked for something."""
         local = config.host in LOCAL
-        with guarded(local, config.token):
+        with (
+            guarded(local, config.token),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):  # viser prints addresses of its own
             self.server = viser.ViserServer(config.host, config.port, verbose=False)
         self.server.scene.set_up_direction("+z")
         self.server.initial_camera.position = (1.6, -1.2, 1.9)
@@ -142,7 +147,8 @@ class Page:
     def close(self) -> None:
         """Leave the robot and end the server."""
         self._leave()
-        self.server.stop()
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.server.stop()
 
     def _act(self, action: Action) -> None:
         self._actions.put(action)

@@ -43,7 +43,8 @@ class Panel:
     def __init__(self, server: viser.ViserServer, namespaces: Sequence[str], act: Callable[[Action], None]):
         self._server, self._act = server, act
         gui = self._gui = server.gui
-        gui.configure_theme(control_layout="fixed", control_width="large", show_logo=False, show_share_button=False)
+        gui.configure_theme(control_width="large", show_logo=False, show_share_button=False)
+        gui.main_panel.dock_right()
         gui.set_panel_label("rl_trainer_ros")
         self._chosen = gui.add_dropdown("robot", list(namespaces)) if len(namespaces) > 1 else None
         if self._chosen is not None:
@@ -67,7 +68,9 @@ class Panel:
             self._operator = gui.add_html(_note(LOCKSTEP))
             self._jog_folder = gui.add_folder("Hand", expand_by_default=True)
             with self._jog_folder:
-                self.link: Any = gui.add_dropdown("link", ["-"], hint="the link that moves; other joints keep their angle")
+                self.link: Any = gui.add_dropdown(
+                    "link", ["-"], hint="the link that moves; other joints keep their angle"
+                )
                 self.step_mm = gui.add_slider("step, mm", 1, 50, 1, 10)
                 self._jog = gui.add_button_group("jog", JOGS, hint="along the axes of the robot's root frame")
                 self._jog.on_click(lambda event: act(Action("jog", event.client_id, event.target.value)))

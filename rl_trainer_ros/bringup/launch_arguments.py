@@ -32,7 +32,7 @@ SERVING = (
     *("task", "robot", "joint_group", "observation", "observation_settings", "srl_model", "srl_folder", "log_dir"),
     *("namespaces", "control_hz", "realtime", *SIMULATED, "eval_namespace"),
     *("robot_source", "hardware", "ports", "body", "driver_params_file", "num_envs", "sim_processes", "max_restarts"),
-    *("remote", "domain_id", "params_file", "sim_params_file", "physics_hz"),
+    *("remote", "domain_id", "params_file", "sim_params_file", "physics_hz", "page", "page_port"),
 )
 """Settings that change which robots are served, and how."""
 TRAINER, SIMULATOR, DRIVER = "trainer", "robot_sim", "robot_driver"  # nodes, and their entries in a parameter file
@@ -101,6 +101,10 @@ class BringupConfig:
         "publish every link's place on /tf; auto: with rviz, and in real time where it is possible",
         choices=("auto", "true", "false"),
     )
+    page: bool = option(
+        False, "start a web page that shows the robots and the training; markers:=true with it, unless it is given"
+    )
+    page_port: int = option(8080, "port of that page on this machine", minimum=1, maximum=65535)
     rviz: bool = option(False, "start RViz; markers:=true with it, unless it is given")
     rviz_config: str = option("", "RViz file; empty: this package's config/rviz/train.rviz", path=True)
     physics_hz: float | None = option(
@@ -188,7 +192,7 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
         told |= with_parts({**in_file, **told}, parts)
         if "namespaces" not in told and ("namespaces" not in in_file or "num_envs" in given):
             told["namespaces"] = [f"env_{i}" for i in range(bringup.num_envs)]
-        if bringup.rviz:
+        if bringup.rviz or bringup.page:
             told.setdefault("markers", True)
         trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
         served = trainer.namespaces

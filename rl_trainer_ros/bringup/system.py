@@ -28,7 +28,7 @@ from rl_trainer_ros.bringup.launch_arguments import BringupError as BringupError
 from rl_trainer_ros.bringup.launch_arguments import help_text as help_text
 from rl_trainer_ros.bringup.process import Process as Process
 from rl_trainer_ros.bringup.ros_arguments import RosArguments
-from rl_trainer_ros.bringup.viewers import viewers
+from rl_trainer_ros.bringup.viewers import pages, viewers
 from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.env_config import CAMERA, GROUND_TRUTH
 from rl_trainer_ros.training.trainer_config import TrainerConfig
@@ -152,7 +152,7 @@ def robots(
         raise BringupError("nothing to start: robots are served with transport:=topics robot_source:=sim (or mock)")
     _check_discovery(values.bringup, environ)
     return System(
-        tuple(_robots(values, ros.namespace) + _encoders(values)),
+        tuple(_robots(values, ros.namespace) + _encoders(values) + pages(values)),
         _environment(values.bringup, environ),
         SERVING_TIMEOUT_S,
         endless=True,

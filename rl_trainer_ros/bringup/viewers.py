@@ -1,11 +1,12 @@
-"""The processes that let a person watch: frames of every link, and RViz. Part of bring-up; starts nothing itself."""
+"""The processes that let a person watch: frames of every link, RViz, and the page. Part of bring-up; starts nothing itself."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from typing import Any
 
-from rl_trainer_ros.bringup.launch_arguments import BringupError, Values
+from rl_trainer_ros.bringup.launch_arguments import TRAINER, BringupError, Values
 from rl_trainer_ros.bringup.process import Process
 from robot_interface_ros.command_lines import find_executable
 from robot_interface_ros.files.description import resolve, share_directory
@@ -17,13 +18,33 @@ LONGEST_WORD = 128 * 1024  # bytes; Linux takes no longer word on a command line
 def viewers(values: Values, environ: Mapping[str, str]) -> list[Process]:
     """What publishes frames, where asked for, and RViz, where asked for."""
     if values.trainer.transport != "topics":
-        if values.bringup.rviz or values.bringup.frames == "true":
-            raise BringupError("rviz and frames need robots behind topics; leave transport:=in_process out")
+        if values.bringup.rviz or values.bringup.page or values.bringup.frames == "true":
+            raise BringupError("rviz, page and frames need robots behind topics; leave transport:=in_process out")
         return []
     if values.bringup.rviz_config and not values.bringup.rviz:
         raise BringupError("rviz_config has no effect without rviz:=true; leave it out, or add that")
     rviz = _rviz(values, environ) if values.bringup.rviz else []
-    return [*(_frames(values, environ) if wants_frames(values, environ) else []), *rviz]
+    return [*(_frames(values, environ) if wants_frames(values, environ) else []), *rviz, *pages(values)]
+
+
+def pages(values: Values) -> list[Process]:
+    """Return the page's process, where it is asked for."""
+    if not values.bringup.page:
+        return []
+    told = {"namespaces": values.trainer.namespaces, "port": values.bringup.page_port, "trainer": TRAINER}
+    return [page(told | {"end_effector": _end_effector(values.trainer.robot)})]
+
+
+def page(parameters: Mapping[str, Any]) -> Process:
+    """Return the process that serves the page; the training goes on without it."""
+    return Process(
+        "page",
+        "page_node",
+        "robot_page_ros.ros.page_node",
+        parameters=dict(parameters),
+        max_restarts=3,
+        optional=True,
+    )
 
 
 def wants_frames(values: Values, environ: Mapping[str, str]) -> bool:
@@ -103,6 +124,12 @@ def _urdf(robot: str) -> str:
     from robot_interface_ros.robot_config import load_robot
 
     return load_robot(robot).urdf
+
+
+def _end_effector(robot: str) -> str:
+    from robot_interface_ros.robot_config import load_robot
+
+    return load_robot(robot).config.end_effector
 
 
 def _root(robot: str) -> str:

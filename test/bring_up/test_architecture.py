@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-PACKAGES = ("robot_interface_ros", "robot_sim_ros", "robot_driver_ros", "srl_ros", "rl_trainer_ros")
+PACKAGES = ("robot_interface_ros", "robot_sim_ros", "robot_driver_ros", "srl_ros", "robot_page_ros", "rl_trainer_ros")
 ROS = re.compile(r"(rclpy|rpyutils|launch|launch_ros|ament_\w+|\w+_msgs|\w+_srvs|\w+_interfaces)$")
 ASKS_AMENT = "robot_interface_ros/files/package_search.py"
 MOST_FILES = 15

@@ -75,7 +75,9 @@ def test_unknown_name_without_anything_known() -> None:
 
 @pytest.mark.bad_input
 def test_physics_must_be_a_multiple_of_control() -> None:
-    with pytest.raises(ValueError, match=r"physics_hz is 240, which is not a multiple of control_hz 50; use 200 or 250"):
+    with pytest.raises(
+        ValueError, match=r"physics_hz is 240, which is not a multiple of control_hz 50; use 200 or 250"
+    ):
         SimConfig(control_hz=50.0)
     with pytest.raises(ValueError, match=r"control_hz is 30: its period is not a whole number of nanoseconds"):
         SimConfig(control_hz=30.0)

@@ -74,7 +74,10 @@ def test_the_world_in_the_documentation_is_one() -> None:
         ),
         ({"objects": []}, "world mine: 0 objects carry the target; give exactly one of marker, tomato_plant, button"),
         ({"objects": [{"kind": "marker"}, {"kind": "button"}]}, "2 objects carry the target"),
-        ({"objects": [{"kind": "button"}, {"kind": "button"}]}, "button is listed twice; for several buttons set count"),
+        (
+            {"objects": [{"kind": "button"}, {"kind": "button"}]},
+            "button is listed twice; for several buttons set count",
+        ),
         ({"objects": [{"kind": "marker"}, {"kind": "distractors"}]}, "distractors need a table"),
         ({"objects": [{"kind": "marker"}], "target": {"anchor": "tabel"}}, "unknown anchor 'tabel'|known: rest, table"),
         (

@@ -132,7 +132,9 @@ def test_distractors_lie_on_the_table_apart_from_each_other_and_the_button() -> 
 
 @pytest.mark.bad_input
 def test_a_table_that_is_too_full_is_named() -> None:
-    with pytest.raises(RobotError, match=r"no room on the table for 50 distractors of 0.05 m; choose fewer or smaller ones"):
+    with pytest.raises(
+        RobotError, match=r"no room on the table for 50 distractors of 0.05 m; choose fewer or smaller ones"
+    ):
         scattered(Distractors(count=50), Table(), TOP, [], None, 0)
 
 

@@ -17,6 +17,7 @@ _FILES = (
     "evaluate",
     "cross_evaluate",
     "curves",
+    "page",
     "train_srl",
     "robot.find_port",
     "robot.calibrate",
