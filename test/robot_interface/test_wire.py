@@ -67,6 +67,15 @@ def test_what_looks_otherwise_goes_the_general_way(first: str) -> None:
         reader.read(state(names=("shoulder", "elbow", "r_wrist_roll_joins")))
 
 
+def test_a_joint_target_is_read_with_and_without_what_it_need_not_have() -> None:
+    reader, order = wire.joint_target_reader(NAMES), (2, 0, 1)
+    usual = bytes(serialize_message(JointStateWriter(NAMES).write(STAMP, ROWS[0])))
+    shuffled = state(rows=[ROWS[0][list(order)]], names=[NAMES[i] for i in order])
+    for data in (state(), usual, shuffled, usual):  # the first has velocities and efforts
+        np.testing.assert_array_equal(reader.read(data)[0], ROWS[0])
+    assert reader._layout is not None  # from the first usual one on
+
+
 def test_poses_and_commands_are_read_alike() -> None:
     reader = wire.pose_reader()
     message = PoseWriter("base_link").write(STAMP, ROWS[1])

@@ -16,7 +16,7 @@ from robot_interface_ros.ros.transport import contract, messages, wire
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.refused import shortened
 
-RAW = (contract.JOINT_STATES, contract.TARGET_POSE)
+RAW = (contract.JOINT_STATES, contract.JOINT_TARGET, contract.TARGET_POSE)
 """Streams whose messages are read in their serialised form."""
 
 
@@ -79,10 +79,11 @@ def stream_readers(
     Each raises RobotError for a message that is not what the contract asks for, UnreadableMessage for bytes that are none.
     """
     states, poses = wire.joint_state_reader(joint_names), wire.pose_reader()
+    targets = wire.joint_target_reader(joint_names)
     return {
         contract.JOINT_STATES: lambda message: _measured(*states.read(message)),
         contract.TARGET_POSE: lambda message: poses.read(message)[0],
-        contract.JOINT_TARGET: lambda message: messages.joint_state_to_arrays(message, joint_names)[0],
+        contract.JOINT_TARGET: lambda message: targets.read(message)[0],
         contract.SRL_STATE: partial(_srl_state, namespace, encoder_id),
         contract.CONTACT: messages.wrench_array,
         contract.WORLD_STATE: messages.signals_by_name,

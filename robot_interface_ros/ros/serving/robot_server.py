@@ -86,7 +86,7 @@ class RobotServer:
         self._wrench_writer = messages.WrenchWriter(root_frame)
         self._signals_writer = messages.SignalsWriter(list(first.signals), root_frame)
         self._commands = CommandReader()
-        self._target_writer = messages.JointStateWriter(robot.joint_names)
+        self._target_writer = SerialWriter(messages.JointStateWriter(robot.joint_names), n)
 
         def publisher(kind: type, name: str, qos: QoSProfile = contract.RELIABLE) -> Any:
             return node.create_publisher(kind, absolute(namespace, name), qos)

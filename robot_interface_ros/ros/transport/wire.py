@@ -137,6 +137,16 @@ def joint_state_reader(joint_names: tuple[str, ...]) -> SerialReader:
     return SerialReader(JointState, lambda message: messages.joint_state_to_arrays(message, joint_names), alike)
 
 
+def joint_target_reader(joint_names: tuple[str, ...]) -> SerialReader:
+    """Return a reader of the position alone, for messages that have no velocity and no effort, as `joint_target` has none."""
+
+    def alike(message: Any) -> Writer | None:
+        usual = tuple(message.name) == joint_names and not len(message.velocity) and not len(message.effort)
+        return messages.JointStateWriter(joint_names, message.header.frame_id) if usual else None
+
+    return SerialReader(JointState, lambda message: messages.joint_state_to_arrays(message, joint_names)[:1], alike)
+
+
 def pose_reader() -> SerialReader:
     """Return a reader of a PoseStamped's position, as `messages.pose_position`."""
     return SerialReader(
