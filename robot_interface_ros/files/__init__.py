@@ -1,1 +1,1 @@
-"""Reading files that a person or a stranger made: robots, URDF, xacro, packages."""
+"""Reading and writing files, also files from unknown authors: robot files, URDF, xacro, packages."""

@@ -1,6 +1,6 @@
-"""Files that are written whole or not at all: after a kill or a power failure there is the old file or the new one.
+"""Atomic writing of files: after a kill or a power failure there is the old file or the new one.
 
-The content goes to a hidden temporary name in the same folder, is brought to disk, and is then renamed.
+The content is written to a hidden temporary file in the same folder, synchronised to disk, and then renamed.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import IO
 
 
 def write_atomically(path: Path, content: str | bytes | Callable[[IO[bytes]], object]) -> None:
-    """Write a file; `content` is text (UTF-8), bytes, or a function that fills the open file. Makes missing folders.
+    """Write a file; `content` is text (UTF-8), bytes, or a function that fills the open file. Creates missing folders.
 
-    Where anything goes wrong, what was there before stays as it was and the error is raised.
+    If writing fails, an existing file stays unchanged and the error is raised.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -29,9 +29,9 @@ def write_atomically(path: Path, content: str | bytes | Callable[[IO[bytes]], ob
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, with the same suffix; what the caller makes there then replaces `path`.
+    """Yield a temporary path in the same folder, with the same suffix; then rename what the caller created there to `path`.
 
-    A file, a link or a folder can be made (a folder only where there is none yet). Where the caller raises, it is removed.
+    The caller may create a file, a link or a folder (a folder only if `path` does not exist). It is removed after an error.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{path.suffix}")
     try:

@@ -1,4 +1,4 @@
-"""From a path to URDF text, and where the package's own config/, urdf/ and launch/ lie."""
+"""From a path to URDF text; the folder with this package's config/, urdf/ and launch/."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _DECLARED = re.compile(rb"\s*<\?xml([^>]*?)encoding\s*=\s*[\"']([\w.-]+)[\"'][^>
 
 
 def urdf_text(path: str | Path, arguments: Mapping[str, str] | None = None) -> str:
-    """The URDF in `path`: a .xacro file processed with `arguments`, any other file as it is.
+    """Return the URDF text of `path`: a xacro file is processed with `arguments`, another file is read as it is.
 
-    Raises FileNotFoundError when there is no such file, and ValueError for one that cannot be read (see
-    `untrusted_files`), an argument that it does not declare or what xacro refuses, each in one line.
+    Raises FileNotFoundError if the file is missing, and ValueError, one line, if it is unreadable (`untrusted_files`),
+    if it does not declare an argument, or if xacro refuses it.
     """
     file = resolve(path)
     try:
@@ -43,10 +43,10 @@ def urdf_text(path: str | Path, arguments: Mapping[str, str] | None = None) -> s
     bare = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
     if "<xacro:" in bare:
         if "xmlns:xacro" in bare:
-            return _without_namespace(expand(file, arguments or {}))  # a .urdf by name alone, as ROS users have them
+            return _without_namespace(expand(file, arguments or {}))  # xacro in a file named .urdf, as ROS users have
         line = bare[: bare.index("<xacro:")].count("\n") + 1
         raise FileError(
-            f"{file}, line {line}: it uses xacro and does not say so; write "
+            f"{file}, line {line}: it uses xacro but does not declare it; write "
             '<robot xmlns:xacro="http://www.ros.org/wiki/xacro" ...> at its beginning'
         )
     if arguments:
@@ -55,12 +55,12 @@ def urdf_text(path: str | Path, arguments: Mapping[str, str] | None = None) -> s
 
 
 def _without_namespace(text: str) -> str:
-    """The text without default namespaces (`<robot xmlns="...">`), which its readers do not know; lines stay."""
+    """Return the text without default namespaces (`<robot xmlns="...">`), which URDF readers reject; keep the lines."""
     return _NAMESPACE.sub(lambda found: found[1] + "\n" * found[2].count("\n"), text) if "xmlns" in text else text
 
 
 def _decoded(content: bytes, file: Path) -> str:
-    """XML text in the encoding that it declares, and UTF-8 from here on. Raises FileError."""
+    """Return the text of XML in the encoding that it declares. Raises FileError."""
     declared = _DECLARED.match(content)
     encoding = declared[2].decode() if declared else "utf-8"
     if encoding.lower() in ("utf-8", "utf8", "us-ascii", "ascii"):
@@ -69,11 +69,11 @@ def _decoded(content: bytes, file: Path) -> str:
         assert declared is not None
         return content[declared.end() :].decode(encoding)
     except (LookupError, UnicodeDecodeError):
-        raise FileError(f"{file}, line 1: it is not {encoding}, which it declares; save it as UTF-8") from None
+        raise FileError(f"{file}, line 1: it declares {encoding}, but is not; save it as UTF-8") from None
 
 
 def share_directory() -> Path:
-    """The folder that holds config/, urdf/ and launch/: the source tree when run from it, else the installed share."""
+    """Return the folder with config/, urdf/ and launch/: the source tree if run from it, otherwise the installed share."""
     source = Path(__file__).resolve().parents[2]
     if (source / "package.xml").is_file() and (source / "urdf").is_dir():
         return source
@@ -90,11 +90,11 @@ def share_directory() -> Path:
 
 
 def resolve(path: str | Path, folder: Path | None = None) -> Path:
-    """The file that a path names.
+    """Return the file that a path refers to.
 
-    package://<package>/<rest> is a file of that package, which is installed or lies near `folder` (`package_search`);
-    pybullet_data://<rest> one of those that come with PyBullet. A plain path stays (~ expanded), but for a relative one
-    that is there in `folder`.
+    package://<package>/<rest> is a file of a package that is installed or lies near `folder` (`package_search`).
+    pybullet_data://<rest> is a file of PyBullet's data. A relative path is in `folder` if the file exists there,
+    otherwise in the working directory; ~ is expanded.
     """
     text = str(path)
     if text.startswith(PYBULLET_DATA):

@@ -1,4 +1,4 @@
-"""Finds the folder of a ROS package by its name: an installed one, or one that lies near a file."""
+"""Finds the folder of a ROS package by its name: an installed package, or one near a file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from robot_interface_ros.files.untrusted_files import FileError, read_text
 
 MOST_FOLDERS = 4000
-"""Folders that are looked into for a package.xml, so that a search from a home folder ends soon."""
+"""Largest number of folders searched for a package.xml, so that a search from a home folder ends soon."""
 _NAME = re.compile(r"<name>\s*([^<\s]+)\s*</name>")
-REMEDY = "source its setup.bash, or put its folder beside or above the robot's file"
+REMEDY = "source its setup.bash, or put its folder next to or above the robot file"
 
 
 @lru_cache(maxsize=256)
 def package_folders(package: str, near: Path) -> tuple[Path, ...]:
-    """Return every folder that may be `package`, the likeliest first.
+    """Return every folder that may be `package`, the most likely first.
 
-    An installed package comes first. Then, going up from the folder `near`: folders of the package's name, then folders
-    whose package.xml says the name, up to two levels below each folder on the way (a workspace of several checkouts).
+    An installed package comes first. The search then goes up from the folder `near`: first folders with the package's
+    name, then folders whose package.xml has the name, up to two levels below each folder on the way (for workspaces).
     """
     if not package or "/" in package or package in (".", ".."):
         return ()
@@ -35,7 +35,7 @@ def package_folders(package: str, near: Path) -> tuple[Path, ...]:
 
 
 def package_name(folder: Path) -> str | None:
-    """Return the name that a folder's package.xml gives; None where there is none that can be read."""
+    """Return the name in a folder's package.xml; None if the file is missing or unreadable."""
     file = folder / "package.xml"
     try:
         if not file.is_file():
@@ -47,7 +47,7 @@ def package_name(folder: Path) -> str | None:
 
 
 def ament_share(package: str) -> Path | None:
-    """Return the share folder of an installed ROS package; None where there is no such package."""
+    """Return the share folder of an installed ROS package; None if it is not installed."""
     try:
         from ament_index_python.packages import get_package_share_directory
     except ImportError:
@@ -59,7 +59,7 @@ def ament_share(package: str) -> Path | None:
 
 
 def _below(way: list[Path], seen: set[Path]) -> Iterator[Path]:
-    """Folders up to two levels below those of `way`, of which the last one, the root of all, is left out."""
+    """Yield the folders up to two levels below those of `way`; the last one, the root folder, is left out."""
     for top in way[:-1]:
         level = [top]
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Paths as a person types them."""
+"""Paths as users type them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from robot_interface_ros.errors import ConfigError
 
 
 def expanded(path: str | Path) -> Path:
-    """The path, with a leading ~ or ~user as that home folder. Raises ConfigError where there is no such home."""
+    """Return the path with a leading ~ or ~user replaced by the home folder. Raises ConfigError if there is none."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
         home = Path(path).parts[0]
         raise ConfigError(
-            f"{path} begins with {home}, and this machine knows no home folder for it; write the path out"
+            f"{path} begins with {home}, but this machine has no such home folder; write the full path"
         ) from None

@@ -1,4 +1,4 @@
-"""Reads .npz archives that a person or a stranger made: no pickles, and no more memory than the caller expects."""
+"""Reads .npz archives from unknown authors: no pickles, and no more memory than the caller expects."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from robot_interface_ros.files.untrusted_files import FileError, one_line, open_
 
 ENTRY_LIMIT = 1000
 _CHUNK = 2**24
-_OVERHEAD = 2**20  # bytes of an archive beside its arrays
+_OVERHEAD = 2**20  # bytes of an archive in addition to its arrays
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def read_npz(path: str | Path, limit: int) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an .npz file by name, of at most `limit` bytes in all. Raises FileError.
+    """Return the arrays of an .npz file by name; together at most `limit` bytes. Raises FileError.
 
-    What an array claims to hold is compared with what the archive has of it before memory is taken.
+    The claimed size of an array is compared with its size in the archive before memory is allocated.
     """
     try:
         with open_regular(path, limit + _OVERHEAD) as stream, zipfile.ZipFile(stream) as archive:
@@ -39,13 +39,13 @@ def read_npz(path: str | Path, limit: int) -> dict[str, NDArray[Any]]:
                     name = entry.filename.removesuffix(".npy")
                     arrays[name] = _array(content, entry.file_size, f"{path}: {name!r:.80}")
             return arrays
-    # zipfile and NumPy say in many ways that a file is cut, foreign, encrypted or damaged.
+    # zipfile and NumPy raise many kinds of errors for incomplete, foreign, encrypted or damaged files.
     except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, MemoryError) as error:
         if isinstance(error, FileError):
             raise
-        raise FileError(f"{path} is damaged or cut short: {one_line(error)}") from None
+        raise FileError(f"{path} is damaged or incomplete: {one_line(error)}") from None
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, SyntaxError, OverflowError) as error:
-        raise FileError(f"{path} is damaged or cut short, or no .npz file: {one_line(error)}") from None
+        raise FileError(f"{path} is damaged or incomplete, or not an .npz file: {one_line(error)}") from None
 
 
 def _array(stream: IO[bytes], size: int, where: str) -> NDArray[Any]:
@@ -56,9 +56,9 @@ def _array(stream: IO[bytes], size: int, where: str) -> NDArray[Any]:
     if dtype.kind not in "biufUS" or dtype.itemsize == 0:
         raise FileError(f"{where} holds {dtype}; expected numbers or text")
     count = math.prod(shape)
-    claimed, there = count * dtype.itemsize, size - stream.tell()
-    if any(length < 0 for length in shape) or claimed != there:
-        raise FileError(f"{where} claims shape {shape} of {dtype}, {claimed:,} bytes; the file has {there:,}")
+    claimed, available = count * dtype.itemsize, size - stream.tell()
+    if any(length < 0 for length in shape) or claimed != available:
+        raise FileError(f"{where} claims shape {shape} of {dtype}, {claimed:,} bytes; the file has {available:,}")
     array = np.empty(count, dtype)
     view = memoryview(array.view(np.uint8).data) if count else memoryview(bytearray())
     done = 0

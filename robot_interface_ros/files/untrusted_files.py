@@ -1,8 +1,8 @@
-"""Reads files that a person or a stranger made: text, JSON, YAML, CSV and XML, bounded in size, depth and time.
+"""Reads files from unknown authors: text, JSON, YAML, CSV and XML, with limits of size, depth and time.
 
-A robot file, a run folder or a checkpoint may come from anywhere. What is no regular file (a FIFO, a device, a folder),
-too large, nested too deeply, not text, or built to grow while it is read, is refused with one line: the file, the place,
-what is wrong and what to do. Arrays: `untrusted_arrays`. Types of what was read: `checked_values`.
+A robot file, a run folder or a checkpoint may come from anywhere. A file is refused if it is not a regular file (but a
+FIFO, a device, a folder), too large, nested too deeply, not text, or made to grow while it is read. The error is one line:
+file, place, cause and remedy. Arrays: `untrusted_arrays`. Types of values: `checked_values`.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from robot_interface_ros.errors import ConfigError
 
 MEBIBYTE = 2**20
 TEXT_LIMIT = 32 * MEBIBYTE
-"""Bytes of a text file; the largest public URDF has 1 MiB, and a monitor.csv of a million episodes 30 MiB."""
+"""Bytes of a text file. The largest public URDF has 1 MiB, a monitor.csv of a million episodes 30 MiB."""
 YAML_LIMIT = MEBIBYTE // 4
-"""Bytes of a YAML file, which takes 10 s a MiB to read; the largest of ours has 12 KiB."""
+"""Bytes of a YAML file. Reading takes 10 s per MiB; the largest YAML file of this package has 12 KiB."""
 DEPTH_LIMIT = 64
-"""Lists and mappings within each other. Files of ours have less than 12; Python itself gives up near 1,000."""
+"""Levels of nested lists and mappings. Files of this package have less than 12; Python fails near 1,000."""
 NODE_LIMIT = 1_000_000
-"""Values in one YAML file, each alias counted with all that it stands for."""
+"""Values in one YAML file, each alias counted with all values that it refers to."""
 XML_DEPTH_LIMIT = 200
 DIGIT_LIMIT = 100
-"""Digits of a whole number: a random generator's state has 39, and a float can hold 308."""
+"""Digits of a whole number. The state of a random generator has 39; a float has at most 308."""
 
-_TOO_DEEP = f"is nested too deeply; at most {DEPTH_LIMIT} lists and mappings within each other are read"
+_TOO_DEEP = f"is nested too deeply; at most {DEPTH_LIMIT} levels of lists and mappings are read"
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"))
 _WHY = {
-    errno.EACCES: "may not be read by this user; change its permissions (chmod u+r)",
-    errno.ELOOP: "is a link that leads back to itself; give the file it should lead to",
-    errno.ENAMETOOLONG: "has too long a name; expected the path of a file",
-    errno.ENOTDIR: "lies below something that is no folder; check the path",
+    errno.EACCES: "cannot be read by this user; change its permissions (chmod u+r)",
+    errno.ELOOP: "is a link that refers to itself; give the file itself",
+    errno.ENAMETOOLONG: "has a name that is too long; expected the path of a file",
+    errno.ENOTDIR: "has a parent that is not a folder; check the path",
 }
 
 
 class FileError(ConfigError):
-    """A file that cannot be used; one line that names file, place, what is wrong and what to do."""
+    """A file cannot be used; the message is one line with file, place, cause and remedy."""
 
 
 class NoFileError(FileError):
@@ -56,18 +56,18 @@ class NoFileError(FileError):
 
 
 def read_bytes(path: str | Path, limit: int = TEXT_LIMIT) -> bytes:
-    """Return a regular file's content, of at most `limit` bytes. Never waits for a FIFO or a device. Raises FileError."""
+    """Return the content of a regular file of at most `limit` bytes; never wait for a FIFO or a device. Raises FileError."""
     with open_regular(path, limit) as stream:
         content = stream.read(limit + 1)
-    if len(content) > limit:  # it grew since it was opened, or its size was a lie
-        raise FileError(f"{path} has more than {size_text(limit)}; at most so much is read of such a file")
+    if len(content) > limit:  # it has grown since it was opened, or its reported size was wrong
+        raise FileError(f"{path} has more than {size_text(limit)}, the limit for such a file")
     return content
 
 
 def open_regular(path: str | Path, limit: int) -> io.BufferedReader:
-    """Open a regular file of at most `limit` bytes to be read. Raises FileError."""
+    """Open a regular file of at most `limit` bytes for reading. Raises FileError."""
     try:
-        _check_regular(os.stat(path), path, limit)  # before it is opened: that alone resets some devices
+        _check_regular(os.stat(path), path, limit)  # before opening, which would reset some devices
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise NoFileError(f"no file {path}") from None
@@ -85,12 +85,12 @@ def open_regular(path: str | Path, limit: int) -> io.BufferedReader:
 
 
 def read_text(path: str | Path, limit: int = TEXT_LIMIT) -> str:
-    """Return a file's text, which is UTF-8, with or without a byte order mark. Raises FileError."""
+    """Return the text of a UTF-8 file, with or without a byte order mark. Raises FileError."""
     return decoded(read_bytes(path, limit), str(path))
 
 
 def decoded(content: bytes, where: str) -> str:
-    """Return UTF-8 text; universal newlines. Raises FileError that names the line, for other encodings and for NUL."""
+    """Return UTF-8 text with universal newlines. Raises FileError with the line, for other encodings and for NUL."""
     for mark, name in _BOMS:
         if content.startswith(mark):
             if name != "utf-8":
@@ -98,7 +98,7 @@ def decoded(content: bytes, where: str) -> str:
             content = content[len(mark) :]
     if b"\0" in content:
         line = content.count(b"\n", 0, content.index(b"\0")) + 1
-        raise FileError(f"{where}, line {line}: it holds a NUL byte; it is damaged or no text file")
+        raise FileError(f"{where}, line {line}: it has a NUL byte; it is damaged or not a text file")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -110,17 +110,17 @@ def decoded(content: bytes, where: str) -> str:
 
 
 def read_json(path: str | Path, limit: int = TEXT_LIMIT) -> Any:
-    """Return what a JSON file holds. Raises FileError."""
+    """Return the content of a JSON file. Raises FileError."""
     return parse_json(read_text(path, limit), str(path))
 
 
 def parse_json(text: str, where: str) -> Any:
-    """Return what JSON text holds; NaN and infinity are read as such. Raises FileError for all that is no JSON."""
+    """Return the content of JSON text; NaN and infinity are allowed. Raises FileError for invalid JSON."""
     try:
         value = json.loads(text, parse_int=_whole)
     except json.JSONDecodeError as error:
         raise FileError(
-            f"{where}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}; it is damaged or cut short"
+            f"{where}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}; it is damaged or incomplete"
         ) from None
     except RecursionError:
         raise FileError(f"{where} {_TOO_DEEP}") from None
@@ -131,12 +131,12 @@ def parse_json(text: str, where: str) -> Any:
 
 
 def read_yaml(path: str | Path, limit: int = YAML_LIMIT) -> Any:
-    """Return what a YAML file holds. Raises FileError."""
+    """Return the content of a YAML file. Raises FileError."""
     return parse_yaml(read_text(path, limit), str(path))
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """Return what YAML text holds, plain values alone. Raises FileError; aliases count with all that they stand for."""
+    """Return the content of YAML text, only plain values. Raises FileError; aliases count with all values they refer to."""
     loader = None
     try:
         loader = _Loader(text)
@@ -148,8 +148,8 @@ def parse_yaml(text: str, where: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        told = [part for part in (error.problem, error.context) if part]
-        raise FileError(f"{where}{place}: not valid YAML: {' '.join(' '.join(told).split())[:200]}") from None
+        reason = " ".join(part for part in (error.problem, error.context) if part)
+        raise FileError(f"{where}{place}: not valid YAML: {' '.join(reason.split())[:200]}") from None
     except yaml.YAMLError as error:
         raise FileError(f"{where}: not valid YAML: {one_line(error)}") from None
     except (RecursionError, _TooDeep):
@@ -157,7 +157,7 @@ def parse_yaml(text: str, where: str) -> Any:
     except FileError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        # PyYAML: dates that do not exist, keys that cannot be keys, tags whose text is none of their kind (!!bool x).
+        # PyYAML: dates that do not exist, unhashable keys, tags that do not fit their text (!!bool x).
         raise FileError(f"{where}: not valid YAML: {one_line(error)}") from None
     finally:
         if loader is not None:
@@ -169,11 +169,11 @@ def read_csv(path: str | Path, limit: int = TEXT_LIMIT) -> list[list[str]]:
     try:
         return list(csv.reader(io.StringIO(read_text(path, limit), newline="")))
     except csv.Error as error:
-        raise FileError(f"{path} is no CSV file: {error}") from None
+        raise FileError(f"{path} is not a CSV file: {error}") from None
 
 
 def parse_xml(text: str | bytes, where: str) -> ElementTree.Element:
-    """Return the root of XML text, which declares no entities and is not nested too deeply. Raises FileError with the line."""
+    """Return the root of XML text. Raises FileError with the line, also for entities and for too many levels."""
     parser = expat.ParserCreate()
     depth = 0
 
@@ -206,12 +206,12 @@ def parse_xml(text: str | bytes, where: str) -> ElementTree.Element:
 
 
 def one_line(error: BaseException) -> str:
-    """An error of a library as one short line."""
+    """Return the error of a library as one short line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def size_text(count: int) -> str:
-    """Bytes as a person reads them."""
+    """Return a number of bytes as readable text."""
     return f"{count / MEBIBYTE:,.1f} MiB" if count >= MEBIBYTE else f"{count:,} bytes"
 
 
@@ -220,7 +220,7 @@ class _TooDeep(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which counts how deep it is, gives names (lines) to what it refuses, and reads no huge number."""
+    """PyYAML's safe loader with limits of depth and of the digits of a number; its errors have a line."""
 
     def __init__(self, text: str):
         super().__init__(text)
@@ -235,13 +235,13 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def fetch_flow_collection_start(self, token: Any) -> None:
-        """The scanner reads ahead, and takes long where brackets are many."""
+        """Limit the depth here as well: the scanner reads ahead, and takes long for many brackets."""
         if self.flow_level > DEPTH_LIMIT:
             raise _TooDeep
         super().fetch_flow_collection_start(token)
 
     def construct_number(self, node: Any) -> Any:
-        """A whole number, unless it takes long to read or is larger than any float."""
+        """Return a whole number; refuse one that takes long to read and is larger than any float."""
         if len(node.value) > DIGIT_LIMIT:
             raise yaml.constructor.ConstructorError(
                 None, None, f"a number of {len(node.value)} digits; at most {DIGIT_LIMIT} are read", node.start_mark
@@ -253,14 +253,14 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_number)
 
 
 def _check_nodes(root: Any, where: str) -> None:
-    """Refuse YAML whose aliases stand for more values than a file may hold ("billion laughs"), or for themselves."""
+    """Raise FileError if aliases refer to more values than a file may have ("billion laughs"), or to themselves."""
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
 
     def size(node: Any) -> int:
         if id(node) in open_nodes:
             raise FileError(
-                f"{where}, line {node.start_mark.line + 1}: an alias stands for what it is part of; write it out"
+                f"{where}, line {node.start_mark.line + 1}: an alias refers to a value that contains it; write it out"
             )
         if id(node) not in sizes:
             open_nodes.add(id(node))
@@ -270,7 +270,7 @@ def _check_nodes(root: Any, where: str) -> None:
 
     if size(root) > NODE_LIMIT:
         raise FileError(
-            f"{where} holds more than {NODE_LIMIT:,} values, aliases counted; write out what you need of it"
+            f"{where} has more than {NODE_LIMIT:,} values, counting aliases; write out the ones that you need"
         )
 
 
@@ -303,7 +303,7 @@ def _check_regular(about: os.stat_result, path: str | Path, limit: int) -> None:
     if not stat.S_ISREG(about.st_mode):
         raise FileError(f"{path} is {_kind(about.st_mode)}; expected a regular file")
     if about.st_size > limit:
-        raise FileError(f"{path} has {size_text(about.st_size)}; at most {size_text(limit)} are read of such a file")
+        raise FileError(f"{path} has {size_text(about.st_size)}; the limit for such a file is {size_text(limit)}")
 
 
 def _kind(mode: int) -> str:
@@ -314,4 +314,4 @@ def _kind(mode: int) -> str:
         (stat.S_ISBLK, "a device"),
         (stat.S_ISSOCK, "a socket"),
     )
-    return next((name for test, name in kinds if test(mode)), "no regular file")
+    return next((name for test, name in kinds if test(mode)), "not a regular file")

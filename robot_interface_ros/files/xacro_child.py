@@ -1,8 +1,8 @@
-"""Runs xacro in a process of its own, within limits of time and memory. `xacro_process` starts it.
+"""Runs xacro in a separate process, with limits of time and memory. `xacro_process` starts it.
 
 A xacro file is a program: its expressions can run for hours and fill the memory. This script reads one request (JSON)
 from standard input and writes one answer (JSON) to standard output. It is started by its path with `python -I`, so it
-can import nothing of this package before it has set `sys.path`.
+cannot import this package before it has set `sys.path`.
 """
 
 import io
@@ -21,7 +21,7 @@ def main() -> None:
     request = json.load(sys.stdin)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     sys.path[:] = request["path"]
-    sys.stdout = sys.stderr = io.StringIO()  # what xacro warns of
+    sys.stdout = sys.stderr = io.StringIO()  # collects the warnings of xacro
     answer = limited(request)
     lines = [line.strip() for line in sys.stderr.getvalue().splitlines() if line.strip()]
     answer["warnings"] = [line[:500] for line in lines[:20]]
@@ -30,26 +30,26 @@ def main() -> None:
 
 
 def limited(request: dict[str, Any]) -> dict[str, Any]:
-    """Return `text` and the `files` that were read, or `error`."""
+    """Process the file within the limits; return `text` and the `files` that were read, or `error`."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _lower(resource.RLIMIT_CPU, request["cpu_s"])
-    signal.alarm(request["wall_s"])  # a file that never ends to be read takes no CPU time
+    signal.alarm(request["wall_s"])  # reading a file without end takes no CPU time
     import xacro
 
     _find_packages_near(os.path.dirname(request["file"]))
     _lower(resource.RLIMIT_AS, request["memory_bytes"])
     try:
-        # In lines: PyBullet's reader garbles a line longer than its 8 KiB buffer, and then refuses the file.
+        # With line breaks: PyBullet corrupts a line longer than its 8 KiB buffer, and then refuses the file.
         text = xacro.process_file(request["file"], mappings=request["arguments"]).toprettyxml(indent="  ")
-    except Exception as error:  # the file's expressions are evaluated, so anything may come out of them
+    except Exception as error:  # the expressions of the file may raise anything
         return {"error": _reason(error, request["memory_bytes"])}
     if len(text) > TOO_LONG:
-        return {"error": f"it makes {len(text):,} characters of URDF; at most {TOO_LONG:,} are read"}
+        return {"error": f"its URDF has {len(text):,} characters; the limit is {TOO_LONG:,}"}
     return {"text": text, "files": [request["file"], *map(str, xacro.all_includes)]}
 
 
 def _find_packages_near(folder: str) -> None:
-    """Answer $(find ...) as `package://` is answered everywhere else, and not for installed packages alone."""
+    """Resolve $(find ...) like `package://` in other files, not only for installed packages."""
     from pathlib import Path
 
     from xacro import substitution_args
@@ -67,7 +67,7 @@ def _find_packages_near(folder: str) -> None:
 
 
 def _reason(error: Exception, memory_bytes: int) -> str:
-    """What xacro found wrong, in one line."""
+    """Return the reason of an error of xacro, one line."""
     cause = error
     while inner := getattr(cause, "exc", None):
         cause = inner
@@ -75,8 +75,8 @@ def _reason(error: Exception, memory_bytes: int) -> str:
         return f"it needs more than {memory_bytes // 2**20} MiB of memory"
     if isinstance(cause, RecursionError):
         return "its includes, macros or elements are nested too deeply; does a file or a macro include itself?"
-    reason = str(error).split("\nwhen ")[0]  # what follows lists the expressions that led there
-    # What $(...) refuses xacro writes as the class, the message, and the message again.
+    reason = str(error).split("\nwhen ")[0]  # the rest lists the nested expressions
+    # For an error in $(...), xacro writes the class, the message, and the message again.
     reason = reason.replace(f"{type(cause)}: {cause} {cause}", str(cause))
     return " ".join(reason.split())[:500] or type(cause).__name__
 

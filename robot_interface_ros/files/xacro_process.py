@@ -1,4 +1,4 @@
-"""From a xacro file to URDF text, by xacro in a process of its own: a file that never ends cannot hang or fill ours."""
+"""From a xacro file to URDF text. xacro runs in a separate process, so an endless file cannot block or fill this one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INCLUDE = re.compile(r"<xacro:include\s[^>]*?filename\s*=\s*[\"']([^\"']+)")
 
 @dataclass(frozen=True)
 class XacroLimits:
-    """What one file may take. The largest public robots take 2 s and 100 MiB."""
+    """Limits for one file. The largest public robots need 2 s and 100 MiB."""
 
     cpu_s: int = 30
     wall_s: int = 60
@@ -35,7 +35,7 @@ class XacroLimits:
 
 @dataclass
 class _Cache:
-    """URDF texts of this process, each with the state of the files that it was made from."""
+    """URDF texts, each with the state of the files that it was made from."""
 
     texts: dict[tuple[Any, ...], tuple[dict[str, tuple[int, int]], str]] = field(default_factory=dict)
 
@@ -48,10 +48,10 @@ _cache = _Cache()
 
 
 def expand(file: Path, arguments: Mapping[str, str], limits: XacroLimits = XacroLimits()) -> str:
-    """Return the URDF text that a xacro file makes with `arguments`.
+    """Return the URDF text of a xacro file, processed with `arguments`.
 
-    Raises ValueError, one line, for an argument that no file declares, for what xacro refuses, and for a file that
-    takes more than `limits`.
+    Raises ValueError, one line, for an argument that no file declares, for an error of xacro, and for a file that
+    exceeds `limits`.
     """
     declared = declared_arguments(file)
     unknown = [name for name in arguments if declared is not None and name not in declared]
@@ -67,9 +67,9 @@ def expand(file: Path, arguments: Mapping[str, str], limits: XacroLimits = Xacro
 
 
 def declared_arguments(file: Path) -> list[str] | None:
-    """The arguments that a xacro file and the files it includes declare; None where an include cannot be followed.
+    """Return the arguments declared in a xacro file and its includes; None if an include cannot be found.
 
-    xacro itself takes unknown arguments without a word, and a slip of the pen would go unnoticed.
+    xacro itself ignores unknown arguments, so a misspelt one would have no effect and cause no error.
     """
     names: dict[str, None] = {}
     for _, text in _included(file):
@@ -80,12 +80,12 @@ def declared_arguments(file: Path) -> list[str] | None:
 
 
 def files_of(file: Path) -> list[Path]:
-    """A xacro file and the files that it includes, as far as they can be followed without processing it."""
+    """Return a xacro file and its includes, as far as they can be found without processing the file."""
     return [path for path, text in _included(file) if text is not None]
 
 
 def _included(file: Path) -> Iterator[tuple[Path, str | None]]:
-    """A xacro file and those that it includes, each once with its text; None where one cannot be followed."""
+    """Yield a xacro file and its includes, each once with its text; None as the text if a file cannot be found."""
     waiting: list[Path | None] = [file]
     seen: set[Path] = set()
     while waiting:
@@ -112,15 +112,15 @@ def _included(file: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def _run(file: Path, arguments: Mapping[str, str], limits: XacroLimits) -> dict[str, Any]:
-    """The child's answer. Raises ValueError, one line."""
+    """Run the child process and return its answer. Raises ValueError, one line."""
     request = {"path": sys.path, "file": str(file), "arguments": dict(arguments), **vars(limits)}
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-X", "utf8", str(_CHILD)],
             input=json.dumps(request).encode(),
             capture_output=True,
-            timeout=limits.wall_s + 30.0,  # the child ends itself; this is for one that was stopped
-            start_new_session=True,  # Ctrl-C is answered here
+            timeout=limits.wall_s + 30.0,  # the child ends itself; this is for one that was suspended
+            start_new_session=True,  # Ctrl-C goes only to this process
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -141,13 +141,13 @@ def _run(file: Path, arguments: Mapping[str, str], limits: XacroLimits) -> dict[
 
 def _too_slow(file: Path, limits: XacroLimits) -> str:
     return (
-        f"xacro cannot process {file}: it is not done after {limits.cpu_s} s of computing or {limits.wall_s} s in all; look "
-        "for an expression or include that never ends, or expand it by hand and give the .urdf"
+        f"xacro cannot process {file}: it has not finished after {limits.cpu_s} s of CPU time or {limits.wall_s} s in all; "
+        "look for an endless expression or include, or expand it by hand and give the .urdf"
     )
 
 
 def _state(file: str) -> tuple[int, int]:
-    """Time of the last change and size; a file that is gone has a state of its own."""
+    """Return the time of the last change and the size; (-1, -1) for a missing file."""
     try:
         found = os.stat(file)
     except OSError:

@@ -1,1 +1,1 @@
-"""A robot that runs at its own fixed rate."""
+"""Real time without ROS: a robot that runs at a fixed rate, and its client."""

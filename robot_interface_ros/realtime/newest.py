@@ -1,4 +1,4 @@
-"""A client's side in real time, without ROS: the newest message of every stream, and how old each is."""
+"""The client's side of real time, without ROS: the newest message of every stream, and its age."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from robot_interface_ros.realtime.ticker import Clock
 
 @dataclass(frozen=True)
 class Freshness:
-    """What may pass for an observation."""
+    """Limits of age and skew for the streams of one observation."""
 
-    max_age_s: float = option(0.25, "no stream may be older when the period ends", minimum=0.001, maximum=60.0)
-    max_skew_s: float = option(0.2, "nor may two be further apart", minimum=0.0, maximum=60.0)
+    max_age_s: float = option(0.25, "largest age of a stream at the end of a period, s", minimum=0.001, maximum=60.0)
+    max_skew_s: float = option(
+        0.2, "largest difference between the stamps of two streams, s", minimum=0.0, maximum=60.0
+    )
 
 
 @dataclass(frozen=True)
 class _Part:
     stamp: int
-    delay: int  # from the stamp until it came, by wall clocks; on two machines these must agree
-    came: int  # steady clock
+    delay: int  # from its stamp to its arrival, by wall clocks, which must agree between machines
+    came: int  # arrival, steady clock
     message: Any
 
 
 class Newest:
-    """Keeps the newest message of each stream; has the interface of `StampCollector`, which keeps those of one exact stamp."""
+    """Keeps the newest message of each stream. The interface is that of `StampCollector`, its counterpart in lockstep."""
 
     def __init__(
         self,
@@ -42,11 +44,11 @@ class Newest:
         crowd: Callable[[str], str] = lambda stream: "",
         refuse: Callable[[str, str], None] = lambda stream, reason: None,
     ):
-        """`robot` names it in errors.
+        """`robot`: its name in errors.
 
-        `read(stream, message)` returns what is kept of a message, None where it is refused.
-        `crowd(stream)` says who publishes a stream, where there are several; it is asked for errors alone.
-        `refuse(stream, reason)` is told of a message that is left out because of its stamp.
+        `read(stream, message)` returns the value to keep of a message, or None if it refuses the message.
+        `crowd(stream)` returns text that names a stream's publishers if there are several; it is called only for errors.
+        `refuse(stream, reason)` is called for a message that is ignored because of its stamp.
         """
         self._read, self._crowd, self._refuse = read, crowd, refuse
         self._robot, self._streams, self._freshness = robot, tuple(streams), freshness
@@ -56,33 +58,33 @@ class Newest:
         self._also: tuple[str, ...] = ()
         self._not_before = 0
         self.oldest: int | None = None
-        """None: real time knows no restart by its stamps."""
+        """Always None: in real time, stamps do not show a restart of the robot."""
 
     def leave_out(self, streams: Collection[str]) -> None:
-        """Await these no longer: the robot does not serve them."""
+        """Stop awaiting these streams: the robot does not serve them."""
         self._streams = tuple(stream for stream in self._streams if stream not in streams)
 
     def expect_any(self) -> None:
-        """An episode's first stamp is not known yet: keep what comes until `expect` names it.
+        """Keep new messages until `expect` gives an episode's first stamp, and drop the earlier ones.
 
-        What is there is dropped: after a robot's clock was set back everything would seem older than that.
+        After the robot's clock was set back, new messages would seem older than the earlier ones.
         """
         self._parts, self._not_before, self._once, self._also = {}, 0, {}, ()
 
     def expect(self, stamp: int, also: tuple[str, ...] = ()) -> None:
-        """Count nothing that is older; the streams `also` are awaited once, with exactly this stamp."""
+        """Ignore messages older than `stamp`; await the streams `also` once, with exactly this stamp."""
         self._not_before, self._also = stamp, also
         self._parts = {name: part for name, part in self._parts.items() if part.stamp >= stamp}
         self._once = {name: entry for name, entry in self._once.items() if entry[0] == stamp}
 
     def forget_once(self) -> None:
-        """The first observation was taken: what came once is not repeated in the next."""
+        """Drop the messages that only the first observation of an episode has."""
         self._once, self._also = {}, ()
 
     def offer(self, stream: str, stamp: int, message: Any) -> None:
-        """Keep a message that is newer than what is there.
+        """Keep a message if it is newer than the kept one.
 
-        One from the future is left out as long as there is one of the present: it would shut out all that come after it.
+        A message with a stamp in the future is ignored if there is a current one: it would exclude all later messages.
         """
         if stream not in self._streams:
             self._once[stream] = stamp, message
@@ -106,13 +108,13 @@ class Newest:
 
     @property
     def missing(self) -> list[str]:
-        """Streams of which nothing has come yet."""
+        """Streams without a message."""
         waited_for = [name for name in self._also if self._once.get(name, (None,))[0] != self._not_before]
         return [name for name in self._streams if name not in self._parts] + waited_for
 
     @property
     def complete(self) -> bool:
-        """Whether something of every stream is there."""
+        """Whether every stream has a message."""
         return not self.missing
 
     def stamp(self, stream: str) -> int:
@@ -120,18 +122,18 @@ class Newest:
         return self._parts[stream].stamp
 
     def arrived_s(self, stream: str) -> float:
-        """Return when a stream's message came, s on the steady clock."""
+        """Return the arrival time of a stream's message, s on the steady clock."""
         return self._parts[stream].came * 1e-9
 
     def ages_s(self) -> dict[str, float]:
-        """Return how old each stream's message is now, s."""
+        """Return the current age of each stream's message, s."""
         now = self._clock()
         return {name: (part.delay + now - part.came) * 1e-9 for name, part in self._parts.items()}
 
     def check(self) -> tuple[dict[str, float], float]:
-        """Return the ages, s, and how far apart the oldest and the newest stamp are, s.
+        """Return the ages, s, and the difference between the newest and the oldest stamp, s.
 
-        Raises RobotInterrupted where that is no observation: a stream too old, or two too far apart.
+        Raises RobotInterrupted if a stream is too old, or two streams are too far apart.
         """
         ages, limits = self.ages_s(), self._freshness
         stamps = {name: part.stamp for name, part in self._parts.items()}
@@ -141,7 +143,7 @@ class Newest:
             raise self._interrupted(
                 oldest,
                 f"is {ages[oldest]:.3f} s old, more than max_observation_age_s:={limits.max_age_s:g}",
-                "does the robot still publish it, is the link slow, or do two machines' clocks differ?",
+                "does the robot still publish it, is the link slow, or do the clocks of two machines differ?",
             )
         if ages[newest] < -limits.max_age_s:
             raise self._interrupted(
@@ -159,7 +161,7 @@ class Newest:
             )
         return ages, skew
 
-    def _interrupted(self, stream: str, said: str, advice: str, other: str = "") -> RobotInterrupted:
-        """The advice is for one robot; where several publish a stream, that is the likelier cause."""
+    def _interrupted(self, stream: str, fault: str, advice: str, other: str = "") -> RobotInterrupted:
+        """Return the error. Several publishers of a stream are the more likely cause, so they replace the advice."""
         crowd = self._crowd(stream) or (self._crowd(other) if other else "")
-        return RobotInterrupted(f"{stream} of {self._robot} {said}; {crowd or advice}")
+        return RobotInterrupted(f"{stream} of {self._robot} {fault}; {crowd or advice}")

@@ -1,7 +1,7 @@
-"""Real time without ROS: what a robot does at each tick of its control rate, whether or not commands come.
+"""The robot's side of real time, without ROS: a state machine that ticks once per control period.
 
-`RealTimeRobot` is a state machine around `SafeRobot`; whoever has a timer calls `tick` once a period (`RealTimeServer`
-does over topics). Nothing in it waits, so an emergency stop is obeyed at any moment, also in the middle of a reset that
+`RealTimeRobot` is a state machine around `SafeRobot`. Its owner calls `tick` once a period; over topics,
+`RealTimeServer` does. No method waits, so an emergency stop takes effect at any moment, even during a reset that
 takes seconds.
 
     holding --command--> tracking --no command for command_timeout_s--> holding
@@ -28,31 +28,31 @@ from robot_interface_ros.safety.safe_robot import SafeRobot, check_episode
 
 
 class Plant(Robot, Protocol):
-    """What `SafeRobot` wraps in real time: the `Robot` protocol, none of whose methods may wait.
+    """The robot in a `SafeRobot` in real time: the `Robot` protocol, whose methods must not wait.
 
-    `send` takes a target for every joint, once a control period, `receive` returns what is true now. `reset` is called
-    only when the joint targets stand at the rest pose: a physical robot moves nothing then, and takes the episode's
-    target. A RobotError out of any of them ends a running reset and is reported; the next tick tries again. Stamps are
-    written anew here.
+    `send` gets a target for every joint, once per control period; `receive` returns the current observation. `reset` is
+    called only after the joint targets have arrived at the rest pose: a physical robot does not move then, and only takes
+    the episode's target. If a method raises RobotError, a running reset ends, the error is reported, and the next tick
+    tries again. `RealTimeRobot` replaces the stamps.
     """
 
     @property
     def motion(self) -> tuple[Array, Array]:
-        """Optional: where the joints are sent and how far the last period moved them, `(n_joints,)` rad each.
+        """Optional: the joint targets and their motion in the last period, `(n_joints,)` rad each.
 
-        After a RobotError out of `send` the targets go on from there: the robot may have braked, or not have heard.
+        After `send` has raised RobotError, targets continue from these: the robot may have braked, or not received them.
         """
 
     @property
     def report(self) -> Mapping[str, object]:
-        """Optional: what else to say of it in /diagnostics, by key."""
+        """Optional: further values for /diagnostics, by key."""
 
     def relax(self) -> None:
-        """Optional: take the torque off, called in place of `send` at every tick as long as nothing is to move."""
+        """Optional: switch the torque off; called instead of `send` at every tick while the robot need not move."""
 
 
 class State(enum.Enum):
-    """What a robot in real time is doing."""
+    """State of a robot in real time."""
 
     HOLDING = "holding"
     TRACKING = "tracking"
@@ -62,29 +62,31 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class RealTimeConfig:
-    """Checked by `from_mapping`; times in s."""
+    """Settings of a robot in real time; times in s."""
 
     command_timeout_s: float = option(
-        0.3, "without a command for so long the robot holds where it is", minimum=0.01, maximum=60.0
+        0.3, "time without a command after which the robot holds, s", minimum=0.01, maximum=60.0
     )
     relax_after_s: float | None = option(
-        None, "holding for so long, a robot that can takes its torque off; empty: never", minimum=0.0, maximum=86_400.0
+        None, "time of holding after which torque is switched off, s; empty: never", minimum=0.0, maximum=86_400.0
     )
     reset_timeout_s: float = option(
-        20.0, "for the way to the rest pose, within the limits of speed", minimum=0.1, maximum=600.0
+        20.0, "time for the motion to the rest pose, within the limits of speed, s", minimum=0.1, maximum=600.0
     )
     settle_timeout_s: float = option(
-        1.0, "for the joints to follow once their targets are at rest", minimum=0.0, maximum=60.0
+        1.0, "time for the joints to arrive after their targets are at rest, s", minimum=0.0, maximum=60.0
     )
-    rest_tolerance: float = option(0.1, "how near to rest every joint must be then, rad", minimum=0.0, maximum=100.0)
+    rest_tolerance: float = option(
+        0.1, "largest distance of each joint from rest after a reset, rad", minimum=0.0, maximum=100.0
+    )
 
 
 class RealTimeRobot:
-    """A robot that lives at its own rate: takes the newest command at each tick, and holds when none comes.
+    """A robot that runs at its own rate: each tick uses the latest command, and without commands the robot holds.
 
-    Commands are checked as a whole and refused while motion is stopped or a reset is under way; their stamps are
-    informative. Targets never leave the limits, also where a stop, a hold or a reset cuts a motion: they brake. What was
-    commanded before a hold or a stop is forgotten, so that nothing winds up.
+    Commands are checked as a whole. They are refused while motion is stopped or during a reset; their stamps are
+    informative. Joint targets stay within the limits even if a stop, a hold or a reset interrupts a motion: they brake.
+    After a hold or a stop, the earlier command is dropped, so no position error builds up.
     """
 
     in_lockstep = False
@@ -97,9 +99,9 @@ class RealTimeRobot:
         wall_clock: Clock = time.time_ns,
         first: Observation | None = None,
     ):
-        """`clock`: steady, for all timeouts; `wall_clock`: stamps of observations; both integer nanoseconds.
+        """`clock`: steady clock for all timeouts; `wall_clock`: for stamps of observations; both integer nanoseconds.
 
-        `first`: what `robot.reset` returned, where a robot can be placed at rest; None: it is found where it is.
+        `first`: the observation of `robot.reset`, if the robot can be placed at rest; None: the robot starts where it is.
         """
         self.config = config or RealTimeConfig()
         self.joint_names, self.period_ns = robot.joint_names, robot.period_ns
@@ -112,9 +114,9 @@ class RealTimeRobot:
         self._reset_ends: list[ResetEnd] = []
         self._reset_deadline = self._settled_by = 0
         self.holds_by_watchdog = False
-        """Whether it holds because commands have stopped."""
+        """Whether the robot holds because commands have stopped."""
         self.unavailable: Callable[[], str] = lambda: ""
-        """Why commands and resets are refused whatever is enabled, one line; empty: they are not. For who owns the robot."""
+        """Returns the reason for which commands and resets are refused, one line; empty: they are not. Set by the owner."""
         self.observation = self._stamped(first or robot.stand(), 0)
         """The last observation."""
 
@@ -129,17 +131,17 @@ class RealTimeRobot:
         return (self._clock() - self._commanded_ns) * 1e-9
 
     def command(self, command: Command) -> None:
-        """Take a command; of several between two ticks the newest counts. Raises CommandRejected."""
+        """Take a command; the latest one before a tick wins. Raises CommandRejected."""
         if self.state is State.RESETTING:
-            raise CommandRejected("a reset is under way; send commands when its service has answered")
+            raise CommandRejected("a reset is running; send commands after its service has answered")
         self._check_available()
         self._robot.accept(command)
         self.state, self._commanded_ns, self.holds_by_watchdog = State.TRACKING, self._clock(), False
 
     def start_reset(self, episode: Callable[[], Episode], ended: ResetEnd) -> None:
-        """Begin to move to rest, and call `ended` in a later tick (or stop); raises CommandRejected when stopped.
+        """Start the motion to rest; a later tick or a stop calls `ended`. Raises CommandRejected while motion is stopped.
 
-        The episode is asked for when the robot has arrived. A second call joins a reset that is under way.
+        `episode` is called when the robot has arrived. A second call during a reset joins this reset.
         """
         self._check_available()
         self._robot.check_enabled()
@@ -157,7 +159,7 @@ class RealTimeRobot:
         self._stop("emergency stop")
 
     def enable(self, enabled: bool) -> None:
-        """Allow motion, from where the robot is (the only thing that ends an emergency stop); or stop it and relax."""
+        """Allow motion from the current position, which also ends an emergency stop; or stop motion and switch torque off."""
         self._robot.enable(enabled)
         if enabled:
             if self.state is State.STOPPED:
@@ -167,7 +169,7 @@ class RealTimeRobot:
             self._asked_to_relax = True
 
     def tick(self) -> Observation:
-        """Let one period begin and return what is true now. Raises the plant's RobotError, after which it may go on."""
+        """Begin one period and return the observation. Raises the RobotError of the plant; ticks may continue after it."""
         try:
             observation = self._advance()
         except RobotError as error:
@@ -178,9 +180,9 @@ class RealTimeRobot:
         return observation
 
     def close(self) -> None:
-        """Refuse a reset that is under way, and close the robot."""
+        """Refuse a running reset, and close the robot."""
         if self.state is State.RESETTING:
-            self._end_reset(CommandRejected("the robot is shut down"))
+            self._end_reset(CommandRejected("the robot is shutting down"))
         self._robot.close()
 
     def _check_available(self) -> None:
@@ -215,9 +217,9 @@ class RealTimeRobot:
             self._robot.hold()
 
     def _reset_step(self, now: int) -> Observation | None:
-        """Spend one period on the way to rest; the episode's first observation when the robot has arrived there."""
-        there, config = self._robot.approach_rest(), self.config
-        if not there:
+        """Move one period towards rest; return the episode's first observation when the robot has arrived, else None."""
+        arrived, config = self._robot.approach_rest(), self.config
+        if not arrived:
             if now > self._reset_deadline:
                 self._end_reset(
                     RobotError(f"the reset did not reach the rest pose within {config.reset_timeout_s:g} s")
@@ -228,19 +230,19 @@ class RealTimeRobot:
         if (error <= config.rest_tolerance).all():
             return self._robot.reset(self._episode())
         if now > self._settled_by:
-            worst = int(error.argmax())  # NaN, where there is one
+            worst = int(error.argmax())  # the index of NaN, if there is one
             joint, where = self.joint_names[worst], f"{error[worst]:.2f} rad from its rest pose"
             allowed = f"(allowed: {config.rest_tolerance:g}); is it blocked, or not powered?"
             if not np.isfinite(error[worst]):
                 where, allowed = f"at {self.observation.position[worst]} rad", "; is its sensor broken?"
-            self._end_reset(RobotError(f"joint {joint} stands {where} after a reset {allowed}".replace(" ;", ";")))
+            self._end_reset(RobotError(f"joint {joint} is {where} after a reset {allowed}".replace(" ;", ";")))
         return None
 
     def _end_reset(self, result: Observation | RobotError) -> None:
         self._hold()
-        self._tell(result)
+        self._report_reset(result)
 
-    def _tell(self, result: Observation | RobotError) -> None:
+    def _report_reset(self, result: Observation | RobotError) -> None:
         ends, self._reset_ends = self._reset_ends, []
         for ended in ends:
             ended(result)
@@ -254,7 +256,9 @@ class RealTimeRobot:
         if was in (State.TRACKING, State.RESETTING):
             self._holds_since = self._clock()
         if was is State.RESETTING:
-            self._tell(CommandRejected(f"the reset was cut short ({why}); call the enable service with true to go on"))
+            self._report_reset(
+                CommandRejected(f"the reset was interrupted ({why}); call the enable service with true to continue")
+            )
 
     def _hold(self) -> None:
         self._robot.forget()
@@ -262,7 +266,7 @@ class RealTimeRobot:
         self.state, self._holds_since, self._asked_to_relax = State.HOLDING, self._clock(), False
 
     def _stamped(self, observation: Observation, last: int) -> Observation:
-        """Stamped with the wall clock, but never earlier than the observation before: it may be set back."""
+        """Return the observation with a stamp of the wall clock, which may be set back; but stamps always increase."""
         return dataclasses.replace(observation, stamp=max(self._wall_clock(), last + 1))
 
 

@@ -1,4 +1,4 @@
-"""A control rate on a steady clock: when the next tick is due, and how punctual the ticks were. No ROS here."""
+"""The ticks of a control rate on a steady clock, and statistics of their punctuality. No ROS here."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ from dataclasses import dataclass
 import numpy as np
 
 Clock = Callable[[], int]
-"""Returns a steady clock's time, integer nanoseconds."""
+"""Returns the time of a clock, integer nanoseconds."""
 
 _LATE_SHARE = 10  # a tick later than a tenth of the period is an overrun
-_REMEMBERED = 1000  # intervals that statistics look back on, at most
-_BEHIND = 0.2  # periods: longer than ticks and messages usually vary, short beside the age that it adds
-_CORRECTION = 0.02  # periods a step at most: drifting clocks need far less, single late messages must not count
+_REMEMBERED = 1000  # largest number of intervals for statistics
+_BEHIND = 0.2  # periods: more than the usual jitter of ticks and messages, but it adds little age
+_CORRECTION = (
+    0.02  # periods per step at most: enough for drifting clocks, too little for single late messages to matter
+)
 
 
 @dataclass(frozen=True)
 class Punctuality:
-    """How a ticker kept its rate lately."""
+    """Statistics of the recent ticks."""
 
     rate_hz: float
     """Ticks per second."""
     jitter_median_ms: float
-    """Median of how much the time between two ticks differs from the period."""
+    """Median difference between the time of two ticks and the period."""
     jitter_p99_ms: float
     late: int
-    """Ticks that came later than a tenth of the period."""
+    """Ticks that were late by more than a tenth of the period."""
     overruns: int
-    """The same since the beginning."""
+    """The same number since the start."""
     missed: int
-    """Ticks since the beginning that had no time at all and were left out."""
+    """Ticks that were skipped since the start, because there was no time for them."""
 
 
 class Ticker:
-    """Says when a period is over. Ticks lie on a grid of the period; what is missed is left out, never caught up.
+    """Determines when a period is over. Ticks lie on a grid of the period; a missed tick is skipped, never made up.
 
     A robot moves by at most one step a tick, so two ticks close together would be too fast: a tick that is late by more
     than a tenth of the period starts a new grid, and the time between two ticks is never below nine tenths of it.
@@ -52,11 +54,11 @@ class Ticker:
 
     @property
     def left_s(self) -> float:
-        """Time until the next tick is due, s; 0 or less: now."""
+        """Time until the next tick, s; 0 or less: it is due."""
         return (self._due - self._clock()) * 1e-9
 
     def tick(self) -> None:
-        """Account for a tick that begins now, and set the time of the next."""
+        """Record a tick that begins now, and set the time of the next one."""
         now = self._clock()
         late = now - self._due
         if late * _LATE_SHARE > self.period_ns:
@@ -69,7 +71,7 @@ class Ticker:
         self._last = now
 
     def punctuality(self) -> Punctuality:
-        """Return figures of the ticks since the last call (at most the last 1000), and begin anew."""
+        """Return statistics of the ticks since the last call (at most the last 1000)."""
         intervals, self._intervals = np.array(self._intervals), deque(maxlen=_REMEMBERED)
         late, self._reported = self.overruns - self._reported, self.overruns
         if not len(intervals):
@@ -86,27 +88,26 @@ class Ticker:
 
 
 class StepPeriod:
-    """When a client's periods end, in real time: a little after the robot's ticks have arrived.
+    """The end of each period of a client in real time: a little after the robot's messages have arrived.
 
-    Two clocks of the same rate beat: a client whose periods end just when the robot's messages come would see one tick
-    twice and the next one never. So the ends are kept a fifth of a period behind the arrivals, by a small correction
-    every step. Times are in s by one steady clock. `arrived`: when the newest message came that a tick of the robot
-    published.
+    Two clocks of the same rate drift. A client whose periods end just when the robot's messages come would see one tick
+    twice and miss the next. So each period ends a fifth of a period after the arrival, kept by a small correction every
+    step. Times are in s on one steady clock. `arrived`: arrival of the newest message of a tick of the robot.
     """
 
     def __init__(self, period_s: float):
         self._period_s = period_s
         self.due = 0.0
-        """When the running period ends."""
+        """End of the current period."""
         self.overruns = 0
-        """Periods that were over before they began: whoever commands came late."""
+        """Number of periods that were over before they began, because the client was late."""
 
     def restart(self, arrived: float) -> None:
-        """Begin anew: the period before the first ends with this arrival."""
+        """Restart: the period before the first one ends with this arrival."""
         self.due = arrived + _BEHIND * self._period_s
 
     def begin(self, now: float, arrived: float) -> None:
-        """A command was sent: the next period begins. One that would be over already is a whole one from now, and more."""
+        """Begin the next period, after a command was sent. If it would be over already, it ends at least a period from now."""
         self.due += self._period_s
         if self.due <= now:
             self.overruns += 1
@@ -114,7 +115,7 @@ class StepPeriod:
             self.due = first + math.ceil((now + self._period_s - first) / self._period_s) * self._period_s
 
     def ended(self, arrived: float) -> None:
-        """The period is over: move the next ends towards their place behind the arrivals."""
+        """End the period: correct the next ends towards a fifth of a period after the arrivals."""
         behind = (self.due - arrived) / self._period_s - _BEHIND
         off = behind - round(behind)  # which tick it was does not matter
         self.due -= min(max(off, -_CORRECTION), _CORRECTION) * self._period_s

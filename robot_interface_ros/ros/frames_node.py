@@ -1,6 +1,6 @@
 """Frames node: publishes /tf and /tf_static of robots from their robot_description and joint_states.
 
-It does what robot_state_publisher does, for all robots in one process and where that is not installed; never run both.
+It replaces robot_state_publisher, for all robots in one process, and also works if that is not installed. Never run both.
 Run it with `ros2 run rl_trainer_ros frames_node --ros-args -p "namespaces:=[/env_0]"`; the parameters are the fields of
 `FramesConfig`.
 """
@@ -30,25 +30,25 @@ from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter
 from robot_interface_ros.urdf.frames import FrameTree, Transform
 from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
 
-# As tf2_ros publishes them; a reader that came late gets /tf_static of every publisher.
+# The quality of service of tf2_ros; a late subscriber gets the last /tf_static of every publisher.
 TF_QOS = QoSProfile(depth=100, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
-# The newest alone, and without holding up a simulator that publishes thousands a second.
+# Only the newest message, and without delaying a simulator that publishes thousands per second.
 NEWEST = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @dataclass(frozen=True)
 class FramesConfig:
-    """Whose frames, and how often."""
+    """Settings of the frames node."""
 
     namespaces: tuple[str, ...] = option(("env_0",), "robots, one per namespace")
-    rate_hz: float = option(30.0, "at most so many transforms a second of each frame, by the wall clock", minimum=0.1)
+    rate_hz: float = option(30.0, "largest rate of transforms of each frame, by the wall clock", minimum=0.1)
 
     def __post_init__(self) -> None:
         check_namespaces(self.namespaces)
 
 
 class RobotFrames:
-    """The frames of one robot: knows its description, keeps its newest joint state."""
+    """The frames of one robot: keeps its description and its newest joint state."""
 
     def __init__(self, node: Node, waiter: Waiter, namespace: str):
         self.namespace = namespace
@@ -63,7 +63,7 @@ class RobotFrames:
         waiter.subscribe(JointState, absolute(namespace, contract.JOINT_STATES), self._on_state, qos=NEWEST)
 
     def take(self) -> list[TransformStamped]:
-        """Messages of what moves, for the newest joint state; empty when that was taken already."""
+        """Return messages of the moving frames for a new joint state; empty if there is no new one."""
         state, self._state = self._state, None
         if state is None or self.tree is None:
             return []
@@ -75,11 +75,11 @@ class RobotFrames:
         return transform_messages(transforms, self.namespace, stamp_ns(state))
 
     def static(self) -> list[TransformStamped]:
-        """Messages of what never moves."""
+        """Return messages of the frames that never move."""
         return transform_messages(self.tree.static, self.namespace, 0) if self.tree is not None else []
 
     def _on_description(self, message: String) -> None:
-        if message.data == self._text:  # a restarted robot says it again
+        if message.data == self._text:  # a restarted robot publishes it again
             return
         self._text = message.data
         try:
@@ -94,7 +94,7 @@ class RobotFrames:
 
 
 def prepare(runtime: Runtime, node: Node, config: FramesConfig) -> Loop:
-    """Subscribe to every robot; the loop publishes what is new, `rate_hz` times a second at most."""
+    """Subscribe to every robot; return the loop that publishes new transforms, at most `rate_hz` times a second."""
     tf_message = _tf_message()
     own = runtime.topic_node("frames_reader", config.namespaces)
     waiter = make_waiter(own)
@@ -108,7 +108,7 @@ def prepare(runtime: Runtime, node: Node, config: FramesConfig) -> Loop:
         for _ in range(2 * len(robots)):  # a plain executor runs one callback a call
             waiter.wait(0.0)
         if any(robot.new_static for robot in robots):
-            # All in one message: a late reader gets this publisher's last one alone.
+            # All in one message: a late subscriber gets only the last message of this publisher.
             static.publish(tf_message(transforms=[message for robot in robots for message in robot.static()]))
             for robot in robots:
                 robot.new_static = False
@@ -134,7 +134,7 @@ def prepare(runtime: Runtime, node: Node, config: FramesConfig) -> Loop:
 
 
 def transform_messages(transforms: Iterable[Transform], namespace: str, stamp: int) -> list[TransformStamped]:
-    """Return a message for each transform, with the robot's namespace before every frame; `stamp`: integer nanoseconds."""
+    """Return a message per transform, with the namespace as prefix of each frame; `stamp`: integer nanoseconds."""
     time = to_time(stamp)
     messages = []
     for transform in transforms:
@@ -142,9 +142,9 @@ def transform_messages(transforms: Iterable[Transform], namespace: str, stamp: i
         message.header.stamp = time
         message.header.frame_id = frame(namespace, transform.parent)
         message.child_frame_id = frame(namespace, transform.child)
-        place, turn = message.transform.translation, message.transform.rotation
-        place.x, place.y, place.z = transform.xyz
-        turn.x, turn.y, turn.z, turn.w = transform.quaternion
+        translation, rotation = message.transform.translation, message.transform.rotation
+        translation.x, translation.y, translation.z = transform.xyz
+        rotation.x, rotation.y, rotation.z, rotation.w = transform.quaternion
         messages.append(message)
     return messages
 
@@ -155,7 +155,7 @@ def _tf_message() -> Any:
     except ImportError:
         raise ConfigError(
             "tf2_msgs is not installed; on a ROS 2 machine: apt install ros-$ROS_DISTRO-tf2-msgs; "
-            "where ROS 2 comes from PyPI: messages/build.sh .venv (it needs g++); else leave frames off"
+            "with ROS 2 from PyPI: messages/build.sh .venv (it needs g++); otherwise leave frames off"
         ) from None
     return TFMessage
 

@@ -1,4 +1,4 @@
-"""Listens to a robot for a moment and says what it does: it commands nothing, and no picture is asked for."""
+"""Listens to a robot for a moment and returns its status. It sends no command and subscribes to no images."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from std_msgs.msg import Bool
 
 from robot_interface_ros.errors import RobotTimeout
 from robot_interface_ros.robot_status import RobotStatus, Stream
-from robot_interface_ros.ros.operator import beside
+from robot_interface_ros.ros.operator import operator_node
 from robot_interface_ros.ros.transport import contract, graph
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.offered_qos import hearing_all
 from robot_interface_ros.ros.transport.waiting import Waiter
 
-LISTEN_S = 1.3  # a robot reports to /diagnostics once a second
-FIND_S = 0.3  # after the robot was found: its other topics, and a second robot
+LISTEN_S = 1.3  # time to listen; a robot publishes /diagnostics once a second
+FIND_S = 0.3  # time to find the robot's other topics and a second robot, after its joint_states were found
 STREAMS: tuple[tuple[str, Any], ...] = (
     (contract.JOINT_STATES, JointState),
     (contract.JOINT_TARGET, JointState),
@@ -33,8 +33,8 @@ STREAMS: tuple[tuple[str, Any], ...] = (
 )
 
 
-class _Heard:
-    """Messages of one topic: how many, the last one, and when it came."""
+class _Received:
+    """Messages of one topic: their number, the last one, and its arrival, s on the steady clock."""
 
     def __init__(self) -> None:
         self.count, self.last, self.at = 0, None, 0.0
@@ -44,17 +44,17 @@ class _Heard:
 
 
 def robot_status(namespace: str, timeout_s: float, domain_id: int | None = None) -> RobotStatus:
-    """Listen to the robot in a namespace, for `timeout_s` at most until it is found and about 1.6 s then.
+    """Return the status of the robot in a namespace: find it within `timeout_s`, then listen for about 1.6 s.
 
-    Raises RobotTimeout where nobody publishes its joint_states.
+    Raises RobotTimeout if nobody publishes its joint_states.
     """
-    with beside(domain_id) as (node, waiter):
+    with operator_node(domain_id) as (node, waiter):
         topic = absolute(namespace, contract.JOINT_STATES)
         deadline = time.monotonic() + timeout_s
         while not graph.is_named(node, topic):
             if time.monotonic() > deadline:
                 if graph.publishers(node, topic):
-                    break  # it is there, whatever its node is called
+                    break  # there is a robot, but the name of its node is unknown
                 raise RobotTimeout(
                     f"nobody publishes {topic} within {timeout_s:g} s; is a robot served in that namespace and ROS domain?"
                 )
@@ -64,15 +64,15 @@ def robot_status(namespace: str, timeout_s: float, domain_id: int | None = None)
 
 
 def _listen_to(node: Node, waiter: Waiter, namespace: str) -> RobotStatus:
-    def hear(kind: Any, name: str, callback: Callable[[Any], None], own: QoSProfile = contract.RELIABLE) -> None:
+    def subscribe(kind: Any, name: str, callback: Callable[[Any], None], own: QoSProfile = contract.RELIABLE) -> None:
         waiter.subscribe(kind, name, callback, hearing_all(node, node.resolve_topic_name(name), own))
 
-    heard = {name: _Heard() for name, _ in STREAMS if graph.publishers(node, absolute(namespace, name))}
+    received = {name: _Received() for name, _ in STREAMS if graph.publishers(node, absolute(namespace, name))}
     for name, kind in STREAMS:
-        if name in heard:
-            hear(kind, absolute(namespace, name), heard[name])
+        if name in received:
+            subscribe(kind, absolute(namespace, name), received[name])
     enabled: list[bool] = []
-    hear(
+    subscribe(
         Bool,
         absolute(namespace, contract.MOTION_ENABLED),
         lambda message: enabled.append(message.data),
@@ -80,11 +80,11 @@ def _listen_to(node: Node, waiter: Waiter, namespace: str) -> RobotStatus:
     )
     reports: list[DiagnosticStatus] = []
 
-    def hear_report(message: DiagnosticArray) -> None:
-        mine = (entry for entry in message.status if entry.hardware_id == namespace)
-        reports.extend(entry for entry in mine if not entry.name.startswith("trainer"))
+    def on_diagnostics(message: DiagnosticArray) -> None:
+        of_robot = (entry for entry in message.status if entry.hardware_id == namespace)
+        reports.extend(entry for entry in of_robot if not entry.name.startswith("trainer"))
 
-    hear(DiagnosticArray, contract.DIAGNOSTICS, hear_report)
+    subscribe(DiagnosticArray, contract.DIAGNOSTICS, on_diagnostics)
     began = time.monotonic()
     _listen(waiter, LISTEN_S)
     now = time.monotonic()
@@ -95,7 +95,7 @@ def _listen_to(node: Node, waiter: Waiter, namespace: str) -> RobotStatus:
             entry.count,
             now - entry.at if entry.count else None,
         )
-        for name, entry in heard.items()
+        for name, entry in received.items()
     ]
     streams += _cameras(node, namespace)
     report = reports[-1] if reports else DiagnosticStatus()
@@ -106,23 +106,23 @@ def _listen_to(node: Node, waiter: Waiter, namespace: str) -> RobotStatus:
         now - began,
         streams,
         enabled[-1] if enabled else None,
-        _by_joint(heard.get(contract.JOINT_STATES)),
-        _by_joint(heard.get(contract.JOINT_TARGET)),
+        _by_joint(received.get(contract.JOINT_STATES)),
+        _by_joint(received.get(contract.JOINT_TARGET)),
         {value.key: value.value for value in report.values},
         report.message,
         report.level == DiagnosticStatus.ERROR,
     )
 
 
-def _by_joint(heard: _Heard | None) -> dict[str, float]:
-    message = None if heard is None else heard.last
+def _by_joint(received: _Received | None) -> dict[str, float]:
+    message = None if received is None else received.last
     if message is None:
         return {}
     return {name: angle for name, angle in zip(message.name, message.position) if math.isfinite(angle)}
 
 
 def _cameras(node: Node, namespace: str) -> list[Stream]:
-    """Cameras are named alone: a real-time robot draws a picture only for who subscribes to it."""
+    """Return the cameras' streams without subscribing: a robot in real time renders a camera only for subscribers."""
     begins, ends = absolute(namespace, contract.CAMERA) + "/", "/image_raw"
     names = [name for name, _ in node.get_topic_names_and_types() if name.startswith(begins) and name.endswith(ends)]
     found = ((name, graph.publishers(node, name)) for name in sorted(names))

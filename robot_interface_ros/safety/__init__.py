@@ -1,1 +1,1 @@
-"""Limits that every command to a robot keeps, simulated or physical."""
+"""Limits for all commands to a robot, simulated or physical."""

@@ -1,4 +1,4 @@
-"""Numbers from a robot that are none: NaN and infinity are refused before a task or a learner sees them. No ROS here."""
+"""Refuses observations with NaN or infinity before a task or a learner uses them. No ROS here."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _WRENCH = ("force x", "force y", "force z", "torque x", "torque y", "torque z")
 
 
 def check_finite(observation: Observation, joint_names: Sequence[str], robot: str) -> None:
-    """Raise NotFinite, with robot, stream and joint, where an observation has a number that is NaN or infinite.
+    """Raise NotFinite, with robot, stream and joint, if an observation has a NaN or infinite number.
 
-    Infinity alone is a depth: nothing is there (REP 118).
+    Only depths may be +infinity: nothing is there (REP 118).
     """
     o = observation
-    # One sum tells of all: NaN and infinity stay what they are in it. It overflows for huge numbers, so that the slow
-    # way, which names what is wrong, has the last word.
+    # One sum checks all numbers, because NaN and infinity stay in it. It overflows for huge numbers, so the slow
+    # check, which names the faulty value, decides.
     total = sum(o.position.tolist()) + sum(o.velocity.tolist()) + sum(o.effort.tolist())
     total += sum(o.target_position.tolist()) + sum(o.joint_target.tolist())
     if o.contact is not None:
@@ -32,13 +32,13 @@ def check_finite(observation: Observation, joint_names: Sequence[str], robot: st
     if o.signals:
         total += sum(o.signals.values())
     wrong = _depths(o.depths) if math.isfinite(total) else _not_finite(o, joint_names)
-    for said in wrong:
-        raise NotFinite(f"{robot}: {said}; is a sensor broken, or the simulation unstable?")
+    for fault in wrong:
+        raise NotFinite(f"{robot}: {fault}; is a sensor broken, or the simulation unstable?")
 
 
 def _not_finite(o: Observation, joint_names: Sequence[str]) -> Iterator[str]:
-    for what, values in (("position", o.position), ("velocity", o.velocity), ("effort", o.effort)):
-        yield from _named(f"joint_states: {what} of joint", joint_names, values)
+    for quantity, values in (("position", o.position), ("velocity", o.velocity), ("effort", o.effort)):
+        yield from _named(f"joint_states: {quantity} of joint", joint_names, values)
     yield from _named("target_pose:", _AXES, o.target_position)
     yield from _named("joint_target: joint", joint_names, o.joint_target)
     if o.contact is not None:
@@ -49,11 +49,11 @@ def _not_finite(o: Observation, joint_names: Sequence[str]) -> Iterator[str]:
     yield from _depths(o.depths)
 
 
-def _named(what: str, names: Sequence[str], values: Array) -> Iterator[str]:
+def _named(label: str, names: Sequence[str], values: Array) -> Iterator[str]:
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-        yield f"{what} {names[bad[0]]} is {values[bad[0]]}{more}"
+        yield f"{label} {names[bad[0]]} is {values[bad[0]]}{more}"
 
 
 def _depths(depths: Mapping[str, Any]) -> Iterator[str]:

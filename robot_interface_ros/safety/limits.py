@@ -1,4 +1,4 @@
-"""The limits that no command crosses: which commands are taken at all, and how fast targets may move."""
+"""Checks of commands, and limits of position, velocity and acceleration for joint targets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from robot_interface_ros.urdf.robot_model import JointLimits
 
 
 def command_indices(names: Sequence[str], position: Array, joint_names: tuple[str, ...]) -> list[int]:
-    """Check a whole command and return where its joints stand in `joint_names`.
+    """Check a whole command and return the indices of its joints in `joint_names`.
 
     Raises CommandRejected for a wrong length, an unknown (or mimic, or fixed) joint, a joint named twice, NaN or infinity.
     """
@@ -33,40 +33,40 @@ def command_indices(names: Sequence[str], position: Array, joint_names: tuple[st
 
 
 LAG_S = 0.5
-"""A target is at most so far from where the joint was measured, in seconds of the joint's top speed."""
+"""Largest distance of a target from the measured position, in seconds at the joint's top speed."""
 SILENCE_S = 0.3
-"""A robot without a command for so long holds (docs/robot_contract.md)."""
-_FAR = 1e6  # rad or m: what a joint without limits may still travel
+"""Time without a command after which a robot holds (docs/robot_contract.md)."""
+_FAR = 1e6  # rad or m: the distance assumed to the limits of a joint without limits
 
 
 class TargetLimiter:
-    """Moves joint targets towards what is commanded within position, velocity and acceleration limits.
+    """Moves joint targets towards the command, within limits of position, velocity and acceleration.
 
-    Both sides of the topics run this same code on the same numbers, so both know what is really executed. A target
-    brakes in time for its position limits; a command that stops short while the joint moves fast is overshot by no
-    more than braking at `max_acceleration` takes.
+    Trainer and robot run this code on the same numbers, so both know the same joint targets. A target brakes in time
+    for its position limits. If a command asks for a stop while the joint moves fast, the target overshoots by at most the
+    braking distance at `max_acceleration`.
     """
 
     def __init__(self, limits: JointLimits, max_acceleration: Array, period_s: float):
         """`max_acceleration`: `(n_joints,)` rad/s^2; `period_s`: time between two calls of `step`."""
         self._names, self._lower, self._upper = limits.names, limits.lower, limits.upper
         self.max_step = limits.velocity * period_s
-        """`(n_joints,)` rad that a target moves at most in one period."""
-        self._brake = max_acceleration * period_s * period_s  # how much a step may change from one period to the next
+        """`(n_joints,)` largest motion of a target in one period, rad."""
+        self._brake = max_acceleration * period_s * period_s  # largest change of the step from one period to the next
         self.restart(np.zeros(len(limits.names)))
 
     def restart(self, target: Array, step: Array | None = None) -> None:
-        """Go on from `target`, rad, without a ramp: for a robot that stands there already.
+        """Continue from `target`, rad, without a ramp: for a robot that is already there.
 
-        `step`: how far its last period moved it, rad; None: it stands.
+        `step`: its motion in the last period, rad; None: it is standing still.
         """
         self.target = self._commanded = _frozen(np.clip(target, self._lower, self._upper))
         self._step = np.zeros_like(self.target) if step is None else np.clip(step, -self.max_step, self.max_step)
 
     def accept(self, command: Command) -> None:
-        """Check the whole command and make it what `step` moves towards; joints not named keep their command.
+        """Check the whole command and keep it for `step`; joints that are not named keep their last command.
 
-        Raises CommandRejected, and changes nothing, as `command_indices` says.
+        Raises CommandRejected as `command_indices` does; then nothing changes.
         """
         names, position = command.names, command.position
         if names == self._names and position.shape == self.target.shape and np.isfinite(position).all():
@@ -77,13 +77,13 @@ class TargetLimiter:
             self._commanded[indices] = position
 
     def step(self) -> Array:
-        """Return the next target, `(n_joints,)` rad, one period on the way to what was accepted last, and remember it."""
+        """Move one period towards the accepted command and return the new target, `(n_joints,)` rad."""
         return self._advance(np.minimum(np.maximum(self._commanded - self.target, -self.max_step), self.max_step))
 
     def approach(self, goal: Array) -> bool:
-        """Take one period on the way to `goal`, rad, braking in time to stop there; return whether that is done.
+        """Move one period towards `goal`, rad, and brake in time to stop there; return whether all joints have arrived.
 
-        From a stand it is reached without overshoot, each joint as fast as its limits allow (a trapezoid of speed).
+        From standstill there is no overshoot, and each joint is as fast as its limits allow (trapezoidal speed profile).
         """
         self._commanded = goal
         way = goal - self.target
@@ -92,29 +92,30 @@ class TargetLimiter:
         return not self.moving and bool((self.target == np.clip(goal, self._lower, self._upper)).all())
 
     def forget(self) -> None:
-        """Forget what was commanded: joints that the next command does not name come to a stand."""
+        """Drop the command: joints that the next command does not name come to a stop."""
         self._commanded = self.target
 
     def brake(self) -> Array:
-        """Forget what was commanded; return the next target on the shortest way to a stand, `(n_joints,)` rad."""
+        """Drop the command and brake for one period; return the new target, `(n_joints,)` rad."""
         self.forget()
         return self._advance(np.zeros_like(self.target))
 
     def brake_instead(self, target: Array, step: Array) -> Array:
-        """Take back the last period, which began at `target` after a `step`, both rad, and brake in it; the next target."""
+        """Undo the last period, which began at `target` after a motion `step`, rad; brake instead, return the target."""
         self.restart(target, step)
         return self.brake()
 
     @property
     def step_taken(self) -> Array:
-        """How far the last period moved the target, `(n_joints,)` rad."""
+        """Motion of the target in the last period, `(n_joints,)` rad."""
         return self._step
 
     @property
     def stop(self) -> Array:
-        """Where the target comes to a stand if it brakes from now on, `(n_joints,)` rad.
+        """Position at which the target stops if it brakes from now on, `(n_joints,)` rad.
 
-        A step s loses b = a * period^2 a period: (s - b) + ... + (s - k b) = k s - b k (k + 1) / 2, k the whole part of s / b.
+        A step s shrinks by b = a * period^2 each period:
+        (s - b) + ... + (s - k b) = k s - b k (k + 1) / 2, with k = floor(s / b).
         """
         speed = np.abs(self._step)
         k = np.floor(speed / self._brake)
@@ -127,7 +128,7 @@ class TargetLimiter:
         return bool(self._step.any())
 
     def _advance(self, step: Array) -> Array:
-        """Move by what acceleration and position limits leave of `step`, rad."""
+        """Move by `step`, rad, as far as the limits of acceleration and position allow."""
         target, brake = self.target, self._brake
         step = np.minimum(np.maximum(step, self._step - brake), self._step + brake)
         step = np.minimum(
@@ -138,10 +139,10 @@ class TargetLimiter:
         return self.target
 
     def _stoppable(self, room: Array) -> Array:
-        """Largest step from which the target can still stop within `room`, rad.
+        """Return the largest step from which the target can still stop within `room`, rad.
 
-        Braking loses b = a * period^2 a period: s + (s - b) + ... + (s - k b) = (k + 1) s - b k (k + 1) / 2 <= room, with the
-        largest k for which k steps of braking fit at all, b k (k + 1) / 2 <= room.
+        A step shrinks by b = a * period^2 each period: s + (s - b) + ... + (s - k b) = (k + 1) s - b k (k + 1) / 2 <= room,
+        with the largest k for which k periods of braking fit into the room: b k (k + 1) / 2 <= room.
         """
         brake = self._brake
         room = np.minimum(room, _FAR)
@@ -150,28 +151,28 @@ class TargetLimiter:
 
 
 class PresumedTarget:
-    """The commands within the limits that robot and trainer share, never far from where the joints are measured.
+    """The assumed joint target of a robot in real time that publishes none: its commands within its limits.
 
-    So a robot that was stopped, held up or moved by hand goes on from about where it is, whatever was commanded meanwhile,
-    and one whose joints stay a little behind their commands is still moved by small steps.
+    It is never far from the measured positions. So a robot that was stopped, blocked or moved by hand continues from about
+    its current position, whatever the commands were. Small steps still move a robot whose joints lag a little behind.
     """
 
     def __init__(self, limiter: TargetLimiter, velocity: Array):
-        """`limiter`: of the robot's limits; `velocity`: `(n_joints,)` top speeds, rad/s."""
+        """`limiter`: with the robot's limits; `velocity`: `(n_joints,)` top speeds, rad/s."""
         self._limiter, self._most = limiter, np.maximum(velocity * LAG_S, limiter.max_step)
 
     def restart(self, target: Array) -> None:
-        """Stand at `target`, `(n_joints,)` rad."""
+        """Restart at standstill at `target`, `(n_joints,)` rad."""
         self._limiter.restart(target)
 
     def accept(self, command: Command, silence_s: float) -> None:
-        """Move towards a command from now on; `silence_s`: time since the command before. Raises CommandRejected."""
-        if silence_s > SILENCE_S:  # it has come to a stand
+        """Move towards a command from now on; `silence_s`: time since the previous command. Raises CommandRejected."""
+        if silence_s > SILENCE_S:  # the robot has stopped
             self._limiter.restart(self._limiter.target)
         self._limiter.accept(command)
 
     def step(self, measured: Array) -> Array:
-        """Return the target one period later, `(n_joints,)` rad, where the joints were measured at `measured`, rad."""
+        """Return the target one period later, `(n_joints,)` rad; `measured`: measured positions, rad."""
         target = self._limiter.step()
         near = np.minimum(np.maximum(target, measured - self._most), measured + self._most)
         if (near != target).any():
@@ -180,6 +181,6 @@ class PresumedTarget:
 
 
 def _frozen(array: Array) -> Array:
-    """What leaves here is shared with observations: nobody else may move a target."""
+    """Make an array read-only: targets are shared with observations and must not be changed there."""
     array.setflags(write=False)
     return array

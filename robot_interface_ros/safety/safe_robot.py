@@ -1,4 +1,4 @@
-"""The same safety around every robot, on the robot's side: in process, in the simulator node, in a driver."""
+"""The safety layer of every robot, on the robot's side: in process, in the simulator node, in a driver."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from robot_interface_ros.safety.limits import TargetLimiter
 _EMERGENCY_STOP = "emergency stop"
 
 Allows = Callable[[Array, Array], bool]
-"""Whether joint targets may go from one posture to the next, both `(n_joints,)` rad."""
+"""Whether joint targets may move from one posture to another, both `(n_joints,)` rad."""
 
 
 class SafeRobot:
-    """A robot whose commands are checked as a whole and whose targets stay within position, speed and acceleration limits.
+    """Checks each command as a whole and keeps joint targets within the limits of position, speed and acceleration.
 
-    The wrapped robot receives a full vector of joint targets that never crosses a limit. An emergency stop holds until
-    `enable(True)`: meanwhile commands and resets are refused.
+    The wrapped robot receives a full vector of joint targets within all limits. An emergency stop lasts until
+    `enable(True)`; until then, commands and resets are refused.
 
-    In lockstep one `send` is one period. In real time a period passes whether or not a command came: `accept` checks
-    one, and `track`, `hold`, `approach_rest` and `relax` are the ways to spend a period (`RealTimeRobot` chooses).
+    In lockstep one `send` is one period. In real time a period passes with or without a command: `accept` checks a
+    command, and `track`, `hold`, `approach_rest` or `relax` determines the motion of a period (`RealTimeRobot` chooses).
     """
 
     def __init__(self, robot: Robot, description: RobotDescription, allows: Allows | None = None):
-        """`allows`: in real time, whether targets may go from one posture to the next; else they brake."""
+        """`allows`: in real time, whether targets may move from one posture to another; if not, they brake."""
         self._robot, self._allows = robot, allows
         self.joint_names = robot.joint_names
         self.period_ns = robot.period_ns
@@ -40,7 +40,7 @@ class SafeRobot:
 
     @property
     def plant(self) -> Robot:
-        """The wrapped robot; whoever sends to it past this object is without limits."""
+        """The wrapped robot. Commands sent to it directly are not limited."""
         return self._robot
 
     @property
@@ -50,7 +50,7 @@ class SafeRobot:
 
     @property
     def emergency_stopped(self) -> bool:
-        """Whether there was an emergency stop that nobody has ended."""
+        """Whether an emergency stop is active."""
         return self._why_stopped == _EMERGENCY_STOP
 
     def emergency_stop(self) -> None:
@@ -58,7 +58,7 @@ class SafeRobot:
         self._why_stopped = _EMERGENCY_STOP
 
     def enable(self, enabled: bool) -> None:
-        """Allow motion (the only thing that ends an emergency stop) or stop it."""
+        """Allow motion, which also ends an emergency stop; or stop it."""
         self._why_stopped = None if enabled else self._why_stopped or "disabled"
 
     def reset(self, episode: Episode) -> Observation:
@@ -75,7 +75,7 @@ class SafeRobot:
         self._robot.send(Command(command.stamp, self.joint_names, self._limiter.step()))
 
     def receive(self, timeout_s: float | None = None) -> Observation:
-        """Return the wrapped robot's observation together with the target that is really executed."""
+        """Return the wrapped robot's observation, with the joint target after all limits."""
         return self._with_target(self._robot.receive(timeout_s))
 
     def close(self) -> None:
@@ -86,13 +86,13 @@ class SafeRobot:
         """Raise CommandRejected while motion is stopped."""
         if self._why_stopped is not None:
             raise CommandRejected(
-                f"motion is stopped ({self._why_stopped}); call the enable service with true to go on"
+                f"motion is stopped ({self._why_stopped}); call the enable service with true to continue"
             )
 
     def stand(self) -> Observation:
-        """Return what is true now; targets start from there: where a robot is found when nobody has reset it.
+        """Return an observation, and restart the joint targets at its positions, for a robot that was not reset.
 
-        Raises RobotError where a joint says no number: it cannot be a target.
+        Raises RobotError if a position is not finite, because it cannot be a target.
         """
         observation = self._robot.receive()
         for joint in np.flatnonzero(~np.isfinite(observation.position)):
@@ -103,30 +103,30 @@ class SafeRobot:
         return self._with_target(observation)
 
     def accept(self, command: Command) -> None:
-        """Check the whole command and keep it for `track`; raises CommandRejected and changes nothing."""
+        """Check the whole command and keep it for `track`. Raises CommandRejected; then nothing changes."""
         self.check_enabled()
         self._limiter.accept(command)
 
     def forget(self) -> None:
-        """Forget what was accepted: the next command may name few joints, and the others are to stay."""
+        """Drop the accepted command: if the next one names only some joints, the others must not move."""
         self._limiter.forget()
 
     def track(self) -> None:
-        """Move the targets one period towards what was accepted last."""
+        """Move the targets one period towards the accepted command."""
         self._give(self._limiter.step())
 
     def hold(self) -> None:
-        """Forget what was commanded; let the targets come to a stand, or stay where they are."""
+        """Drop the command; brake until the targets stand still."""
         self._give(self._limiter.brake())
 
     def approach_rest(self) -> bool:
-        """Move the targets one period towards the rest pose; return whether they stand there."""
+        """Move the targets one period towards the rest pose; return whether they have arrived."""
         there = self._limiter.approach(self.rest)
         self._give(self._limiter.target)
         return there
 
     def relax(self) -> bool:
-        """Take the torque off, where the robot can and its targets stand; return whether. Go on with `stand`."""
+        """Switch the torque off if the robot supports it and its targets stand still; return whether. Then call `stand`."""
         relax = getattr(self._robot, "relax", None)
         if relax is None or self._limiter.moving:
             return False
@@ -134,7 +134,7 @@ class SafeRobot:
         return True
 
     def _give(self, target: Array) -> None:
-        """Send targets. Those that are not allowed are braked instead: the way to that stand was allowed a period ago."""
+        """Send targets; brake instead if they are not allowed. Braking was found allowed one period ago."""
         limiter = self._limiter
         if not self._may_go_on(target):
             target = limiter.brake_instead(self._given, self._given_step)
@@ -147,7 +147,7 @@ class SafeRobot:
         self._given, self._given_step = target, limiter.step_taken
 
     def _may_go_on(self, target: Array) -> bool:
-        """Whether both the next targets and the posture in which they could come to a stand after them are allowed."""
+        """Whether the next targets, and the posture in which they would stop after that, are both allowed."""
         if self._allows is None or (target == self._given).all():
             return True
         stop = self._limiter.stop
@@ -164,6 +164,6 @@ class SafeRobot:
 
 
 def check_episode(episode: Episode) -> None:
-    """Raise RobotError unless the episode's target is a place, or left to the robot."""
+    """Raise RobotError unless the episode's target is None or three finite numbers."""
     if episode.target is not None and (len(episode.target) != 3 or not np.all(np.isfinite(episode.target))):
         raise RobotError(f"episode target is {episode.target}; expected three finite numbers, m")

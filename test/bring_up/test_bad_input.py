@@ -96,7 +96,7 @@ def test_nodes_name_what_is_known(module: str, parameter: str, message: str, dom
 def test_nodes_refuse_what_they_cannot_read(tmp_path: Path, domain: int) -> None:
     pytest.importorskip("rclpy")
     for module in ("robot_sim_ros.ros.robot_sim_node", "rl_trainer_ros.ros.trainer_node"):
-        assert "cannot read 'seed:=1'; parameters follow --ros-args" in refused(module, "seed:=1")
+        assert "cannot read 'seed:=1'; write parameters after --ros-args" in refused(module, "seed:=1")
         assert "nowhere.yaml" in refused(module, "--ros-args", "--params-file", str(tmp_path / "nowhere.yaml"))
 
 

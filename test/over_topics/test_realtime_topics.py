@@ -125,7 +125,7 @@ def test_a_robot_lives_without_commands_and_obeys_a_stop_in_the_middle_of_a_rese
     robot.until(lambda: (robot.targets[-1] != held).any())
     robot.stop.publish(Bool(data=True))
     answer = robot.answer(future)
-    assert not answer.success and "the reset was cut short (emergency stop)" in answer.message
+    assert not answer.success and "the reset was interrupted (emergency stop)" in answer.message
     robot.until(lambda: robot.enabled[-1] is False)
     robot.until(lambda: (robot.targets[-1] == robot.targets[-2]).all())
     stopped = robot.targets[-1]

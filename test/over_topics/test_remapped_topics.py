@@ -87,7 +87,7 @@ def test_parameters_for_all_nodes_are_taken_and_a_misspelt_one_is_not(start: Cal
     files = ["--params-file", str(tmp_path / "all.yaml"), "--params-file", str(tmp_path / "dump.yaml")]
     node = start("robot_sim_ros.ros.robot_sim_node", *remap("__ns:=/left"), *files, "-p", "robot_radius:=0.2")
     node.wait_for("serving /left/arm in lockstep")
-    assert any("parameter map_frame, set for all nodes, is none of this node's" in line for line in node.lines)
+    assert any("parameter map_frame was set for all nodes; this node does not have it" in line for line in node.lines)
     misspelt = start("robot_sim_ros.ros.robot_sim_node", "--ros-args", "-p", "contrl_hz:=20.0")
     assert misspelt.wait() == 2
     assert "did you mean control_hz?" in misspelt.lines[-1]

@@ -272,8 +272,8 @@ def test_contract_check_looks_at_the_joints_that_are_commanded(domain: int) -> N
     with serving("Lockstep", domain, Crowded, Sensor, made=with_a_wheel):
         joints = ("shoulder_joint", "elbow_joint")
         points = list(check_contract(NAMESPACE, 10.0, domain_id=domain, joints=joints))
-    broken = [point.said for point in points if not point.kept]
-    assert len(broken) == 1 and "joint_command to be heard as volatile; it is asked for as transient local" in broken[0]
+    broken = [point.detail for point in points if not point.kept]
+    assert len(broken) == 1 and "joint_command; it is transient local" in broken[0]
 
 
 def test_a_stop_is_told_to_a_robot_that_cannot_say_so(domain: int) -> None:
@@ -299,7 +299,7 @@ def test_a_node_that_is_called_robot_need_not_have_parameters_of_episodes(
     said = "set_parameters with episode.seed and episode.target is not served: its episodes cannot be repeated"
     assert "".join(capfd.readouterr()).count(said) == 1
     assert not [point for point in points if not point.kept]
-    assert [point for point in points if "node /two_joints/robot has no such parameters" in point.said]
+    assert [point for point in points if "node /two_joints/robot has no such parameters" in point.detail]
 
 
 def test_the_contract_page_marks_every_row() -> None:

@@ -80,17 +80,25 @@ def serve(domain: int) -> Iterator[Callable[..., None]]:
 BREACHES = [
     (rules.endpoints, {"server": broken.Misnamed}, "a publisher of /env_0/joint_states"),
     (rules.types, {"server": broken.Mistyped}, "expected /env_0/command_rejected to be std_msgs/msg/String; it is"),
-    (rules.described, {"server": broken.Undescribed}, "expected a URDF on robot_description; the robot description"),
-    (rules.announced, {"server": broken.Unannounced}, "also long after it was published"),
     (
-        rules.resets,
+        rules.robot_description_is_latched,
+        {"server": broken.Undescribed},
+        "expected a URDF on robot_description; the robot description",
+    ),
+    (rules.motion_is_enabled, {"server": broken.Unannounced}, "also long after it was published"),
+    (
+        rules.reset_answers_a_stamp,
         {"server": broken.Curt},
         "expected reset to answer the new observation's stamp in ns; it answered 'at",
     ),
-    (rules.qualities, {"server": broken.Fleeting}, "reliable in lockstep; it is best effort, volatile"),
-    (rules.states_are_whole, {"plant": broken.Numb}, "expected finite effort; it is [nan"),
-    (rules.poses_are_framed, {"server": broken.Unframed}, "expected frame_id env_0/base_link; it is 'base_link'"),
-    (rules.episodes_are_told, {"plant": broken.Forgetful}, "expected the target at"),
+    (rules.quality_of_service, {"server": broken.Fleeting}, "reliable in lockstep; it is best effort, volatile"),
+    (rules.joint_states_are_complete, {"plant": broken.Numb}, "expected finite effort; it is [nan"),
+    (
+        rules.target_pose_has_its_frame,
+        {"server": broken.Unframed},
+        "expected frame_id env_0/base_link; it is 'base_link'",
+    ),
+    (rules.episode_target_is_published, {"plant": broken.Forgetful}, "expected the target at"),
     (rules.bad_commands_are_refused, {"safe": broken.Gullible}, "expected command_rejected for NaN"),
     (rules.bad_commands_are_refused, {"server": broken.Silent}, "expected command_rejected for NaN"),
     (rules.bad_commands_are_refused, {"safe": broken.Obliging}, "expected command_rejected for a fixed joint"),
@@ -101,20 +109,24 @@ BREACHES = [
     ),
     (lockstep.a_command_is_one_period, {"plant": broken.Limping}, "after a command with the stamp before it"),
     (lockstep.repetitions_move_nothing, {"inner": broken.Eager}, "again, after a command with older stamp"),
-    (lockstep.the_future_is_refused, {"inner": broken.Eager}, "expected command_rejected"),
-    (lockstep.refused_commands_move_nothing, {"inner": broken.Defiant}, "again, since a bad command was refused"),
+    (lockstep.newer_stamps_are_refused, {"inner": broken.Eager}, "expected command_rejected"),
+    (lockstep.refused_commands_move_nothing, {"inner": broken.Defiant}, "again, because a bad command was refused"),
     (
         lockstep.refused_commands_move_nothing,
         {"safe": broken.Unbridled},
         "expected command_rejected for a command after emergency_stop",
     ),
     (lockstep.a_reset_is_two_periods, {"plant": broken.OnePeriod}, "after a reset; it is"),
-    (lockstep.episodes_are_pure, {"plant": broken.Impure}, "it differs"),
+    (lockstep.episodes_are_reproducible, {"plant": broken.Impure}, "it differs"),
     (lockstep.speed_is_limited, {"safe": broken.Hasty}, "to move at most"),
-    (realtime.it_lives, {"inner": broken.BackAndForth}, "expected stamps that rise; they do not"),
-    (realtime.it_lives, {"inner": broken.Uptime}, "behind the clock of this machine"),
+    (realtime.streams_run_by_themselves, {"inner": broken.BackAndForth}, "expected stamps to rise; they do not"),
+    (realtime.streams_run_by_themselves, {"inner": broken.Uptime}, "behind the clock of this machine"),
     (realtime.commands_move, {"safe": broken.Idle}, "rad, where commands send it; nothing came within"),
-    (realtime.silence_holds, {"inner": broken.Tireless}, "to hold when commands stop; its target went on by"),
+    (
+        realtime.robot_holds_without_commands,
+        {"inner": broken.Tireless},
+        "to hold when commands stop; its target moved on by",
+    ),
     (realtime.speed_is_limited, {"safe": broken.Hasty}, "rad/s; its joint_target moved"),
     (
         realtime.refused_commands_move_nothing,
@@ -122,18 +134,18 @@ BREACHES = [
         "expected a command after emergency_stop to move nothing; joint_target of",
     ),
     (realtime.a_reset_arrives, {"inner": broken.Premature}, "expected reset to answer at rest; joint_target of"),
-    (realtime.a_reset_arrives, {"inner": broken.Absent}, "expected commands to be refused while a reset is on its way"),
+    (realtime.a_reset_arrives, {"inner": broken.Absent}, "expected commands to be refused during a reset"),
     (
-        realtime.a_stop_cuts_a_reset_short,
+        realtime.a_stop_interrupts_a_reset,
         {"server": broken.Busy},
-        "expected emergency_stop to cut a reset short; it went on for",
+        "expected emergency_stop to interrupt a reset; it continued for",
     ),
     (
-        realtime.a_stop_cuts_a_reset_short,
+        realtime.a_stop_interrupts_a_reset,
         {"safe": broken.Homesick},
-        "to hold where emergency_stop caught it; its target went on",
+        "to hold where emergency_stop stopped it; its target moved on",
     ),
-    (rules.stops, {"safe": broken.Deaf}, "expected motion_enabled false after emergency_stop"),
+    (rules.emergency_stop_lasts, {"safe": broken.Deaf}, "expected motion_enabled false after emergency_stop"),
 ]
 
 
@@ -154,12 +166,12 @@ def test_a_node_that_breaks_a_rule_is_told_which(
         assert text_of(lockstep.a_command_is_one_period) in unchecked
     found = [point for point in points if point.rule == text_of(rule)]
     assert len(found) == 1 and not found[0].kept, points
-    assert said in found[0].said and "\n" not in found[0].said
+    assert said in found[0].detail and "\n" not in found[0].detail
 
 
 def test_target_poses_of_the_way_to_rest_are_not_the_episodes(serve: Callable[..., None], domain: int) -> None:
     serve(REAL_TIME, inner=broken.Leisurely)
-    rule = rules.episodes_are_told
+    rule = rules.episode_target_is_published
     points = list(check_contract("/env_0", 10.0, REAL_TIME, domain, rules=(rule,)))
     assert Point(text_of(rule), Outcome.KEPT) in points, points
 
@@ -195,7 +207,7 @@ def test_nobody_there_is_said(domain: int) -> None:
     (point,) = check_contract(timeout_s=0.5, domain_id=domain)
     assert not point.kept
     assert (
-        "a publisher of /env_0/joint_states" in point.said
-        and "/env_0/target_pose" not in point.said
-        and "service /env_0/reset" in point.said
+        "a publisher of /env_0/joint_states" in point.detail
+        and "/env_0/target_pose" not in point.detail
+        and "service /env_0/reset" in point.detail
     )

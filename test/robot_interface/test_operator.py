@@ -100,7 +100,7 @@ def test_a_move_that_cannot_be_is_said(words: list[str], said: str, domain: int)
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
-    "command, said", [("stop", "nobody hears /arm/emergency_stop"), ("enable", "nobody serves /arm/enable")]
+    "command, said", [("stop", "nobody subscribes to /arm/emergency_stop"), ("enable", "nobody serves /arm/enable")]
 )
 def test_a_robot_that_is_not_there_is_named(command: str, said: str, domain: int) -> None:
     with pytest.raises(RobotTimeout, match=f"{said} within 0.3 s; is a robot served in that namespace"):

@@ -152,7 +152,7 @@ def test_a_reset_is_a_ramp_that_ends_at_rest_with_the_episode_of_that_moment() -
     episodes.append(Episode(2, (0.3, 0.2, 0.1)))  # set while the robot is on its way
     bench.tick()
     assert bench.robot.state is State.RESETTING and not bench.ends
-    with pytest.raises(CommandRejected, match="a reset is under way"):
+    with pytest.raises(CommandRejected, match="a reset is running"):
         bench.command()
     began = bench.clock.now
     while not bench.ends:
@@ -197,7 +197,7 @@ def test_a_stop_in_the_middle_of_a_reset_cuts_it_short() -> None:
     bench.run(0.5)
     bench.robot.emergency_stop()
     (why,) = bench.ends
-    assert isinstance(why, CommandRejected) and "cut short (emergency stop)" in str(why)
+    assert isinstance(why, CommandRejected) and "interrupted (emergency stop)" in str(why)
     bench.run(0.2)
     held = bench.path[-1]
     bench.run(5.0)

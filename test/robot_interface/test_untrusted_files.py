@@ -410,10 +410,10 @@ def test_what_is_no_regular_file_is_refused_at_once(kind: str, tmp_path: Path) -
         "pipe": "a named pipe",
         "device": "a device",
         "folder": "a folder",
-        "loop": "leads back to itself",
+        "loop": "refers to itself",
         "missing": "no file",
         "nul": "cannot be opened",
-        "large": r"has 1,048,576.0 MiB; at most",
+        "large": r"has 1,048,576.0 MiB; the limit",
     }
     for read in (read_text, read_bytes, read_json, read_yaml, lambda name: read_npz(name, 100)):
         with pytest.raises(FileError, match=expected[kind]):
@@ -425,8 +425,8 @@ def test_yaml_that_grows_is_refused() -> None:
         f"{chr(98 + i)}: &{chr(98 + i)} [{','.join([f'*{chr(97 + i)}'] * 9)}]\n" for i in range(8)
     )
     for text, complaint in (
-        (laughs, "more than 1,000,000 values, aliases counted"),
-        ("a: &a [*a]", "line 1: an alias stands for what it is part of"),
+        (laughs, "more than 1,000,000 values, counting aliases"),
+        ("a: &a [*a]", "line 1: an alias refers to a value that contains it"),
         ("[" * 65 + "]" * 65, "nested too deeply"),
         ("a: " + "9" * 5000, "line 1.*a number of 5000 digits"),
         ("!!python/object/apply:os.system [true]", "line 1.*could not determine a constructor"),
@@ -467,7 +467,7 @@ def test_text_says_where_it_is_no_utf_8(tmp_path: Path) -> None:
     for content, complaint in (
         ("<a>\né</a>".encode("latin-1"), "line 2: byte 0xe9 is not UTF-8; save the file as UTF-8"),
         ("é".encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
-        (b"a\n\0", "line 2: it holds a NUL byte"),
+        (b"a\n\0", "line 2: it has a NUL byte"),
     ):
         path.write_bytes(content)
         with pytest.raises(FileError, match=complaint):
@@ -609,5 +609,5 @@ def test_a_home_folder_is_known_in_every_path(
         assert paths == set(names), cls
         assert all(hasattr(cls, name) for name in names)
     assert from_mapping(EvaluateOptions, {"video": "~/reach.gif"}, "").video == f"{tmp_path}/reach.gif"
-    with pytest.raises(ConfigError, match=r"video: ~nobody_here/x.gif begins with ~nobody_here, and this machine"):
+    with pytest.raises(ConfigError, match=r"video: ~nobody_here/x.gif begins with ~nobody_here, but this machine"):
         from_mapping(EvaluateOptions, {"video": "~nobody_here/x.gif"}, "evaluate")

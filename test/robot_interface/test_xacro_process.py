@@ -25,8 +25,8 @@ def written(file: Path, content: str) -> Path:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ('<link name="${9**9**9}"/>', "not done after 1 s of computing or 2 s in all"),
-        ('<xacro:include filename="pipe"/>', "not done after 1 s of computing or 2 s in all"),
+        ('<link name="${9**9**9}"/>', "not finished after 1 s of CPU time or 2 s in all"),
+        ('<xacro:include filename="pipe"/>', "not finished after 1 s of CPU time or 2 s in all"),
         ("<link name=\"${'x' * 10**9}\"/>", "needs more than 256 MiB of memory"),
         ('<xacro:include filename="bad.xacro"/>', "does a file or a macro include itself"),
         ('<xacro:macro name="m"><xacro:m/><xacro:m/></xacro:macro><xacro:m/>', "does a file or a macro include itself"),

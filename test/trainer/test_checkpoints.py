@@ -377,7 +377,7 @@ def test_what_is_damaged_is_refused_in_one_line(trained: Path, tmp_path: Path) -
     assert "is damaged or truncated" in refused(lambda folder: (folder / parameters).write_bytes(b"hello"))
     assert "not finite" in refused(nan)
     assert "damaged or not a model" in refused(half(about))
-    assert "it is damaged or cut short" in refused(half(contents.STATISTICS))
+    assert "it is damaged or incomplete" in refused(half(contents.STATISTICS))
     returns = {"return_mean": 0.0, "return_variance": 1.0, "return_count": 1.0}
     statistics = json.dumps({"mean": [0.0] * 3, "variance": [1.0] * 3, "count": 1.0, "epsilon": 1e-8, **returns})
     assert "the files are of different runs" in refused(

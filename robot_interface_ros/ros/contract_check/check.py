@@ -1,6 +1,6 @@
-"""Checks point by point whether a node serves the robot contract (docs/robot_contract.md).
+"""Checks a robot against the robot contract (docs/robot_contract.md), rule by rule.
 
-It moves the robot a little, and stops it.
+The check moves the robot a little, and stops it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from robot_interface_ros.ros.contract_check.rules import (
     LAST,
     LISTEN_S,
     Rule,
-    described,
     endpoints,
     needs,
-    resets,
+    reset_answers_a_stamp,
+    robot_description_is_latched,
 )
 from robot_interface_ros.ros.contract_check.rules_lockstep import IN_LOCKSTEP
 from robot_interface_ros.ros.contract_check.rules_realtime import IN_REAL_TIME
@@ -34,28 +34,28 @@ LOCKSTEP, REAL_TIME = "lockstep", "realtime"
 
 
 class Outcome(enum.Enum):
-    """What was found of a rule."""
+    """Result of the check of one rule."""
 
     KEPT = "ok"
     BROKEN = "BROKEN"
     LACKING = "lacks"
-    """Of something that a robot may lack, and this one does."""
+    """The rule is about an optional name that this robot does not serve."""
     UNCHECKED = "?"
-    """It needs something that is required and is not there."""
+    """The check needs a required name that this robot does not serve."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One rule, and what was found."""
+    """One rule, and the result of its check."""
 
     rule: str
     outcome: Outcome
-    said: str = ""
-    """What was expected and what came, what is lacking, or why it could not be checked."""
+    detail: str = ""
+    """What was expected and what came; what is lacking; or why the rule was not checked."""
 
     @property
     def kept(self) -> bool:
-        """Whether a trainer may count on the rule, as far as it concerns this robot."""
+        """Whether a trainer can rely on the rule, as far as it applies to this robot."""
         return self.outcome in (Outcome.KEPT, Outcome.LACKING)
 
 
@@ -67,27 +67,27 @@ def check_contract(
     rules: Collection[Rule] | None = None,
     joints: Sequence[str] = (),
 ) -> Iterator[Point]:
-    """Check one robot, rule by rule: one point for each. Where nothing at all is served, that is the only one.
+    """Check one robot; yield one point for each rule. If nothing is served, there is only one point.
 
-    `rules`: which of those that build on the first ones; None: all of the robot's mode. `joints`: those that are commanded;
-    none: all independent ones of its description.
+    `rules`: which rules to check after those of FIRST; None: all rules of the robot's mode. `joints`: the joints to
+    command; empty: all independent joints of the robot description.
     """
     with Runtime(domain_id=domain_id, signals=False) as runtime:
         check_discovery()
         client = ContractClient(runtime, namespace, timeout_s, joints)
         try:
             for rule in FIRST:
-                point = _keep(rule, client)
+                point = _check(rule, client)
                 if client.unusable >= {*contract.REQUIRED, *LACKING}:
-                    said = f"{point.said}; is a robot served in that namespace and ROS domain? ({discovery_words()})"
-                    yield dataclasses.replace(point, said=said)
+                    cause = f"is a robot served in that namespace and ROS domain? ({discovery_words()})"
+                    yield dataclasses.replace(point, detail=f"{point.detail}; {cause}")
                     return
                 yield point
                 if rule is endpoints:
                     yield from _lacking(client, [name for name in LACKING if name != contract.JOINT_TARGET])
-                elif point.outcome is Outcome.BROKEN and rule is described and client.model is None:
+                elif point.outcome is Outcome.BROKEN and rule is robot_description_is_latched and client.model is None:
                     client.unusable.add(contract.ROBOT_DESCRIPTION)
-                elif point.outcome is Outcome.BROKEN and rule is resets:
+                elif point.outcome is Outcome.BROKEN and rule is reset_answers_a_stamp:
                     client.unusable.add(contract.RESET)
             found = detect_mode(client) if mode == "auto" else mode
             client.lockstep = found == LOCKSTEP
@@ -96,7 +96,7 @@ def check_contract(
                 yield from _lacking(client, (contract.JOINT_TARGET,))
             for rule in (*BOTH, *(IN_LOCKSTEP if client.lockstep else IN_REAL_TIME), *LAST):
                 if rules is None or rule in rules:
-                    yield _keep(rule, client)
+                    yield _check(rule, client)
         finally:
             client.close()
 
@@ -108,25 +108,25 @@ def _lacking(client: ContractClient, names: Sequence[str]) -> Iterator[Point]:
 
 
 def detect_mode(client: ContractClient) -> str:
-    """Lockstep is silent while nobody commands."""
+    """Return the robot's mode: in lockstep, a robot publishes no joint_states without commands."""
     client.forget()
     client.listen(LISTEN_S)
     return REAL_TIME if client.states else LOCKSTEP
 
 
 def text_of(rule: Rule) -> str:
-    """What users read of a rule: its docstring."""
+    """Return the text of a rule for users: its docstring."""
     return " ".join((rule.__doc__ or "").split()).rstrip(".")
 
 
-def _keep(rule: Rule, client: ContractClient) -> Point:
+def _check(rule: Rule, client: ContractClient) -> Point:
     missing = [name for name in needs(rule) if not client.serves(name)]
     if missing:
         required = [name for name in missing if name in contract.REQUIRED]
         outcome = Outcome.UNCHECKED if required else Outcome.LACKING
         return Point(text_of(rule), outcome, f"not checked without {', '.join(required or missing)}")
     try:
-        said = rule(client)
+        remark = rule(client)
     except RobotError as error:
         return Point(text_of(rule), Outcome.BROKEN, str(error))
-    return Point(text_of(rule), Outcome.KEPT, said or "")
+    return Point(text_of(rule), Outcome.KEPT, remark or "")

@@ -1,4 +1,4 @@
-"""Everything that one robot says, and everything that it can be told: for checks of the robot contract."""
+"""The client of the contract check: receives every topic of one robot, sends commands and calls services."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ SET_PARAMETERS = f"{contract.PARAMETER_NODE}/set_parameters"
 
 
 class RuleBroken(RobotError):
-    """The robot does not do what the contract says; one line: what was expected, and what came."""
+    """The robot breaks a rule of the contract; the message is one line with what was expected and what came."""
 
 
 class ContractClient:
-    """Subscribes to all that the contract names, keeps what came, and awaits what is to come."""
+    """Subscribes to the topics of the contract, keeps the messages, and waits for expected ones."""
 
     def __init__(self, runtime: Runtime, namespace: str, timeout_s: float, joints: Sequence[str] = ()):
-        """`timeout_s`: how long anything is awaited (a reset: ten times as long, for the robot may have to move).
+        """`timeout_s`: longest wait for an answer (for a reset ten times as long, because the robot may have to move).
 
-        `joints`: those that are commanded; none: all independent ones of the robot's description.
+        `joints`: the joints to command; empty: all independent joints of the robot description.
         """
         self.only = tuple(joints)
         self.namespace, self.timeout_s = namespace, timeout_s
@@ -48,16 +48,16 @@ class ContractClient:
         self.rejected: list[str] = []
         self.enabled: list[bool] = []
         self.descriptions: list[str] = []
-        self._heard: dict[str, tuple[type, Callable[[Any], Any], QoSProfile]] = {
+        self._subscribed: dict[str, tuple[type, Callable[[Any], Any], QoSProfile]] = {
             contract.JOINT_STATES: (JointState, self.states.append, contract.RELIABLE),
             contract.JOINT_TARGET: (JointState, self.targets.append, contract.RELIABLE),
             contract.TARGET_POSE: (PoseStamped, self.poses.append, contract.RELIABLE),
-            contract.COMMAND_REJECTED: (String, lambda said: self.rejected.append(said.data), contract.RELIABLE),
-            contract.MOTION_ENABLED: (Bool, lambda said: self.enabled.append(said.data), contract.LATCHED),
-            contract.ROBOT_DESCRIPTION: (String, lambda said: self.descriptions.append(said.data), contract.LATCHED),
+            contract.COMMAND_REJECTED: (String, lambda text: self.rejected.append(text.data), contract.RELIABLE),
+            contract.MOTION_ENABLED: (Bool, lambda flag: self.enabled.append(flag.data), contract.LATCHED),
+            contract.ROBOT_DESCRIPTION: (String, lambda text: self.descriptions.append(text.data), contract.LATCHED),
         }
         self._adopted: dict[str, QoSProfile] = {}
-        for name, (kind, callback, qos) in self._heard.items():
+        for name, (kind, callback, qos) in self._subscribed.items():
             self._waiter.subscribe(kind, self.name(name), callback, qos)
         self.commands = self.node.create_publisher(JointState, self.name(contract.JOINT_COMMAND), contract.RELIABLE)
         self.stop = self.node.create_publisher(Bool, self.name(contract.EMERGENCY_STOP), contract.RELIABLE)
@@ -67,48 +67,48 @@ class ContractClient:
         self.model: RobotModel | None = None
         self.joints: tuple[str, ...] = ()
         self.stamp = 0
-        """Of the current observation, in lockstep."""
+        """Stamp of the current observation, in lockstep."""
         self.period_ns = 0
         self.unusable: set[str] = set()
-        """Names of the contract that are not served, or not so that anything could be checked with them."""
+        """Names of the contract that are not served, or that cannot be used for checks."""
         self.lockstep = False
 
     @property
-    def spoken(self) -> tuple[str, ...]:
-        """The topics of the trainer's every step, and the stop's."""
-        heard = (contract.JOINT_STATES, contract.JOINT_TARGET, contract.TARGET_POSE, contract.COMMAND_REJECTED)
-        return (*heard, contract.JOINT_COMMAND, contract.EMERGENCY_STOP)
+    def step_topics(self) -> tuple[str, ...]:
+        """The topics that a trainer uses in every step, and emergency_stop."""
+        published = (contract.JOINT_STATES, contract.JOINT_TARGET, contract.TARGET_POSE, contract.COMMAND_REJECTED)
+        return (*published, contract.JOINT_COMMAND, contract.EMERGENCY_STOP)
 
     def kind_of(self, name: str) -> str:
-        """What is expected under a name, in words."""
+        """Return a description of the expected endpoint of a name."""
         if name in (contract.RESET, contract.ENABLE):
             return f"service {self.name(name)}"
         sent = name in (contract.JOINT_COMMAND, contract.EMERGENCY_STOP)
         return f"a {'subscription' if sent else 'publisher'} of {self.name(name)}"
 
     def serves(self, name: str) -> bool:
-        """Whether the robot serves something that it may lack."""
+        """Whether the robot serves a name, and it can be used for checks."""
         return name not in self.unusable
 
     @property
-    def executed(self) -> list[JointState]:
-        """What tells how the robot moves: joint_target or, of a robot without, where its joints are measured."""
+    def motion_messages(self) -> list[JointState]:
+        """The messages that show the motion: joint_target or, if the robot lacks it, joint_states."""
         return self.targets if self.serves(contract.JOINT_TARGET) else self.states
 
     @property
-    def evidence(self) -> str:
-        """The name of what `executed` holds."""
+    def motion_topic(self) -> str:
+        """The topic of the messages in `motion_messages`."""
         return contract.JOINT_TARGET if self.serves(contract.JOINT_TARGET) else contract.JOINT_STATES
 
     @property
     def slack_rad(self) -> float:
-        """How far `executed` may be from what is executed: joints are measured with noise, and lag."""
+        """Allowed error of `motion_messages`, rad: measured positions have noise and lag."""
         return 0.0 if self.serves(contract.JOINT_TARGET) else MEASURED_RAD
 
     def adopt(self, name: str) -> QoSProfile | None:
-        """Hear a topic, or speak there, as the robot offers and asks; what that is where it is not the contract's."""
-        if name in self._heard:
-            kind, callback, own = self._heard[name]
+        """Use the robot's quality of service for a topic; return it if it differs from the contract's, else None."""
+        if name in self._subscribed:
+            kind, callback, own = self._subscribed[name]
             qos = offered_qos.hearing_all(self.node, self.name(name), own)
             if qos != own and self._adopted.get(name) != qos:
                 self._waiter.subscribe(kind, self.name(name), callback, qos)
@@ -126,7 +126,7 @@ class ContractClient:
         return qos if qos != own else None
 
     def name(self, name: str) -> str:
-        """The absolute name of something of the robot, after remappings."""
+        """Return the absolute name of a topic or service of the robot, after remappings."""
         return str(self.node.resolve_topic_name(absolute(self.namespace, name)))
 
     def until(
@@ -136,7 +136,7 @@ class ContractClient:
         timeout_s: float | None = None,
         came: Callable[[], str] = lambda: "nothing came",
     ) -> Any:
-        """Wait for a condition and return what it found. Raises RuleBroken, which tells what `came` instead."""
+        """Wait for a condition and return its value. Raises RuleBroken with what was expected and what `came`."""
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
         while not (found := condition()):
@@ -146,7 +146,7 @@ class ContractClient:
         return found
 
     def listen(self, seconds: float) -> None:
-        """Hear whatever comes."""
+        """Receive messages for a time."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0.0:
             self._waiter.wait(left)
@@ -159,11 +159,11 @@ class ContractClient:
         return future.result()
 
     def reset(self) -> Trigger.Response:
-        """Call reset; the answer, whatever it is."""
+        """Call reset and return its answer, also a refusal."""
         return self.call(self.reset_service, Trigger.Request(), 10.0 * self.timeout_s)
 
     def set_episode(self, seed: int, target: Sequence[float]) -> bool:
-        """Set the parameters of the next episode; whether the robot has them."""
+        """Set the parameters of the next episode; return whether the robot has them."""
         if not self.serves(SET_PARAMETERS):
             return False
         values = [
@@ -176,7 +176,7 @@ class ContractClient:
             return False
         for result in answer.results:
             if not result.successful:
-                raise RuleBroken(f"expected the parameters of an episode to be taken; refused: {result.reason}")
+                raise RuleBroken(f"expected the robot to accept the parameters of an episode; refused: {result.reason}")
         return True
 
     def send(self, stamp: int, names: Sequence[str], position: Sequence[float]) -> None:
@@ -185,12 +185,12 @@ class ContractClient:
         self.commands.publish(writer.write(stamp, np.array(position, dtype=np.float64)))
 
     def forget(self) -> None:
-        """Drop what has come so far."""
-        for heard in (self.states, self.targets, self.poses, self.rejected):
-            heard.clear()
+        """Drop the messages received so far."""
+        for received in (self.states, self.targets, self.poses, self.rejected):
+            received.clear()
 
     def state_at(self, stamp: int, what: str) -> JointState:
-        """The joint state with a stamp; RuleBroken names what it was expected after."""
+        """Wait for the joint state with a stamp. Raises RuleBroken; `what` says when it was expected."""
         return self.until(
             lambda: next((state for state in self.states if messages.stamp_ns(state) == stamp), None),
             f"joint_states with stamp {stamp} {what}",
@@ -198,14 +198,14 @@ class ContractClient:
         )
 
     def pose_since(self, stamp: int) -> PoseStamped:
-        """The first target_pose that is no older than a stamp: in real time those of the way to rest come before it."""
+        """Wait for the first target_pose with this stamp or later; in real time, the motion to rest has earlier ones."""
         return self.until(
             lambda: next((pose for pose in self.poses if messages.stamp_ns(pose) >= stamp), None),
             f"target_pose with stamp {stamp} or later",
         )
 
     def position(self, state: JointState) -> dict[str, float]:
-        """Joint -> position, rad."""
+        """Return joint -> position, rad."""
         return dict(zip(state.name, state.position))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Small motions of a robot in real time, for the rules of the contract: commands, and where joint_target goes meanwhile."""
+"""Small motions of a robot in real time, for the contract check: sends commands and observes joint_target."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from robot_interface_ros.ros.contract_check.rules import SMALL_STEP_RAD, begin
 from robot_interface_ros.ros.transport import messages
 
 STILL_RAD = 1e-3
-"""A target that moves less stands."""
+"""A target that moves less than this stands still."""
 FAR_RAD = 0.25
-"""No further than so is any joint sent, where a rule does not say otherwise."""
+"""Largest motion of a joint, unless a rule needs another one."""
 
 
 def movable(client: ContractClient, state: JointState) -> str:
-    """The joint that can move for longest to both sides of where it stands."""
+    """Return the joint that can move for the longest time in both directions from its position."""
     position, model = client.position(state), client.model
     assert model is not None
     joints = model.joints
@@ -33,13 +33,13 @@ def movable(client: ContractClient, state: JointState) -> str:
 
 
 def top_speed(client: ContractClient, joint: str) -> float:
-    """How fast a joint may move, rad/s."""
+    """Return the top speed of a joint, rad/s."""
     assert client.model is not None
     return client.model.joints[joint].velocity
 
 
 def towards_room(client: ContractClient, joint: str, distance: float) -> float:
-    """A place so far from where a joint's target is, or at its limit, on the side where it has more room; rad."""
+    """Return a position at `distance` from a joint's target (at most at its limit), towards its farther limit; rad."""
     model, start = client.model, target_of(client)[joint]
     assert model is not None
     below, above = start - model.joints[joint].lower, model.joints[joint].upper - start
@@ -47,11 +47,11 @@ def towards_room(client: ContractClient, joint: str, distance: float) -> float:
 
 
 def target_of(client: ContractClient) -> dict[str, float]:
-    """Where the newest joint_target is or, of a robot without, its joints are; joint -> rad."""
-    target = client.position(client.until(lambda: client.executed, client.evidence)[-1])
+    """Return the newest joint_target or, if the robot lacks it, joint_states; joint -> rad."""
+    target = client.position(client.until(lambda: client.motion_messages, client.motion_topic)[-1])
     missing = [joint for joint in client.joints if joint not in target]
     if missing:
-        raise RuleBroken(f"expected {client.evidence} of every independent joint; it lacks {', '.join(missing)}")
+        raise RuleBroken(f"expected {client.motion_topic} of every independent joint; it lacks {', '.join(missing)}")
     return target
 
 
@@ -62,62 +62,62 @@ def command(
     expected: str,
     timeout_s: float | None = None,
 ) -> None:
-    """Command joints again and again until something is so."""
+    """Repeat a command until `done` returns true. Raises RuleBroken."""
 
     def commanded() -> bool:
         if not done():
-            _tell(client, goals)
+            _send_once(client, goals)
         return done()
 
     client.until(commanded, expected, timeout_s)
 
 
 def command_for(client: ContractClient, seconds: float, goals: Mapping[str, float]) -> None:
-    """Command joints again and again for a while."""
+    """Repeat a command for a time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        _tell(client, goals)
+        _send_once(client, goals)
 
 
-def _tell(client: ContractClient, goals: Mapping[str, float]) -> None:
-    """Command once, and leave others their turn."""
+def _send_once(client: ContractClient, goals: Mapping[str, float]) -> None:
+    """Send a command once, then receive messages for a moment."""
     client.send(client.stamp, list(goals), list(goals.values()))
     client.listen(0.03)
 
 
-def go(client: ContractClient, joint: str, goal: float) -> None:
-    """Command a joint until its target is there."""
+def move_to(client: ContractClient, joint: str, goal: float) -> None:
+    """Command a joint until its target has arrived."""
     command(
         client,
         {joint: goal},
         lambda: abs(target_of(client)[joint] - goal) < 0.1 * SMALL_STEP_RAD + client.slack_rad,
-        f"{client.evidence} of {joint} near {goal:.3f} rad, where commands send it",
+        f"{client.motion_topic} of {joint} near {goal:.3f} rad, where commands send it",
         3.0 * client.timeout_s,
     )
 
 
-def stray(client: ContractClient) -> tuple[str, float, float]:
-    """Reset, and send a joint away from rest; the joint, where its target was, and where it is."""
+def move_away(client: ContractClient) -> tuple[str, float, float]:
+    """Reset, and move a joint away from rest; return the joint, its target at rest and its new target, rad."""
     joint = movable(client, begin(client))
     rest, away = target_of(client)[joint], towards_room(client, joint, min(0.7 * top_speed(client, joint), FAR_RAD))
-    go(client, joint, away)
+    move_to(client, joint, away)
     return joint, rest, away
 
 
-def stand(client: ContractClient, joint: str, when: str) -> float:
-    """Where a joint's target stands, rad; RuleBroken when it moves."""
-    client.executed.clear()
-    client.until(lambda: len(client.executed) >= 5, f"{client.evidence} {when}")
-    last = [client.position(target)[joint] for target in client.executed]
+def standing_at(client: ContractClient, joint: str, when: str) -> float:
+    """Return the position at which a joint's target stands still, rad. Raises RuleBroken if it moves."""
+    client.motion_messages.clear()
+    client.until(lambda: len(client.motion_messages) >= 5, f"{client.motion_topic} {when}")
+    last = [client.position(target)[joint] for target in client.motion_messages]
     if max(last) - min(last) > STILL_RAD + client.slack_rad:
-        raise RuleBroken(f"expected {joint} to hold {when}; its target went on by {max(last) - min(last):.4f} rad")
+        raise RuleBroken(f"expected {joint} to hold {when}; its target moved on by {max(last) - min(last):.4f} rad")
     return last[-1]
 
 
 def check_speed(client: ContractClient, targets: Sequence[JointState]) -> None:
-    """RuleBroken where a target moves faster between any two stamps than its joint may.
+    """Raise RuleBroken if a target moves faster between any two stamps than its joint's top speed.
 
-    A message may be late or lost, and its stamp up to a period late beside that of the next, so a period is allowed for.
+    A message may be late or lost, and its stamp may be up to a period too late, so one more period is allowed.
     """
     stamps_s = np.array([messages.stamp_ns(target) - messages.stamp_ns(targets[0]) for target in targets]) * 1e-9
     positions = np.array([[client.position(target)[joint] for joint in client.joints] for target in targets])
@@ -131,5 +131,5 @@ def check_speed(client: ContractClient, targets: Sequence[JointState]) -> None:
         if excess[when, which] > 0.0:
             raise RuleBroken(
                 f"expected {client.joints[which]} to move at most {top_speeds[which]:.3g} rad/s; "
-                f"its {client.evidence} moved {moved[when, which]:.4f} rad in {took_s[when]:.3f} s"
+                f"its {client.motion_topic} moved {moved[when, which]:.4f} rad in {took_s[when]:.3f} s"
             )

@@ -1,4 +1,4 @@
-"""The rules of the robot contract that every robot keeps, each a function that raises RuleBroken; its docstring is the rule."""
+"""The rules of the robot contract for every robot. A rule is a function that raises RuleBroken; its docstring is its text."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ TARGET = (0.25, -0.3, 1.1)
 SMALL_STEP_RAD = 0.05
 LISTEN_S = 0.3
 NO_SUCH_JOINT = "no_such_joint"
-FURTHER_S = 1.0  # what a robot may lack is looked for so long after the rest
-LATE = 3.0  # times as long as anything else are discovery and a robot_description awaited, which nodes publish late
+FURTHER_S = 1.0  # additional time to find optional names
+LATE = 3.0  # factor of timeout_s for discovery and for robot_description, which nodes may publish late
 
-TOLD_S = 0.3  # a robot without motion_enabled is told to stop again and again for so long
-LACKING = {  # what a robot may lack, and what that means
-    contract.TARGET_POSE: "the trainer's own drawn target counts, and does not move",
-    contract.JOINT_TARGET: "in real time actions start from what was commanded and measured; here joint_states are looked at",
-    contract.COMMAND_REJECTED: "nobody learns why a command is refused; here it is looked at whether the robot moves",
-    contract.MOTION_ENABLED: "nobody sees whether the robot is stopped; here it is seen by its resets, which are refused",
+REPEATED_S = 0.3  # time for which a stop is repeated to a robot without motion_enabled
+LACKING = {  # optional name -> consequence for a robot without it
+    contract.TARGET_POSE: "the trainer uses the target that it samples, which does not move",
+    contract.JOINT_TARGET: "in real time actions start from commands and measured positions; the check uses joint_states",
+    contract.COMMAND_REJECTED: "clients do not learn why a command is refused; the check tests whether the robot moves",
+    contract.MOTION_ENABLED: "clients do not learn whether the robot is stopped; the check tests whether it refuses resets",
     f"{contract.PARAMETER_NODE}/set_parameters": "episodes cannot be repeated by their seed",
 }
 
 Rule = Callable[[ContractClient], str | None]
-"""May return what is to be said of a rule that is kept."""
+"""May return a remark on a rule that is kept."""
 
 
 def begin(client: ContractClient) -> JointState:
-    """Reset, and return the first state. Raises RuleBroken.
+    """Reset, and return the first joint state of the episode. Raises RuleBroken.
 
-    In real time a robot that stands at rest already may answer with the stamp of an observation that came before the call.
+    In real time, a robot that is already at rest may answer with the stamp of an observation from before the call.
     """
     before = [] if client.lockstep else list(client.states)
     client.forget()
@@ -49,7 +49,7 @@ def begin(client: ContractClient) -> JointState:
 
 
 def answered_stamp(answer: Trigger.Response) -> int:
-    """Return the stamp that a reset has answered. Raises RuleBroken."""
+    """Return the stamp in the answer of a reset. Raises RuleBroken."""
     if not answer.success:
         raise RuleBroken(f"expected reset to succeed; it answered '{answer.message}'")
     if not answer.message.isdecimal():
@@ -58,24 +58,24 @@ def answered_stamp(answer: Trigger.Response) -> int:
 
 
 def refused(client: ContractClient, what: str) -> None:
-    """Wait until a command with the current stamp is refused, where the robot says so. Raises RuleBroken."""
+    """Wait until command_rejected refuses a command with the current stamp, if the robot serves it. Raises RuleBroken."""
     if not client.serves(contract.COMMAND_REJECTED):
         client.listen(LISTEN_S)
         return
-    said = client.until(lambda: client.rejected, f"command_rejected for {what}")[-1]
-    if not said.startswith(f"{client.stamp}: "):
-        raise RuleBroken(f"expected command_rejected to begin with '{client.stamp}: '; it is '{said}'")
+    text = client.until(lambda: client.rejected, f"command_rejected for {what}")[-1]
+    if not text.startswith(f"{client.stamp}: "):
+        raise RuleBroken(f"expected command_rejected to begin with '{client.stamp}: '; it is '{text}'")
 
 
 @contextlib.contextmanager
 def stopped(client: ContractClient) -> Iterator[None]:
-    """Stop the robot, and let it go on in the end, whatever happens. Raises RuleBroken."""
+    """Stop the robot, and enable it at the end, also after an error. Raises RuleBroken."""
     client.enabled.clear()
     if not client.serves(contract.MOTION_ENABLED):
         try:
             for _ in range(3):
                 client.stop.publish(Bool(data=True))
-                client.listen(TOLD_S / 3.0)
+                client.listen(REPEATED_S / 3.0)
             yield
         finally:
             client.call(client.enable_service, SetBool.Request(data=True))
@@ -90,7 +90,7 @@ def stopped(client: ContractClient) -> Iterator[None]:
 
 
 def endpoints(client: ContractClient) -> str:
-    """It serves every name that the contract requires, and nobody else commands it."""
+    """The robot serves every required name of the contract, and no other client commands it."""
 
     def served(name: str) -> bool:
         if name == contract.RESET:
@@ -108,12 +108,12 @@ def endpoints(client: ContractClient) -> str:
         others = [name for name in LACKING if name != contract.JOINT_TARGET]  # in lockstep it is not needed
         client.until(lambda: all(map(served, others)), "all else", min(client.timeout_s, FURTHER_S))
     client.unusable = {name for name in (*contract.REQUIRED, *LACKING) if not served(name)}
-    for name in client.spoken:
+    for name in client.step_topics:
         client.adopt(name)
     missing = [name for name in contract.REQUIRED if name in client.unusable]
     if missing:
         raise RuleBroken(
-            f"missing, and required: {', '.join(map(client.kind_of, missing))}; nothing within {LATE * client.timeout_s:g} s"
+            f"required, but missing: {', '.join(map(client.kind_of, missing))}; nothing within {LATE * client.timeout_s:g} s"
         )
     deadline = time.monotonic() + client.timeout_s
     while clients := crowd(client.node, client.namespace, contract.JOINT_COMMAND):
@@ -144,22 +144,24 @@ def types(client: ContractClient) -> None:
     }
     client.unusable |= wrong.keys()
     if wrong:
-        said = (f"expected {client.name(name)} to be {expected[name]}; it is {kinds}" for name, kinds in wrong.items())
-        raise RuleBroken("; ".join(said))
+        faults = (
+            f"expected {client.name(name)} to be {expected[name]}; it is {kinds}" for name, kinds in wrong.items()
+        )
+        raise RuleBroken("; ".join(faults))
 
 
-def described(client: ContractClient) -> None:
-    """robot_description is latched and holds a URDF."""
-    said = "robot_description, also long after it was published"
+def robot_description_is_latched(client: ContractClient) -> None:
+    """robot_description is latched (transient local) and has a URDF."""
+    expected = "robot_description, also long after it was published"
     latched = True
     try:
-        client.until(lambda: client.descriptions, said, LATE * client.timeout_s)
+        client.until(lambda: client.descriptions, expected, LATE * client.timeout_s)
     except RuleBroken:
         qos = client.adopt(contract.ROBOT_DESCRIPTION)
         if qos is None:
             raise
         latched = False
-        client.until(lambda: client.descriptions, f"{said}; it is {offered_qos.words(qos)}, not transient local")
+        client.until(lambda: client.descriptions, f"{expected}; it is {offered_qos.words(qos)}, not transient local")
     try:
         client.model = RobotModel.from_urdf(client.descriptions[-1])
     except RobotModelError as error:
@@ -171,55 +173,63 @@ def described(client: ContractClient) -> None:
         raise RuleBroken(f"expected joints {', '.join(unknown)} in the description; its independent joints: {known}")
     if not latched:
         raise RuleBroken(
-            "expected robot_description transient local: who comes later hears it now only if it is repeated"
+            "expected robot_description transient local: a late subscriber gets it only if it is published again"
         )
 
 
-def announced(client: ContractClient) -> None:
-    """motion_enabled is latched, and says true at first."""
+def motion_is_enabled(client: ContractClient) -> None:
+    """motion_enabled is latched (transient local), and true at first."""
     try:
         enabled = client.until(lambda: client.enabled, "motion_enabled, also long after it was published")[-1]
     except RuleBroken:
         client.adopt(contract.MOTION_ENABLED)
         raise
     if not enabled:
-        client.unusable.add(contract.RESET)  # and with it all that moves the robot
+        client.unusable.add(contract.RESET)  # all rules that move the robot need it
         raise RuleBroken("expected motion_enabled to be true; is it stopped? Call enable with true, then check again")
 
 
-def resets(client: ContractClient) -> str | None:
-    """reset answers the stamp of an observation, whose joint_states come."""
+def reset_answers_a_stamp(client: ContractClient) -> str | None:
+    """reset answers with the stamp of an observation, and joint_states with this stamp come."""
     state = begin(client)
     missing = [joint for joint in client.joints if joint not in state.name]
     client.joints = tuple(joint for joint in client.joints if joint in state.name)
     if not client.joints or (client.only and missing):
         raise RuleBroken(
-            f"expected joint_states of {', '.join(missing)}, joints of the description; it has {', '.join(state.name)}"
+            f"expected joint_states of {', '.join(missing)}, joints of robot_description; it has {', '.join(state.name)}"
         )
-    return f"joint_states lack {', '.join(missing)}: no policy can be trained on them" if missing else None
+    return f"joint_states lack {', '.join(missing)}: these joints cannot be trained" if missing else None
 
 
-FIRST: tuple[Rule, ...] = (endpoints, types, described, announced, resets)
+FIRST: tuple[Rule, ...] = (
+    endpoints,
+    types,
+    robot_description_is_latched,
+    motion_is_enabled,
+    reset_answers_a_stamp,
+)
 
 
-def qualities(client: ContractClient) -> None:
-    """What is published can be heard, and what is heard can be sent, with the contract's quality of service."""
-    unlike = {name: qos for name in client.spoken if client.serves(name) and (qos := client.adopt(name)) is not None}
+def quality_of_service(client: ContractClient) -> None:
+    """Topics connect with the contract's quality of service."""
+    unlike = {
+        name: qos for name in client.step_topics if client.serves(name) and (qos := client.adopt(name)) is not None
+    }
     for name in (contract.JOINT_COMMAND, contract.EMERGENCY_STOP):
         if name in unlike:
             raise RuleBroken(
-                f"expected {client.name(name)} to be heard as volatile; it is asked for as transient local, so it does not "
-                "hear an ordinary publisher, and after a restart hears again what was sent before"
+                f"expected a volatile subscription to {client.name(name)}; it is transient local, so it gets nothing from an "
+                "ordinary publisher, and after a restart it gets old messages again"
             )
     for name, qos in unlike.items() if client.lockstep else ():
         raise RuleBroken(
-            f"expected {client.name(name)} reliable in lockstep; it is {offered_qos.words(qos)}, and each message that is lost "
-            "holds up the trainer until it asks again"
+            f"expected {client.name(name)} reliable in lockstep; it is {offered_qos.words(qos)}, and each lost message "
+            "delays the trainer until it repeats its command"
         )
 
 
-def states_are_whole(client: ContractClient) -> None:
-    """joint_states hold finite positions within the joints' limits and, where they are measured, velocities and efforts."""
+def joint_states_are_complete(client: ContractClient) -> None:
+    """joint_states have finite positions within the joints' limits; velocities and efforts, if present, are finite."""
     state, model = begin(client), client.model
     assert model is not None
     for label in ("position", "velocity", "effort"):
@@ -238,8 +248,8 @@ def states_are_whole(client: ContractClient) -> None:
             raise RuleBroken(f"expected {joint} within {low:g} to {high:g} rad; it is at {value:g}")
 
 
-def poses_are_framed(client: ContractClient) -> None:
-    """target_pose carries the namespace in its frame_id."""
+def target_pose_has_its_frame(client: ContractClient) -> None:
+    """The frame_id of target_pose is the root frame with the namespace as prefix."""
     begin(client)
     pose, model = client.pose_since(client.stamp), client.model
     assert model is not None
@@ -248,13 +258,13 @@ def poses_are_framed(client: ContractClient) -> None:
         raise RuleBroken(f"expected frame_id {expected}; it is '{pose.header.frame_id}'")
 
 
-def episodes_are_told(client: ContractClient) -> str | None:
-    """episode.target, where the robot takes it, is where target_pose is then, exactly."""
+def episode_target_is_published(client: ContractClient) -> str | None:
+    """A robot that accepts episode.target publishes exactly this position as target_pose."""
     client.listen(LISTEN_S)
     if not client.set_episode(3, TARGET):
         return f"optional: node {client.name(contract.PARAMETER_NODE)} has no such parameters"
     if not client.serves(contract.TARGET_POSE):
-        return "it has the parameters, and no target_pose to show it"
+        return "it has the parameters, but no target_pose, so this was not checked"
     begin(client)
     pose = client.pose_since(client.stamp).pose.position
     if (pose.x, pose.y, pose.z) != TARGET:
@@ -263,11 +273,11 @@ def episodes_are_told(client: ContractClient) -> str | None:
 
 
 def bad_commands_are_refused(client: ContractClient) -> None:
-    """NaN, an unknown, mimic or fixed joint, a joint named twice and a wrong length refuse the command, with the reason."""
+    """A command is refused for NaN, an unknown, mimic or fixed joint, a joint named twice, or a wrong length."""
     state, model = begin(client), client.model
     assert model is not None
     before, joint = client.position(state), client.joints[0]
-    away = before[joint] + (0.0 if client.serves(contract.COMMAND_REJECTED) else SMALL_STEP_RAD)  # it would show
+    away = before[joint] + (0.0 if client.serves(contract.COMMAND_REJECTED) else SMALL_STEP_RAD)  # to show a motion
     both = list(client.joints[:2]) if len(client.joints) > 1 else [joint, joint]
     bad = {
         "NaN": ([joint], [math.nan]),
@@ -288,11 +298,11 @@ def bad_commands_are_refused(client: ContractClient) -> None:
 
 
 def unmoved(client: ContractClient, before: Mapping[str, float], joint: str, what: str) -> None:
-    """RuleBroken where a joint is no longer where it was, or where in lockstep time has gone on."""
+    """Raise RuleBroken if a joint has moved, or if in lockstep time has advanced."""
     client.states.clear()
     if client.lockstep:
         client.send(0, [joint], [before[joint]])
-        state = client.state_at(client.stamp, f"again, since {what} is to be refused")
+        state = client.state_at(client.stamp, f"again, because {what} must be refused")
     else:
         state = client.until(lambda: client.states, "joint_states")[-1]
     moved = abs(client.position(state)[joint] - before[joint])
@@ -300,8 +310,8 @@ def unmoved(client: ContractClient, before: Mapping[str, float], joint: str, wha
         raise RuleBroken(f"expected {what} to move nothing; {joint} moved {moved:.4f} rad")
 
 
-def stops(client: ContractClient) -> None:
-    """emergency_stop ends motion until enable is called with true, and a reset is refused meanwhile."""
+def emergency_stop_lasts(client: ContractClient) -> None:
+    """emergency_stop stops motion until enable is called with true; resets are refused meanwhile."""
     begin(client)
     with stopped(client):
         if client.reset().success:
@@ -313,26 +323,32 @@ def stops(client: ContractClient) -> None:
     begin(client)
 
 
-BOTH: tuple[Rule, ...] = (qualities, states_are_whole, poses_are_framed, episodes_are_told, bad_commands_are_refused)
-LAST: tuple[Rule, ...] = (stops,)
+BOTH: tuple[Rule, ...] = (
+    quality_of_service,
+    joint_states_are_complete,
+    target_pose_has_its_frame,
+    episode_target_is_published,
+    bad_commands_are_refused,
+)
+LAST: tuple[Rule, ...] = (emergency_stop_lasts,)
 
 _MOTION = (contract.JOINT_STATES, contract.JOINT_COMMAND, contract.RESET, contract.ROBOT_DESCRIPTION)
 STOPPING = (*_MOTION, contract.EMERGENCY_STOP, contract.ENABLE)
-NEEDS: dict[str, tuple[str, ...]] = {  # rule -> names without which it cannot be checked; of others: _MOTION
+NEEDS: dict[str, tuple[str, ...]] = {  # rule -> names that its check needs; default: _MOTION
     "endpoints": (),
     "types": (),
-    "described": (contract.ROBOT_DESCRIPTION,),
-    "announced": (contract.MOTION_ENABLED,),
-    "resets": (contract.JOINT_STATES, contract.RESET, contract.ROBOT_DESCRIPTION),
-    "qualities": (),
-    "poses_are_framed": (contract.TARGET_POSE, *_MOTION),
-    "episodes_are_told": (f"{contract.PARAMETER_NODE}/set_parameters", *_MOTION),
+    "robot_description_is_latched": (contract.ROBOT_DESCRIPTION,),
+    "motion_is_enabled": (contract.MOTION_ENABLED,),
+    "reset_answers_a_stamp": (contract.JOINT_STATES, contract.RESET, contract.ROBOT_DESCRIPTION),
+    "quality_of_service": (),
+    "target_pose_has_its_frame": (contract.TARGET_POSE, *_MOTION),
+    "episode_target_is_published": (f"{contract.PARAMETER_NODE}/set_parameters", *_MOTION),
     "refused_commands_move_nothing": STOPPING,
-    "a_stop_cuts_a_reset_short": STOPPING,
-    "stops": STOPPING,
+    "a_stop_interrupts_a_reset": STOPPING,
+    "emergency_stop_lasts": STOPPING,
 }
 
 
 def needs(rule: Rule) -> tuple[str, ...]:
-    """The names without which a rule cannot be checked."""
+    """Return the names that the check of a rule needs."""
     return NEEDS.get(rule.__name__, _MOTION)

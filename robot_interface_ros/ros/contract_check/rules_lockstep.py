@@ -1,4 +1,4 @@
-"""The rules of the robot contract for robots in lockstep; see contract_rules.py."""
+"""The rules of the robot contract for robots in lockstep; see rules.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from robot_interface_ros.ros.transport import contract, messages
 
 
 def speed_is_limited(client: ContractClient) -> None:
-    """A command far away moves no joint faster than its top speed."""
+    """A command to a distant position moves no joint faster than its top speed."""
     state, model = begin(client), client.model
     assert model is not None
     before = client.position(state)
@@ -58,7 +58,7 @@ def a_command_is_one_period(client: ContractClient) -> None:
 
 
 def repetitions_move_nothing(client: ContractClient) -> None:
-    """A command with an older stamp, or with stamp zero, brings the current observation again and moves nothing."""
+    """After a command with an older stamp or stamp zero, the robot repeats its observation and does not move."""
     state = begin(client)
     client.send(client.stamp, *here(client, state))
     current = client.stamp + _period(client)
@@ -70,10 +70,10 @@ def repetitions_move_nothing(client: ContractClient) -> None:
         if list(again.position) != list(first.position):
             raise RuleBroken(f"expected a command with {what} stamp to move nothing; positions changed")
     client.send(current, *here(client, state))
-    client.state_at(current + _period(client), "after all that: only one period has passed")
+    client.state_at(current + _period(client), "after these commands, because only one period has passed")
 
 
-def the_future_is_refused(client: ContractClient) -> None:
+def newer_stamps_are_refused(client: ContractClient) -> None:
     """A command with a newer stamp is refused."""
     state = begin(client)
     stamp = client.stamp + 1_000_000_000
@@ -82,11 +82,11 @@ def the_future_is_refused(client: ContractClient) -> None:
         client.listen(LISTEN_S)
         unmoved(client, client.position(state), client.joints[0], "a command with a newer stamp")
         return
-    client.until(lambda: any(said.startswith(f"{stamp}: ") for said in client.rejected), "command_rejected")
+    client.until(lambda: any(text.startswith(f"{stamp}: ") for text in client.rejected), "command_rejected")
 
 
 def refused_commands_move_nothing(client: ContractClient) -> None:
-    """A refused command does not advance the robot: neither a bad one, nor any while it is stopped."""
+    """A refused command does not advance the robot: an invalid command, or any command while the robot is stopped."""
     state = begin(client)
     names, away = here(client, state, SMALL_STEP_RAD)
     client.send(client.stamp, [*names, NO_SUCH_JOINT], [*away, 0.0])
@@ -108,8 +108,8 @@ def a_reset_is_two_periods(client: ContractClient) -> None:
         raise RuleBroken(f"expected stamp {before + 2 * _period(client)} after a reset; it is {client.stamp}")
 
 
-def episodes_are_pure(client: ContractClient) -> None:
-    """The same episode with the same commands gives the same numbers, whatever came before."""
+def episodes_are_reproducible(client: ContractClient) -> None:
+    """The same episode with the same commands gives the same numbers, independently of earlier episodes."""
     runs = []
     for _ in range(2):
         client.set_episode(5, TARGET)
@@ -124,33 +124,33 @@ def episodes_are_pure(client: ContractClient) -> None:
         raise RuleBroken("expected an episode to repeat bit for bit; it differs")
 
 
-def here(client: ContractClient, state: JointState, further: float = 0.0) -> tuple[list[str], list[float]]:
-    """The joints that can be commanded, and where they are, rad, or all so much further."""
+def here(client: ContractClient, state: JointState, offset: float = 0.0) -> tuple[list[str], list[float]]:
+    """Return the joints that can be commanded and their positions plus `offset`, rad."""
     position = client.position(state)
-    return list(client.joints), [position[joint] + further for joint in client.joints]
+    return list(client.joints), [position[joint] + offset for joint in client.joints]
 
 
 def _expect_unmoved(client: ContractClient, state: JointState, what: str) -> None:
-    """RuleBroken unless the current observation is still this one."""
+    """Raise RuleBroken unless the current observation is still `state`."""
     client.states.clear()
     client.send(0, *here(client, state))
-    again = client.state_at(client.stamp, f"again, since {what} was refused")
+    again = client.state_at(client.stamp, f"again, because {what} was refused")
     if list(again.position) != list(state.position):
-        raise RuleBroken(f"expected {what} that was refused to move nothing; positions changed")
+        raise RuleBroken(f"expected {what}, which was refused, to move nothing; positions changed")
 
 
 def _period(client: ContractClient) -> int:
     if not client.period_ns:
-        raise RuleBroken("expected a control period; no command was ever answered by a newer stamp")
+        raise RuleBroken("expected a control period; no newer stamp came after any command")
     return client.period_ns
 
 
 IN_LOCKSTEP: tuple[Rule, ...] = (
     a_command_is_one_period,
     repetitions_move_nothing,
-    the_future_is_refused,
+    newer_stamps_are_refused,
     refused_commands_move_nothing,
     a_reset_is_two_periods,
-    episodes_are_pure,
+    episodes_are_reproducible,
     speed_is_limited,
 )

@@ -1,6 +1,6 @@
-"""The rules of the robot contract for robots in real time; see contract_rules.py.
+"""The rules of the robot contract for robots in real time; see rules.py.
 
-All motions are small: they lead to where a joint has most room, and no further than it takes to see whether a rule is kept.
+All motions are small. They go towards a joint's farther limit, and only as far as needed to check a rule.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from robot_interface_ros.ros.contract_check.rules import (
 from robot_interface_ros.ros.transport import contract, messages
 
 CLOCKS_AGREE_S = 1.0
-TELLING_S = 0.3
-"""What lasts longer, by the robot's stamps, was under way when a message came that was sent at its beginning."""
+DELIVERY_S = 0.3
+"""Time for a message to reach the robot. A reset that lasts longer was still running when a message arrived."""
 
 
-def it_lives(client: ContractClient) -> None:
-    """joint_states come without commands, with stamps of the wall clock that rise, and joint_target, where it is served."""
+def streams_run_by_themselves(client: ContractClient) -> None:
+    """joint_states, and joint_target if served, come without commands; their stamps are of the wall clock and rise."""
     client.forget()
     client.until(lambda: len(client.states) >= 10, "ten joint_states without a command")
     stamps = [messages.stamp_ns(state) for state in client.states]
     if any(later <= earlier for earlier, later in zip(stamps, stamps[1:])):
-        raise RuleBroken("expected stamps that rise; they do not")
+        raise RuleBroken("expected stamps to rise; they do not")
     behind_s = (time.time_ns() - stamps[-1]) * 1e-9
     if abs(behind_s) > CLOCKS_AGREE_S:
         raise RuleBroken(
@@ -45,13 +45,13 @@ def it_lives(client: ContractClient) -> None:
 
 
 def commands_move(client: ContractClient) -> None:
-    """Commands move the robot, and joint_target, where it is served, tells how far."""
+    """Commands move the robot, and joint_target, if served, follows them."""
     joint = motion.movable(client, begin(client))
-    motion.go(client, joint, motion.towards_room(client, joint, SMALL_STEP_RAD))
+    motion.move_to(client, joint, motion.towards_room(client, joint, SMALL_STEP_RAD))
 
 
-def silence_holds(client: ContractClient) -> None:
-    """Without commands the robot comes to a stand, however far the last one sent it."""
+def robot_holds_without_commands(client: ContractClient) -> None:
+    """Without commands the robot stops, also far from the last commanded position."""
     joint = motion.movable(client, begin(client))
     speed, start = motion.top_speed(client, joint), motion.target_of(client)[joint]
     goal = motion.towards_room(client, joint, min(1.0 * speed, 0.5))
@@ -60,32 +60,35 @@ def silence_holds(client: ContractClient) -> None:
         return abs(motion.target_of(client)[joint] - start) > 0.1 * abs(goal - start)
 
     motion.command(
-        client, {joint: goal}, on_its_way, f"{client.evidence} of {joint} to leave {start:.3f} rad for {goal:.3f} rad"
+        client,
+        {joint: goal},
+        on_its_way,
+        f"{client.motion_topic} of {joint} to leave {start:.3f} rad for {goal:.3f} rad",
     )
     last = motion.target_of(client)[joint]
     client.listen(1.0)
-    went = abs(motion.stand(client, joint, "when commands stop") - last)
-    if went > 0.6 * speed:  # 0.3 s of it are the robot's; a faster joint may be where it was sent by then
-        raise RuleBroken(f"expected {joint} to hold when commands stop; its target went on by {went:.4f} rad")
+    moved = abs(motion.standing_at(client, joint, "when commands stop") - last)
+    if moved > 0.6 * speed:  # the robot may move for 0.3 s; a fast joint may have arrived by then
+        raise RuleBroken(f"expected {joint} to hold when commands stop; its target moved on by {moved:.4f} rad")
 
 
 def speed_is_limited(client: ContractClient) -> None:
-    """Neither a command far away nor a reset moves a joint, or its joint_target, faster than its top speed."""
+    """Commands to distant positions, and resets, move no joint and no joint_target faster than its top speed."""
     begin(client)
     goals = {
         joint: motion.towards_room(client, joint, min(0.5 * motion.top_speed(client, joint), motion.FAR_RAD))
         for joint in client.joints
     }
-    client.executed.clear()
+    client.motion_messages.clear()
     motion.command_for(client, 0.6, goals)
-    commanded = list(client.executed)
+    commanded = list(client.motion_messages)
     begin(client)
-    client.until(lambda: len(client.executed) >= 2, f"{client.evidence} after a reset")
-    motion.check_speed(client, commanded + client.executed)
+    client.until(lambda: len(client.motion_messages) >= 2, f"{client.motion_topic} after a reset")
+    motion.check_speed(client, commanded + client.motion_messages)
 
 
 def refused_commands_move_nothing(client: ContractClient) -> None:
-    """A refused command moves nothing: neither a bad one, nor any while the robot is stopped."""
+    """A refused command moves nothing: an invalid command, or any command while the robot is stopped."""
     joint = motion.movable(client, begin(client))
     start, goal = motion.target_of(client)[joint], motion.towards_room(client, joint, SMALL_STEP_RAD)
 
@@ -95,7 +98,7 @@ def refused_commands_move_nothing(client: ContractClient) -> None:
         refused(client, what)
         moved = abs(motion.target_of(client)[joint] - start)
         if moved > 0.2 * SMALL_STEP_RAD + client.slack_rad:
-            raise RuleBroken(f"expected {what} to move nothing; {client.evidence} of {joint} moved {moved:.4f} rad")
+            raise RuleBroken(f"expected {what} to move nothing; {client.motion_topic} of {joint} moved {moved:.4f} rad")
 
     insist({joint: goal, NO_SUCH_JOINT: 0.0}, "a command with an unknown joint")
     with stopped(client):
@@ -103,61 +106,61 @@ def refused_commands_move_nothing(client: ContractClient) -> None:
 
 
 def a_reset_arrives(client: ContractClient) -> None:
-    """A reset refuses commands on its way, and answers when the robot is at rest."""
-    joint, rest, away = motion.stray(client)
-    since = messages.stamp_ns(client.executed[-1])
+    """During a reset commands are refused, and the reset answers when the robot is at rest."""
+    joint, rest, away = motion.move_away(client)
+    since = messages.stamp_ns(client.motion_messages[-1])
     client.rejected.clear()
     future = client.reset_service.call_async(Trigger.Request())
     motion.command(client, {joint: away}, future.done, "an answer of reset", 10.0 * client.timeout_s)
     stamp = answered_stamp(future.result())
     then = client.until(
-        lambda: next((target for target in client.executed if messages.stamp_ns(target) >= stamp), None),
-        f"{client.evidence} with stamp {stamp}, which reset answered",
+        lambda: next((target for target in client.motion_messages if messages.stamp_ns(target) >= stamp), None),
+        f"{client.motion_topic} with stamp {stamp}, the answer of reset",
     )
     left = abs(client.position(then)[joint] - rest)
     if left > 0.25 * abs(away - rest):
         raise RuleBroken(
-            f"expected reset to answer at rest; {client.evidence} of {joint} was {left:.3f} rad from there"
+            f"expected reset to answer at rest; {client.motion_topic} of {joint} was {left:.3f} rad from rest"
         )
-    if client.serves(contract.COMMAND_REJECTED) and not client.rejected and (stamp - since) * 1e-9 > TELLING_S:
-        raise RuleBroken("expected commands to be refused while a reset is on its way; none was")
+    if client.serves(contract.COMMAND_REJECTED) and not client.rejected and (stamp - since) * 1e-9 > DELIVERY_S:
+        raise RuleBroken("expected commands to be refused during a reset; none was")
 
 
-def a_stop_cuts_a_reset_short(client: ContractClient) -> None:
-    """emergency_stop cuts a reset short: the reset is refused, and the robot stays where it was caught."""
-    joint, rest, away = motion.stray(client)
-    timeouts = time.monotonic() + TELLING_S
+def a_stop_interrupts_a_reset(client: ContractClient) -> None:
+    """emergency_stop interrupts a reset: the reset is refused, and the robot holds where it stopped."""
+    joint, rest, away = motion.move_away(client)
+    deadline = time.monotonic() + DELIVERY_S
     future = client.reset_service.call_async(Trigger.Request())
 
     def may_be_stopped() -> bool:
         moves = abs(motion.target_of(client)[joint] - away) > 0.2 * SMALL_STEP_RAD + client.slack_rad
-        return moves or future.done() or time.monotonic() > timeouts
+        return moves or future.done() or time.monotonic() > deadline
 
     client.until(may_be_stopped, "a reset")
     if future.done():
-        return  # too short to be cut
-    since = messages.stamp_ns(client.executed[-1])
+        return  # too short to be interrupted
+    since = messages.stamp_ns(client.motion_messages[-1])
     with stopped(client):
-        client.until(future.done, "an answer of reset when emergency_stop cuts it short")
+        client.until(future.done, "an answer of reset when emergency_stop interrupts it")
         if future.result().success:
             took_s = (answered_stamp(future.result()) - since) * 1e-9
-            if took_s > TELLING_S:  # else it may have ended before the stop came
+            if took_s > DELIVERY_S:  # a shorter reset may have ended before the stop came
                 raise RuleBroken(
-                    f"expected emergency_stop to cut a reset short; it went on for {took_s:.1f} s, to success"
+                    f"expected emergency_stop to interrupt a reset; it continued for {took_s:.1f} s and succeeded"
                 )
             return
     client.listen(0.5)
-    left = abs(motion.stand(client, joint, "where emergency_stop caught it") - rest)
+    left = abs(motion.standing_at(client, joint, "where emergency_stop stopped it") - rest)
     if left < 0.25 * abs(away - rest):
-        raise RuleBroken(f"expected {joint} to hold where emergency_stop caught it; its target went on to rest")
+        raise RuleBroken(f"expected {joint} to hold where emergency_stop stopped it; its target moved on to rest")
 
 
 IN_REAL_TIME: tuple[Rule, ...] = (
-    it_lives,
+    streams_run_by_themselves,
     commands_move,
-    silence_holds,
+    robot_holds_without_commands,
     speed_is_limited,
     refused_commands_move_nothing,
     a_reset_arrives,
-    a_stop_cuts_a_reset_short,
+    a_stop_interrupts_a_reset,
 )

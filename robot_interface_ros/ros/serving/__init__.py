@@ -1,1 +1,1 @@
-"""Nodes that serve a robot on the topics of the contract."""
+"""Serves robots on the topics and services of the robot contract."""

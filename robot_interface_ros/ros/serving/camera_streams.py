@@ -1,4 +1,4 @@
-"""Publishes what a robot's cameras see: images, depths, and the intrinsics that belong to them."""
+"""Publishes the images, depths and intrinsics of a robot's cameras."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CameraStreams:
     """Topics of one robot's cameras."""
 
     def __init__(self, node: Node, namespace: str, models: Mapping[str, Pinhole], first: Observation):
-        """`models`: intrinsics by camera, where they are known; `first`: an observation that has every other camera's."""
+        """`models`: known intrinsics by camera; `first`: an observation with images of the other cameras."""
         self._models, self._namespace = models, namespace
         depths = {*first.depths, *(camera for camera, model in models.items() if model.depth)}
 
@@ -38,7 +38,7 @@ class CameraStreams:
     def publish(
         self, stamp: int, images: Mapping[str, NDArray[np.uint8]], depths: Mapping[str, NDArray[np.float32]]
     ) -> None:
-        """Publish one moment, all with its stamp; intrinsics only where somebody listens, for they never change."""
+        """Publish images, depths and intrinsics with one stamp; intrinsics never change and need a subscriber."""
         for camera, image in images.items():
             self._images[camera].publish(messages.image_message(stamp, image, self._frame(camera)))
         for camera, depth in depths.items():
@@ -48,7 +48,7 @@ class CameraStreams:
                 publisher.publish(self._writers[camera].write(stamp))
 
     def watched(self) -> tuple[str, ...]:
-        """The cameras that somebody listens to now."""
+        """Return the cameras whose topics have subscribers now."""
         return tuple(
             camera
             for camera in self._images

@@ -1,4 +1,4 @@
-"""Node parameters from frozen dataclasses: declared, described, range-checked; unknown ones are errors."""
+"""ROS parameters from frozen dataclasses: declared, described, range-checked; unknown parameters are errors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 def from_parameters(node: Node, cls: type[T], given: Given | None = None) -> T:
-    """Declare one read-only parameter per field of `cls` and return the instance that the overrides ask for.
+    """Declare one read-only parameter per field of `cls`, and return an instance with the values of the overrides.
 
-    `node` must have been made with `automatically_declare_parameters_from_overrides=True`: that is how an override
-    that nothing declares is seen at all. `given`: which overrides were for all nodes; of those, unknown ones that are like none
-    of ours are left to the others. Raises ConfigError, one line, for unknown names and bad values.
+    `node` must be created with `automatically_declare_parameters_from_overrides=True`, so that undeclared overrides are
+    visible. `given`: which overrides were for all nodes; an unknown one of these is ignored unless it is similar to a field.
+    Raises ConfigError, one line, for unknown names and invalid values.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     given = given or Given()
@@ -33,7 +33,7 @@ def from_parameters(node: Node, cls: type[T], given: Given | None = None) -> T:
         elif name in given.own or name not in given.for_all or misspelt(name, list(fields)):
             raise ConfigError(f"node {node.get_name()}: {unknown_name('parameter', name, fields)}")
         else:
-            node.get_logger().info(f"parameter {name}, set for all nodes, is none of this node's")
+            node.get_logger().info(f"parameter {name} was set for all nodes; this node does not have it")
             continue
         node.undeclare_parameter(name)
     config = from_mapping(cls, values, f"node {node.get_name()}")
@@ -41,7 +41,7 @@ def from_parameters(node: Node, cls: type[T], given: Given | None = None) -> T:
         value = getattr(config, name)
         if value is None or isinstance(value, dict) or dataclasses.is_dataclass(value):
             continue
-        # The override was read above: as it stands it may be a whole number where a float is meant.
+        # Ignore the override, which was read above: it may be a whole number for a float parameter.
         node.declare_parameter(name, _parameter_value(name, value), _descriptor(field), ignore_override=True)
     return config
 

@@ -1,4 +1,4 @@
-"""How every node of ours begins and ends: arguments, parameters, one-line errors, exit codes."""
+"""Start and end of every node of this package: arguments, parameters, one-line errors, exit codes."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from robot_interface_ros.ros.transport.waiting import make_waiter
 from robot_interface_ros.ros_environment import check_discovery
 
 BAD_SETTINGS = 2
-"""Exit code for what only the user can mend; whoever restarts nodes need not try again."""
+"""Exit code for an error that only the user can fix; a restart of the node would not help."""
 
-_DISCOVERY_S = 0.4  # in which nodes mostly have found each other
-_ANSWER_S = 1.0  # for the parameters of a robot that lives
+_DISCOVERY_S = 0.4  # time in which nodes usually find each other
+_ANSWER_S = 1.0  # time for a running robot to answer a request for its parameters
 
 Config = TypeVar("Config")
 Loop = Callable[[], int]
@@ -42,7 +42,7 @@ Prepare = Callable[[Runtime, Node, Config], Loop]
 
 
 class ServiceThread:
-    """An executor in a thread, for nodes whose parameters and services must answer at any moment."""
+    """An executor in its own thread, for nodes whose parameters and services must answer at any time."""
 
     def __init__(self, runtime: Runtime):
         self._executor = RefusingExecutor(self._note, context=runtime.context)
@@ -50,12 +50,12 @@ class ServiceThread:
         self._thread = threading.Thread(target=self._spin, name="services", daemon=True)
 
     def add(self, node: Node) -> None:
-        """Serve this node too."""
+        """Add a node to serve."""
         self._refused = self._refused or Refused(node)
         self._executor.add_node(node)
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
         self._thread.start()
 
     def close(self) -> None:
@@ -75,10 +75,10 @@ class ServiceThread:
 
 
 class Stepping:
-    """A node whose messages are taken in the stepping thread, beside one whose parameters a thread of services answers."""
+    """A node whose messages are taken in the stepping thread, with a service thread for the parameters of `node`."""
 
     def __init__(self, runtime: Runtime, node: Node, namespaces: Sequence[str] = ()):
-        """`namespaces`: of the robots whose topics it serves or reads."""
+        """`namespaces`: of the robots whose topics are served or read here."""
         self._runtime, self._made, self._lock = runtime, time.monotonic(), NamespaceLock()
         check_discovery()
         self.node = runtime.topic_node(f"{node.get_name()}_topics", namespaces)
@@ -88,7 +88,7 @@ class Stepping:
         self.services.add(node)
 
     def episode_node(self, namespace: str) -> Node:
-        """Return the node that holds a robot's episode parameters; the thread of services answers for it."""
+        """Return the node with a robot's episode parameters; the service thread answers for it."""
         node = self._runtime.node(
             PARAMETER_NODE,
             namespace=namespace,
@@ -100,17 +100,17 @@ class Stepping:
         return node
 
     def claim(self, namespace: str) -> None:
-        """Raise RobotError where another robot is served in this namespace already; one that was killed does not answer."""
+        """Raise RobotError if another robot already serves this namespace. A robot that was killed is ignored."""
         topic = self.node.resolve_topic_name(absolute(namespace, JOINT_STATES))
         holder = self._lock.hold(self._runtime.context.get_domain_id(), topic)
-        if not holder:  # of this machine there is none; of another one, discovery has this long to name it
+        if not holder:  # no robot of this machine; give discovery time to find one of another machine
             time.sleep(max(0.0, self._made + _DISCOVERY_S - time.monotonic()))
         others = [holder] if holder else robots(self.node, namespace)
         if holder or (others and self._answers(namespace)):
             raise RobotError(two_of_a_kind(namespace, topic, [*others, "this robot"]))
 
     def _answers(self, namespace: str) -> bool:
-        """Whether a robot's node of parameters answers."""
+        """Whether the parameter node of a robot in this namespace answers."""
         client = self.waiter.client(GetParameters, absolute(namespace, f"{PARAMETER_NODE}/get_parameters"))
         deadline, future = time.monotonic() + _ANSWER_S, None
         while time.monotonic() < deadline and not self._runtime.stop_requested:
@@ -122,9 +122,9 @@ class Stepping:
         return False
 
     def run(self, turn: Callable[[], None] | None = None, leaving: Callable[[], bool] = lambda: False) -> None:
-        """Answer until a stop is requested; `turn` waits once, for no longer than about a second, and may do more.
+        """Call `turn` until a stop is requested. `turn` waits once, for at most about a second; default: only that.
 
-        `leaving`: asked once a stop is requested, before each further turn: whether there is still something to do.
+        `leaving`: called before each turn after a stop request; while it returns true, the turns continue.
         """
         self.services.start()
         try:
@@ -146,11 +146,11 @@ def run_program(
     arguments: list[str] | None = None,
     node_class: type[Node] = Node,
 ) -> int:
-    """Run a node: read its parameters into `config_class`, `prepare` everything, then run the loop that this returns.
+    """Run a node: read its parameters into `config_class`, call `prepare`, then run the loop that `prepare` returns.
 
-    `node_class`: what the node is made of, such as rclpy's LifecycleNode.
-    Returns the loop's exit code, or BAD_SETTINGS after one line on standard error where arguments, parameters or
-    preparation are at fault. Errors of the loop itself are the loop's.
+    `node_class`: class of the node, such as rclpy's LifecycleNode.
+    Returns the loop's exit code. After an error in arguments, parameters or `prepare`, prints one line to standard
+    error and returns BAD_SETTINGS. Errors of the loop are not handled here.
     """
     arguments = sys.argv if arguments is None else arguments
     node = None
@@ -158,10 +158,12 @@ def run_program(
         try:
             words = remove_ros_args(arguments)[1:]
             if words:
-                raise ConfigError(f"cannot read '{words[0]}'; parameters follow --ros-args, each as -p name:=value")
+                raise ConfigError(
+                    f"cannot read '{words[0]}'; write parameters after --ros-args, each as -p name:=value"
+                )
             runtime = stack.enter_context(Runtime(arguments))
-            namespace, called = place_of(rules_of(arguments), name)
-            given = from_arguments(arguments, name, resolve(called, namespace))
+            namespace, node_name = place_of(rules_of(arguments), name)
+            given = from_arguments(arguments, name, resolve(node_name, namespace))
             node = runtime.main_node(
                 name,
                 node_class,
@@ -170,9 +172,11 @@ def run_program(
             )
             config = in_namespace(from_parameters(node, config_class, given), node.get_namespace())
             if not given.matched:
-                node.get_logger().warning(f"no parameter file names {resolve(called, namespace)}; '/**/{name}:' would")
+                node.get_logger().warning(
+                    f"no parameter file has values for {resolve(node_name, namespace)}; use '/**/{name}:' in the file"
+                )
             loop = prepare(runtime, node, config)
-        # rclpy answers a missing parameter file, or a value without a type, with a RuntimeError or ValueError of its own.
+        # rclpy raises RuntimeError or ValueError for a missing parameter file, or a value without a type.
         except (RobotError, ValueError, OSError, RuntimeError) as error:
             last_word(node, name, error)
             return BAD_SETTINGS

@@ -1,4 +1,4 @@
-"""Serves the robot contract in real time: at a fixed rate, whether or not commands come."""
+"""Serves the robot contract in real time: at a fixed rate, with or without commands."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class MovesTarget(Protocol):
 
 
 class RealTimeServer:
-    """Ticks one robot, publishes what it observes, and renders its cameras in between; nothing here waits.
+    """Ticks one robot, publishes its observations, and renders its cameras between ticks; no method waits.
 
-    Its topics and services are a `RobotServer`'s; `waiter.wait` runs them between two calls of `tick`.
+    Topics and services are in a `RobotServer`; `waiter.wait` runs them between two calls of `tick`.
     """
 
     def __init__(self, topics: RobotServer, robot: RealTimeRobot, camera_hz: float = 0.0):
-        """`topics`: made for this robot; `camera_hz`: most pictures a second of each camera, 0: one at every tick."""
+        """`topics`: the server of this robot; `camera_hz`: largest rate of images of each camera, 0: one per tick."""
         self.topics, self.robot = topics, robot
         self._node, self._namespace = topics.node, topics.namespace
         self._renderer: Renders | None = layer_with(robot, "render_images")
@@ -55,7 +55,7 @@ class RealTimeServer:
             )
 
     def tick(self) -> None:
-        """Let a period begin, and publish what is true now; a fault of the robot is reported, and the next tick tries again."""
+        """Begin a period and publish the observation. An error of the robot is logged, and the next tick tries again."""
         try:
             observation = self.robot.tick()
         except RobotError as error:
@@ -66,7 +66,7 @@ class RealTimeServer:
         self.topics.publish(observation)
 
     def look(self, left_ns: int) -> bool:
-        """Render and publish one camera's picture, if one is due and fits into what is left of the period; whether it did."""
+        """Render and publish one camera if it is due and fits into the rest of the period; return whether it did."""
         if self._renderer is None or left_ns <= 0:
             return False
         stamp = self.robot.observation.stamp
@@ -92,24 +92,24 @@ class RealTimeServer:
         robot, late = self.robot, punctuality.late
         topic = self._node.resolve_topic_name(absolute(self._namespace, contract.JOINT_COMMAND))
         commanders = self._node.count_publishers(topic)
-        level, said = DiagnosticStatus.OK, robot.state.value
+        level, text = DiagnosticStatus.OK, robot.state.value
         if self._fault:
-            level, said = DiagnosticStatus.ERROR, self._fault
+            level, text = DiagnosticStatus.ERROR, self._fault
         elif robot.state is State.STOPPED:
             level = DiagnosticStatus.WARN
-            said = robot.unavailable() or "stopped; the enable service with true lets it go on"
-        elif len(those := robots(self._node, self._namespace)) > 1:
+            text = robot.unavailable() or "stopped; call the enable service with true to continue"
+        elif len(servers := robots(self._node, self._namespace)) > 1:
             topic = self._node.resolve_topic_name(absolute(self._namespace, contract.JOINT_STATES))
-            level, said = DiagnosticStatus.WARN, two_of_a_kind(self._namespace, topic, those)
+            level, text = DiagnosticStatus.WARN, two_of_a_kind(self._namespace, topic, servers)
         elif commanders > 1:
             level = DiagnosticStatus.WARN
-            said = f"{commanders} publishers command it, and the newest command counts; resets are refused meanwhile"
+            text = f"{commanders} publishers command it, and the latest command wins; resets are refused meanwhile"
         elif slow := self._turns.too_slow():
             camera, took_s = next(iter(slow.items()))
             level = DiagnosticStatus.WARN
-            said = f"camera {camera} takes {took_s * 1e3:.0f} ms, longer than a period; use smaller images or a lower camera_hz"
+            text = f"camera {camera} takes {took_s * 1e3:.0f} ms, longer than a period; use smaller images or a lower camera_hz"
         elif late:
-            level, said = DiagnosticStatus.WARN, f"{robot.state.value}; {late} late ticks in the last second"
+            level, text = DiagnosticStatus.WARN, f"{robot.state.value}; {late} late ticks in the last second"
         values = {
             "state": robot.state.value,
             "motion enabled": robot.motion_enabled,
@@ -123,11 +123,11 @@ class RealTimeServer:
             "ticks left out": punctuality.missed,
         } | dict(getattr(robot.plant, "report", {}))
         name = f"{self._node.get_name().removesuffix('_topics')}: {self._namespace}"
-        return messages.diagnostic_status(level, name, self._namespace, said, values)
+        return messages.diagnostic_status(level, name, self._namespace, text, values)
 
 
 class RealTimeLoop:
-    """Ticks the robots of one node together, serves their messages between the ticks, reports once a second."""
+    """Ticks the robots of one node together, serves their messages between ticks, and publishes /diagnostics once a second."""
 
     def __init__(self, node: Node, waiter: Waiter, servers: Sequence[RealTimeServer], ticker: Ticker):
         self._waiter, self._servers, self._ticker = waiter, servers, ticker
@@ -136,10 +136,10 @@ class RealTimeLoop:
         self._report = Ticker(round(_DIAGNOSTICS_S * 1e9))
 
     def turn(self) -> None:
-        """Serve what comes until a tick is due, and tick; or return earlier, when something came."""
+        """Serve messages until a tick is due, then tick; or return earlier, after a message."""
         left_ns = round(self._ticker.left_s * 1e9)
-        busy = any(server.look(left_ns) for server in self._servers)  # one picture, then messages have their turn again
-        self._waiter.wait(0.0 if busy else max(0.0, self._ticker.left_s))  # also when late: a stop must not wait
+        busy = any(server.look(left_ns) for server in self._servers)  # one image, then messages are served again
+        self._waiter.wait(0.0 if busy else max(0.0, self._ticker.left_s))  # also when late: a stop must be served
         if self._ticker.left_s > 0.0:
             return
         self._ticker.tick()
@@ -150,7 +150,7 @@ class RealTimeLoop:
             self._publish_diagnostics()
 
     def _publish_diagnostics(self) -> None:
-        figures = self._ticker.punctuality()
-        message = DiagnosticArray(status=[server.status(figures) for server in self._servers])
+        punctuality = self._ticker.punctuality()
+        message = DiagnosticArray(status=[server.status(punctuality) for server in self._servers])
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._diagnostics.publish(message)

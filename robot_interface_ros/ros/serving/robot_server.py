@@ -27,29 +27,29 @@ from robot_interface_ros.ros.transport.refused import shortened
 from robot_interface_ros.ros.transport.waiting import Deferred, Waiter
 from robot_interface_ros.ros.transport.wire import CommandReader, SerialWriter, stamp_ns
 
-_MOST_CHARACTERS = 1000  # of the reason for refusing a command: it may quote a stranger
+_MOST_CHARACTERS = 1000  # of the reason of a refusal, which may quote text of an unknown client
 
 
 class Served(Protocol):
-    """What a server asks of its robot: `LockstepRobot` and `RealTimeRobot` judge stamps and reset each in their own way."""
+    """The robot of a server. `LockstepRobot` and `RealTimeRobot` differ in how they handle stamps and resets."""
 
     joint_names: tuple[str, ...]
     observation: Observation
-    """The last one."""
+    """The last observation."""
 
     @property
     def in_lockstep(self) -> bool:
-        """Whether an observation answers every command and reset at once; else a timer publishes."""
+        """Whether each command and reset is answered at once by an observation; if not, a timer publishes."""
 
     @property
     def motion_enabled(self) -> bool:
         """Whether commands move the robot."""
 
     def command(self, command: Command) -> Observation | None:
-        """Take a command; return the observation that answers it, in lockstep. Raises RobotError where it is refused."""
+        """Take a command; in lockstep, return the next observation. Raises RobotError if the command is refused."""
 
     def start_reset(self, episode: Callable[[], Episode], ended: ResetEnd) -> None:
-        """Begin a reset, and call `ended`, now or in a later tick. Raises RobotError where that is refused."""
+        """Start a reset, and call `ended` now or in a later tick. Raises RobotError if the reset is refused."""
 
     def emergency_stop(self) -> None:
         """Stop until `enable(True)`."""
@@ -61,8 +61,8 @@ class Served(Protocol):
 class RobotServer:
     """Topics and services of one robot; `waiter.wait` runs them, one at a time, in the stepping thread.
 
-    `services` is another node, spun by an executor in a thread of its own: it holds the parameters of the episode, and a
-    parameter service completes only under an executor. An episode's parameters are read when `reset` comes.
+    `services` is another node, with an executor in its own thread: it has the episode parameters, and a parameter
+    service completes only under an executor. A reset reads these parameters.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class RobotServer:
         publish_joint_target: bool = False,
         clock: Any = None,
     ):
-        """`publish_joint_target`: in lockstep too; `clock`: a publisher of Clock for the stamp of every observation."""
+        """`publish_joint_target`: also in lockstep; `clock`: a publisher of Clock for the stamp of every observation."""
         self.node, self.waiter, self.namespace, self._robot = node, waiter, namespace, robot
-        first = robot.observation  # shows which streams there are
+        first = robot.observation  # shows which streams the robot has
         self._log = node.get_logger()
         n, root_frame = len(robot.joint_names), contract.frame(namespace, description.model.root)
         self._pose_writer = SerialWriter(messages.PoseWriter(root_frame), 3)
@@ -91,7 +91,7 @@ class RobotServer:
         def publisher(kind: type, name: str, qos: QoSProfile = contract.RELIABLE) -> Any:
             return node.create_publisher(kind, absolute(namespace, name), qos)
 
-        # Before the other topics, so that a client that has found those knows whether there is this one.
+        # Created before the other topics: a client that has found those then knows whether this one exists.
         self._episode = publisher(String, contract.EPISODE, contract.LATCHED) if first.drawn else None
         self._seed = Episode().seed
         self._joint_states = publisher(JointState, contract.JOINT_STATES)
@@ -109,7 +109,7 @@ class RobotServer:
         self._announced = robot.motion_enabled
         self._enabled.publish(Bool(data=self._announced))
 
-        waiter.subscribe(Bool, absolute(namespace, contract.EMERGENCY_STOP), self._on_emergency_stop)  # first in turn
+        waiter.subscribe(Bool, absolute(namespace, contract.EMERGENCY_STOP), self._on_emergency_stop)  # served first
         waiter.subscribe(JointState, absolute(namespace, contract.JOINT_COMMAND), self._on_command, raw=True)
         waiter.serve(Trigger, absolute(namespace, contract.RESET), self._on_reset)
         waiter.serve(SetBool, absolute(namespace, contract.ENABLE), self._on_enable)
@@ -117,13 +117,13 @@ class RobotServer:
         self._parameters = services
         services.add_on_set_parameters_callback(_check_episode)
         services.declare_parameter(contract.EPISODE_SEED, 0)
-        services.declare_parameter(contract.EPISODE_TARGET, [0.0])  # anything but three numbers: the robot's own choice
+        services.declare_parameter(contract.EPISODE_TARGET, [0.0])  # not three numbers: the robot chooses
 
     def publish(self, observation: Observation) -> None:
         """Publish every configured stream of one observation, all with its stamp."""
         if self._episode is not None and observation.drawn:
             self._episode.publish(messages.episode_message(observation.stamp, self._seed, observation.drawn))
-        if observation.images:  # first: an encoder works while the rest is on its way
+        if observation.images:  # first: an encoder then works while the other streams are sent
             self.cameras.publish(observation.stamp, observation.images, observation.depths)
         stamp, state, pose = observation.stamp, self._state_writer, self._pose_writer
         self._target_pose.publish(pose.write(stamp, observation.target_position))
@@ -139,7 +139,7 @@ class RobotServer:
             self._clock.publish(self._time)
 
     def announce(self) -> None:
-        """Publish whether commands move the robot, where that has changed."""
+        """Publish whether commands move the robot, if that has changed."""
         enabled = self._robot.motion_enabled
         if enabled != self._announced:
             self._announced = enabled
@@ -161,7 +161,7 @@ class RobotServer:
         self._rejected.publish(String(data=f"{stamp}: {reason}"))
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Deferred:
-        """Answer when the reset has ended; in real time that is some ticks later, and a stop is obeyed meanwhile."""
+        """Answer when the reset has ended; in real time that is some ticks later, and a stop takes effect meanwhile."""
         later = Deferred()
 
         def ended(result: Observation | RobotError) -> None:
@@ -175,13 +175,13 @@ class RobotServer:
         try:
             if others:
                 raise CommandRejected(others)
-            self._robot.start_reset(self._episode_asked, ended)
+            self._robot.start_reset(self._requested_episode, ended)
         except RobotError as error:
             ended(error)
         return later
 
-    def _episode_asked(self) -> Episode:
-        """What the parameters say now."""
+    def _requested_episode(self) -> Episode:
+        """Return the episode of the current parameters."""
         self._seed = seed = self._parameters.get_parameter(contract.EPISODE_SEED).value
         target = self._parameters.get_parameter(contract.EPISODE_TARGET).value
         return Episode(seed, tuple(target) if len(target) == 3 else None)

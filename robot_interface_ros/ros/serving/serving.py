@@ -1,4 +1,4 @@
-"""What every node that serves robots does: one robot and server per namespace, one thread that steps or ticks them all."""
+"""Nodes that serve robots: one robot and one server per namespace, and one thread that steps or ticks them all."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from robot_interface_ros.safety.safe_robot import SafeRobot
 
 
 class ServingConfig(Protocol):
-    """What the settings of every serving node have."""
+    """Settings that every node that serves robots has."""
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """One robot per namespace."""
+        """Namespaces of the robots."""
 
     @property
     def publish_joint_target(self) -> bool:
-        """Whether joint_target is published; in real time it always is."""
+        """Whether joint_target is published in lockstep; in real time it always is."""
 
     @property
     def realtime(self) -> bool:
-        """Whether the robots live at their own rate; else in lockstep."""
+        """Whether the robots run in real time; if not, in lockstep."""
 
 
-# A reset ends with placing the robot, so joints that something holds back are no reason to refuse it.
+# At the end of a reset the robot is placed at rest, so a joint that was blocked before is not an error.
 PLACED = RealTimeConfig(rest_tolerance=100.0)
 
 Config = TypeVar("Config", bound=ServingConfig)
@@ -52,7 +52,7 @@ def serve_robots(
     arguments: list[str] | None = None,
     has_clock: Callable[[Config], bool] = lambda config: False,
 ) -> int:
-    """Serve robots that can be placed at rest, until a signal; returns the exit code. `has_clock`: publish `clock`."""
+    """Serve robots that can be placed at rest, until a signal; return the exit code. `has_clock`: publish `clock`."""
 
     def prepare(runtime: Runtime, node: Node, config: Config) -> Loop:
         return prepare_serving(runtime, node, config, make_robot, has_clock(config))
@@ -63,7 +63,7 @@ def serve_robots(
 def prepare_serving(
     runtime: Runtime, node: Node, config: Config, make_robot: MakeRobot[Config], has_clock: bool = False
 ) -> Loop:
-    """Make robots and servers, and return the loop that serves them until a stop is requested."""
+    """Create robots and servers; return the loop that serves them until a stop is requested."""
     check_namespaces(config.namespaces)
     stepping = Stepping(runtime, node, config.namespaces)
     robots: list[SafeRobot] = []
@@ -76,7 +76,7 @@ def prepare_serving(
         clock = stepping.node.create_publisher(Clock, absolute(namespace, CLOCK), RELIABLE) if has_clock else None
         if config.realtime:
             realtime = RealTimeRobot(robot, PLACED, first=robot.reset(Episode()))
-            camera_hz = getattr(config, "camera_hz", 0.0)  # only who has cameras has it
+            camera_hz = getattr(config, "camera_hz", 0.0)  # only robots with cameras have this setting
             topics = RobotServer(stepping.node, stepping.waiter, episode, namespace, realtime, description, clock=clock)
             servers.append(RealTimeServer(topics, realtime, camera_hz))
         else:

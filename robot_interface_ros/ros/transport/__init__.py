@@ -1,1 +1,1 @@
-"""Names, messages, waiting: what clients and servers of the contract share."""
+"""Shared by clients and servers of the robot contract: names, messages, waiting, quality of service."""

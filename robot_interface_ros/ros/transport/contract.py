@@ -16,7 +16,7 @@ CONTACT = "contact"
 WORLD_STATE = "world_state"
 EPISODE = "episode"
 CAMERA = "camera"
-"""Every camera's topics begin with this and its name."""
+"""First part of the topics of every camera; the camera's name follows."""
 RESET = "reset"
 ENABLE = "enable"
 EMERGENCY_STOP = "emergency_stop"
@@ -44,9 +44,9 @@ OF_A_ROBOT = frozenset(
         ROBOT_DESCRIPTION,
     }
 )
-"""Names that each robot has for itself: two robots cannot share one."""
+"""Names that each robot has; two robots cannot share one of these topics."""
 REQUIRED = (JOINT_STATES, JOINT_COMMAND, RESET, ENABLE, EMERGENCY_STOP, ROBOT_DESCRIPTION)
-"""What every robot serves. All else is used where it is served."""
+"""Names that every robot must serve; all other names are optional."""
 
 PARAMETER_NODE = "robot"
 """Node in the robot's namespace that holds `episode.seed` and `episode.target`."""
@@ -55,7 +55,7 @@ EPISODE_TARGET = "episode.target"
 
 RELIABLE = QoSProfile(depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-"""Hears every publisher, and may lose what it is sent."""
+"""Receives from every publisher, but may lose messages."""
 LATCHED = QoSProfile(
     depth=1,
     history=HistoryPolicy.KEEP_LAST,
@@ -85,5 +85,5 @@ def absolute(namespace: str, name: str) -> str:
 
 
 def frame(namespace: str, name: str) -> str:
-    """Return a frame_id: every frame carries its robot's namespace as a prefix, unless that is `/`."""
+    """Return a frame_id: the frame's name with the robot's namespace as prefix, unless that is `/`."""
     return absolute(namespace, name).lstrip("/")

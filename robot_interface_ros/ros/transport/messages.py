@@ -1,4 +1,4 @@
-"""Messages <-> arrays; the only place that knows their layout."""
+"""Messages <-> arrays; only this module knows the layout of messages."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ NANOSECONDS = 1_000_000_000
 
 
 class MessageError(RobotError):
-    """A message does not have the form that the contract asks for."""
+    """A message does not have the form that the contract requires."""
 
 
 class UnreadableMessage(Exception):
-    """Bytes that make no message of the topic's type. No RobotError: the waiter that took them refuses and counts them."""
+    """Bytes are not a message of the topic's type. It is not a RobotError: the waiter refuses and counts the message."""
 
 
 def stamp_ns(message: Any) -> int:
@@ -40,12 +40,12 @@ def stamp_ns(message: Any) -> int:
 
 
 def to_time(stamp: int) -> Time:
-    """Turn integer nanoseconds into a Time message."""
+    """Return integer nanoseconds as a Time message."""
     return Time(sec=stamp // NANOSECONDS, nanosec=stamp % NANOSECONDS)
 
 
 class JointStateWriter:
-    """Fills one JointState again and again: making a message anew costs three times as much, at every control step."""
+    """Fills the same JointState at every control step: a new message would cost three times as much."""
 
     def __init__(self, names: Sequence[str], frame_id: str = ""):
         self._message = JointState()
@@ -56,7 +56,7 @@ class JointStateWriter:
     def write(
         self, stamp: int, position: Array, velocity: Array | None = None, effort: Array | None = None
     ) -> JointState:
-        """Return the message, which the next call changes: publish it or copy it before."""
+        """Return the message; the next call changes it, so publish or copy it before."""
         message = self._message
         self._stamp.sec, self._stamp.nanosec = divmod(stamp, NANOSECONDS)
         message.position = array.array("d", position.tobytes())
@@ -68,7 +68,7 @@ class JointStateWriter:
 
 
 class PoseWriter:
-    """Fills one PoseStamped again and again: where the target is, m, without orientation."""
+    """Fills the same PoseStamped again and again: the target's position, m, without orientation."""
 
     def __init__(self, frame_id: str):
         self._message = PoseStamped()
@@ -77,14 +77,14 @@ class PoseWriter:
         self._stamp, self._point = self._message.header.stamp, self._message.pose.position
 
     def write(self, stamp: int, position: Array) -> PoseStamped:
-        """Return the message, which the next call changes: publish it or copy it before."""
+        """Return the message; the next call changes it, so publish or copy it before."""
         self._stamp.sec, self._stamp.nanosec = divmod(stamp, NANOSECONDS)
         self._point.x, self._point.y, self._point.z = position.tolist()
         return self._message
 
 
 class WrenchWriter:
-    """Fills one WrenchStamped again and again: force (N) and torque (N·m) on the end effector."""
+    """Fills the same WrenchStamped again and again: force (N) and torque (N·m) on the end effector."""
 
     def __init__(self, frame_id: str):
         self._message = WrenchStamped()
@@ -93,7 +93,7 @@ class WrenchWriter:
         self._force, self._torque = wrench.force, wrench.torque
 
     def write(self, stamp: int, contact: Array) -> WrenchStamped:
-        """Return the message, which the next call changes: publish it or copy it before. `contact`: `(6,)`."""
+        """Return the message; the next call changes it, so publish or copy it before. `contact`: `(6,)`."""
         self._stamp.sec, self._stamp.nanosec = divmod(stamp, NANOSECONDS)
         force, torque = self._force, self._torque
         force.x, force.y, force.z, torque.x, torque.y, torque.z = contact.tolist()
@@ -101,13 +101,13 @@ class WrenchWriter:
 
 
 class SignalsWriter:
-    """Fills one `world_state` again and again: the signals' names, and their values as positions."""
+    """Fills the same `world_state` again and again: names of signals, and their values as positions."""
 
     def __init__(self, names: Sequence[str], frame_id: str):
         self._names, self._writer = tuple(names), JointStateWriter(names, frame_id)
 
     def write(self, stamp: int, signals: Mapping[str, float]) -> JointState:
-        """Return the message, which the next call changes: publish it or copy it before."""
+        """Return the message; the next call changes it, so publish or copy it before."""
         return self._writer.write(stamp, np.array([signals[name] for name in self._names], dtype=np.float64))
 
 
@@ -125,19 +125,19 @@ def signals_by_name(message: JointState) -> dict[str, float]:
 
 
 def command_from_message(message: JointState) -> Command:
-    """Read a `joint_command`; whether the joints exist is the robot's to check."""
+    """Read a `joint_command`; the robot checks whether the joints exist."""
     return Command(stamp_ns(message), tuple(message.name), np.array(message.position, dtype=np.float64))
 
 
 def joint_state_to_arrays(message: JointState, joint_names: tuple[str, ...]) -> tuple[Array, Array, Array]:
     """Return position, velocity and effort, each `(n_joints,)` float64, reordered by name.
 
-    Joints that are not asked for are left out; missing velocities or efforts are zero. Raises MessageError when a
+    Joints that are not in `joint_names` are left out; missing velocities or efforts are zero. Raises MessageError if a
     joint is missing or a field has the wrong length.
     """
     names = message.name
     fields = (message.position, message.velocity, message.effort)
-    if tuple(names) == joint_names and all(len(entry) == len(names) for entry in fields):  # a simulator's own order
+    if tuple(names) == joint_names and all(len(entry) == len(names) for entry in fields):  # the usual order
         return tuple(np.array(entry, dtype=np.float64) for entry in fields)  # type: ignore[return-value]
     index = {name: i for i, name in enumerate(names)}
     for name in joint_names:
@@ -162,7 +162,7 @@ def pose_position(message: PoseStamped) -> Array:
 
 
 def image_message(stamp: int, image: NDArray[np.uint8], frame_id: str) -> Image:
-    """`image_raw`: `(height, width, 3)` uint8 as rgb8."""
+    """Return an `image_raw` of `(height, width, 3)` uint8, as rgb8."""
     message = Image()
     message.header.stamp = to_time(stamp)
     message.header.frame_id = frame_id
@@ -180,7 +180,7 @@ def image_array(message: Image) -> NDArray[np.uint8]:
 
 
 def depth_message(stamp: int, depth: NDArray[np.float32], frame_id: str) -> Image:
-    """`depth/image_raw`: `(height, width)` float32 m as 32FC1 (REP 118)."""
+    """Return a `depth/image_raw` of `(height, width)` float32, m, as 32FC1 (REP 118)."""
     message = Image()
     message.header.stamp = to_time(stamp)
     message.header.frame_id = frame_id
@@ -200,7 +200,7 @@ def depth_array(message: Image) -> NDArray[np.float32]:
 
 
 class CameraInfoWriter:
-    """Fills one CameraInfo again and again: a pinhole camera without distortion."""
+    """Fills the same CameraInfo again and again: a pinhole camera without distortion."""
 
     def __init__(self, camera: Pinhole, frame_id: str):
         message = self._message = CameraInfo()
@@ -214,28 +214,28 @@ class CameraInfoWriter:
         message.p = [f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
 
     def write(self, stamp: int) -> CameraInfo:
-        """Return the message, which the next call changes: publish it or copy it before."""
+        """Return the message; the next call changes it, so publish or copy it before."""
         self._stamp.sec, self._stamp.nanosec = divmod(stamp, NANOSECONDS)
         return self._message
 
 
 def srl_state_writer(state_dim: int, encoder_id: str) -> JointStateWriter:
-    """Return a writer of `srl_state`: the encoded state; the frame_id tells which encoder made it."""
+    """Return a writer of `srl_state`: the encoded state; its frame_id is the encoder's id."""
     return JointStateWriter([f"state_{i}" for i in range(state_dim)], encoder_id)
 
 
 def srl_state_array(message: JointState) -> Array:
-    """Return the encoded state of an `srl_state`, `(state_dim,)` float64."""
+    """Return the encoded state in an `srl_state`, `(state_dim,)` float64."""
     return np.array(message.position, dtype=np.float64)
 
 
 def episode_message(stamp: int, seed: int, drawn: Mapping[str, Any]) -> String:
-    """`episode`: what was drawn for the episode whose first observation has this stamp, as JSON."""
+    """Return an `episode`: JSON with the values sampled for the episode whose first observation has this stamp."""
     return String(data=json.dumps({"stamp": stamp, "seed": seed, "drawn": dict(drawn)}))
 
 
 def episode_record(message: String) -> tuple[int, dict[str, Any]]:
-    """Return the stamp and what was drawn from an `episode`. Raises MessageError when it is something else."""
+    """Return the stamp and the sampled values of an `episode`. Raises MessageError for other text."""
     try:
         record = parse_json(message.data, "episode")
         return int(record["stamp"]), dict(record["drawn"])
@@ -245,7 +245,7 @@ def episode_record(message: String) -> tuple[int, dict[str, Any]]:
 
 
 def undeclared(response: Any) -> bool:
-    """Whether a node has answered SetParameters that it has no such parameters: every node serves that, under any name."""
+    """Whether a node refused SetParameters because it lacks these parameters; every node has this service."""
     reasons = [result.reason.lower() for result in response.results if not result.successful]
     return any("undeclared" in reason or "not declared" in reason for reason in reasons)
 
@@ -253,7 +253,7 @@ def undeclared(response: Any) -> bool:
 def diagnostic_status(
     level: bytes, name: str, hardware_id: str, message: str, values: Mapping[str, object]
 ) -> DiagnosticStatus:
-    """One entry of `/diagnostics`; `level` is one of DiagnosticStatus's."""
+    """Return one entry of `/diagnostics`; `level`: a constant of DiagnosticStatus."""
     pairs = [
         KeyValue(key=key, value=f"{value:.6g}" if isinstance(value, float) else str(value))
         for key, value in values.items()
@@ -262,7 +262,7 @@ def diagnostic_status(
 
 
 def _rows(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
-    """The bytes of an image, `(height, step)`; a row may be longer than its pixels."""
+    """Return the bytes of an image, `(height, step)`; a row may be longer than its pixels."""
     if len(message.data) != message.height * message.step or message.step < pixel_bytes * message.width:
         raise MessageError(
             f"image of {message.width}x{message.height} {message.encoding} with step {message.step} has "

@@ -1,4 +1,4 @@
-"""Quality of service that others offer and ask for: where it hears nothing under the contract's own, it is adopted."""
+"""Adapts quality of service to other nodes, where the contract's would give no connection."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 
 def hearing_all(node: Node, topic: str, own: QoSProfile) -> QoSProfile:
-    """Return what hears all who publish on `topic`: `own`, or weaker where one of them offers less.
+    """Return a QoS that receives from all publishers on `topic`: `own`, or weaker if a publisher offers less.
 
-    A reliable reader hears no best-effort writer, and a transient-local reader no volatile one. `topic`: fully resolved.
+    A reliable subscription gets nothing from a best-effort publisher, and a transient-local one nothing from a volatile
+    publisher. `topic`: fully resolved.
     """
     offers = [offer.qos_profile for offer in node.get_publishers_info_by_topic(topic)]
     best_effort = any(offer.reliability == ReliabilityPolicy.BEST_EFFORT for offer in offers)
@@ -23,16 +24,16 @@ def hearing_all(node: Node, topic: str, own: QoSProfile) -> QoSProfile:
 
 
 def heard_by_all(node: Node, topic: str, own: QoSProfile) -> QoSProfile:
-    """Return what all who subscribe to `topic` hear: `own`, or transient local where one of them asks for that.
+    """Return a QoS that reaches all subscribers of `topic`: `own`, or transient local if a subscriber requests that.
 
-    Then one message is kept for those who come later. `topic`: fully resolved.
+    With transient local, the last message is kept for late subscribers. `topic`: fully resolved.
     """
-    asked = [ask.qos_profile.durability for ask in node.get_subscriptions_info_by_topic(topic)]
-    if own.durability == DurabilityPolicy.TRANSIENT_LOCAL or DurabilityPolicy.TRANSIENT_LOCAL not in asked:
+    requested = [request.qos_profile.durability for request in node.get_subscriptions_info_by_topic(topic)]
+    if own.durability == DurabilityPolicy.TRANSIENT_LOCAL or DurabilityPolicy.TRANSIENT_LOCAL not in requested:
         return own
     return QoSProfile(depth=1, reliability=own.reliability, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def words(qos: QoSProfile) -> str:
-    """Return a quality of service as people say it, such as `best effort, volatile`."""
+    """Return a quality of service as text, such as `best effort, volatile`."""
     return f"{qos.reliability.name}, {qos.durability.name}".replace("_", " ").lower()

@@ -1,4 +1,4 @@
-"""Messages that a node refuses because they cannot be read: counted, logged now and then, told in /diagnostics."""
+"""Messages that a node refuses because they are unreadable: counted, logged at intervals, and shown in /diagnostics."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from rclpy.serialization import deserialize_message
 from robot_interface_ros.ros.transport import contract, messages
 from robot_interface_ros.ros.transport.graph import publishers
 
-LOG_EVERY_S = 5.0  # of one topic
+LOG_EVERY_S = 5.0  # for each topic
 REPORT_EVERY_S = 1.0
 WARN_FOR_S = 10.0
-MOST_CHARACTERS = 300  # of a reason: it may quote what a stranger sent
+MOST_CHARACTERS = 300  # of a reason, which may quote a message of an unknown node
 
 
 def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
-    """Return a text in one line, printable, and cut where it is too long: it may come from a stranger."""
+    """Return text of an unknown author as one printable line of at most `most` characters."""
     line = " ".join(text.split())
     line = "".join(letter if letter.isprintable() else "?" for letter in line[: most + 1])
     return line if len(line) <= most else f"{line[:most]}..."
 
 
 def read(data: Any, kind: Any) -> Any:
-    """Return the message of this kind that serialised bytes hold. Raises UnreadableMessage."""
+    """Return the message of type `kind` from serialised bytes. Raises UnreadableMessage."""
     try:
         return deserialize_message(data, kind)
-    except Exception as error:  # rclpy and the middlewares raise what they like for bytes that make no message
+    except Exception as error:  # rclpy and the middlewares raise many kinds of errors for invalid bytes
         raise messages.UnreadableMessage(
-            f"{len(data)} bytes that are no {kind.__name__} ({shortened(str(error))})"
+            f"{len(data)} bytes that are not a {kind.__name__} ({shortened(str(error))})"
         ) from None
 
 
 class Refused:
-    """What one node refused, by topic or service. Silent, and without a publisher, until there is something."""
+    """Messages refused by one node, by topic or service. It publishes nothing before the first refusal."""
 
     def __init__(self, node: Node, clock: Callable[[], float] = time.monotonic):
-        """`clock`: steady, s."""
+        """`clock`: a steady clock, s."""
         self._node, self._clock = node, clock
         self.counts: Counter[str] = Counter()
-        """Topic or service -> messages refused."""
+        """Topic or service -> number of refused messages."""
         self._reasons: dict[str, str] = {}
         self._logged: dict[str, float] = {}
         self._last = -math.inf
@@ -56,11 +56,11 @@ class Refused:
 
     @property
     def total(self) -> int:
-        """All messages that were refused."""
+        """Number of all refused messages."""
         return self.counts.total()
 
     def note(self, name: str, reason: str) -> None:
-        """Count a message of a topic or service, and say so in the log, at most every LOG_EVERY_S for each name."""
+        """Count a refused message of a topic or service, and log it, at most every LOG_EVERY_S for each name."""
         now = self._last = self._clock()
         self.counts[name] += 1
         self._reasons[name] = shortened(reason)
@@ -74,7 +74,7 @@ class Refused:
             )
 
     def report(self) -> None:
-        """Publish in /diagnostics, at most once every REPORT_EVERY_S, and from the first refusal on."""
+        """Publish to /diagnostics, from the first refusal on, at most once every REPORT_EVERY_S."""
         now = self._clock()
         if now < self._due:
             return
@@ -89,20 +89,20 @@ class Refused:
         """Return the entry of /diagnostics: a warning for WARN_FOR_S after the last refusal."""
         lately = self._clock() - self._last < WARN_FOR_S
         level = DiagnosticStatus.WARN if lately else DiagnosticStatus.OK
-        said = f"{self.total} messages refused on {', '.join(sorted(self.counts))}" if self.counts else "none"
+        text = f"{self.total} messages refused on {', '.join(sorted(self.counts))}" if self.counts else "none"
         values = {name: f"{count}; the last: {self._reasons[name]}" for name, count in self.counts.items()}
         name = self._node.get_name()
-        return messages.diagnostic_status(level, f"{name}: refused messages", name, said, values)
+        return messages.diagnostic_status(level, f"{name}: refused messages", name, text, values)
 
 
 class RefusingExecutor(SingleThreadedExecutor):
-    """An executor that goes on when a message, request or answer cannot be taken.
+    """An executor that continues when a message, request or answer cannot be taken.
 
-    rclpy's own raises, and leaves the node's group of callbacks locked: the node would hear nothing any more.
+    rclpy's executor raises an error and leaves the node's callback group locked, so the node would receive nothing more.
     """
 
     def __init__(self, note: Callable[[str, str], None], **arguments: Any):
-        """`note(name, reason)` is told what was refused."""
+        """`note(name, reason)` is called for each refused message."""
         super().__init__(**arguments)
         self._note = note
 
@@ -131,5 +131,5 @@ class RefusingExecutor(SingleThreadedExecutor):
             raise
         except RuntimeError as error:
             self._note(client.srv_name, str(error))
-            # Until Humble this is handed to a coroutine that unpacks it.
+            # Up to Humble, a coroutine unpacks this result.
             return (None, None) if hasattr(super(), "_execute_client") else None

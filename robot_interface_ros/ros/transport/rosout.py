@@ -1,7 +1,7 @@
-"""A last word on /rosout from a node that is about to end.
+"""Publishes the last error of a node on /rosout before the node ends.
 
-A logger writes its line to standard error as well, where it stands already; and what it publishes is lost with the node, unless
-somebody who listens has been discovered by then.
+A logger would also write the line to standard error, where it is already printed. And its message on /rosout would be lost
+with the node if no subscriber had been discovered by then.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from robot_interface_ros.ros.transport import messages
 
 _ERROR = 40  # rcl_interfaces/Log: ERROR
-_LISTENER_S = 1.0  # for somebody who listens to be discovered
+_LISTENER_S = 1.0  # time to discover a subscriber
 _ACKNOWLEDGED_S = 1.0
 _QOS = QoSProfile(
     depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-)  # as rcl's own
+)  # as rcl uses for /rosout
 
 
 def last_word(node: Node | None, program: str, error: object) -> None:
-    """Say in one line on standard error, and on /rosout where there is a node, why a program ends."""
+    """Report the error that ends a program: one line on standard error and, if there is a node, on /rosout."""
     text = " ".join(str(error).split())
     print(f"{program}: {text}", file=sys.stderr, flush=True)
     if node is not None:
-        with contextlib.suppress(RuntimeError):  # ROS itself may be what failed
+        with contextlib.suppress(RuntimeError):  # ROS itself may have failed
             tell_rosout(node, text)
 
 
 def tell_rosout(node: Node, text: str) -> None:
-    """Publish an error under the node's name, and wait a moment for those who listen to have it."""
+    """Publish an error under the node's name, and wait a moment until subscribers have received it."""
     publisher = node.create_publisher(Log, "/rosout", _QOS)
     deadline = time.monotonic() + _LISTENER_S
     while not publisher.get_subscription_count() and time.monotonic() < deadline:

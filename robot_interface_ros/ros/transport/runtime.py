@@ -1,4 +1,4 @@
-"""Starting and stopping rclpy so that no wait outlives a signal."""
+"""Starts and stops rclpy so that a signal ends every wait."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ Wake = Callable[[], None]
 
 
 class Runtime:
-    """A context of rclpy with signal handlers of our own.
+    """A context of rclpy with its own signal handlers.
 
-    rclpy's own handler tears the context down under a running wait. Here SIGINT and SIGTERM set `stop_requested` and
-    wake every wait that registered; what to do then is the loop's to decide. The third signal ends the process at once
-    (launchers send one of their own beside the terminal's). Python runs a handler only between two bytecodes, so a thread
-    reads the wake-up descriptor and triggers the waits while the main thread still blocks in one.
+    rclpy's handler destroys the context during a wait. Here SIGINT and SIGTERM set `stop_requested` and wake every
+    registered wait; the loop then decides what to do. The third signal ends the process at once (on Ctrl-C, launchers
+    send a second one in addition to the terminal's). Python runs a handler only between two bytecodes, so a thread reads
+    the wake-up descriptor and wakes the waits while the main thread still blocks in one.
     """
 
     def __init__(self, arguments: list[str] | None = None, domain_id: int | None = None, signals: bool = True):
-        """`arguments`: command line with ROS arguments (None: this process's own); `domain_id`: None takes ROS_DOMAIN_ID's.
+        """`arguments`: command line with ROS arguments (None: of this process); `domain_id`: None means ROS_DOMAIN_ID.
 
-        `signals`: handle them; a process has room for one Runtime that does.
+        `signals`: whether to handle signals; only one Runtime of a process can do this.
         """
         ros_environment.check(domain_id=domain_id)
         arguments = sys.argv if arguments is None else arguments
         check_ros_arguments(arguments)
         self._rules = rules_of(arguments)
-        words = split_ros_arguments(arguments)[1]  # rcl takes any other name:=value for a remapping, and warns
+        words = split_ros_arguments(arguments)[1]  # rcl would read other name:=value words as remappings, and warn
         self._program, self._place = "", place_of(self._rules, "")
         self.context = rclpy.Context()
         try:
@@ -64,22 +64,22 @@ class Runtime:
             self._install_handlers()
 
     def node(self, name: str, node_class: type[Node] = Node, **settings: Any) -> Any:
-        """Return a node of this context, which `close` destroys; `settings`: as those of rclpy's Node."""
+        """Return a node of this context, which `close` destroys; `settings`: arguments of rclpy's Node."""
         node = node_class(name, context=self.context, **settings)
         self._nodes.append(node)
         return node
 
     def main_node(self, name: str, node_class: type[Node] = Node, **settings: Any) -> Any:
-        """Return the node that a program is known by; the command line may give it another name and namespace."""
+        """Return the main node of a program; the command line may change its name and namespace."""
         node = self.node(name, node_class, **settings)
         self._program, self._place = name, (node.get_namespace(), node.get_name())
         return node
 
     def topic_node(self, name: str, namespaces: Sequence[str] = ()) -> Node:
-        """Return a node for the topics and services of the robots in `namespaces`, without parameters of its own.
+        """Return a node for the topics and services of the robots in `namespaces`, without parameters.
 
-        It lies beside the main node. The command line's remappings hold for each robot's names, which are asked for as
-        absolute ones. Raises ConfigError for a remapping that would give two robots one topic.
+        Its namespace is that of the main node. Remappings of the command line apply to each robot's names, which must be
+        absolute. Raises ConfigError for a remapping that would give two robots one topic.
         """
         return self.node(
             name,
@@ -96,12 +96,12 @@ class Runtime:
         return ["--ros-args", *(word for rule in rules for word in ("-r", rule))] if rules else []
 
     def request_stop(self) -> None:
-        """Ask every loop to end; from any thread."""
+        """Request every loop to end; may be called from any thread."""
         self.stop_requested = True
         self._wake_all()
 
     def on_stop(self, wake: Wake) -> Wake:
-        """Call `wake`, from another thread, when a stop is requested; the function that is returned ends that."""
+        """Call `wake`, from another thread, when a stop is requested; return a function that removes it again."""
         self._wakes.append(wake)
         if self.stop_requested:
             wake()
@@ -113,10 +113,10 @@ class Runtime:
         return forget
 
     def close(self) -> None:
-        """Restore the signal handlers, destroy the nodes and shut rclpy down; safe to call twice.
+        """Restore the signal handlers, destroy the nodes and shut rclpy down; may be called twice.
 
-        A node that stays keeps its DDS participant alive, and before Kilted the next context of the process then waits
-        three seconds for each.
+        A remaining node keeps its DDS participant alive; before Kilted, the next context of the process then waits three
+        seconds for each.
         """
         for number, handler in self._previous.items():
             signal.signal(number, handler)
@@ -128,7 +128,7 @@ class Runtime:
                 end.close()
             self._sockets = None
         for node in self._nodes:
-            with contextlib.suppress(InvalidHandle):  # it was destroyed already
+            with contextlib.suppress(InvalidHandle):  # already destroyed
                 node.destroy_node()
         self._nodes = []
         if self.context.ok():
@@ -169,5 +169,5 @@ class Runtime:
 
     def _wake_all(self) -> None:
         for wake in list(self._wakes):
-            with contextlib.suppress(InvalidHandle):  # its node is gone already
+            with contextlib.suppress(InvalidHandle):  # its node is already destroyed
                 wake()

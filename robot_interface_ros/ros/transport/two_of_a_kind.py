@@ -1,4 +1,4 @@
-"""What is said where two robots, or two clients of one robot, meet in one namespace. No ROS here."""
+"""The error text for two robots, or two clients of one robot, in one namespace. No ROS here."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 
 def two_of_a_kind(namespace: str, topic: str, publishers: Sequence[str]) -> str:
-    """Return who they are and how two are kept apart; empty where there are not two.
+    """Return text that names the publishers and the remedy; empty for fewer than two publishers.
 
-    `publishers`: the nodes that publish on `topic`, one name for each publisher.
+    `publishers`: names of the nodes that publish on `topic`, one for each publisher.
     """
     if len(publishers) < 2:
         return ""
     return (
         f"{len(publishers)} publishers on {topic} ({', '.join(sorted(publishers))}): two robots (or two clients) serve "
-        f"{namespace}. End one (one that was killed is forgotten after 20 s); two trainings beside each other need "
+        f"{namespace}. End one (after 20 s, one that was killed no longer counts); two trainings at the same time need "
         "domain_id:=, namespaces:= or transport:=in_process (docs/many_robots.md)"
     )

@@ -1,9 +1,9 @@
-"""Waiting for messages in the stepping thread, as fast as rclpy allows.
+"""Waits for messages in the stepping thread, as fast as rclpy allows.
 
-`DirectWaiter` keeps one wait set and takes from the middleware itself: a round trip between two processes costs less
-than half of what `SingleThreadedExecutor` needs (benchmarks/transport.py has the figures). For that it leans on
-rclpy's inner API, and only this file does. `ExecutorWaiter` offers the same over public API alone and is the fallback
-for a version whose inner API differs.
+`DirectWaiter` keeps one wait set and takes messages directly from the middleware: a round trip between two processes costs
+less than half of that with `SingleThreadedExecutor` (benchmarks/transport.py measures it). It uses rclpy's inner API, and
+only this file does. `ExecutorWaiter` does the same with only public API; it is the fallback for versions of rclpy with
+another inner API.
 """
 
 from __future__ import annotations
@@ -23,70 +23,70 @@ Callback = Callable[[Any], None]
 Handler = Callable[[Any, Any], Any]
 
 
-_MOST_TAKES = 10  # of one subscription before the others' turn: a flood of commands must not hold up an emergency stop
+_MOST_TAKES = 10  # messages of one subscription in a row: a flood of commands must not delay an emergency stop
 
 
 class Deferred:
-    """What a handler returns to answer later: `answer` sends the response, once, from the thread that waits."""
+    """Returned by a handler to answer later: `answer` sends the response, once, from the waiting thread."""
 
     def __init__(self) -> None:
         self._send: Callback | None = None
         self._response: Any = None
 
     def answer(self, response: Any) -> None:
-        """Send the response, at once or as soon as it can be."""
+        """Send the response, at once or as soon as possible."""
         if self._send is None:
             self._response = response
         else:
             self._send(response)
 
     def to(self, send: Callback) -> None:
-        """Send by `send(response)`: the waiter's to say."""
+        """Set the function that sends the response; called by the waiter."""
         self._send = send
         if self._response is not None:
             send(self._response)
 
 
 class Waiter(Protocol):
-    """Subscriptions, services and clients of one node, served by whoever calls `wait`.
+    """Subscriptions, services and clients of one node, served in the thread that calls `wait`.
 
-    What cannot be read is refused and counted, and ends nothing: no callback hears of it.
+    An unreadable message is refused and counted; no callback gets it, and the wait continues.
     """
 
     refused: Refused
-    """What was refused; callers add what they refuse themselves."""
+    """Refused messages; callers add the messages that they refuse."""
 
     def subscribe(
         self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
     ) -> Any:
-        """Call `callback(message)` for every message that `wait` finds; returns the subscription.
+        """Call `callback(message)` for every message that `wait` finds; return the subscription.
 
-        `raw`: as it came, serialised bytes; the callback raises UnreadableMessage where they are no message.
+        `raw`: the callback gets serialised bytes, and raises UnreadableMessage if they are not a valid message.
         """
 
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
-        """Call `handler(request, response)` for every request that `wait` finds; returns the service.
+        """Call `handler(request, response)` for every request that `wait` finds; return the service.
 
-        The handler returns the response, or a Deferred: then others are served until it is answered.
+        The handler returns the response, or a Deferred to answer later; other requests are served meanwhile.
         """
 
     def client(self, service_type: Any, name: str) -> Any:
-        """Return a client whose `call_async` futures are completed by `wait`."""
+        """Return a client; `wait` completes the futures of its `call_async`."""
 
     def wait(self, timeout_s: float) -> None:
-        """Wait until something came, `wake` was called or the time is over; run the callbacks of all that came."""
+        """Wait until a message comes, `wake` is called or the time is over; run the callbacks of all messages."""
 
     def wake(self) -> None:
-        """End the running or else the next `wait`; from any thread."""
+        """End the current or the next `wait`; may be called from any thread."""
 
     def close(self) -> None:
-        """Destroy everything that was made here."""
+        """Release the waiter's resources."""
 
 
 def _refusing(message_type: Any, topic: str, callback: Callback, raw: bool, refused: Refused) -> Callback:
-    """Return what is called with a message's bytes: it reads them, or refuses what makes no message.
+    """Return a callback for serialised messages that reads a message, or refuses an unreadable one.
 
-    Every subscription is raw: what a middleware cannot read it drops without a word, or raises; here it is counted.
+    Every subscription is raw. A middleware drops an unreadable message silently or raises an error; here it is counted.
     """
 
     def take(data: Any) -> None:
@@ -99,7 +99,7 @@ def _refusing(message_type: Any, topic: str, callback: Callback, raw: bool, refu
 
 
 class ExecutorWaiter:
-    """The plain way: `SingleThreadedExecutor.spin_once` in the stepping thread."""
+    """Waits with public API: `SingleThreadedExecutor.spin_once` in the stepping thread."""
 
     def __init__(self, node: Node):
         self._node = node
@@ -122,7 +122,7 @@ class ExecutorWaiter:
         send = service.send_response
 
         def send_now_or_later(response: Any, header: Any) -> None:
-            """What the executor calls with a handler's result; a coroutine that awaits would starve all other callbacks."""
+            """Send a handler's result. The executor calls this; an awaiting coroutine would block all other callbacks."""
             _send(send, response, header, self._node)
 
         service.send_response = send_now_or_later
@@ -148,9 +148,9 @@ class ExecutorWaiter:
 
 
 class DirectWaiter:
-    """One wait set for as long as the node lives; messages are taken without tasks, futures or callback groups.
+    """Waits on one wait set for the lifetime of the node; takes messages without tasks, futures or callback groups.
 
-    The node must not be added to an executor as well: nobody else may take what is waited for here.
+    The node must not be added to an executor, which would also take its messages.
     """
 
     def __init__(self, node: Node):
@@ -253,13 +253,13 @@ class DirectWaiter:
             return
         try:
             future = client.get_pending_request(header.request_id.sequence_number)
-        except KeyError:  # the answer to a call that was given up
+        except KeyError:  # the answer to a cancelled call
             return
         future.set_result(response)
 
 
 def _send(send: Callable[[Any, Any], None], response: Any, header: Any, node: Node) -> None:
-    """Send a response, or let a Deferred do so; by then whoever asked may be gone, which is no error here."""
+    """Send a response, or let a Deferred send it later. A client that has ended by then is not an error."""
     if not isinstance(response, Deferred):
         send(response, header)
         return
@@ -274,7 +274,7 @@ def _send(send: Callable[[Any, Any], None], response: Any, header: Any, node: No
 
 
 def make_waiter(node: Node) -> Waiter:
-    """Return the fastest waiter that this rclpy supports; RL_TRAINER_WAITER=executor asks for the plain one."""
+    """Return the fastest waiter that this rclpy supports; RL_TRAINER_WAITER=executor selects `ExecutorWaiter`."""
     if os.environ.get("RL_TRAINER_WAITER") == "executor":
         return ExecutorWaiter(node)
     try:
@@ -288,7 +288,7 @@ def make_waiter(node: Node) -> Waiter:
 
 
 def _check_inner_api() -> None:
-    """Raise AttributeError where a version lacks what DirectWaiter calls later, once messages come."""
+    """Raise AttributeError if this rclpy lacks a function that DirectWaiter calls when messages come."""
     from rclpy.client import Client
     from rclpy.impl.implementation_singleton import rclpy_implementation
 

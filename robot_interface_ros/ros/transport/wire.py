@@ -1,9 +1,9 @@
-"""Messages whose numbers alone change, read and written in their serialised form.
+"""Reads and writes messages in serialised form, when only their stamp and numbers change.
 
-A message of the contract is the same from step to step but for its stamp and a few rows of float64. rclpy turns each number
-into a Python object and back; here they are copied as they are, which makes taking a JointState three times as fast. Where
-they lie is not assumed but found, by serialising a message with marks in it; what does not look like the message that was
-found goes the general way, through rclpy.
+From step to step, only the stamp and a few rows of float64 change in a message of the contract. rclpy converts each number
+to a Python object and back; here the bytes are copied, which makes taking a JointState three times as fast. The positions
+of the numbers are not assumed, but found by serialising a message with known numbers. A message with another layout is
+read by rclpy.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Writer(Protocol):
 
 
 class Layout:
-    """Where a message's stamp and numbers lie, and what all else is."""
+    """The positions of a message's stamp and numbers, and its other, constant bytes."""
 
     def __init__(self, template: bytes, stamp_at: int, rows: Sequence[tuple[int, int]]):
-        """`rows`: first byte and number of float64 of each row, in the order of their place."""
+        """`rows`: first byte and number of float64 of each row, in the order of the first bytes."""
         self._template, self._stamp_at, self._rows = bytearray(template), stamp_at, tuple(rows)
         changing = [(stamp_at, stamp_at + _STAMP.size), *((begin, begin + 8 * n) for begin, n in rows)]
         ends = [0, *(end for _, end in changing)]
@@ -48,7 +48,7 @@ class Layout:
 
     @classmethod
     def find(cls, writer: Writer, sizes: Sequence[int]) -> Layout | None:
-        """Return the layout of what `writer` writes, with rows of these sizes; None where it cannot be found."""
+        """Return the layout of the messages of `writer`, with rows of these sizes; None if it cannot be found."""
         marks = [np.pi * np.arange(1, n + 1) + 1000.0 * k for k, n in enumerate(sizes)]
         data = bytes(serialize_message(writer.write(_MARKED_NS, *marks)))
         stamp_at = data.find(_STAMP.pack(*divmod(_MARKED_NS, NANOSECONDS)))
@@ -58,7 +58,7 @@ class Layout:
         return cls(data, stamp_at, list(zip(begins, sizes)))
 
     def fill(self, stamp: int, rows: Sequence[Array]) -> bytes:
-        """Return the message with this stamp and these rows, serialised."""
+        """Return the serialised message with this stamp and these rows."""
         template = self._template
         _STAMP.pack_into(template, self._stamp_at, *divmod(stamp, NANOSECONDS))
         for (begin, n), row in zip(self._rows, rows):
@@ -68,7 +68,7 @@ class Layout:
         return bytes(template)
 
     def rows(self, data: bytes) -> tuple[Array, ...] | None:
-        """Return the rows of a serialised message, each `(n,)`; None where it is not one of this layout."""
+        """Return the rows of a serialised message, each `(n,)`; None if it has another layout."""
         if len(data) != len(self._template):
             return None
         for begin, end, fixed in self._fixed:
@@ -78,29 +78,29 @@ class Layout:
 
 
 class SerialWriter:
-    """Does what a writer of messages.py does, and returns serialised messages, which any publisher takes as well."""
+    """A writer like those of messages.py that returns serialised messages, which every publisher accepts."""
 
     def __init__(self, writer: Writer, *sizes: int):
-        """`sizes`: of the rows that will be written, always the same."""
+        """`sizes`: sizes of the rows, which never change."""
         self._writer, self._layout = writer, Layout.find(writer, sizes)
 
     def write(self, stamp: int, *rows: Array) -> Any:
-        """Return what is to be published."""
+        """Return the message to publish."""
         if self._layout is None:
             return self._writer.write(stamp, *rows)
         return self._layout.fill(stamp, rows)
 
 
 class SerialReader:
-    """Reads rows of numbers from serialised messages; the first one that is whole and in order shows where they lie."""
+    """Reads rows of numbers from serialised messages; the first complete, ordered message gives the layout."""
 
     def __init__(self, kind: Any, general: Callable[[Any], tuple[Array, ...]], alike: Callable[[Any], Writer | None]):
-        """`general(message)` returns its rows; `alike(message)` a writer of messages like it, None where it is unusual."""
+        """`general(message)` returns its rows; `alike(message)` a writer of such messages, or None for an unusual one."""
         self._kind, self._general, self._alike = kind, general, alike
         self._layout: Layout | None = None
 
     def read(self, data: bytes) -> tuple[Array, ...]:
-        """Return the message's rows. Raises UnreadableMessage, and what `general` raises."""
+        """Return the message's rows. Raises UnreadableMessage, and the errors of `general`."""
         rows = self._layout.rows(data) if self._layout is not None else None
         if rows is not None:
             return rows
@@ -115,8 +115,8 @@ class SerialReader:
 def stamp_ns(data: Any) -> int:
     """Return the stamp of a message that begins with a header, serialised or not, integer nanoseconds.
 
-    The serialised form begins with four bytes, the last bit of the second telling the order of bytes (RTPS 2.5, 10.2).
-    Raises UnreadableMessage where they are too few.
+    The serialised form begins with four bytes; the last bit of the second is the byte order (RTPS 2.5, 10.2).
+    Raises UnreadableMessage if there are too few bytes.
     """
     if not isinstance(data, bytes):
         return messages.stamp_ns(data)
@@ -130,8 +130,8 @@ def joint_state_reader(joint_names: tuple[str, ...]) -> SerialReader:
     """Return a reader of position, velocity and effort, as `messages.joint_state_to_arrays`."""
 
     def alike(message: Any) -> Writer | None:
-        whole = all(len(entry) == len(joint_names) for entry in (message.position, message.velocity, message.effort))
-        usual = whole and tuple(message.name) == joint_names
+        complete = all(len(entry) == len(joint_names) for entry in (message.position, message.velocity, message.effort))
+        usual = complete and tuple(message.name) == joint_names
         return messages.JointStateWriter(joint_names, message.header.frame_id) if usual else None
 
     return SerialReader(JointState, lambda message: messages.joint_state_to_arrays(message, joint_names), alike)
@@ -157,14 +157,14 @@ def pose_reader() -> SerialReader:
 
 
 class CommandReader:
-    """Reads `joint_command`, as `messages.command_from_message`; fast for the joints that the first client named."""
+    """Reads `joint_command`, as `messages.command_from_message`; fast for the joints of the first command."""
 
     def __init__(self) -> None:
         self._layout: Layout | None = None
         self._names: tuple[str, ...] = ()
 
     def read(self, data: bytes) -> Command:
-        """Return the command; whether the joints exist is the robot's to check. Raises UnreadableMessage."""
+        """Return the command; the robot checks whether the joints exist. Raises UnreadableMessage."""
         rows = self._layout.rows(data) if self._layout is not None else None
         if rows is not None:
             return Command(stamp_ns(data), self._names, rows[0])

@@ -33,7 +33,7 @@ def contract_check(options: ContractCheckOptions) -> int:
         options.namespace, options.timeout_s, options.mode, options.domain_id, joints=options.joints
     ):
         print(
-            f"  {point.outcome.value:<6}  {point.rule}" + (f"\n          {point.said}" if point.said else ""),
+            f"  {point.outcome.value:<6}  {point.rule}" + (f"\n          {point.detail}" if point.detail else ""),
             flush=True,
         )
         found[point.outcome] += 1
