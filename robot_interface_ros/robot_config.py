@@ -20,9 +20,9 @@ from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.files.untrusted_files import parse_xml
 from robot_interface_ros.registry import Registry
 from robot_interface_ros.robot import Array
-from robot_interface_ros.urdf.faults.inertia import complete, mend_impossible
-from robot_interface_ros.urdf.faults.lines import naming
-from robot_interface_ros.urdf.faults.plausibility import doubts, turned_far
+from robot_interface_ros.urdf.faults.inertia import complete, repair_impossible
+from robot_interface_ros.urdf.faults.lines import errors_with_line
+from robot_interface_ros.urdf.faults.plausibility import origins_in_degrees, unlikely_values
 from robot_interface_ros.urdf.faults.repair import repair
 from robot_interface_ros.urdf.held_joints import hold_joints
 from robot_interface_ros.urdf.meshes import BROKEN_MESHES, locate_meshes, mesh_box, with_mesh_boxes
@@ -196,11 +196,11 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     moving = {joint for group in groups for joint in config.groups[group]}
     file = description.resolve(config.urdf, folder)
     text = description.urdf_text(file, _xacro_arguments(config, groups))
-    with naming(file, text):
+    with errors_with_line(file, text):
         urdf = prepared_urdf(name, config, moving, file, text)
         model = RobotModel.from_urdf(urdf)
-    if turned := turned_far(urdf):
-        _log.warning("robot %s: %s", name, turned)
+    if warning := origins_in_degrees(urdf):
+        _log.warning("robot %s: %s", name, warning)
     in_postures = [joint for posture in config.postures.values() for joint in posture]
     in_groups = [joint for group in config.groups.values() for joint in group]
     given = [*config.rest, *config.max_velocity, *config.max_effort, *config.limits]
@@ -253,8 +253,8 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     for joint, value, low, high in zip(limits.names, rest, limits.lower, limits.upper):
         if joint in config.rest and not low <= value <= high:
             raise ConfigError(f"robot {name}: rest of {joint} is {value} rad; its limits are {low} to {high}")
-    for doubt in doubts(model, limits, np.clip(rest, limits.lower, limits.upper), urdf, config.end_effector):
-        _log.warning("robot %s: %s", name, doubt)
+    for warning in unlikely_values(model, limits, np.clip(rest, limits.lower, limits.upper), urdf, config.end_effector):
+        _log.warning("robot %s: %s", name, warning)
     cameras = with_external(config.cameras, model, np.clip(rest, limits.lower, limits.upper))
     check_cameras(name, cameras, model)
     urdf = with_camera_frames(urdf, cameras)
@@ -280,7 +280,7 @@ def prepared_urdf(name: str, config: RobotConfig, moving: Collection[str], file:
     for note in located.notes:
         _log.warning("robot %s: %s", name, note)
     if not config.repair:
-        impossible = mend_impossible(ElementTree.fromstring(located.text), mesh_box)
+        impossible = repair_impossible(ElementTree.fromstring(located.text), mesh_box)
         if impossible:
             raise RobotModelError(
                 f"physically impossible masses or inertias: links {', '.join(impossible)}",

@@ -1,1 +1,1 @@
-"""URDF: checks and repairs, the robot model, kinematics, frames."""
+"""URDF: the robot model, kinematics, frames, meshes, checks and repairs."""

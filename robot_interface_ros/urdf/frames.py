@@ -1,4 +1,4 @@
-"""The frames of a robot: where each link is in the link that carries it. Pure: a model and joint positions in, values out."""
+"""The frames of a robot: the pose of each link in its parent link. Pure: a model and joint positions in, values out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Quaternion = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Transform:
-    """The frame `child`, placed in the frame `parent`: `xyz` (m) and a unit `quaternion` (x, y, z, w)."""
+    """The pose of the frame `child` in the frame `parent`: `xyz` (m) and a unit `quaternion` (x, y, z, w)."""
 
     parent: str
     child: str
@@ -23,7 +23,7 @@ class Transform:
 
 
 class FrameTree:
-    """Every frame of a URDF: those on fixed joints once, those on movable joints, mimics among them, for joint positions."""
+    """All frames of a URDF: those of fixed joints once, those of movable and mimic joints for given joint positions."""
 
     def __init__(self, model: RobotModel):
         self._model = model
@@ -34,17 +34,17 @@ class FrameTree:
             for link, pose in zero.items()
             if self._carriers[link].type == "fixed"
         )
-        """The transforms that never change, parents first."""
+        """The constant transforms, parents first."""
 
     def moving(self, positions: Mapping[str, float]) -> tuple[Transform, ...]:
-        """The transforms of what moves, parents first, for joint name -> position, rad or m; others' names are ignored.
+        """Return the transforms of movable joints, parents first, for joint name -> position, rad or m.
 
-        Raises RobotModelError that names an independent joint without a position.
+        Other names are ignored. Raises RobotModelError with the names of independent joints without a position.
         """
         missing = [name for name in self._model.joint_names if name not in positions]
         if missing:
             raise RobotModelError(
-                f"no position of {', '.join(missing)}; is the robot_description that of these joints?"
+                f"no position of {', '.join(missing)}; do joint_states and robot_description belong to the same robot?"
             )
         poses = self._model.local_poses([positions[name] for name in self._model.joint_names])
         carriers = self._carriers
@@ -56,12 +56,12 @@ class FrameTree:
 
 
 def transform(parent: str, child: str, pose: Pose) -> Transform:
-    """A pose as a Transform."""
+    """Return a pose as a Transform."""
     return Transform(parent, child, pose[1], quaternion(pose[0]))
 
 
 def quaternion(rotation: Matrix3) -> Quaternion:
-    """The unit quaternion (x, y, z, w) of a rotation, w >= 0, by its largest component, so that nothing small divides.
+    """Return the unit quaternion (x, y, z, w) of a rotation, w >= 0. It divides by the largest component, for accuracy.
 
     Shepperd, "Quaternion from rotation matrix", J. Guidance and Control 1(3), 1978.
     """

@@ -1,4 +1,4 @@
-"""Fix joints of a robot that are not to move: URDF text in, URDF text out."""
+"""Fixes the joints of a robot that must not move: URDF text in, URDF text out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from robot_interface_ros.urdf.robot_model import RobotModel
 
 
 def hold_joints(text: str, moving: Collection[str], positions: Mapping[str, float]) -> str:
-    """The same robot with every independent joint that is not in `moving` fixed, and with it the joints that follow it.
+    """Return the robot with all independent joints fixed that are not in `moving`, and with their mimic joints fixed.
 
-    `positions`: where they are held, rad or m; a joint that is not named is held at zero, or at the limit next to it.
+    `positions`: their fixed positions, rad or m; default: zero, or the limit nearest to zero.
     """
     model = RobotModel.from_urdf(text)
     held = {
@@ -22,7 +22,7 @@ def hold_joints(text: str, moving: Collection[str], positions: Mapping[str, floa
     }
     if not held:
         return text
-    # Where the joints that move stand does not matter: only poses of the others are read.
+    # The positions of the moving joints do not matter: only poses of the others are used.
     poses = model.local_poses([held.get(name, 0.0) for name in model.joint_names])
     robot = ElementTree.fromstring(text)
     for element in robot.findall("joint"):

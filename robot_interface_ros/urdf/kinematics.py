@@ -1,8 +1,8 @@
 """Kinematics of one serial chain: forward, Jacobian and damped inverse. Angles in rad, lengths in m.
 
-Every control step asks where the tip is, so `Chain.position` is plain Python on constants that are folded when the
-chain is made: for a five-joint arm several times faster than products of 3x3 arrays, and its result depends on nothing
-but the platform's sin and cos. A rotation maps vectors of the child's frame into the parent's.
+Every control step needs the position of the tip, so `Chain.position` is plain Python, with constants that are computed when
+the chain is created. For a five-joint arm it is several times faster than products of 3x3 arrays, and its result depends
+only on the platform's sin and cos. A rotation maps vectors from the child's frame to the parent's.
 
 Sources: the geometric Jacobian is that of Siciliano, Sciavicco, Villani and Oriolo, "Robotics: Modelling, Planning and
 Control" (2009), section 3.1. Damped least squares: Nakamura and Hanafusa, "Inverse Kinematic Solutions With Singularity
@@ -29,17 +29,17 @@ IDENTITY: Matrix3 = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 ORIGIN: Vector3 = (0.0, 0.0, 0.0)
 
 DAMPING = 0.05
-"""Default damping (m/rad): small beside the .1 to .6 m levers of an arm, so that it acts near singular postures."""
+"""Default damping (m/rad): small compared with the .1 to .6 m levers of an arm, so it acts only near singular postures."""
 LEAST_DAMPING = 1e-3
-"""What is left of it at the goal, so that the step is defined in a stretched arm too."""
+"""Damping at the goal, so that a step is also defined for a stretched arm."""
 MAX_STEP_M = 0.1
-"""Longest displacement that one iteration of `inverse` asks for: beyond it the arm is no longer nearly linear."""
+"""Longest displacement of one iteration of `inverse`: for longer ones the arm is not nearly linear."""
 AT_LIMIT = 1e-9
-"""How near to a limit (rad or m) a joint is taken to stand at it."""
+"""Distance to a limit (rad or m) within which a joint counts as being at the limit."""
 
 
 def multiply(a: Matrix3, b: Matrix3) -> Matrix3:
-    """The product a b."""
+    """Return the product a b."""
     a0, a1, a2, a3, a4, a5, a6, a7, a8 = a
     b0, b1, b2, b3, b4, b5, b6, b7, b8 = b
     return (
@@ -50,19 +50,19 @@ def multiply(a: Matrix3, b: Matrix3) -> Matrix3:
 
 
 def rotate(a: Matrix3, v: Vector3) -> Vector3:
-    """The product a v."""
+    """Return the product a v."""
     x, y, z = v
     return (a[0] * x + a[1] * y + a[2] * z, a[3] * x + a[4] * y + a[5] * z, a[6] * x + a[7] * y + a[8] * z)
 
 
 def compose(a: Pose, b: Pose) -> Pose:
-    """The pose b, given in the frame a, in the frame that a is given in."""
+    """Return the pose b in the frame of a's parent; b is relative to a."""
     x, y, z = rotate(a[0], b[1])
     return multiply(a[0], b[0]), (a[1][0] + x, a[1][1] + y, a[1][2] + z)
 
 
 def rotation_rpy(rpy: Sequence[float]) -> Matrix3:
-    """URDF's roll, pitch, yaw (rad): turned about the fixed x, then y, then z."""
+    """Return the rotation of URDF's roll, pitch, yaw (rad): about the fixed x, then y, then z."""
     cr, sr = math.cos(rpy[0]), math.sin(rpy[0])
     cp, sp = math.cos(rpy[1]), math.sin(rpy[1])
     cy, sy = math.cos(rpy[2]), math.sin(rpy[2])
@@ -74,7 +74,7 @@ def rotation_rpy(rpy: Sequence[float]) -> Matrix3:
 
 
 def rotation_about(axis: Sequence[float], angle: float) -> Matrix3:
-    """Rodrigues' formula: a turn by `angle` (rad) about a unit axis."""
+    """Return the rotation by `angle` (rad) about a unit axis (Rodrigues' formula)."""
     x, y, z = axis
     c, s = math.cos(angle), math.sin(angle)
     t = 1.0 - c
@@ -87,10 +87,10 @@ def rotation_about(axis: Sequence[float], angle: float) -> Matrix3:
 
 @dataclass(frozen=True)
 class Segment:
-    """One joint on the way from root to tip: a fixed pose, then a motion by `scale * q[index] + offset` on `axis`.
+    """One joint between root and tip: a fixed pose, then a motion by `scale * q[index] + offset` on `axis`.
 
-    `kind` is "fixed", "turn" (revolute, continuous: about the axis) or "slide" (prismatic: along it); `index` counts in
-    the chain's joint names. A mimic joint has the index of the joint that it follows, and its multiplier and offset.
+    `kind` is "fixed", "turn" (revolute, continuous: about the axis) or "slide" (prismatic: along it). `index` is an index
+    into the chain's joint names. A mimic joint has the index of the joint that it follows, and its own multiplier and offset.
     """
 
     pose: Pose
@@ -107,17 +107,17 @@ class Segment:
             raise ValueError(f"a {self.kind} segment needs the index of its joint, got {self.index}")
 
 
-# One motion of the folded chain: rotation (None where it is the identity) and translation before it, then its code,
-# index, scale and offset.
+# One motion of the folded chain: the rotation (None: identity) and translation before it, then its code, index, scale
+# and offset.
 _Folded = tuple["Matrix3 | None", float, float, float, int, int, float, float]
 _SLIDE, _X, _Y, _Z = 0, 1, 2, 3
 
 
 class Chain:
-    """The joints between `root` and `tip`, and where they put the tip.
+    """The joints between `root` and `tip`, and the pose of the tip.
 
-    Every joint array is ordered as `joint_names`: the independent joints that move the tip, base to tip. Positions,
-    rotations and Jacobians are in the root's frame (the world, for a robot whose root stands at the origin).
+    Joint arrays have the order of `joint_names`: the independent joints that move the tip, from base to tip. Positions,
+    rotations and Jacobians are in the root frame (the world frame if the root is at the origin).
     """
 
     def __init__(self, joint_names: Sequence[str], segments: Sequence[Segment], root: str = "", tip: str = "") -> None:
@@ -129,11 +129,11 @@ class Chain:
                 count = len(self.joint_names)
                 raise ValueError(f"a segment moves with joint {segment.index}; expected less than {count}")
         self._folded, self._end = _fold(segments)
-        # position() goes from tip to root: a vector is cheaper to turn than a matrix.
+        # position() goes from tip to root: rotating a vector is cheaper than rotating a matrix.
         self._inward = tuple(reversed(self._folded))
 
     def position(self, q: ArrayLike) -> FloatArray:
-        """Where the tip is: (3,) float64 m, for joint positions q (n,) rad (m for a prismatic joint)."""
+        """Return the tip's position, (3,) float64 m, for joint positions q (n,) rad (m for a prismatic joint)."""
         values = self._values(q)
         x, y, z = self._end[1]
         for rotation, tx, ty, tz, code, index, scale, offset in self._inward:
@@ -160,13 +160,15 @@ class Chain:
         return np.array((x, y, z))
 
     def pose(self, q: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Position (3,) m and rotation (3, 3) of the tip."""
+        """Return position (3,) m and rotation (3, 3) of the tip."""
         (rotation, position), _ = self._walk(self._values(q))
         return np.array(position), np.array(rotation).reshape(3, 3)
 
     def jacobian(self, q: ArrayLike) -> FloatArray:
-        """The geometric Jacobian (6, n): the tip's velocity (m/s, first three rows) and angular velocity (rad/s) for
-        each joint moving at 1 rad/s."""
+        """Return the geometric Jacobian (6, n).
+
+        Its columns are the tip's velocity (m/s, first three rows) and angular velocity (rad/s) for each joint at 1 rad/s.
+        """
         (_, position), motions = self._walk(self._values(q))
         px, py, pz = position
         jacobian = np.zeros((6, len(self.joint_names)))
@@ -180,7 +182,7 @@ class Chain:
         return jacobian
 
     def velocity_step(self, q: ArrayLike, displacement: ArrayLike, damping: float = DAMPING) -> FloatArray:
-        """The joint step (n,) rad that moves the tip by about `displacement` (3,) m: J' (J J' + damping² I)⁻¹ of it."""
+        """Return the joint step (n,) rad that moves the tip by about `displacement` d (3,) m: J' (J J' + damping² I)⁻¹ d."""
         return _damped(self.jacobian(q)[:3], np.asarray(displacement, dtype=np.float64), damping)
 
     def inverse(
@@ -194,11 +196,11 @@ class Chain:
         tolerance_m: float = 1e-4,
         restarts: int = 8,
     ) -> FloatArray:
-        """Joint positions (n,) within lower..upper that bring the tip to `position` (3,) m, or as near as was found.
+        """Return joint positions (n,) within lower..upper with the tip at `position` (3,) m, or as near as found.
 
-        Damped least squares from q0. A search that ends in a corner of the limits is begun again, at most `restarts`
-        times, from postures spread over the limits in a fixed order, so that equal calls give equal answers.
-        It never raises for want of reach: compare `position(q)` with what you asked for.
+        Damped least squares from q0. A search that does not arrive is repeated, at most `restarts` times, from postures
+        spread over the limits in a fixed order, so equal calls give equal results. A position out of reach is not an
+        error: compare `position(q)` with the requested one.
         """
         goal = np.asarray(position, dtype=np.float64)
         low, high = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
@@ -228,7 +230,7 @@ class Chain:
         iterations: int,
         tolerance_m: float,
     ) -> tuple[FloatArray, float]:
-        """The best posture met on the way down from q, and its distance from the goal (m)."""
+        """Return the best posture of a descent from q, and its distance from the goal (m)."""
         best, best_distance = q, math.inf
         for _ in range(iterations + 1):
             error = goal - self.position(q)
@@ -240,17 +242,17 @@ class Chain:
             nearness = min(1.0, distance / MAX_STEP_M)
             if distance > MAX_STEP_M:
                 error *= MAX_STEP_M / distance
-            # Damping that fades with the error converges fast at the end (Sugihara, IEEE Trans. Robotics 27(5), 2011).
+            # Damping that decreases with the error converges fast at the end (Sugihara, IEEE Trans. Robotics 27(5), 2011).
             q = self._step_within(q, error, low, high, damping * nearness + LEAST_DAMPING)
         return best, best_distance
 
     def _step_within(
         self, q: FloatArray, displacement: FloatArray, low: FloatArray, high: FloatArray, damping: float
     ) -> FloatArray:
-        """q after one step inside the limits.
+        """Return q after one step within the limits.
 
-        A joint that stands at a limit and would leave it is taken out, the worst first, and the step solved again with
-        the others: clipping alone would lose what that joint was to contribute, and stall.
+        A joint at a limit that would move beyond it is excluded, the worst first, and the step is solved again with the
+        others. Clipping alone would lose the contribution of this joint, and the search would stall.
         """
         jacobian = self.jacobian(q)[:3]
         step = _damped(jacobian, displacement, damping)
@@ -269,7 +271,7 @@ class Chain:
         return values
 
     def _walk(self, values: list[float]) -> tuple[Pose, list[tuple[bool, int, float, Vector3, Vector3]]]:
-        """Tip pose, and for each motion: whether it turns, joint index, scale, axis and origin in the root's frame."""
+        """Return the tip pose and, for each motion: whether it turns, joint index, scale, axis and origin in the root frame."""
         here: Pose = (IDENTITY, ORIGIN)
         motions = []
         for rotation, tx, ty, tz, code, index, scale, offset in self._folded:
@@ -294,7 +296,7 @@ def _damped(jacobian: FloatArray, displacement: FloatArray, damping: float) -> F
 
 
 def _spread(k: int, around: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-    """The k-th of a sequence of postures that fills the limits evenly; an unlimited joint gets a turn about `around`.
+    """Return the k-th of a sequence of postures that fills the limits evenly; an unlimited joint gets one turn about `around`.
 
     The sequence adds powers of the root of x^(n+1) = x + 1, modulo 1 (Roberts, "The Unreasonable Effectiveness of
     Quasirandom Sequences", 2018).
@@ -311,7 +313,7 @@ def _spread(k: int, around: FloatArray, low: FloatArray, high: FloatArray) -> Fl
 
 
 def _fold(segments: Sequence[Segment]) -> tuple[tuple[_Folded, ...], Pose]:
-    """Join fixed poses, and turn every axis into x, y or z, so that a step multiplies only what moves."""
+    """Combine fixed poses, and align every axis with x, y or z, so that a step computes only the motions."""
     folded: list[_Folded] = []
     pending: Pose = (IDENTITY, ORIGIN)
     for segment in segments:
@@ -335,7 +337,7 @@ def _fold(segments: Sequence[Segment]) -> tuple[tuple[_Folded, ...], Pose]:
 
 
 def _aligned(axis: Vector3, kind: str) -> tuple[int, float, Matrix3]:
-    """The motion's code and sign, and the rotation whose own x, y or z axis is the given one."""
+    """Return the motion's code and sign, and a rotation that takes the x, y or z axis of the code to `axis`."""
     if kind == "turn":
         for code in (_X, _Y, _Z):
             for sign in (1.0, -1.0):
@@ -345,7 +347,7 @@ def _aligned(axis: Vector3, kind: str) -> tuple[int, float, Matrix3]:
 
 
 def _z_to(axis: Vector3) -> Matrix3:
-    """A rotation that takes z to the unit `axis`."""
+    """Return a rotation that takes z to the unit `axis`."""
     x, y, z = axis
     across = math.hypot(x, y)
     if across == 0.0:

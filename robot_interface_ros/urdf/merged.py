@@ -1,8 +1,7 @@
-"""Fold links that cannot move against each other into one, so that a simulator pays only for what moves.
+"""Merges links that are fixed to each other into one, so that a simulator computes only the moving ones.
 
-PyBullet's own flag for that, URDF_MERGE_FIXED_LINKS, forgets where the receiving link's centre of mass was (that of
-InMoov's hand with its fingers came out 4 cm too high; bulletphysics/bullet3 pull request 4683 tells of it) and prints
-a line for every link. Pure: URDF text in, URDF text out.
+PyBullet's flag for this, URDF_MERGE_FIXED_LINKS, computes a wrong centre of mass (4 cm too high for InMoov's hand with its
+fingers; see bulletphysics/bullet3 pull request 4683) and prints a line for every link. Pure: URDF text in, URDF text out.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from robot_interface_ros.urdf.robot_model import RobotModel
 
 
 def merge_fixed_links(text: str) -> str:
-    """The same robot without fixed joints: a link that hangs on one becomes part of the link that carries it.
+    """Return the robot without fixed joints: a link on a fixed joint becomes part of the link that carries it.
 
-    What stays are the root and the children of movable joints, with the masses, inertias, visual and collision shapes
-    of all that they carry, and the movable joints in their order. Each link stands after the one that carries it: PyBullet
-    ends the process where the root does not come first. Raises RobotModelError where `text` is not a robot.
+    The root and the children of movable joints remain, with the masses, inertias, visual and collision shapes of all links
+    that they carry; movable joints keep their order. Each link comes after the link that carries it, because PyBullet ends
+    the process if the root does not come first. Raises RobotModelError if `text` is not a robot.
     """
     model = RobotModel.from_urdf(text)
     robot = ElementTree.fromstring(text)
@@ -48,7 +47,7 @@ def merge_fixed_links(text: str) -> str:
             robot.remove(joint)
             continue
         parent = joint.find("parent")
-        assert parent is not None  # from_urdf has seen it
+        assert parent is not None  # from_urdf has checked it
         carrier, pose = carried[parent.get("link", "")]
         parent.set("link", carrier)
         place(joint, compose(pose, element_pose(joint)))
@@ -60,18 +59,18 @@ def merge_fixed_links(text: str) -> str:
 
 
 def _outward(model: RobotModel) -> list[str]:
-    """Every link after the one that carries it, and otherwise in the order of the text."""
+    """Return all links, each after its parent, otherwise in the order of the text."""
     order: dict[str, None] = {}
     for link in model.links:
-        way = [link]
-        while (joint := model.parent_joint(way[-1])) is not None and joint.parent not in order:
-            way.append(joint.parent)
-        order |= dict.fromkeys(reversed(way))
+        path = [link]
+        while (joint := model.parent_joint(path[-1])) is not None and joint.parent not in order:
+            path.append(joint.parent)
+        order |= dict.fromkeys(reversed(path))
     return list(order)
 
 
 def _carriers(model: RobotModel) -> dict[str, tuple[str, Pose]]:
-    """For every link the link that carries it and its pose there: itself, where a movable joint stands before it."""
+    """Return for every link the link that it is merged into and its pose there; a link on a movable joint stays itself."""
     carried: dict[str, tuple[str, Pose]] = {model.root: (model.root, (IDENTITY, ORIGIN))}
     for link in model.outward:
         joint = model.parent_joint(link)
@@ -85,9 +84,9 @@ def _carriers(model: RobotModel) -> dict[str, tuple[str, Pose]]:
 
 
 def _inertial(parts: Iterable[tuple[ElementTree.Element, Pose]]) -> ElementTree.Element | None:
-    """Mass, centre of mass and inertia of some links in the frame of their carrier; None where no link says anything.
+    """Return mass, centre of mass and inertia of links in the frame of their carrier; None if no link has an inertial.
 
-    Inertias are moved to the common centre by the parallel-axis theorem.
+    The parallel-axis theorem moves inertias to the common centre.
     """
     bodies = []
     for link, pose in parts:

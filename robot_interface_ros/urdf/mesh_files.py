@@ -1,7 +1,7 @@
-"""Reads mesh files into triangles: STL (binary and text), OBJ, COLLADA and glTF. Pure numpy; one line for what cannot be read.
+"""Reads mesh files into triangles: STL (binary and text), OBJ, COLLADA and glTF. Pure numpy; errors are one line.
 
-A simulator's own reader answers a file that it cannot use with an invisible link, a missing collision shape or a crash.
-So every mesh of a robot is read here first, and what the simulator does not read is converted from these triangles.
+When a simulator cannot read a mesh file, a link is invisible, a collision shape is missing or the process crashes. So every
+mesh of a robot is read here first. Formats that the simulator does not support are converted from these triangles.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MESH_LIMIT = 2**29  # bytes; the largest public ones have 100 MiB
 Array = NDArray[np.float64]
 
 POINTERS = {b"version https://git-lfs": "a git-lfs pointer", b"/annex/objects/": "a git-annex pointer"}
-"""How a file begins that stands for a larger one, and what it is then."""
+"""Beginning of a pointer file that stands for a larger one -> its kind."""
 POINTER_REMEDY = "fetch the file itself, for git-lfs with `git lfs pull`"
 
 
@@ -38,7 +38,7 @@ class MeshError(ValueError):
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles `(n, 3, 3)` in the file's own unit (COLLADA: m), one array for each of the file's objects."""
+    """Triangles `(n, 3, 3)` in the unit of the file (COLLADA: m), one array for each object in the file."""
 
     parts: tuple[Array, ...]
 
@@ -55,19 +55,19 @@ class Mesh:
 
 
 def read_mesh(file: Path) -> Mesh:
-    """Read a mesh by its suffix; raises MeshError for what is not there, not whole, or without a triangle."""
+    """Read a mesh by its suffix. Raises MeshError if it is missing, incomplete, or has no triangles."""
     try:
         data = read_bytes(file, MESH_LIMIT)
     except FileError as error:
         raise MeshError(f"cannot be read ({error})") from None
     if not data:
-        raise MeshError("is empty; was its download cut short?")
+        raise MeshError("is empty; was its download interrupted?")
     for beginning, kind in POINTERS.items():
         if data.startswith(beginning):
             raise MeshError(f"is {kind}, not the mesh; {POINTER_REMEDY}")
     suffix = file.suffix.lower()
     if suffix not in READERS:
-        raise MeshError(f"has a format that is not read here; convert it to one of {', '.join(READERS)}")
+        raise MeshError(f"has an unsupported format; convert it to one of {', '.join(READERS)}")
     try:
         parts = READERS[suffix](data, file)
     except MeshError:
@@ -83,32 +83,32 @@ def read_mesh(file: Path) -> Mesh:
     ) as error:
         missing = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         reason = " ".join(missing.split())[:200] or type(error).__name__
-        raise MeshError(f"is no {suffix[1:].upper()} file that can be read: {reason}") from None
+        raise MeshError(f"is not a readable {suffix[1:].upper()} file: {reason}") from None
     parts = [part for part in parts if len(part)]
     if not parts:
-        raise MeshError("holds no triangle")
+        raise MeshError("has no triangles")
     if not all(np.isfinite(part).all() for part in parts):
-        raise MeshError("holds coordinates that are no finite numbers")
+        raise MeshError("has coordinates that are not finite")
     return Mesh(tuple(parts))
 
 
 def _stl(data: bytes, file: Path) -> list[Array]:
-    """80 bytes, a count, 50 bytes a triangle; or text that begins with `solid`, as some binary files do too."""
+    """Read 80 bytes, a count, 50 bytes per triangle; or text that begins with `solid`, as some binary files also do."""
     count = int(np.frombuffer(data, "<u4", 1, 80)[0]) if len(data) >= 84 else 0
     whole = 84 + 50 * count
     if len(data) >= 84 and len(data) == whole:
         return [_binary_triangles(data, count)]
     if data.lstrip()[:5].lower() == b"solid" and (b"facet" in data[:4096] or b"endsolid" in data[:4096].lower()):
         if b"endsolid" not in data[-4096:].lower():
-            raise MeshError("is cut short: a text STL ends with endsolid, and this one does not")
+            raise MeshError("is incomplete: a text STL ends with endsolid, and this one does not")
         return [_rows(data, "vertex").reshape(-1, 3, 3)]
     if data[:84].isascii() and b"\0" not in data[:84]:
         raise MeshError(
-            f"is text that begins with {data[:20].decode('ascii')!r}, and no STL; was an error page downloaded?"
+            f"is text that begins with {data[:20].decode('ascii')!r}, not an STL; was an error page downloaded?"
         )
     if len(data) < whole or len(data) < 84:
-        raise MeshError(f"is cut short: {len(data)} of {max(whole, 84)} bytes are there")
-    return [_binary_triangles(data, count)]  # more follows than a reader needs
+        raise MeshError(f"is incomplete: it has {len(data)} of {max(whole, 84)} bytes")
+    return [_binary_triangles(data, count)]  # further bytes are ignored
 
 
 def _binary_triangles(data: bytes, count: int) -> Array:
@@ -117,7 +117,7 @@ def _binary_triangles(data: bytes, count: int) -> Array:
 
 
 def _obj(data: bytes, file: Path) -> list[Array]:
-    """Faces by object (o) and group (g), cut into fans; an index may be negative, counted from the last vertex."""
+    """Read faces by object (o) and group (g), split into triangle fans; a negative index counts from the last vertex."""
     points: list[list[float]] = []
     parts: list[list[tuple[int, int, int]]] = [[]]
     for line in data.decode("utf-8", errors="replace").splitlines():
@@ -127,12 +127,12 @@ def _obj(data: bytes, file: Path) -> list[Array]:
         if words[0] == "v":
             points.append([float(word) for word in words[1:4]])
             if len(points[-1]) < 3:
-                raise MeshError("is cut short: a vertex has fewer than three coordinates")
+                raise MeshError("is incomplete: a vertex has fewer than three coordinates")
         elif words[0] == "f":
             corners = [int(word.partition("/")[0]) for word in words[1:]]
             corners = [corner - 1 if corner > 0 else len(points) + corner for corner in corners]
             if not all(0 <= corner < len(points) for corner in corners):
-                raise MeshError("is cut short: a face names a vertex that is not there")
+                raise MeshError("is incomplete: a face refers to a missing vertex")
             parts[-1] += [(corners[0], corners[i], corners[i + 1]) for i in range(1, len(corners) - 1)]
         elif words[0] in ("o", "g") and parts[-1]:
             parts.append([])
@@ -141,12 +141,12 @@ def _obj(data: bytes, file: Path) -> list[Array]:
 
 
 def _dae(data: bytes, file: Path) -> list[Array]:
-    """COLLADA 1.4 and 1.5: geometries where their nodes place them, in m. Which axis is up is not heeded, as in RViz."""
+    """Read COLLADA 1.4 and 1.5: geometries at the poses of their nodes, m. The up axis is ignored, as in RViz."""
     root = parse_xml(data, str(file))
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     if root.tag != "COLLADA":
-        raise MeshError(f"is no COLLADA file: its root element is <{root.tag}>")
+        raise MeshError(f"is not a COLLADA file: its root element is <{root.tag}>")
     unit = root.find("asset/unit")
     scale = float(unit.get("meter", "1")) if unit is not None else 1.0
     by_id = {element.get("id"): element for element in root.iter() if element.get("id")}
@@ -161,7 +161,7 @@ def _dae(data: bytes, file: Path) -> list[Array]:
 
     def placed(node: ElementTree.Element, pose: Array, depth: int = 0) -> Iterator[Array]:
         if depth > 64 or next(visits) > MOST_NODES:
-            raise MeshError("nests its nodes without end")
+            raise MeshError("has endlessly nested nodes")
         pose = pose @ _dae_pose(node)
         for child in node:
             url = child.get("url", "").removeprefix("#")
@@ -208,7 +208,7 @@ def _dae_pose(node: ElementTree.Element) -> Array:
 
 
 def _dae_triangles(geometry: ElementTree.Element, by_id: dict[str | None, ElementTree.Element]) -> Array:
-    """The triangles of one geometry; what has more corners is cut into fans."""
+    """Return the triangles of one geometry; larger polygons are split into triangle fans."""
     found = []
     for group in geometry.iterfind("mesh/*"):
         if group.tag not in ("triangles", "polylist", "polygons", "tristrips", "trifans"):
@@ -236,7 +236,7 @@ def _dae_triangles(geometry: ElementTree.Element, by_id: dict[str | None, Elemen
 
 
 def _fans(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Polygons that follow each other, of so many corners each, cut into triangles: `(n, 3)` places of their corners."""
+    """Split consecutive polygons with these numbers of corners into triangles; return `(n, 3)` indices of corners."""
     within = np.maximum(counts - 2, 0)
     first = np.repeat(np.cumsum(counts) - counts, within)
     second = first + 1 + np.arange(within.sum()) - np.repeat(np.cumsum(within) - within, within)
@@ -244,7 +244,7 @@ def _fans(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _numbers(text: str | None, kind: type = np.float64) -> NDArray[Any]:
-    """Numbers between spaces. Raises ValueError for what is none."""
+    """Return numbers separated by spaces. Raises ValueError for other text."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
         try:
@@ -261,14 +261,14 @@ def _dae_points(source: ElementTree.Element) -> Array:
 
 
 def _glb(data: bytes, file: Path) -> list[Array]:
-    """Binary glTF 2.0: a header of 12 bytes, then chunks, each with its length and kind before it."""
+    """Read binary glTF 2.0: a header of 12 bytes, then chunks, each after its length and kind."""
     if data[:4] != b"glTF":
-        raise MeshError("is no binary glTF file: it does not begin with glTF")
+        raise MeshError("is not a binary glTF file: it does not begin with glTF")
     chunks, at = {}, 12
     while at + 8 <= len(data):
         length = int.from_bytes(data[at : at + 4], "little")
         if at + 8 + length > len(data):
-            raise MeshError(f"is cut short: {len(data)} of {at + 8 + length} bytes are there")
+            raise MeshError(f"is incomplete: it has {len(data)} of {at + 8 + length} bytes")
         chunks[data[at + 4 : at + 8].rstrip(b"\0").decode("latin-1")] = data[at + 8 : at + 8 + length]
         at += 8 + length
     return _gltf_parts(parse_json(chunks["JSON"].decode(), str(file)), file, chunks.get("BIN", b""))
@@ -285,12 +285,12 @@ def _gltf_parts(gltf: dict[str, Any], file: Path, binary: bytes) -> list[Array]:
     def values(index: int, width: int) -> NDArray[Any]:
         accessor = gltf["accessors"][index]
         if "bufferView" not in accessor or "sparse" in accessor:
-            raise MeshError("holds compressed or sparse triangles; export it without compression, or as STL or OBJ")
+            raise MeshError("has compressed or sparse triangles; export it without compression, or as STL or OBJ")
         view, kind = gltf["bufferViews"][accessor["bufferView"]], np.dtype(kinds[accessor["componentType"]])
         start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
         shape, stride = (accessor["count"], width), view.get("byteStride", kind.itemsize * width)
         if shape[0] * width * kind.itemsize > len(buffers[view["buffer"]]):
-            raise MeshError("is cut short: it names more numbers than it has")
+            raise MeshError("is incomplete: it refers to more numbers than it has")
         return np.ndarray(shape, kind, buffers[view["buffer"]], start, (stride, kind.itemsize)).copy()
 
     def triangles(mesh: int) -> Iterator[Array]:
@@ -328,7 +328,7 @@ def _gltf_buffer(entry: dict[str, Any], file: Path, binary: bytes) -> bytes:
             return base64.b64decode(uri.partition(",")[2])
         return read_bytes(file.parent / uri, MESH_LIMIT)
     except (FileError, binascii.Error) as error:
-        raise MeshError(f"names a buffer that cannot be read ({error})") from None
+        raise MeshError(f"refers to a buffer that cannot be read ({error})") from None
 
 
 def _gltf_pose(node: dict[str, Any]) -> Array:
@@ -353,7 +353,7 @@ def _moved(triangles: Array, pose: Array) -> Array:
 
 
 def _rows(data: bytes, word: str) -> Array:
-    """The three numbers after every `word`."""
+    """Return the three numbers after every `word`."""
     found = re.findall(word.encode() + rb"\s+(\S+)\s+(\S+)\s+(\S+)", data)
     return np.array(found, dtype=np.float64).reshape(-1, 3)
 
@@ -365,4 +365,4 @@ READERS: dict[str, Callable[[bytes, Path], list[Array]]] = {
     ".glb": _glb,
     ".gltf": _gltf,
 }
-"""By suffix, in small letters."""
+"""Reader of each suffix in lower case."""

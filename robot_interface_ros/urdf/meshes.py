@@ -1,4 +1,4 @@
-"""Meshes that a URDF names: where their files lie, and how large they are."""
+"""The meshes of a URDF: their files and their sizes."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from robot_interface_ros.urdf.pose import element_pose, rpy
 from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError, Shape
 
 BROKEN_MESHES = ("refuse", "leave_out_visual", "leave_out")
-"""What becomes of meshes that are not there or cannot be read: an error, or the robot goes on without them."""
+"""How missing or unreadable meshes are handled: as an error, or left out."""
 FILE = "file://"
 PACKAGED = ("package://", "model://")
-THINNEST_M = 1e-6  # an extent must be above 0
+THINNEST_M = 1e-6  # smallest extent of a box, which must be above 0
 
 
 @dataclass(frozen=True)
 class LocatedMeshes:
-    """URDF text whose meshes are there and can be read, and a line for those that were left out."""
+    """URDF text whose meshes exist and are readable, and a line about meshes that were left out."""
 
     text: str
     notes: tuple[str, ...] = ()
 
 
 def locate_meshes(text: str, folder: Path, broken: str = "refuse") -> LocatedMeshes:
-    """The same URDF with every mesh as a URI that names a file that exists and has been read.
+    """Return the URDF with a URI for every mesh, each of an existing file that was read.
 
-    A relative path is taken from `folder`, where the URDF lies. package://<package>/<path> stays where a ROS package of that
-    name is installed; else the package is looked for near the URDF (`package_search`). `broken`: one of BROKEN_MESHES,
-    what becomes of the others. Raises RobotModelError, in one line, which names link and mesh.
+    A relative path is relative to `folder`, the folder of the URDF. package://<package>/<path> stays if the ROS package is
+    installed; otherwise the package is searched near the URDF (`package_search`). `broken`: one of BROKEN_MESHES, for
+    missing or unreadable meshes. Raises RobotModelError, one line, with the names of link and mesh.
     """
     robot = ElementTree.fromstring(text)
     changed, left_out = False, []
@@ -67,9 +67,9 @@ def locate_meshes(text: str, folder: Path, broken: str = "refuse") -> LocatedMes
 
 def _refusal(link: ElementTree.Element, shape: ElementTree.Element, name: str, why: str) -> RobotModelError:
     setting = "leave_out_visual" if shape.tag == "visual" else "leave_out"
-    remedy = f"; broken_meshes: {setting} in the robot's file goes on without it"
+    remedy = f"; to load the robot without it, set broken_meshes: {setting} in the robot file"
     return RobotModelError(
-        f"link {link.get('name')!r} names a {shape.tag} mesh {name}, which {why}{remedy}", ("mesh", "filename", name)
+        f"link {link.get('name')!r} has a {shape.tag} mesh {name}, which {why}{remedy}", ("mesh", "filename", name)
     )
 
 
@@ -78,14 +78,14 @@ def _some(names: Sequence[str], most: int = 3) -> str:
 
 
 def mesh_file(uri: str) -> Path:
-    """The file that a located mesh's URI names."""
+    """Return the file of the URI of a located mesh."""
     return Path(uri.removeprefix(FILE)) if uri.startswith(FILE) else resolve(uri)
 
 
 def with_mesh_boxes(model: RobotModel, text: str) -> RobotModel:
-    """The model of a URDF with the bounding boxes of its collision meshes among its collision primitives.
+    """Return the model of a URDF with the bounding boxes of collision meshes added to its collision primitives.
 
-    The box encloses the mesh, so whatever keeps clear of it keeps clear of the mesh. A mesh that cannot be read has no box.
+    A box encloses its mesh, so a body that does not touch the box does not touch the mesh. An unreadable mesh has no box.
     """
     collisions = dict(model.collisions)
     for link in ElementTree.fromstring(text).findall("link"):
@@ -95,11 +95,11 @@ def with_mesh_boxes(model: RobotModel, text: str) -> RobotModel:
 
 
 def mesh_bounds(file: Path) -> tuple[Array, Array]:
-    """Lowest and highest corner of a mesh, each `(3,)`, in the file's own unit. Raises MeshError."""
+    """Return the lowest and the highest corner of a mesh, each `(3,)`, in the unit of the file. Raises MeshError."""
     try:
         about = file.stat()
     except OSError:
-        raise MeshError("is not there") from None
+        raise MeshError("does not exist") from None
     return _bounds(file, about.st_mtime_ns, about.st_size)
 
 
@@ -109,7 +109,7 @@ def _bounds(file: Path, *state: int) -> tuple[Array, Array]:
 
 
 def mesh_box(mesh: ElementTree.Element) -> tuple[Array, Array] | None:
-    """Lowest and highest corner of a <mesh> element whose file is located, m; None where it cannot be read."""
+    """Return the lowest and the highest corner of a located <mesh> element, m; None if it is unreadable."""
     try:
         bounds = mesh_bounds(mesh_file(mesh.get("filename", "")))
     except (MeshError, FileNotFoundError):
@@ -119,7 +119,7 @@ def mesh_box(mesh: ElementTree.Element) -> tuple[Array, Array] | None:
 
 
 def mesh_scale(mesh: ElementTree.Element) -> Array:
-    """The mesh's scale, `(3,)`; negative numbers mirror it."""
+    """Return the scale of a mesh, `(3,)`; negative numbers mirror it."""
     return np.array([float(word) for word in mesh.get("scale", "1 1 1").split()])
 
 
@@ -134,11 +134,11 @@ def _check_scale(mesh: ElementTree.Element) -> None:
 
 
 def _located(name: str, folder: Path) -> str:
-    """The URI of a mesh's file. Raises MeshError."""
+    """Return the URI of a mesh's file. Raises MeshError."""
     if not name:
         raise MeshError("has no file name")
     if name.startswith(("http://", "https://")):
-        raise MeshError("lies on another machine; download it and give its path")
+        raise MeshError("is on another machine; download it and give its path")
     plain = name.removeprefix(FILE).removeprefix("file:")
     packaged = name.startswith(PACKAGED)
     candidates = []
@@ -155,12 +155,14 @@ def _located(name: str, folder: Path) -> str:
             (other for candidate in candidates for other in [_other_case(candidate)] if other is not None), None
         )
         if near is not None:
-            raise MeshError(f"is not there; its name is written {near.name}")
-        remedy = "a relative path counts from the URDF's folder"
+            raise MeshError(f"does not exist; the file is called {near.name}")
+        remedy = "a relative path is relative to the URDF's folder"
         if packaged:
             package = name.partition("://")[2].lstrip("/").partition("/")[0]
-            remedy = f"source its package's setup.bash, or put the folder of package {package} beside or above the URDF"
-        raise MeshError(f"is not there; {remedy}")
+            remedy = (
+                f"source its package's setup.bash, or put the folder of package {package} next to or above the URDF"
+            )
+        raise MeshError(f"does not exist; {remedy}")
     if name.startswith("package://") and _is_installed(name):
         return name
     return FILE + str(found.resolve())
@@ -173,7 +175,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _other_case(file: Path) -> Path | None:
-    """A file of the same folder whose name differs in capitals alone."""
+    """Return a file of the same folder whose name differs only in capital letters."""
     try:
         others = [other for other in file.parent.iterdir() if other.name.lower() == file.name.lower()]
         return next((other for other in others if other.is_file()), None)

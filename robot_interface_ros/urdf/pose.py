@@ -1,4 +1,4 @@
-"""Poses in URDF text: read from an element's <origin>, and written to it."""
+"""Reads and writes poses in URDF text, in the <origin> of an element."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from robot_interface_ros.urdf.kinematics import IDENTITY, ORIGIN, Matrix3, Pose,
 
 
 def element_pose(element: ElementTree.Element) -> Pose:
-    """The pose that an element's <origin> gives it; identity where it has none."""
+    """Return the pose in an element's <origin>; identity without one."""
     origin = element.find("origin")
     if origin is None:
         return IDENTITY, ORIGIN
@@ -19,7 +19,7 @@ def element_pose(element: ElementTree.Element) -> Pose:
 
 
 def place(element: ElementTree.Element, pose: Pose) -> None:
-    """Give an element this pose as its <origin>."""
+    """Write a pose to an element's <origin>."""
     origin = element.find("origin")
     if origin is None:
         origin = ElementTree.Element("origin")
@@ -29,7 +29,7 @@ def place(element: ElementTree.Element, pose: Pose) -> None:
 
 
 def rpy(rotation: Matrix3) -> tuple[float, float, float]:
-    """Roll, pitch and yaw (rad) of a rotation; where pitch is a right angle only roll -/+ yaw is told, and yaw is 0."""
+    """Return roll, pitch and yaw (rad) of a rotation. If pitch is a right angle, only roll -/+ yaw is defined; yaw is 0."""
     across = math.hypot(rotation[0], rotation[3])
     pitch = math.atan2(-rotation[6], across)
     if across > 1e-9:
@@ -38,5 +38,5 @@ def rpy(rotation: Matrix3) -> tuple[float, float, float]:
 
 
 def written(numbers: Iterable[float]) -> str:
-    """Numbers as a URDF attribute, with every digit."""
+    """Return numbers as a URDF attribute, with all digits."""
     return " ".join(repr(float(number)) for number in numbers)

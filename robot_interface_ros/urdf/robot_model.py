@@ -1,4 +1,4 @@
-"""What a URDF says of a robot: joints, limits, tree and collision primitives. Pure: text in, values out.
+"""The robot model of a URDF: joints, limits, tree and collision primitives. Pure: text in, values out.
 
 Angles are in rad, lengths in m, speeds in rad/s, efforts in N·m (m/s and N for a prismatic joint). The order of
 `RobotModel.joint_names` is the order of every joint array in this project.
@@ -37,14 +37,14 @@ _UNLIMITED = (-math.inf, math.inf, math.inf, math.inf)
 
 LONGEST_TEXT = 200
 LARGEST = 1e9
-"""Beyond every length, angle, speed and effort of a robot; sums and products of smaller numbers stay finite."""
+"""Larger than any length, angle, speed and effort of a robot; sums and products of smaller numbers stay finite."""
 
 
 class RobotModelError(ValueError):
-    """A robot description that cannot be used, or a name that is not in it; the message names the offender."""
+    """A robot description is invalid, or a name is not in it; the message names the element."""
 
     def __init__(self, message: str, element: tuple[str, str, str] | None = None):
-        """`element`: tag, attribute and value that say which element of the URDF it is, where it is one."""
+        """`element`: tag, attribute and value that identify the faulty element of the URDF; None if there is none."""
         super().__init__(message)
         self.element = element
 
@@ -60,7 +60,7 @@ class Mimic:
 
 @dataclass(frozen=True)
 class Joint:
-    """One URDF joint: `xyz` (m) and `rpy` (rad) place the child in the parent; the unit `axis` is in the child's.
+    """One URDF joint: `xyz` (m) and `rpy` (rad) give the child's pose in the parent; the unit `axis` is in the child's frame.
 
     Limits and speed are rad and rad/s, effort is N·m (m, m/s and N for a prismatic joint).
     """
@@ -94,16 +94,16 @@ class Joint:
 
     @property
     def pose(self) -> Pose:
-        """The child's pose in its parent while the joint stands at zero."""
+        """The child's pose in its parent at joint position zero."""
         return rotation_rpy(self.rpy), self.xyz
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A collision primitive, placed in its link by `xyz` (m) and `rpy` (rad).
+    """A collision primitive with the pose `xyz` (m), `rpy` (rad) in its link.
 
     `size` (m): box (x, y, z), sphere (radius,), cylinder (radius, length), capsule (radius, length between the centres
-    of its ends). Cylinders and capsules lie along their own z.
+    of its ends). The axis of cylinders and capsules is z.
     """
 
     kind: str
@@ -120,7 +120,7 @@ class Shape:
 
 @dataclass(frozen=True, eq=False)
 class JointLimits:
-    """Limits of some joints: four read-only (n,) float64 arrays in the order of `names` (rad, rad, rad/s, N·m)."""
+    """Limits of joints: four read-only (n,) float64 arrays in the order of `names` (rad, rad, rad/s, N·m)."""
 
     names: tuple[str, ...]
     lower: NDArray[np.float64]
@@ -139,7 +139,7 @@ class JointLimits:
 
 @dataclass(frozen=True)
 class RobotModel:
-    """A tree of links and joints. Make it with `from_urdf`, which checks that it is one."""
+    """A tree of links and joints. Create it with `from_urdf`, which checks it."""
 
     name: str
     root: str
@@ -149,7 +149,7 @@ class RobotModel:
 
     @classmethod
     def from_urdf(cls, text: str) -> RobotModel:
-        """Read URDF text; raises RobotModelError that names the first thing that is wrong."""
+        """Read URDF text. Raises RobotModelError with the first fault."""
         if "<" not in text:
             raise RobotModelError("the robot description is not XML; expected URDF text, not a path")
         try:
@@ -192,17 +192,17 @@ class RobotModel:
         return JointLimits(self.joint_names, *(np.array(column, dtype=np.float64) for column in columns))
 
     def index(self, names: Sequence[str]) -> list[int]:
-        """Where each name stands in `joint_names`."""
-        places = {name: place for place, name in enumerate(self.joint_names)}
-        unknown = [name for name in names if name not in places]
+        """Return the index of each name in `joint_names`."""
+        indices = {name: index for index, name in enumerate(self.joint_names)}
+        unknown = [name for name in names if name not in indices]
         if unknown:
             raise RobotModelError(
                 f"unknown joint {', '.join(unknown)}; the independent joints are {', '.join(self.joint_names)}"
             )
-        return [places[name] for name in names]
+        return [indices[name] for name in names]
 
     def chain(self, tip: str, root: str | None = None) -> Chain:
-        """The chain from `root` (default: the robot's root link) out to the link `tip`."""
+        """Return the chain from `root` (default: the robot's root link) to the link `tip`."""
         root = self.root if root is None else root
         for link in (tip, root):
             if link not in self.links:
@@ -212,7 +212,7 @@ class RobotModel:
         while link != root:
             if link not in self._parents:
                 raise RobotModelError(
-                    f"link {tip!r} does not hang on {root!r}; expected a link between {self.root!r} and it"
+                    f"link {root!r} is not an ancestor of {tip!r}; expected a link between {self.root!r} and {tip!r}"
                 )
             path.append(self._parents[link])
             link = path[-1].parent
@@ -231,7 +231,7 @@ class RobotModel:
         return Chain(names, segments, root=root, tip=tip)
 
     def link_poses(self, q: ArrayLike) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Position (3,) m and rotation (3, 3) of every link, the root at the origin; q (n,) goes by `joint_names`."""
+        """Return position (3,) m and rotation (3, 3) of every link, with the root at the origin; q (n,) as `joint_names`."""
         local = self.local_poses(q)
         poses: dict[str, Pose] = {self.root: (IDENTITY, ORIGIN)}
         for link in self.outward:
@@ -239,7 +239,7 @@ class RobotModel:
         return {link: (np.array(xyz), np.array(rotation).reshape(3, 3)) for link, (rotation, xyz) in poses.items()}
 
     def local_poses(self, q: ArrayLike) -> dict[str, Pose]:
-        """Pose of every link but the root in its parent, each after its parent; q (n,) goes by `joint_names`."""
+        """Return the pose of every link but the root in its parent, each after its parent; q (n,) as `joint_names`."""
         values = np.asarray(q, dtype=np.float64)
         if values.shape != (len(self.joint_names),):
             raise RobotModelError(
@@ -250,22 +250,22 @@ class RobotModel:
         return {link: compose(joint.pose, self._motion(joint, positions)) for link, joint in joints}
 
     def reach(self, tip: str, q: ArrayLike) -> float:
-        """From the first joint before `tip` along all others to `tip`, m; 0 where nothing moves it; q (n,) as in link_poses."""
+        """Return the length of the way from the first movable joint over all others to `tip`, m; q (n,) as in link_poses."""
         poses = self.link_poses(q)
-        places, link = [poses[tip][0]], tip
+        points, link = [poses[tip][0]], tip
         while link in self._parents:
             if self._parents[link].type != "fixed":
-                places.append(poses[link][0])
+                points.append(poses[link][0])
             link = self._parents[link].parent
-        return float(sum(np.linalg.norm(b - a) for a, b in zip(places, places[1:])))
+        return float(sum(np.linalg.norm(b - a) for a, b in zip(points, points[1:])))
 
     def parent_joint(self, link: str) -> Joint | None:
-        """The joint that carries a link; None for the root."""
+        """Return the joint between a link and its parent; None for the root."""
         return self._parents.get(link)
 
     @cached_property
     def carriers(self) -> dict[str, str]:
-        """For every link the first link of its body: all links between which every joint is fixed are one body."""
+        """Link -> the first link of its body; links that are connected by fixed joints are one body."""
         carriers = {self.root: self.root}
         for link in self.outward:
             joint = self._parents[link]
@@ -273,7 +273,7 @@ class RobotModel:
         return carriers
 
     def source(self, joint: Joint) -> tuple[str, float, float]:
-        """The independent joint that moves this one, with scale and offset: a mimic of a mimic multiplies."""
+        """Return the independent joint that moves this one, with scale and offset; a mimic may follow another mimic."""
         scale, offset = 1.0, 0.0
         while joint.mimic is not None:
             offset += scale * joint.mimic.offset
@@ -307,7 +307,7 @@ class RobotModel:
 
 
 def _placed_joint(element: ElementTree.Element) -> Joint:
-    """The joint; an error knows its place."""
+    """Return the joint; an error identifies its element."""
     try:
         return _joint(element)
     except RobotModelError as error:
@@ -315,7 +315,7 @@ def _placed_joint(element: ElementTree.Element) -> Joint:
 
 
 def _placed_shapes(link: ElementTree.Element) -> tuple[Shape, ...]:
-    """The collision shapes; an error, also of a visual shape's place, names the link and knows its line."""
+    """Return the collision shapes; an error, also of a visual shape's origin, names the link and identifies its element."""
     try:
         for visual in link.findall("visual"):
             _origin(visual, f"link {link.get('name')!r} <visual>")
@@ -350,13 +350,13 @@ def _joint(element: ElementTree.Element) -> Joint:
 
 
 def _limit(element: ElementTree.Element, kind: str, where: str) -> tuple[float, float, float, float]:
-    """Lower, upper, velocity, effort; unlimited where the kind of joint needs no <limit> and has none."""
+    """Return lower, upper, velocity, effort; unlimited for a joint that needs no <limit> and has none."""
     limit = element.find("limit")
     if kind == "fixed" or (kind == "continuous" and limit is None):
         return _UNLIMITED
     if limit is None:
         raise RobotModelError(f"{where} is {kind} and has no <limit>; expected lower, upper, effort and velocity")
-    # No limit of a robot is too large to be one.
+    # Limits have no largest value.
     velocity = _number(_required(limit, "velocity", f"{where} <limit>"), f"{where} limit velocity", math.inf)
     effort = _number(_required(limit, "effort", f"{where} <limit>"), f"{where} limit effort", math.inf)
     if kind == "continuous":
@@ -394,10 +394,10 @@ def _check_mimic(joint: Joint, joints: Mapping[str, Joint]) -> None:
     while joint.mimic is not None:
         source = joints.get(joint.mimic.joint)
         if source is None or source.type == "fixed":
-            why = "is not in the description" if source is None else "is fixed"
+            reason = "is not in the description" if source is None else "is fixed"
             movable = ", ".join(name for name, other in joints.items() if other.type != "fixed" and other.mimic is None)
             raise RobotModelError(
-                f"joint {joint.name!r} mimics {joint.mimic.joint!r}, which {why}; known: {movable}", _element(joint)
+                f"joint {joint.name!r} mimics {joint.mimic.joint!r}, which {reason}; known: {movable}", _element(joint)
             )
         if source.name in seen:
             raise RobotModelError(
@@ -408,7 +408,7 @@ def _check_mimic(joint: Joint, joints: Mapping[str, Joint]) -> None:
 
 
 def _shapes(link: ElementTree.Element) -> tuple[Shape, ...]:
-    """The collision primitives of a link; meshes are left out, since their extents are not in the text."""
+    """Return the collision primitives of a link, without meshes, whose extents are not in the text."""
     where = f"link {link.get('name')!r} <collision>"
     shapes = []
     for collision in link.findall("collision"):
@@ -426,7 +426,7 @@ def _shapes(link: ElementTree.Element) -> tuple[Shape, ...]:
 
 
 def _root_of_tree(links: Sequence[str], joints: Sequence[Joint]) -> str:
-    """The one link that is no joint's child, once every link is seen to hang on it."""
+    """Return the root link, after checking that all links form one tree."""
     if not links:
         raise RobotModelError("the robot has no <link>; expected at least one")
     parents: dict[str, str] = {}
@@ -435,7 +435,7 @@ def _root_of_tree(links: Sequence[str], joints: Sequence[Joint]) -> str:
         for link in (joint.parent, joint.child):
             if link not in known:
                 raise RobotModelError(
-                    f"joint {joint.name!r} names link {link!r}, which is not in the description", _element(joint)
+                    f"joint {joint.name!r} refers to link {link!r}, which is not in the description", _element(joint)
                 )
         if joint.child in parents:
             raise RobotModelError(
@@ -443,14 +443,14 @@ def _root_of_tree(links: Sequence[str], joints: Sequence[Joint]) -> str:
                 _element(joint),
             )
         parents[joint.child] = joint.parent
-    rooted: set[str] = set()  # links that were seen to end at a root: no later walk goes on from them
+    rooted: set[str] = set()  # links from which a walk has reached a root; later walks end there
     for link in links:
         seen, at = {link: None}, link
         while at in parents and at not in rooted:
             at = parents[at]
             if at in seen:
                 raise RobotModelError(
-                    f"links hang on each other in a loop: {' -> '.join([*seen, at])}; expected a tree",
+                    f"links form a loop: {' -> '.join([*seen, at])}; expected a tree",
                     ("link", "name", link),
                 )
             seen[at] = None
@@ -459,7 +459,7 @@ def _root_of_tree(links: Sequence[str], joints: Sequence[Joint]) -> str:
     if len(roots) > 1:
         raise RobotModelError(
             f"the robot has {len(roots)} root links: {', '.join(roots[:8])}{', ...' if len(roots) > 8 else ''}; expected "
-            "one, joined to all others",
+            "one that is connected to all other links",
             ("link", "name", roots[1]),
         )
     return roots[0]
@@ -473,7 +473,7 @@ def _refuse_doubles(kind: str, names: Sequence[str]) -> None:
     for name, times in Counter(names).items():
         if times > 1:
             raise RobotModelError(
-                f"{kind} {name!r} is there {times} times; expected every name once", (kind, "name", name)
+                f"{kind} {name!r} is defined {times} times; expected every name once", (kind, "name", name)
             )
 
 
@@ -483,7 +483,7 @@ def _required(element: ElementTree.Element, attribute: str, where: str) -> str:
         raise RobotModelError(f"{where} has no attribute {attribute!r}")
     if len(value) > LONGEST_TEXT or "\n" in value:
         raise RobotModelError(
-            f"{where} has {attribute} {shown(value)}; expected at most {LONGEST_TEXT} letters in one line"
+            f"{where} has {attribute} {shown(value)}; expected one line of at most {LONGEST_TEXT} characters"
         )
     return value
 

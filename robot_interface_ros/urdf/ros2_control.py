@@ -1,9 +1,10 @@
-"""A robot that serves the contract as a system of ros2_control: its URDF with a <ros2_control> tag, and controllers for it.
+"""Files for ros2_control to use a robot that serves the contract: a URDF with a <ros2_control> tag, and controllers.
 
-The hardware is joint_state_topic_hardware_interface, which commands and hears a robot by JointState. From its source
-(github.com/ros-controls/topic_based_hardware_interfaces, 1.1.0): it names every joint of the tag in every command, so each
-needs a position command interface and none may follow another; where commands differ little from the state it falls silent,
-which -1 prevents. The controller manager hears `robot_description` in its own namespace (ros2_control, Jazzy and later).
+The hardware interface is joint_state_topic_hardware_interface, which sends and receives JointState messages. From its source
+(github.com/ros-controls/topic_based_hardware_interfaces, 1.1.0): every command names every joint of the tag, so each joint
+needs a position command interface and mimic joints are not allowed. If commands differ little from the state it stops
+sending; the threshold -1 prevents this. The controller manager subscribes to `robot_description` in its own namespace
+(ros2_control, Jazzy and later).
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ BROADCASTER, CONTROLLER = "joint_state_broadcaster", "joint_trajectory_controlle
 
 
 def control_namespace(namespace: str) -> str:
-    """Where the controllers of a robot live: its own namespace has a joint_states already."""
+    """Return the namespace of a robot's controllers; the robot's own namespace already has a joint_states."""
     return f"{namespace.rstrip('/')}/control"
 
 
 def files(description: RobotDescription, namespace: str, rate_hz: int) -> dict[str, str]:
-    """The files' names and texts."""
+    """Return file name -> text."""
     return {URDF: urdf(description, namespace), CONTROLLERS: controllers(description, namespace, rate_hz)}
 
 
 def urdf(description: RobotDescription, namespace: str) -> str:
-    """The robot's URDF with the tag: every joint that moves by itself takes a position and tells position and velocity."""
+    """Return the URDF with the tag: each independent joint has a position command, and states of position and velocity."""
     robot = ElementTree.fromstring(description.urdf)
     system = ElementTree.SubElement(robot, "ros2_control", name=description.name, type="system")
     hardware = ElementTree.SubElement(system, "hardware")
@@ -44,14 +45,14 @@ def urdf(description: RobotDescription, namespace: str) -> str:
     for name in description.joint_names:
         joint = ElementTree.SubElement(system, "joint", name=name)
         ElementTree.SubElement(joint, "command_interface", name="position")
-        for told in ("position", "velocity"):
-            ElementTree.SubElement(joint, "state_interface", name=told)
+        for quantity in ("position", "velocity"):
+            ElementTree.SubElement(joint, "state_interface", name=quantity)
     ElementTree.indent(robot)
     return ElementTree.tostring(robot, encoding="unicode") + "\n"
 
 
 def controllers(description: RobotDescription, namespace: str, rate_hz: int) -> str:
-    """Parameters of a controller manager with a broadcaster of states and a controller for trajectories of all joints."""
+    """Return parameters of a controller manager with a joint state broadcaster and a trajectory controller of all joints."""
     types = {
         BROADCASTER: "joint_state_broadcaster/JointStateBroadcaster",
         CONTROLLER: "joint_trajectory_controller/JointTrajectoryController",

@@ -142,7 +142,7 @@ def test_meshes_are_found_beside_the_urdf_or_in_a_package_folder_above_it(tmp_pa
 @pytest.mark.bad_input
 @pytest.mark.parametrize("name", ["none.stl", "package://no_such_package/a.stl", "/no/such.stl"])
 def test_a_mesh_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RobotModelError, match=f"link 'a' names a visual mesh {name}, which is not there; ") as caught:
+    with pytest.raises(RobotModelError, match=f"link 'a' has a visual mesh {name}, which does not exist; ") as caught:
         locate_meshes(meshed(name), tmp_path)
     assert "\n" not in str(caught.value)
 

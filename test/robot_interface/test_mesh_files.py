@@ -48,26 +48,26 @@ def test_a_tetrahedron_in_every_format_is_seen_and_felt_by_pybullet(tmp_path: Pa
 
 
 BROKEN = {
-    "gone.stl": (None, "which is not there; a relative path counts from the URDF's folder"),
-    "package://no_such/p.stl": (None, "put the folder of package no_such beside or above the URDF"),
-    "http://a/p.stl": (None, "lies on another machine; download it"),
-    "P.stl": ({"p.STL": binary_stl()}, "which is not there; its name is written p.STL"),
+    "gone.stl": (None, "which does not exist; a relative path is relative to the URDF's folder"),
+    "package://no_such/p.stl": (None, "put the folder of package no_such next to or above the URDF"),
+    "http://a/p.stl": (None, "is on another machine; download it"),
+    "P.stl": ({"p.STL": binary_stl()}, "which does not exist; the file is called p.STL"),
     "empty.stl": (b"", "which is empty"),
     "lfs.stl": (LFS, "is a git-lfs pointer, not the mesh; fetch the file itself"),
     "lfs.dae": (LFS, "is a git-lfs pointer"),
-    "cut.stl": (binary_stl()[:150], "is cut short: 150 of 284 bytes are there"),
-    "cut_text.stl": (text_stl()[:200], "is cut short: a text STL ends with endsolid"),
-    "page.stl": (b"<html>not found</html>" * 9, "begins with '<html>not found</htm', and no STL"),
-    "none.stl": (bytes(84), "holds no triangle"),
-    "nan.stl": (binary_stl()[:96] + b"\xff" * 12 + binary_stl()[108:], "no finite numbers"),
-    "none.obj": (b"v 0 0 0\n", "holds no triangle"),
-    "cut.obj": (obj()[:28] + b"f 1 2 3\n", "is cut short: a face names a vertex that is not there"),
-    "half.obj": (obj()[:20], "is cut short: a vertex has fewer than three coordinates"),
-    "none.dae": (b"<COLLADA/>", "holds no triangle"),
-    "cut.dae": (collada()[:300], "is no DAE file that can be read"),
-    "far.dae": (collada().replace(b"<p>0", b"<p>9"), "is no DAE file that can be read: index 9"),
-    "cut.glb": (glb()[:-10], "is cut short"),
-    "p.mesh": (b"[MeshSerializer_v1.8]", "has a format that is not read here; convert it to one of .stl, .obj, .dae"),
+    "cut.stl": (binary_stl()[:150], "is incomplete: it has 150 of 284 bytes"),
+    "cut_text.stl": (text_stl()[:200], "is incomplete: a text STL ends with endsolid"),
+    "page.stl": (b"<html>not found</html>" * 9, "begins with '<html>not found</htm', not an STL"),
+    "none.stl": (bytes(84), "has no triangles"),
+    "nan.stl": (binary_stl()[:96] + b"\xff" * 12 + binary_stl()[108:], "coordinates that are not finite"),
+    "none.obj": (b"v 0 0 0\n", "has no triangles"),
+    "cut.obj": (obj()[:28] + b"f 1 2 3\n", "is incomplete: a face refers to a missing vertex"),
+    "half.obj": (obj()[:20], "is incomplete: a vertex has fewer than three coordinates"),
+    "none.dae": (b"<COLLADA/>", "has no triangles"),
+    "cut.dae": (collada()[:300], "is not a readable DAE file"),
+    "far.dae": (collada().replace(b"<p>0", b"<p>9"), "is not a readable DAE file: index 9"),
+    "cut.glb": (glb()[:-10], "is incomplete"),
+    "p.mesh": (b"[MeshSerializer_v1.8]", "has an unsupported format; convert it to one of .stl, .obj, .dae"),
 }
 
 
@@ -82,9 +82,9 @@ def test_a_mesh_that_cannot_be_used_is_named_with_its_link_and_line(
     with pytest.raises(RobotModelError) as caught:
         load_robot(own_robot(tmp_path, urdf, files))
     message = str(caught.value)
-    assert message.startswith(f"{tmp_path}/arm.urdf, line 6: link 'b' names a visual mesh {name}, which ")
+    assert message.startswith(f"{tmp_path}/arm.urdf, line 6: link 'b' has a visual mesh {name}, which ")
     assert complaint in message and "\n" not in message
-    assert message.endswith("broken_meshes: leave_out_visual in the robot's file goes on without it")
+    assert message.endswith("to load the robot without it, set broken_meshes: leave_out_visual in the robot file")
     load_robot.cache_clear()
     with caplog.at_level(logging.WARNING):
         assert "<mesh" not in load_robot(own_robot(tmp_path, urdf, files, "broken_meshes: leave_out_visual")).urdf
@@ -95,7 +95,7 @@ def test_a_mesh_that_cannot_be_used_is_named_with_its_link_and_line(
 @pytest.mark.bad_input
 def test_a_mesh_that_robots_collide_with_is_left_out_by_its_own_setting_alone(tmp_path: Path) -> None:
     urdf = arm(b=meshed("lfs.stl"))
-    with pytest.raises(RobotModelError, match="'b' names a collision mesh lfs.stl, .* broken_meshes: leave_out in"):
+    with pytest.raises(RobotModelError, match="'b' has a collision mesh lfs.stl, .* broken_meshes: leave_out in"):
         load_robot(own_robot(tmp_path, urdf, {"lfs.stl": LFS}, "broken_meshes: leave_out_visual"))
     load_robot.cache_clear()
     assert "<mesh" not in load_robot(own_robot(tmp_path, urdf, {"lfs.stl": LFS}, "broken_meshes: leave_out")).urdf

@@ -216,11 +216,11 @@ REFUSED = {
     '<robot name="a">\n<link name="b"': "arm.urdf, line 2: not XML",
     '<robot name="a">\n<xacro:property name="h" value="1"/></robot>': "arm.urdf, line 2: it uses xacro .* xmlns:xacro",
     '<sdf version="1.6"/>': "arm.urdf: the robot description's root element is <sdf>",
-    arm(j4=joint("j2", "b", "c")): "arm.urdf, line 9: joint 'j2' is there 2 times",
+    arm(j4=joint("j2", "b", "c")): "arm.urdf, line 9: joint 'j2' is defined 2 times",
     arm(d='\n<link name="d"/>'): "arm.urdf, line 10: the robot has 2 root links: base, d",
-    arm(j1=joint("j1", "c", "a")): "arm.urdf, line 3: links hang on each other in a loop",
+    arm(j1=joint("j1", "c", "a")): "arm.urdf, line 3: links form a loop",
     arm(j2=joint("j2", "a", "b").replace('<parent link="a"/>', "")): "arm.urdf, line 7: joint 'j2' has no <parent>",
-    arm(j2=joint("j2", "q", "b")): "arm.urdf, line 7: joint 'j2' names link 'q'",
+    arm(j2=joint("j2", "q", "b")): "arm.urdf, line 7: joint 'j2' refers to link 'q'",
     arm(j2=joint("j2", "a", "b", kind="ball")): "arm.urdf, line 7: joint 'j2' has type 'ball'",
     arm(j2=joint("j2", "a", "b", axis='<axis xyz="0 0 0"/>')): "arm.urdf, line 7: joint 'j2' has axis 0 0 0",
     arm(j2=joint("j2", "a", "b", axis='<axis xyz="0 nan 0"/>')): "arm.urdf, line 7: joint 'j2' axis is 'nan'",
@@ -379,7 +379,7 @@ def test_a_default_namespace_changes_nothing_but_lines_stay(tmp_path: Path) -> N
     assert load_robot(own_robot(tmp_path / "xacro", expanded)).model.links == plain.model.links
     wrong = spaced.replace('link="a"', 'link="q"', 1)
     line = 1 + wrong[: wrong.index('name="j1"')].count("\n")
-    with pytest.raises(ValueError, match=f"arm.urdf, line {line}: joint 'j1' names link 'q'"):
+    with pytest.raises(ValueError, match=f"arm.urdf, line {line}: joint 'j1' refers to link 'q'"):
         load_robot(own_robot(tmp_path / "wrong", wrong))
 
 

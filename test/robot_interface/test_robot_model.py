@@ -134,12 +134,12 @@ BAD = {
         joint("k", "b", "c", inside=f'{LIMIT}<mimic joint="j"/>'),
         links="abc",
     ): "in a loop: j -> k -> j",
-    robot(joint("j", "a", "b"), joint("k", "b", "a"), links="ab"): "in a loop: a -> b -> a",
+    robot(joint("j", "a", "b"), joint("k", "b", "a"), links="ab"): "form a loop: a -> b -> a",
     robot(joint("j", "a", "b"), links="abc"): "2 root links: a, c",
     robot(joint("j", "a", "c"), joint("k", "b", "c"), links="abc"): "'c' is the child of two joints",
-    robot(joint("j", "a", "x"), links="ab"): "'j' names link 'x'",
-    robot(joint("j", "a", "b"), joint("j", "b", "c"), links="abc"): "joint 'j' is there 2 times",
-    robot(links="aa"): "link 'a' is there 2 times",
+    robot(joint("j", "a", "x"), links="ab"): "'j' refers to link 'x'",
+    robot(joint("j", "a", "b"), joint("j", "b", "c"), links="abc"): "joint 'j' is defined 2 times",
+    robot(links="aa"): "link 'a' is defined 2 times",
     '<robot><link name="a"/><joint name="j" type="fixed"><child link="a"/></joint></robot>': "'j' has no <parent>",
 }
 
@@ -161,7 +161,7 @@ def test_unknown_names_are_refused_with_the_known_ones() -> None:
         model.index(["slide"])
     with pytest.raises(RobotModelError, match="unknown link 'x'; known: a, b, c, d"):
         model.chain("x")
-    with pytest.raises(RobotModelError, match="'b' does not hang on 'c'"):
+    with pytest.raises(RobotModelError, match="'c' is not an ancestor of 'b'"):
         model.chain("b", root="c")
     with pytest.raises(RobotModelError, match=r"shape \(3,\), expected \(2,\)"):
         model.link_poses(np.zeros(3))

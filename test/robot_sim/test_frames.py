@@ -153,7 +153,7 @@ def test_quaternions_of_all_four_branches(rpy: tuple[float, float, float]) -> No
 
 @pytest.mark.bad_input
 def test_a_joint_without_a_position_is_named() -> None:
-    with pytest.raises(RobotModelError, match="no position of lbr_iiwa_joint_7; is the robot_description"):
+    with pytest.raises(RobotModelError, match="no position of lbr_iiwa_joint_7; do joint_states and robot_description"):
         FrameTree(load_robot("kuka_iiwa").model).moving({f"lbr_iiwa_joint_{i}": 0.0 for i in range(1, 7)})
 
 

@@ -1,1 +1,1 @@
-"""Faults in the file of a robot: located by line, repaired where the repair is safe, else reported as warnings."""
+"""Faults in a robot description: errors name the line, safe repairs are made, unlikely values give warnings."""

@@ -1,7 +1,7 @@
-"""Masses and inertias of a URDF: what cannot be is found, and what is missing is estimated from the shapes.
+"""Masses and inertias of a URDF: finds impossible ones, and estimates missing ones from the shapes.
 
-A simulator that finds no usable inertial takes 1 kg and 1 kg m2, a hundred times what a small link has, and one number
-that is none (NaN) makes all of its results NaN.
+A simulator that finds no usable inertial assumes 1 kg and 1 kg m2, a hundred times the values of a small link. One NaN makes
+all results of a simulation NaN.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from robot_interface_ros.urdf.pose import element_pose, written
 from robot_interface_ros.urdf.robot_model import RobotModel
 
 DENSEST = 8000.0
-"""kg/m3, steel: a link with more than this in its bounding box cannot be."""
+"""kg/m3, steel: largest possible density of a link within its bounding box."""
 OUTLIER = 10.0
-"""A single link so many times denser than steel, and heavier than all others together, is a slip of the pen."""
+"""A single link that is this many times denser than steel, and heavier than all others together, has a typing error."""
 DENSITY = 1000.0
-"""kg/m3, where a mass is estimated: that of hollow castings and of printed parts with motors in them, roughly."""
+"""kg/m3, for estimated masses: roughly that of hollow castings and of printed parts with motors."""
 HEAVIEST_KG = 1e5
 LIGHTEST_KG = 1e-3
 SHAPELESS_SHARE = 0.01
-"""Mass of a moving link without any shape, in medians of the other links' masses."""
+"""Mass of a moving link without any shape, as a share of the median mass of the other links."""
 LEAST_INERTIA = 1e-7
 """kg m2: a ball of 10 g and 5 mm radius."""
 MOST_GYRATION = 4.0
-"""A radius of gyration beyond so many diagonals of a link's bounding box cannot be."""
+"""Largest possible radius of gyration, in diagonals of a link's bounding box."""
 _ENTRIES = {"ixx": (0, 0), "ixy": (0, 1), "ixz": (0, 2), "iyy": (1, 1), "iyz": (1, 2), "izz": (2, 2)}
 
 
 def divide_grams(robot: ElementTree.Element, mesh_box: MeshBox) -> list[str]:
-    """Take masses for grams where most links do not fit into their bounding boxes, inertias with them; return their names.
+    """Divide masses and inertias by 1000 if most masses are impossible and so probably in grams; return the links' names.
 
-    Only where most of the links whose extents are known agree: a single link may have a shape that stands for a larger one.
+    Most of the links with known extents must agree: the shape of a single link may stand for a larger one.
     """
     impossible: list[str] = []
     possible: list[str] = []
@@ -60,20 +60,20 @@ def divide_grams(robot: ElementTree.Element, mesh_box: MeshBox) -> list[str]:
     return grams
 
 
-def mend_impossible(robot: ElementTree.Element, mesh_box: MeshBox) -> list[str]:
-    """Estimate the masses and inertias that no body can have; return the names of their links.
+def repair_impossible(robot: ElementTree.Element, mesh_box: MeshBox) -> list[str]:
+    """Replace physically impossible masses and inertias by estimates; return the names of their links.
 
-    Such are numbers that are none (text, NaN, infinity), masses below 0 or beyond HEAVIEST_KG, a single link far denser than
-    steel, inertias that are not positive, and inertias that the link's extents cannot have.
+    Impossible are values that are not finite numbers, masses below 0 or beyond HEAVIEST_KG, a single link far denser than
+    steel, inertias that are not positive, and inertias that do not fit the link's extents.
     """
-    mended = []
+    repaired = []
     links = robot.findall("link")
     masses = {link.get("name", ""): _mass(link.find("inertial")) for link in links}
     for link in links:
         inertial, name = link.find("inertial"), link.get("name", "")
         if inertial is None:
             continue
-        _mend_origin(inertial)
+        _repair_origin(inertial)
         mass, tensor, shapes = _mass(inertial, math.nan), _tensor(inertial), solids(link, mesh_box)
         volume = _box_volume(link, mesh_box)
         outlier = (
@@ -86,17 +86,17 @@ def mend_impossible(robot: ElementTree.Element, mesh_box: MeshBox) -> list[str]:
             masses[name] = 0.0
             if shapes:
                 link.insert(0, _estimated(shapes))
-            mended.append(name)
+            repaired.append(name)
         elif not _possible(mass, tensor, all_solids(link, mesh_box)):
             _write_tensor(inertial, _spread(mass, shapes))
-            mended.append(name)
-    return mended
+            repaired.append(name)
+    return repaired
 
 
 def complete(text: str, mesh_box: MeshBox) -> tuple[str, list[str]]:
-    """The same URDF where every body that a joint moves has a mass and an inertia, and the links that were given some.
+    """Return the URDF with a mass and an inertia for every moving body, and the names of the links that got estimates.
 
-    A body is all links that are fixed to each other. A link without an inertial in a body that has one stays as it is.
+    A body is a set of links that are fixed to each other. If one of them has an inertial, the others may lack one.
     """
     model, robot = RobotModel.from_urdf(text), ElementTree.fromstring(text)
     links = {link.get("name", ""): link for link in robot.findall("link")}
@@ -137,7 +137,7 @@ def _give_mass(
 
 
 def masses_and_centres(text: str) -> dict[str, tuple[float, NDArray[np.float64]]]:
-    """Mass (kg) and centre of mass `(3,)` m in its own frame of every link that has an inertial."""
+    """Return mass (kg) and centre of mass `(3,)` m, in the link's frame, of every link that has an inertial."""
     found = {}
     for link in ElementTree.fromstring(text).findall("link"):
         inertial = link.find("inertial")
@@ -147,11 +147,11 @@ def masses_and_centres(text: str) -> dict[str, tuple[float, NDArray[np.float64]]
 
 
 def _possible(mass: float, tensor: NDArray[np.float64], shapes: Collection[Solid]) -> bool:
-    """Whether a body of this mass can have this inertia; none at all is left to `complete`."""
+    """Whether a body of this mass can have this inertia; `complete` handles a missing inertia."""
     if not np.isfinite(tensor).all():
         return False
     if mass == 0.0:
-        return True  # a frame; where it has to be more, `complete` sees to it
+        return True  # a frame; if it needs a mass, `complete` gives it one
     values = np.linalg.eigvalsh(tensor)
     if values[0] < -1e-9 * max(values[-1], 1e-9):
         return False
@@ -160,7 +160,7 @@ def _possible(mass: float, tensor: NDArray[np.float64], shapes: Collection[Solid
 
 
 def _diagonal(shapes: Collection[Solid]) -> float:
-    """Upper bound of how far a link's shapes reach from their common centre, m; 0 without any."""
+    """Return an upper bound of the distance of a link's shapes from their common centre, m; 0 without shapes."""
     if not shapes:
         return 0.0
     _, centre, _ = together((part.volume, part.centre, part.inertia) for part in shapes)
@@ -178,7 +178,7 @@ def _estimated(shapes: Sequence[Solid]) -> ElementTree.Element:
 
 
 def _spread(mass: float, shapes: Sequence[Solid]) -> NDArray[np.float64]:
-    """Inertia of a mass in these shapes; without any in a ball of DENSITY."""
+    """Return the inertia of a mass distributed over these shapes; without shapes, that of a ball of DENSITY."""
     if shapes:
         volume, _, inertia = together((part.volume, part.centre, part.inertia) for part in shapes)
         return _at_least(inertia * mass / volume)
@@ -205,8 +205,8 @@ def _write_tensor(inertial: ElementTree.Element, tensor: NDArray[np.float64]) ->
     ElementTree.SubElement(inertial, "inertia", entries)
 
 
-def _mend_origin(inertial: ElementTree.Element) -> None:
-    """Leave out an <origin> that is no place near the link."""
+def _repair_origin(inertial: ElementTree.Element) -> None:
+    """Remove an <origin> that is invalid or far from the link."""
     origin = inertial.find("origin")
     if origin is None:
         return
@@ -216,7 +216,7 @@ def _mend_origin(inertial: ElementTree.Element) -> None:
             inertial.remove(origin)
             mass = inertial.find("mass")
             if mass is not None:
-                mass.set("value", "nan")  # so that all of it is estimated
+                mass.set("value", "nan")  # so that mass and inertia are estimated
             return
 
 
@@ -225,7 +225,7 @@ def _box_volume(link: ElementTree.Element, mesh_box: MeshBox) -> float:
 
 
 def _mass(inertial: ElementTree.Element | None, otherwise: float = 0.0) -> float:
-    """Mass, kg; `otherwise` for what is no number."""
+    """Return the mass, kg; `otherwise` if it is not a finite number."""
     mass = inertial.find("mass") if inertial is not None else None
     value = _number(mass.get("value", "0"), math.nan) if mass is not None else 0.0
     return value if math.isfinite(value) else otherwise

@@ -1,4 +1,4 @@
-"""Names the file and the line of what is wrong in a robot description."""
+"""Adds file and line to errors in a robot description."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from robot_interface_ros.urdf.robot_model import RobotModelError
 
 
 @contextmanager
-def naming(file: Path, text: str) -> Iterator[None]:
-    """Put `file` before every RobotModelError, and the line where `text`, the file's content, has the element.
+def errors_with_line(file: Path, text: str) -> Iterator[None]:
+    """Add `file`, and the line of the faulty element in its content `text`, to every RobotModelError.
 
-    What xacro has made of a file has other lines than the file: then only the file is named.
+    The output of xacro has other lines than its file, so for xacro only the file is named.
     """
     try:
         yield
@@ -27,7 +27,7 @@ def naming(file: Path, text: str) -> Iterator[None]:
 
 
 def line_of(text: str, tag: str, attribute: str, value: str) -> int | None:
-    """Return the line of the last element `tag` whose `attribute` is `value`; None where there is none."""
+    """Return the line of the last element `tag` whose `attribute` is `value`; None if there is none."""
     found: list[int] = []
     parser = expat.ParserCreate()
 
@@ -36,6 +36,6 @@ def line_of(text: str, tag: str, attribute: str, value: str) -> int | None:
             found.append(parser.CurrentLineNumber)
 
     parser.StartElementHandler = begin
-    with suppress(expat.ExpatError):  # what was found before it counts
+    with suppress(expat.ExpatError):  # use the elements found before the error
         parser.Parse(text, True)
     return found[-1] if found else None

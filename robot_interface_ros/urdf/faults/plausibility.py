@@ -1,4 +1,4 @@
-"""What is possible in a robot description, and most likely not meant: weak joints, degrees for rad, millimetres for m."""
+"""Warnings about unlikely values in a robot description: weak joints, degrees for rad, millimetres for m."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from robot_interface_ros.urdf.robot_model import JointLimits, RobotModel
 
 GRAVITY = np.array([0.0, 0.0, -9.81])
 MOST_TURN = 6.5 * math.pi
-"""rad from zero: an arm's joint turns at most three times each way; 20 degrees and more, read as rad, turn further."""
+"""rad from zero: joints of arms turn at most three times in each direction; limits of 20 degrees or more as rad are larger."""
 MOST_RPY = 2.0 * math.pi + 0.01
-"""rad, with what rounding adds; 45 and 90 degrees, read as rad, are beyond it, and no one has to write such an angle."""
+"""rad, with a margin for rounding; no origin needs a larger angle, and 45 or 90 degrees as rad are larger."""
 MOST_NAMES = 8
 LONGEST_M = 20.0
-"""An arm or a mesh of more is most likely given in millimetres."""
+"""A longer arm or mesh is probably given in millimetres."""
 
 
-def doubts(
+def unlikely_values(
     model: RobotModel, limits: JointLimits, rest: NDArray[np.float64], urdf: str, end_effector: str
 ) -> list[str]:
-    """Return one line for each kind of doubt. `urdf`: the text of `model`; `rest`: `(n_joints,)` rad."""
+    """Return one line for each kind of unlikely value. `urdf`: the text of `model`; `rest`: `(n_joints,)` rad."""
     found = []
     torques = gravity_torques(model, rest, urdf)
     efforts = {**dict(zip(limits.names, limits.effort)), **{joint.name: joint.effort for joint in model.mimic_joints}}
@@ -37,8 +37,8 @@ def doubts(
     ]
     if weak:
         found.append(
-            f"joints too weak to hold the rest pose, so that the robot sinks (N·m that they have, of those that gravity asks "
-            f"for): {', '.join(weak)}; give the real robot's under max_effort, or another rest pose"
+            f"joints too weak to hold the rest pose, so that the robot sinks (N·m available, of N·m that gravity requires): "
+            f"{', '.join(weak)}; set max_effort to the values of the physical robot, or use another rest pose"
         )
     wide = [
         f"{name} ({low:g} to {high:g})"
@@ -47,14 +47,14 @@ def doubts(
     ]
     if wide:
         found.append(
-            f"limits that look like degrees: {', '.join(wide)}; a URDF has rad: divide them by 57.3, or see limits"
+            f"limits that look like degrees: {', '.join(wide)}; a URDF has rad: divide them by 57.3, or set limits"
         )
     long = [
         name for name, low, high in zip(limits.names, limits.lower, limits.upper) if _slides_far(model, name, low, high)
     ]
     if long:
         found.append(
-            f"limits that look like millimetres: {', '.join(long)}; a URDF has m: divide them by 1000, or see limits"
+            f"limits that look like millimetres: {', '.join(long)}; a URDF has m: divide them by 1000, or set limits"
         )
     reach = model.reach(end_effector, rest)
     if reach > LONGEST_M:
@@ -67,8 +67,8 @@ def doubts(
     return found
 
 
-def turned_far(urdf: str) -> str:
-    """One line on origins whose angles look like degrees; "" without any. `urdf`: text in which no joint is held yet."""
+def origins_in_degrees(urdf: str) -> str:
+    """Return one line about origins whose angles look like degrees, or "". `urdf`: text before any joint was fixed."""
     places = {}
     for part in ElementTree.fromstring(urdf):
         if part.tag not in ("joint", "link"):
@@ -87,10 +87,10 @@ def turned_far(urdf: str) -> str:
 
 
 def gravity_torques(model: RobotModel, q: NDArray[np.float64], urdf: str) -> dict[str, float]:
-    """Torque of gravity on each joint that is not fixed, N·m (force, N, of a prismatic one); `urdf`: the text of `model`."""
+    """Return the torque of gravity on each movable joint, N·m (prismatic: force, N); `urdf`: the text of `model`."""
     poses, masses = model.link_poses(q), masses_and_centres(urdf)
-    moment: dict[str, NDArray[np.float64]] = {}  # of each link with all beyond it: mass, mass times centre
-    for link in reversed([model.root, *model.local_poses(q)]):  # what hangs on a link comes first
+    moment: dict[str, NDArray[np.float64]] = {}  # of each link and its descendants: mass, mass times centre
+    for link in reversed([model.root, *model.local_poses(q)]):  # descendants first
         position, rotation = poses[link]
         mass, centre = masses.get(link, (0.0, np.zeros(3)))
         own = np.array([mass, *(mass * (position + rotation @ centre))])
@@ -111,7 +111,7 @@ def gravity_torques(model: RobotModel, q: NDArray[np.float64], urdf: str) -> dic
 
 
 def _numbers(text: str) -> list[float]:
-    """The numbers of a vector; none of a text that is no vector, which others refuse or mend."""
+    """Return the numbers of a vector; empty for invalid text, which is refused or repaired elsewhere."""
     try:
         return [float(word) for word in text.split()]
     except ValueError:

@@ -1,8 +1,8 @@
-"""Repair what published robot descriptions often have wrong: URDF text in, URDF text and a line for each kind of fault out.
+"""Repairs frequent faults of published robot descriptions: URDF text in, URDF text and a line for each kind of fault out.
 
-A description that is only ever shown may hold placeholders that no simulation can use: limits upside down, a top speed of
-0, an effort of 1000, masses in grams or none at all. What is guessed here is on the safe side; figures of the real robot
-are better.
+A description made only for visualisation may have placeholders that a simulation cannot use: swapped limits, a top speed of
+0, an effort of 1000, masses in grams or no masses. The values guessed here are on the safe side; values of the physical
+robot are better.
 """
 
 from __future__ import annotations
@@ -16,30 +16,36 @@ from typing import Any
 import numpy as np
 
 from robot_interface_ros.files.untrusted_files import FileError, parse_xml
-from robot_interface_ros.urdf.faults.inertia import DENSEST, complete, divide_grams, masses_and_centres, mend_impossible
+from robot_interface_ros.urdf.faults.inertia import (
+    DENSEST,
+    complete,
+    divide_grams,
+    masses_and_centres,
+    repair_impossible,
+)
 from robot_interface_ros.urdf.faults.shapes import MeshBox
 from robot_interface_ros.urdf.held_joints import hold_joints
 from robot_interface_ros.urdf.robot_model import LARGEST, SHAPE_KINDS, RobotModel
 
 GUESSED_SPEED = {"revolute": 0.5, "continuous": 0.5, "prismatic": 0.1}
-"""Top speed, rad/s or m/s, where a description says 0: a hobby servo under load."""
+"""Top speed, rad/s or m/s, if a description has 0: that of a hobby servo under load."""
 FASTEST = 100.0
-"""rad/s or m/s; a joint of an arm or hand turns less than 20, and more than this is a placeholder."""
+"""rad/s or m/s; joints of arms and hands move at less than 20, and a larger value than FASTEST is a placeholder."""
 WIDEST = 1000.0
-"""rad; a revolute joint that turns further turns for ever."""
+"""rad; a revolute joint with a wider range counts as continuous."""
 PLACEHOLDER_EFFORT = 1000.0
-"""N·m; this and more counts as a placeholder where gravity asks for less than a HARDLY_USED-th of it."""
+"""N·m; this or a larger effort is a placeholder if gravity requires less than 1/HARDLY_USED of it."""
 HARDLY_USED = 50.0
 EFFORT_FACTOR, LEAST_EFFORT = 3.0, 0.5
-"""A guessed effort is so many times gravity's greatest torque, and at least so many N·m."""
+"""A guessed effort is EFFORT_FACTOR times the largest torque of gravity, and at least LEAST_EFFORT N·m."""
 GRAVITY = 9.81
 MOST_NAMES = 20
-"""So many joints or links one line names."""
+"""Largest number of joints or links in one line."""
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """URDF text, and one line for each kind of fault that it no longer has."""
+    """Repaired URDF text, and one line for each kind of repaired fault."""
 
     text: str
     notes: tuple[str, ...]
@@ -51,10 +57,10 @@ def repair(
     known_speeds: Collection[str] = (),
     mesh_box: MeshBox = lambda mesh: None,
 ) -> Repaired:
-    """Repair a URDF; without a fault the text comes back as it was.
+    """Repair a URDF; text without faults is returned unchanged.
 
-    `moving`: joints whose speeds and efforts matter, with those that follow them (None: all); `known_speeds`: joints whose
-    top speed is given elsewhere. What is not a robot is left to RobotModel to refuse.
+    `moving`: joints whose speeds and efforts matter; their mimic joints also count (None: all joints). `known_speeds`: joints
+    whose top speed is given elsewhere. Invalid XML is returned unchanged; RobotModel refuses it.
     """
     try:
         robot = parse_xml(text, "")
@@ -65,14 +71,16 @@ def repair(
     shapes, floating = _leave_out_shapes(robot), _fix_floating(robot)
     swapped, wide = _swap_limits(robot), _narrow_limits(robot)
     grams = divide_grams(robot, mesh_box)
-    impossible = mend_impossible(robot, mesh_box)
+    impossible = repair_impossible(robot, mesh_box)
     notes = [
         *_note(shapes, "shapes without geometry or size, left out", "links"),
-        *_note(floating, "joints that float or slide in a plane, fixed: a robot stands fixed here"),
+        *_note(floating, "floating and planar joints, fixed: the base of a robot does not move here"),
         *_note(swapped, "lower limit above the upper one, swapped"),
-        *_note(wide, f"limits wider than {WIDEST:g} rad, kept within one turn"),
-        *_note(grams, f"masses denser than steel ({DENSEST:g} kg/m3), taken for grams and divided by 1000", "links"),
-        *_note(impossible, "masses or inertias that no body can have, estimated from the shapes", "links"),
+        *_note(wide, f"limits wider than {WIDEST:g} rad, reduced to one turn"),
+        *_note(
+            grams, f"masses denser than steel ({DENSEST:g} kg/m3), assumed to be grams and divided by 1000", "links"
+        ),
+        *_note(impossible, "physically impossible masses or inertias, estimated from the shapes", "links"),
         *_give_speeds(robot, driven, known_speeds),
         *_give_efforts(robot, driven, mesh_box),
     ]
@@ -82,7 +90,7 @@ def repair(
 
 
 def _leave_out_shapes(robot: ElementTree.Element) -> list[str]:
-    """Remove visual and collision elements that have no shape a body could have; return their links."""
+    """Remove visual and collision elements without a usable shape; return their links."""
     without = []
     for link in robot.findall("link"):
         for shape in (*link.findall("visual"), *link.findall("collision")):
@@ -93,7 +101,7 @@ def _leave_out_shapes(robot: ElementTree.Element) -> list[str]:
 
 
 def _usable(shape: ElementTree.Element, geometry: ElementTree.Element) -> bool:
-    """False for extents of 0, and for what only shows and has no extents: RobotModel refuses such a collision shape."""
+    """Return False for extents of 0, and for visual shapes without extents (RobotModel refuses such collision shapes)."""
     if geometry.tag == "mesh":
         return True
     if geometry.tag == "box":
@@ -104,8 +112,8 @@ def _usable(shape: ElementTree.Element, geometry: ElementTree.Element) -> bool:
     sizes = [_value(word, -1.0) for word in words]
     if geometry.tag not in SHAPE_KINDS or 0.0 in sizes:
         return False
-    whole = len(sizes) == (3 if geometry.tag == "box" else len(words))
-    return shape.tag == "collision" or (whole and all(0.0 < size <= LARGEST for size in sizes))
+    complete_size = len(sizes) == (3 if geometry.tag == "box" else len(words))
+    return shape.tag == "collision" or (complete_size and all(0.0 < size <= LARGEST for size in sizes))
 
 
 def _fix_floating(robot: ElementTree.Element) -> list[str]:
@@ -129,7 +137,7 @@ def _swap_limits(robot: ElementTree.Element) -> list[str]:
 
 
 def _narrow_limits(robot: ElementTree.Element) -> list[str]:
-    """Keep a joint whose limits are no limits within one turn."""
+    """Reduce limits that are wider than WIDEST to one turn."""
     wide = []
     for name, kind, limit in _limited(robot):
         if kind == "revolute" and _value(limit.get("upper", "0")) - _value(limit.get("lower", "0")) > WIDEST:
@@ -140,7 +148,7 @@ def _narrow_limits(robot: ElementTree.Element) -> list[str]:
 
 
 def _driven(robot: ElementTree.Element, moving: Collection[str] | None) -> set[str]:
-    """Names of the joints that move: those of `moving`, and those that follow them."""
+    """Return the names of the joints that move: those of `moving`, and their mimic joints."""
     follows = {}
     for joint in robot.findall("joint"):
         mimic = joint.find("mimic")
@@ -157,13 +165,13 @@ def _give_speeds(robot: ElementTree.Element, driven: Collection[str], known: Col
         if name not in driven:
             _make_a_number(limit, "velocity")
         elif not 0.0 < _value(limit.get("velocity", "0")) <= FASTEST:
-            # Where the speed is given elsewhere, that alone counts.
+            # If the speed is given elsewhere, the URDF must not limit it.
             limit.set("velocity", repr(LARGEST if name in known else GUESSED_SPEED[kind]))
             if name not in known:
                 guessed.append(name)
     turn, slide = GUESSED_SPEED["revolute"], GUESSED_SPEED["prismatic"]
     fault = (
-        f"a top speed of 0 or above {FASTEST:g}, set to {turn:g} rad/s ({slide:g} m/s), since max_velocity gives none"
+        f"a top speed of 0 or above {FASTEST:g}, set to {turn:g} rad/s ({slide:g} m/s), because max_velocity has none"
     )
     return _note(guessed, fault)
 
@@ -186,40 +194,40 @@ def _give_efforts(robot: ElementTree.Element, driven: Collection[str], mesh_box:
         if effort == 0.0 or effort > HARDLY_USED * load:
             limit.set("effort", f"{max(LEAST_EFFORT, EFFORT_FACTOR * load):.3g}")
             guessed.append(f"{name} {limit.get('effort')}")
-    return _note(guessed, f"an effort of 0 or {PLACEHOLDER_EFFORT:g}, set by what gravity asks for, N·m")
+    return _note(guessed, f"an effort of 0 or {PLACEHOLDER_EFFORT:g}, set from the torque of gravity, N·m")
 
 
 def _make_a_number(limit: ElementTree.Element, label: str) -> None:
-    """What is missing, no number or below 0 counts as 0, that is as not known; and nothing is more than LARGEST."""
+    """Set a value that is missing, not a number or below 0 to 0 (unknown), and a value above LARGEST to LARGEST."""
     value = _value(limit.get(label, "x"), -1.0)
     if not 0.0 <= value <= LARGEST:
         limit.set(label, repr(min(max(value, 0.0), LARGEST)))
 
 
 def _greatest_loads(model: RobotModel, masses: Mapping[str, tuple[float, Any]]) -> dict[str, float]:
-    """Upper bound of gravity's torque on every joint, N·m (a prismatic one: force, N): all beyond it stretched out."""
-    mass: dict[str, float] = {}  # of each link and everything beyond it, kg
-    moment: dict[str, float] = {}  # the same times its way from the link, kg m
+    """Return an upper bound of gravity's torque on every joint, N·m (prismatic: force, N), as if the arm were stretched."""
+    mass: dict[str, float] = {}  # of each link and its descendants, kg
+    moment: dict[str, float] = {}  # these masses times their distances from the link, kg m
     loads = {}
-    for link in (*reversed(model.outward), model.root):  # what hangs on a link comes first
+    for link in (*reversed(model.outward), model.root):  # descendants first
         own, centre = masses.get(link, (0.0, 0.0))
         mass[link] = mass.get(link, 0.0) + own
         moment[link] = moment.get(link, 0.0) + own * float(np.linalg.norm(centre))
         joint = model.parent_joint(link)
         if joint is not None:
             loads[joint.name] = GRAVITY * (mass[link] if joint.type == "prismatic" else moment[link])
-            way = float(np.linalg.norm(joint.xyz))
+            distance = float(np.linalg.norm(joint.xyz))
             mass[joint.parent] = mass.get(joint.parent, 0.0) + mass[link]
-            moment[joint.parent] = moment.get(joint.parent, 0.0) + moment[link] + mass[link] * way
+            moment[joint.parent] = moment.get(joint.parent, 0.0) + moment[link] + mass[link] * distance
     return loads
 
 
 def _limited(
     robot: ElementTree.Element, driven: Collection[str] | None = None
 ) -> list[tuple[str, str, ElementTree.Element]]:
-    """Name, type and <limit> of the joints that have one; with `driven` also of those that turn for ever.
+    """Return name, type and <limit> of the joints that have one; with `driven`, also of continuous joints.
 
-    Of these, the ones that are driven get a <limit>, which they may lack.
+    A continuous joint in `driven` without a <limit> gets one.
     """
     kinds = ("revolute", "prismatic") if driven is None else ("revolute", "prismatic", "continuous")
     found = []
@@ -233,7 +241,7 @@ def _limited(
 
 
 def _value(text: str, otherwise: float = 0.0) -> float:
-    """A number; `otherwise` for what is none, and for NaN."""
+    """Return a number; `otherwise` for other text, and for NaN."""
     try:
         value = float(text)
     except ValueError:
@@ -241,7 +249,7 @@ def _value(text: str, otherwise: float = 0.0) -> float:
     return otherwise if math.isnan(value) else value
 
 
-def _note(names: Collection[str], fault: str, what: str = "joints") -> list[str]:
+def _note(names: Collection[str], fault: str, kind: str = "joints") -> list[str]:
     listed = list(names)
     more = f" and {len(listed) - MOST_NAMES} more" if len(listed) > MOST_NAMES else ""
-    return [f"{fault}: {what} {', '.join(listed[:MOST_NAMES])}{more}"] if listed else []
+    return [f"{fault}: {kind} {', '.join(listed[:MOST_NAMES])}{more}"] if listed else []

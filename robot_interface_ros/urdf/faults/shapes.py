@@ -1,4 +1,4 @@
-"""Shapes of a URDF as solid bodies: what they would weigh, and how they would turn, if they were of one material."""
+"""Shapes of a URDF as solid bodies of one material: volume, centre of mass and inertia."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from robot_interface_ros.urdf.pose import element_pose
 
 Array = NDArray[np.float64]
 MeshBox = Callable[[ElementTree.Element], "tuple[Array, Array] | None"]
-"""From a <mesh> element to the lowest and highest corner of its bounding box, `(3,)` m; None where that is not known."""
+"""From a <mesh> element to the lowest and highest corner of its bounding box, `(3,)` m; None if unknown."""
 
 MESH_FILL = 0.5
-"""Share of its bounding box that a mesh is taken to fill."""
+"""Share of its bounding box that a mesh is assumed to fill."""
 SPECK = 0.1
-"""Collision shapes of less than this share of the visual ones' volume only mark the place."""
+"""Collision shapes with less than this share of the visual shapes' volume are only markers."""
 
 
 @dataclass(frozen=True)
 class Solid:
-    """A body of density 1 kg/m3: volume (m3), centre `(3,)` m and inertia `(3, 3)` kg m2 about it, in the link's frame.
+    """A body of density 1 kg/m3: volume (m3), centre `(3,)` m and inertia `(3, 3)` kg m2 about the centre, in the link's frame.
 
-    `box_volume` (m3) is that of its bounding box.
+    `box_volume` (m3) is the volume of its bounding box.
     """
 
     volume: float
@@ -35,13 +35,13 @@ class Solid:
 
 
 def solid(shape: ElementTree.Element, mesh_box: MeshBox) -> Solid | None:
-    """The <visual> or <collision> element as a body; a mesh as its bounding box. None where its extents are not known."""
+    """Return a <visual> or <collision> element as a body, a mesh as its bounding box; None if its extents are unknown."""
     try:
         rotation, at = element_pose(shape)
         found = next(
             (part for geometry in shape.iterfind("geometry/*") for part in [_primitive(geometry, mesh_box)]), None
         )
-    except (ValueError, OverflowError):  # no number, or far too large a one: RobotModel refuses it
+    except (ValueError, OverflowError):  # not a number, or far too large: RobotModel refuses it
         return None
     if found is None or not 0.0 < found.volume < np.inf:
         return None
@@ -50,14 +50,14 @@ def solid(shape: ElementTree.Element, mesh_box: MeshBox) -> Solid | None:
 
 
 def solids(link: ElementTree.Element, mesh_box: MeshBox) -> list[Solid]:
-    """The link's collision shapes as bodies; its visual ones where there are no others, or none but specks beside them."""
+    """Return the link's collision shapes as bodies; its visual shapes if it has no others, or if those are only markers."""
     collision, visual = (_known(link.findall(tag), mesh_box) for tag in ("collision", "visual"))
     speck = sum(part.volume for part in collision) < SPECK * sum(part.volume for part in visual)
     return visual if not collision or speck else collision
 
 
 def all_solids(link: ElementTree.Element, mesh_box: MeshBox) -> list[Solid]:
-    """The link's visual and collision shapes whose extents are known."""
+    """Return the link's visual and collision shapes whose extents are known."""
     return _known((*link.findall("visual"), *link.findall("collision")), mesh_box)
 
 
@@ -66,7 +66,10 @@ def _known(shapes: Iterable[ElementTree.Element], mesh_box: MeshBox) -> list[Sol
 
 
 def together(parts: Iterable[tuple[float, Array, Array]]) -> tuple[float, Array, Array]:
-    """Mass, centre of mass and inertia about it of bodies, each given so; by the parallel-axis theorem."""
+    """Return mass, centre of mass and inertia of all bodies together, by the parallel-axis theorem.
+
+    `parts`: mass, centre of mass and inertia about it of each body.
+    """
     bodies = list(parts)
     mass = float(sum(weight for weight, _, _ in bodies))
     centre = sum((weight * at for weight, at, _ in bodies), np.zeros(3)) / (mass or 1.0)
@@ -78,7 +81,7 @@ def together(parts: Iterable[tuple[float, Array, Array]]) -> tuple[float, Array,
 
 
 def _primitive(geometry: ElementTree.Element, mesh_box: MeshBox) -> Solid | None:
-    """Inertias of a box, sphere and cylinder are those of any table; a capsule is a cylinder and two half spheres."""
+    """Return a geometry as a body. Inertias are the textbook ones; a capsule is a cylinder and two half spheres."""
     centre = np.zeros(3)
     if geometry.tag == "mesh":
         corners = mesh_box(geometry)
