@@ -17,8 +17,8 @@ ifeq ($(filter kilted jazzy,$(ROS)),)
 $(error ROS is '$(ROS)'; wheels of ROS 2 exist on PyPI for: kilted, jazzy)
 endif
 
-# Tests that a busy core disturbs run after the others, one at a time: emulated boards, real time, killed processes.
-CLOCK := firmware or realtime or faults or many_robots
+# Tests that a busy core disturbs run after the others, one at a time: emulated boards, real time, killed processes, browsers.
+CLOCK := firmware or realtime or faults or many_robots or page
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-quick coverage emulator format lint bench clean

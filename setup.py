@@ -93,7 +93,7 @@ setup(
     extras_require={
         **ROS_WHEELS,
         # colcon runs pytest only if the extra `test` names it.
-        "test": ["pytest>=7", "pytest-cov>=4", "pytest-timeout>=2", "pytest-xdist>=3"],
+        "test": ["pytest>=7", "pytest-cov>=4", "pytest-timeout>=2", "pytest-xdist>=3", "playwright>=1.45"],
         "dev": ["mypy>=1.8", "ruff>=0.6"],
     },
     zip_safe=False,

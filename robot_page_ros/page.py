@@ -242,18 +242,20 @@ class Page:
             return {}, "choose the link to move first"
         chain, limits = scene.model.chain(link), scene.model.limits()
         here = {**view.position, **view.target, **self._goals}
-        if not chain.joint_names or any(name not in here for name in chain.joint_names):
-            return {}, f"{link} hangs on no joint that moves"
-        q = [here[name] for name in chain.joint_names]
+        moving = [name in (view.target or view.position) for name in chain.joint_names]
+        if not any(moving) or any(name not in here for name in chain.joint_names):
+            return {}, f"{link} hangs on no joint that can be commanded"
+        q = np.array([here[name] for name in chain.joint_names])
         rows = scene.model.index(chain.joint_names)
+        lower, upper = np.where(moving, limits.lower[rows], q), np.where(moving, limits.upper[rows], q)
         step = np.zeros(3)
         step["xyz".index(jog[0])] = self._panel.step_mm.value / 1000.0 * (1.0 if jog[1] == "+" else -1.0)
         goal = chain.position(q) + step
-        found = chain.inverse(goal, q, limits.lower[rows], limits.upper[rows], restarts=0)
+        found = chain.inverse(goal, q, lower, upper, restarts=0)
         missed = float(np.linalg.norm(chain.position(found) - goal))
         if missed > 0.25 * float(np.linalg.norm(step)):
             return {}, f"{link} cannot go {jog}: out of reach by {missed * 1000:.0f} mm from here"
-        return dict(zip(chain.joint_names, map(float, found))), ""
+        return {name: float(at) for name, at, moves in zip(chain.joint_names, found, moving) if moves}, ""
 
     def _send(self, robot: RobotRequests, now: float) -> None:
         if now < self._stop_until and robot.view.motion_enabled is not False:
@@ -283,6 +285,9 @@ class Page:
                     self._scene.update(view, now, draggable)
             except RobotModelError as error:
                 self._panel.answer(str(error), False)
+            if not self._panel.sliders:  # joint_target names the joints that are commanded
+                joints = view.target or view.position
+                self._panel.set_robot(self._scene.model, self.config.end_effector, joints)
         self._show_cameras(view, now)
         if now < self._panel_at:
             return
@@ -308,7 +313,7 @@ class Page:
         except (RobotModelError, ValueError) as error:
             self._panel.answer(f"robot_description cannot be drawn: {error}", False)
             return
-        self._panel.set_robot(self._scene.model, self.config.end_effector)
+        self._panel.clear_robot()
         if self._scene.faults:
             more = f" and {len(self._scene.faults) - 1} more" if len(self._scene.faults) > 1 else ""
             self._panel.answer(f"not drawn: {self._scene.faults[0]}{more}", False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,8 +89,8 @@ class Panel:
         """Joint -> slider, rad (m for a prismatic joint)."""
         return self._sliders
 
-    def set_robot(self, model: RobotModel, end_effector: str) -> None:
-        """Make a slider for each joint that can be commanded, and offer the links that can be jogged."""
+    def set_robot(self, model: RobotModel, end_effector: str, joints: Collection[str]) -> None:
+        """Make a slider for each of these joints, and offer the links that can be jogged."""
         self.clear_robot()
         tips = [link for link in model.outward if model.parent_joint(link) is not None]
         self.link.options = tips or ["-"]
@@ -101,7 +101,7 @@ class Panel:
                 low, high = float(limits.lower[i]), float(limits.upper[i])
                 if not math.isfinite(low) or not math.isfinite(high):
                     low, high = -math.pi, math.pi
-                if high - low < 1e-3:
+                if name not in joints or high - low < 1e-3:
                     continue
                 at = min(high, max(low, 0.0))
                 slider = self._sliders[name] = self._gui.add_slider(name, low, high, 0.001, round(at, 3), disabled=True)

@@ -22,7 +22,7 @@ from robot_page_ros.visuals import visuals_of
 
 INMOOV = load_robot("inmoov")
 FIRST, SECOND = 7, 8
-JOINT = "r_elbow_flexion_joint"
+JOINT = "r_elbow_flex_joint"
 
 
 class StubRobot:
@@ -35,7 +35,7 @@ class StubRobot:
         self.refuses = ""
         rest = dict(zip(INMOOV.model.joint_names, np.zeros(len(INMOOV.model.joint_names))))
         rest.update(zip(INMOOV.joint_names, INMOOV.rest))
-        self.view.position, self.view.target = rest, dict(rest)
+        self.view.position, self.view.target = rest, dict(zip(INMOOV.joint_names, INMOOV.rest.tolist()))
         self.view.state, self.view.motion_enabled = "holding", True
         self.view.target_position = np.array([0.3, -0.3, 1.2])
         self.view.arrived["joint_states"] = time.monotonic()

@@ -1,0 +1,66 @@
+"""The page in headless Chromium: what a person sees and presses."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("viser")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if CHROMIUM is None and not os.environ.get("CI"):
+    pytest.skip("no chromium: sudo apt install chromium", allow_module_level=True)
+sync_api = import_module("playwright.sync_api") if os.environ.get("CI") else pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+
+pytestmark = [pytest.mark.ros, pytest.mark.page]
+# Software WebGL, since a machine that runs tests often has no GPU; small, since it is slow.
+OPTIONS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+JOINT = "r_elbow_flex_joint"
+LONG_MS = 60_000.0
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        yield browser
+        browser.close()
+
+
+def opened(browser: Any, address: str) -> Any:
+    page = browser.new_page(viewport={"width": 700, "height": 500})
+    page.set_default_timeout(LONG_MS)
+    page.goto(address)
+    return page
+
+
+def test_a_person_stops_moves_and_watches_the_robot(browser: Any, simulator: Callable, start: Callable) -> None:
+    robot = simulator(realtime=True, cameras="[external]")
+    node = start("robot_page_ros.ros.page_node", port=18280, end_effector="r_palm")
+    address = node.wait_for("page: open").split("page: open ")[1].split(" ")[0]
+    page = opened(browser, address)
+    expect(page.get_by_text("in real time, holding")).to_be_visible(timeout=LONG_MS)
+
+    page.get_by_role("tab", name="Move").click()
+    box = page.locator("div", has=page.get_by_text(JOINT, exact=True)).locator("input").last
+    box.fill("-1.0")
+    box.press("Enter")
+    expect(page.get_by_text("has the controls")).to_be_visible(timeout=LONG_MS)
+
+    page.get_by_role("button", name="EMERGENCY STOP").click()
+    robot.wait_for("motion stopped")
+    expect(page.get_by_text("STOPPED")).to_be_visible(timeout=LONG_MS)
+    page.get_by_role("button", name="Allow motion").click()
+    robot.wait_for("motion enabled")
+
+    page.get_by_role("tab", name="Cameras").click()
+    expect(page.get_by_text("external")).to_be_visible(timeout=LONG_MS)
+    page.get_by_role("tab", name="Streams").click()
+    expect(page.get_by_text("joint_target")).to_be_visible(timeout=LONG_MS)
+    page.close()
