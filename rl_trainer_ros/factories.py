@@ -5,8 +5,9 @@ Each factory is a function that imports them when it is called.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from robot_interface_ros.realtime.newest import Freshness
 from robot_interface_ros.robot import Array, Robot
 from robot_interface_ros.robot_config import RobotDescription
 
+if TYPE_CHECKING:
+    from robot_interface_ros.bags.episodes import Judge
+
 
 class Encoder(Protocol):
     """An image encoder of srl_ros."""
@@ -26,6 +30,22 @@ class Encoder(Protocol):
 
     def encode(self, image: NDArray[np.uint8]) -> Array:
         """Encode `(height, width, 3)` uint8 rgb into `(state_dim,)` float64."""
+
+
+class ShownDataset(Protocol):
+    """A dataset out of bags, as srl_ros makes them, for people and for other programs."""
+
+    dataset: Any
+    """The `TransitionSource`."""
+
+    def text(self) -> str:
+        """Return what is in it, in words."""
+
+    def save_contact_sheet(self, path: Path, rows: int, columns: int) -> None:
+        """Write a picture of it."""
+
+    def export(self, kind: str, folder: Path) -> Path:
+        """Write it in another format, minari or lerobot; returns where it is."""
 
 
 def simulated_robot(**settings: Any) -> Robot:
@@ -91,6 +111,20 @@ def train_encoder(
 
     settings = TrainingConfig.load(share_directory() / "config" / "srl" / f"{method}.yaml", seed=seed)
     return train(Dataset(images, ground_truth, names), settings, Path(folder))
+
+
+def bag_dataset(
+    paths: Sequence[str | Path],
+    cameras: Sequence[str] = (),
+    judge: Judge | None = None,
+    judged_by: str = "",
+    note: Callable[[str], None] | None = None,
+) -> ShownDataset:
+    """Return the dataset of recorded bags; see `srl_ros.data.bag_dataset`. Raises ConfigError, ValueError, one line."""
+    from srl_ros.data.bag_dataset import BagDataset
+    from srl_ros.data.shown import Shown
+
+    return Shown(BagDataset(paths, cameras, judge, judged_by, note))
 
 
 def calibrate(**settings: Any) -> int:

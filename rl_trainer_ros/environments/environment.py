@@ -153,6 +153,11 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         return self._show(step_state.observation)
 
     @property
+    def action(self) -> Action:
+        """What the numbers of `action_space` mean."""
+        return self._action
+
+    @property
     def observed(self) -> bool:
         """Whether an episode is under way, and `moment` is there."""
         return self._moment is not None

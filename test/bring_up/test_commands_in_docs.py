@@ -62,7 +62,7 @@ def test_a_command_line_that_is_shown_is_accepted(where: str, line: str) -> None
     if command == "move":
         assert all(":=" in word for word in words)
     elif shown.options is not None:
-        from_words(shown.options, words, command)
+        shown.read(words) if shown.read else from_words(shown.options, words, command)
     else:
         given = {
             name: text

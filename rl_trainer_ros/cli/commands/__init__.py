@@ -18,6 +18,8 @@ _FILES = (
     "cross_evaluate",
     "curves",
     "page",
+    "record",
+    "dataset",
     "train_srl",
     "robot.find_port",
     "robot.calibrate",

@@ -1,52 +1,34 @@
-"""Names, types and quality of service of the robot contract, relative to a robot's namespace."""
+"""Quality of service of the robot contract, and its names (`robot_interface_ros/topics.py`)."""
 
 from __future__ import annotations
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-JOINT_STATES = "joint_states"
-JOINT_COMMAND = "joint_command"
-JOINT_TARGET = "joint_target"
-COMMAND_REJECTED = "command_rejected"
-TARGET_POSE = "target_pose"
-TARGET_REQUEST = "target_request"
-"""Real time only: where a person wants the target; a robot that can move its target does so."""
-SRL_STATE = "srl_state"
-CONTACT = "contact"
-WORLD_STATE = "world_state"
-EPISODE = "episode"
-CAMERA = "camera"
-"""First part of the topics of every camera; the camera's name follows."""
-RESET = "reset"
-ENABLE = "enable"
-EMERGENCY_STOP = "emergency_stop"
-MOTION_ENABLED = "motion_enabled"
-ROBOT_DESCRIPTION = "robot_description"
-CLOCK = "clock"
-DIAGNOSTICS = "/diagnostics"
-
-OF_A_ROBOT = frozenset(
-    {
-        JOINT_STATES,
-        JOINT_COMMAND,
-        JOINT_TARGET,
-        COMMAND_REJECTED,
-        TARGET_POSE,
-        TARGET_REQUEST,
-        SRL_STATE,
-        CONTACT,
-        WORLD_STATE,
-        EPISODE,
-        RESET,
-        ENABLE,
-        EMERGENCY_STOP,
-        MOTION_ENABLED,
-        ROBOT_DESCRIPTION,
-    }
-)
-"""Names that each robot has; two robots cannot share one of these topics."""
-REQUIRED = (JOINT_STATES, JOINT_COMMAND, RESET, ENABLE, EMERGENCY_STOP, ROBOT_DESCRIPTION)
-"""Names that every robot must serve; all other names are optional."""
+from robot_interface_ros.topics import CAMERA as CAMERA
+from robot_interface_ros.topics import CLOCK as CLOCK
+from robot_interface_ros.topics import COMMAND_REJECTED as COMMAND_REJECTED
+from robot_interface_ros.topics import CONTACT as CONTACT
+from robot_interface_ros.topics import DIAGNOSTICS as DIAGNOSTICS
+from robot_interface_ros.topics import EMERGENCY_STOP as EMERGENCY_STOP
+from robot_interface_ros.topics import ENABLE as ENABLE
+from robot_interface_ros.topics import EPISODE as EPISODE
+from robot_interface_ros.topics import JOINT_COMMAND as JOINT_COMMAND
+from robot_interface_ros.topics import JOINT_STATES as JOINT_STATES
+from robot_interface_ros.topics import JOINT_TARGET as JOINT_TARGET
+from robot_interface_ros.topics import MOTION_ENABLED as MOTION_ENABLED
+from robot_interface_ros.topics import OF_A_ROBOT as OF_A_ROBOT
+from robot_interface_ros.topics import REQUIRED as REQUIRED
+from robot_interface_ros.topics import RESET as RESET
+from robot_interface_ros.topics import ROBOT_DESCRIPTION as ROBOT_DESCRIPTION
+from robot_interface_ros.topics import SRL_STATE as SRL_STATE
+from robot_interface_ros.topics import TARGET_POSE as TARGET_POSE
+from robot_interface_ros.topics import TARGET_REQUEST as TARGET_REQUEST
+from robot_interface_ros.topics import WORLD_STATE as WORLD_STATE
+from robot_interface_ros.topics import absolute as absolute
+from robot_interface_ros.topics import camera_info_topic as camera_info_topic
+from robot_interface_ros.topics import depth_topic as depth_topic
+from robot_interface_ros.topics import frame as frame
+from robot_interface_ros.topics import image_topic as image_topic
 
 PARAMETER_NODE = "robot"
 """Node in the robot's namespace that holds `episode.seed` and `episode.target`."""
@@ -62,28 +44,3 @@ LATCHED = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
-
-
-def image_topic(camera: str) -> str:
-    """Return the topic of a camera's images."""
-    return f"{CAMERA}/{camera}/image_raw"
-
-
-def depth_topic(camera: str) -> str:
-    """Return the topic of a camera's depths."""
-    return f"{CAMERA}/{camera}/depth/image_raw"
-
-
-def camera_info_topic(camera: str) -> str:
-    """Return the topic of a camera's intrinsics."""
-    return f"{CAMERA}/{camera}/camera_info"
-
-
-def absolute(namespace: str, name: str) -> str:
-    """Return the absolute name of `name` in `namespace`, which begins with a slash."""
-    return f"{namespace.rstrip('/')}/{name}"
-
-
-def frame(namespace: str, name: str) -> str:
-    """Return a frame_id: the frame's name with the robot's namespace as prefix, unless that is `/`."""
-    return absolute(namespace, name).lstrip("/")

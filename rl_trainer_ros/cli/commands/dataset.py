@@ -1,0 +1,100 @@
+"""`rl_trainer dataset`: what is in recorded bags; repairs and exports them."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rl_trainer_ros.bringup.setting_texts import from_words
+from rl_trainer_ros.cli.command import Command
+from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.start import leaving_at_once
+
+_FORMATS = ("", "minari", "lerobot")
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """Arguments of `rl_trainer dataset`."""
+
+    bags: str = option(
+        "",
+        "bags: folders, .mcap or .db3 files, folders of bags; several with commas, or as words without a name",
+        path=True,
+    )
+    cameras: tuple[str, ...] = option((), "cameras, in this order; empty: all that every bag has")
+    sheet: str = option("", "contact sheet to write, a .png file; empty: none", path=True)
+    rows: int = option(8, "episodes on the contact sheet", minimum=1, maximum=100)
+    columns: int = option(8, "moments of each", minimum=1, maximum=100)
+    task: str = option("", "task that gives rewards to a plain recording, such as reach; empty: it gets none")
+    robot: str = option("inmoov", "robot of that task", path=True)
+    repair: bool = option(False, "write bags that were cut short anew, with an index, as <bag>_repaired")
+    export: str = option("", "write the dataset in another format too: minari or lerobot", choices=_FORMATS)
+    to: str = option("", "folder of the export; empty: beside the first bag", path=True)
+
+
+def show_dataset(options: DatasetOptions) -> int:
+    """Print what is in the bags, and write what is asked for."""
+    with leaving_at_once():
+        from rl_trainer_ros import factories
+
+    paths = [Path(text.strip()) for text in options.bags.split(",") if text.strip()]
+    if not paths:
+        raise ConfigError("name a bag: rl_trainer dataset bags:=bags/<name>")
+    if options.sheet and not options.sheet.endswith(".png"):
+        raise ConfigError(f"sheet is {options.sheet}; a contact sheet is a .png file")
+    if options.repair:
+        return _repair(paths)
+    judge, judged_by = None, ""
+    if options.task:
+        from rl_trainer_ros.environments.env_config import EnvConfig
+        from rl_trainer_ros.recording.judge import judge_of
+
+        judge, judged_by = judge_of(EnvConfig(task=options.task, robot=options.robot))
+    dataset = factories.bag_dataset(paths, options.cameras, judge, judged_by, _note)
+    print(dataset.text())
+    if options.sheet:
+        dataset.save_contact_sheet(Path(options.sheet), options.rows, options.columns)
+        print(f"  contact sheet {options.sheet}")
+    if options.export:
+        to = Path(options.to) if options.to else paths[0].with_name(f"{paths[0].stem}.{options.export}")
+        print(f"  {options.export:<14}{dataset.export(options.export, to)}")
+    return 0
+
+
+def _repair(paths: list[Path]) -> int:
+    from robot_interface_ros.bags.bag_reader import find_bags
+    from robot_interface_ros.bags.repair import repaired
+
+    for path in paths:
+        for bag in find_bags(path, _note):
+            print(f"repaired: {repaired(bag, _note)}")
+    return 0
+
+
+def _note(line: str) -> None:
+    print(f"  note: {line}", file=sys.stderr, flush=True)
+
+
+def _read(words: list[str]) -> DatasetOptions:
+    """Words without a name are bags."""
+    bags = [word for word in words if ":=" not in word and not word.startswith("-")]
+    options = from_words(DatasetOptions, [word for word in words if word not in bags], "dataset")
+    both = [*([options.bags] if options.bags else []), *bags]
+    return dataclasses.replace(options, bags=",".join(both))
+
+
+COMMAND = Command(
+    "dataset",
+    "show what is in recorded bags: episodes, rewards, cameras, pictures; repair and export them",
+    run=show_dataset,
+    options=DatasetOptions,
+    read=_read,
+    examples=(
+        "rl_trainer dataset bags:=bags/2026-01-31_12-00-00_reach_seed0 sheet:=sheet.png",
+        "rl_trainer dataset bags:=bags/a,bags/b export:=lerobot to:=my_dataset",
+        "rl_trainer dataset bags:=rosbag2_2026_01_31 task:=reach # a plain ros2 bag record",
+    ),
+)

@@ -1,0 +1,98 @@
+"""The policy of a run, as a recording's."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rl_trainer_ros.environments.env_config import EnvConfig
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.recording.policies import Choice
+from rl_trainer_ros.recording.record_config import TRAINED, RecordConfig
+from rl_trainer_ros.training.checkpoints import trained_models
+from rl_trainer_ros.training.runs import run_folder
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.robot import Array
+
+
+def of_run(config: RecordConfig) -> tuple[RecordConfig, Path]:
+    """Return the settings with the environment of `config.run`, and the folder of its model. What is given here stays.
+
+    Raises ConfigError where there is no such run or model.
+    """
+    folder = run_folder.find(config.run, config.log_dir, learned=True)
+    named = expanded(config.run)
+    model = named if (named / trained_models.ABOUT).is_file() else folder / config.model
+    if not (model / trained_models.ABOUT).is_file():
+        raise ConfigError(f"{folder} has no {config.model} model; choose another: model:=final, best or latest")
+    run, defaults = run_folder.load_config(folder), EnvConfig()
+    names = [field.name for field in dataclasses.fields(EnvConfig)]
+    own = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(defaults, name)}
+    env = {name: getattr(run, name) for name in names} | own
+    if run.encoder_folder and "srl_folder" not in own:
+        env["srl_folder"] = run.encoder_folder
+    return dataclasses.replace(config, **env, policy=TRAINED), model
+
+
+class TrainedPolicy:
+    """Acts as a learner does, sampling or not, and tells the distribution of its actions where the algorithm has one."""
+
+    name = TRAINED
+
+    def __init__(self, model: Path, deterministic: bool):
+        try:
+            policy = trained_models.load(model)
+        except trained_models.ModelError as error:
+            raise ConfigError(str(error)) from None
+        torch.set_num_threads(1)
+        self._algorithm, self._normalise = policy.algorithm, policy.normalisation.apply
+        self._deterministic = deterministic
+        self._memory: Any = None
+        self._first = np.ones(1, dtype=bool)
+
+    @property
+    def observation_space(self) -> Any:
+        """What it observes, as a learner does."""
+        return self._algorithm.observation_space
+
+    def begin(self, episode: int, seed: int) -> None:
+        """See Policy."""
+        torch.manual_seed(seed)
+        self._algorithm.action_space.seed(seed % 2**31)
+        self._memory, self._first = None, np.ones(1, dtype=bool)
+
+    def act(self, observation: Any, environment: RobotEnv) -> Choice:
+        """See Policy."""
+        seen = self._normalise(observation)
+        action, self._memory = self._algorithm.predict(
+            seen, state=self._memory, episode_start=self._first, deterministic=self._deterministic
+        )
+        self._first = np.zeros(1, dtype=bool)
+        return Choice(np.asarray(action), self._wanted(seen))
+
+    @torch.no_grad()
+    def _wanted(self, seen: Any) -> Array | None:
+        """The distribution; None for policies with memory and for algorithms that have none (DQN, CMA-ES)."""
+        policy = self._algorithm.policy
+        if self._memory is not None:
+            return None
+        if hasattr(policy, "get_distribution"):
+            inner = policy.get_distribution(policy.obs_to_tensor(seen)[0]).distribution
+            if hasattr(inner, "probs"):
+                return _numbers(inner.probs)
+            return np.concatenate([_numbers(inner.mean), _numbers(inner.stddev)])
+        actor: Any = getattr(policy, "actor", None)
+        if hasattr(actor, "get_action_dist_params"):  # SAC and its kind: a normal distribution, then tanh
+            mean, log_std, _ = actor.get_action_dist_params(policy.obs_to_tensor(seen)[0])
+            return np.concatenate([_numbers(torch.tanh(mean)), _numbers(log_std.exp())])
+        return None
+
+
+def _numbers(tensor: torch.Tensor) -> NDArray[np.float64]:
+    return tensor.detach().cpu().double().numpy().reshape(-1)

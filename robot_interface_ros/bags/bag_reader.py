@@ -1,0 +1,145 @@
+"""Reads bags of any origin: a folder with metadata.yaml, a single file, files of a bag that was split, MCAP or SQLite3."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from robot_interface_ros.bags.bag_writer import METADATA
+from robot_interface_ros.bags.errors import BagError
+from robot_interface_ros.bags.layout import Recorded
+from robot_interface_ros.bags.mcap_reader import LARGEST_CHUNK, Note, Types, read_mcap
+from robot_interface_ros.bags.sqlite_reader import read_sqlite
+from robot_interface_ros.files.untrusted_files import FileError, open_regular, read_yaml
+
+_READERS = {".mcap": read_mcap, ".db3": read_sqlite}
+_COMPRESSED = ".zstd"
+_YAML_LIMIT = 4 * 2**20
+_COPY = 2**20
+LARGEST_DECOMPRESSED = 2**36
+
+
+class Bag:
+    """The files of one bag, in their order."""
+
+    def __init__(self, path: Path, files: tuple[Path, ...], packed: bool, notes: tuple[str, ...] = ()):
+        """`packed`: each message is compressed by itself; `notes`: what was wrong with the folder."""
+        self.path, self.files, self.notes = path, files, notes
+        self._packed = packed
+
+    def messages(self, note: Note = print, types: Types = lambda topic, kind: None) -> Iterator[Recorded]:
+        """Yield all messages that can be read; see `read_mcap`. Raises BagError where there are none."""
+        for line in self.notes:
+            note(line)
+        refused = []
+        for file in self.files:
+            try:
+                with _unpacked(file) as plain:
+                    for message in _READERS[plain.suffix](plain, note, types):
+                        yield self._plain(message) if self._packed else message
+            except (BagError, OSError) as error:
+                refused.append(str(error))
+        if len(refused) == len(self.files):
+            raise BagError(refused[0])
+        for line in refused:
+            note(line)
+
+    def _plain(self, message: Recorded) -> Recorded:
+        size = zstandard.frame_content_size(message.data)
+        if not 0 <= size <= LARGEST_CHUNK:
+            raise BagError(f"{self.path}: a compressed message declares {size:,} bytes")
+        return message._replace(data=zstandard.ZstdDecompressor().decompress(message.data, max_output_size=size))
+
+
+def find_bags(path: Path, note: Note = print) -> list[Bag]:
+    """Return the bags that a path stands for: a file, a folder, or a folder of several. Raises BagError where there is none."""
+    if path.is_file():
+        if _plain_suffix(path) not in _READERS:
+            raise BagError(f"{path} is no bag: expected a folder with {METADATA}, a .mcap or a .db3 file")
+        return [Bag(path, (path,), packed=False)]
+    if not path.is_dir():
+        raise BagError(f"no bag {path}; check the path")
+    bag = _of_folder(path)
+    if bag is not None:
+        return [bag]
+    below = [found for folder in sorted(path.iterdir()) if folder.is_dir() and (found := _of_folder(folder))]
+    if not below:
+        raise BagError(f"{path} is no bag: it holds no {METADATA}, no .mcap and no .db3 file")
+    note(f"{path} holds {len(below)} bags; all are read")
+    return below
+
+
+def _of_folder(folder: Path) -> Bag | None:
+    """The bag in a folder; None where there is none."""
+    there = sorted(
+        (file for file in folder.iterdir() if _plain_suffix(file) in _READERS and file.is_file()), key=_split_order
+    )
+    if not (folder / METADATA).is_file():
+        return Bag(folder, tuple(there), False, (f"{folder} has no {METADATA}; its files are read",)) if there else None
+    notes: tuple[str, ...] = ()
+    try:
+        told, packed = _told(folder)
+    except FileError as error:
+        return Bag(folder, tuple(there), False, (f"{error}; the folder's files are read",)) if there else None
+    missing = [file.name for file in told if not file.is_file()]
+    if missing:
+        notes = (f"{folder}: {METADATA} names {len(missing)} files that are not there, the first {missing[0]}",)
+    files = tuple(file for file in told if file.is_file())
+    if not files and there:
+        files, notes = tuple(there), (*notes, f"{folder}: the files that are there are read")
+    if not files:
+        raise BagError(f"{folder} is a bag without files: {METADATA} names {len(told)}, and none is there")
+    return Bag(folder, files, packed, notes)
+
+
+def _told(folder: Path) -> tuple[list[Path], bool]:
+    """The files that metadata.yaml names, and whether their messages are compressed one by one. Raises FileError."""
+    values: Any = read_yaml(folder / METADATA, _YAML_LIMIT)
+    about = values.get("rosbag2_bagfile_information") if isinstance(values, dict) else None
+    names = about.get("relative_file_paths") if isinstance(about, dict) else None
+    if not isinstance(about, dict) or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise FileError(f"{folder / METADATA} is not as rosbag2 writes it")
+    # older versions write paths from the folder above; a name never leads out of the folder
+    files = [folder / Path(name).name for name in names]
+    return [file for file in files if _plain_suffix(file) in _READERS], about.get("compression_mode") in (
+        "message",
+        "MESSAGE",
+    )
+
+
+def _plain_suffix(file: Path) -> str:
+    return file.with_suffix("").suffix if file.suffix == _COMPRESSED else file.suffix
+
+
+def _split_order(file: Path) -> tuple[int, str]:
+    """Files of a split bag end in _0, _1, ... _10."""
+    number = file.name.partition(".")[0].rpartition("_")[2]
+    return (int(number) if number.isdecimal() and len(number) < 10 else 0), file.name
+
+
+@contextlib.contextmanager
+def _unpacked(file: Path) -> Iterator[Path]:
+    """The file itself, or a decompressed copy that is gone afterwards."""
+    if file.suffix != _COMPRESSED:
+        yield file
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / file.with_suffix("").name
+        try:
+            with (
+                open_regular(file, LARGEST_DECOMPRESSED) as packed,
+                plain.open("wb") as out,
+                zstandard.ZstdDecompressor().stream_reader(packed) as stream,
+            ):
+                while block := stream.read(_COPY):
+                    out.write(block)
+                    if out.tell() > LARGEST_DECOMPRESSED:
+                        raise BagError(f"{file} decompresses to more than {LARGEST_DECOMPRESSED:,} bytes")
+        except (zstandard.ZstdError, FileError) as error:
+            raise BagError(f"{file} cannot be decompressed: {error}") from None
+        yield plain

@@ -1,0 +1,113 @@
+"""Decoded bags, kept beside them: a bag is decoded once, and again where its files have changed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from robot_interface_ros.bags.bag_reader import Bag
+from robot_interface_ros.bags.episodes import Judge
+from srl_ros.data.decoding import ABOUT, ARRAYS, FORMAT, decode, image_file
+from srl_ros.transitions import DatasetError
+
+Note = Callable[[str], None]
+KEY = "key.json"
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def decoded_folder(bag: Bag, judge: Judge | None, judged_by: str, note: Note) -> Path:
+    """Return the folder with the arrays of a bag, decoding it where there is none that fits.
+
+    `judged_by`: says what `judge` is, in words; another one decodes anew. Raises BagError, DatasetError.
+    """
+    key = _key(bag, judged_by)
+    places = [beside(bag), _at_home(bag)]
+    for place in places:
+        if _fits(place, key):
+            for line in json.loads((place / KEY).read_text(encoding="utf-8"))["notes"]:
+                note(line)
+            return place
+    for place in places:
+        try:
+            return _decoded(bag, place, judge, key, note)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DatasetError(
+                    f"no room for the decoded images of {bag.path} in {place.parent}; make some"
+                ) from None
+            if error.errno not in _READ_ONLY or place is places[-1]:
+                raise DatasetError(
+                    f"the decoded images of {bag.path} cannot be kept in {place}: {error.strerror}"
+                ) from None
+    raise AssertionError
+
+
+def beside(bag: Bag) -> Path:
+    """Return the cache's place beside a bag."""
+    path = bag.path.absolute()
+    return path.with_name(f"{path.name}.cache")
+
+
+def _at_home(bag: Bag) -> Path:
+    """For a bag in a folder that cannot be written."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    name = hashlib.sha256(str(bag.path.absolute()).encode()).hexdigest()[:16]
+    return base / "rl_trainer_ros" / "bags" / f"{bag.path.name}-{name}"
+
+
+def _key(bag: Bag, judged_by: str) -> dict[str, Any]:
+    files = []
+    for file in bag.files:
+        told = file.stat()
+        files.append([file.name, told.st_size, told.st_mtime_ns])
+    return {"format": FORMAT, "files": files, "judged_by": judged_by}
+
+
+def _fits(place: Path, key: dict[str, Any]) -> bool:
+    """Whether a folder holds the arrays of exactly these files, whole."""
+    try:
+        found = json.loads((place / KEY).read_text(encoding="utf-8"))
+        about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+        sizes = {camera: n * h * w * c for camera, (n, h, w, c) in about["images"].items()}
+        whole = all((place / image_file(camera)).stat().st_size == size for camera, size in sizes.items())
+        return whole and (place / ARRAYS).is_file() and {name: found[name] for name in key} == key
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _decoded(bag: Bag, place: Path, judge: Judge | None, key: dict[str, Any], note: Note) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    notes: list[str] = []
+
+    def noted(line: str) -> None:
+        notes.append(line)
+        note(line)
+
+    with _replacing(place) as temporary:
+        decode(bag, temporary, judge, noted)
+        (temporary / KEY).write_text(json.dumps({**key, "notes": notes}), encoding="utf-8")
+    return place
+
+
+@contextlib.contextmanager
+def _replacing(place: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `place` when it is whole."""
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        if place.exists():
+            old = place.with_name(f".{place.name}.{secrets.token_hex(4)}.old")
+            os.replace(place, old)
+            shutil.rmtree(old, ignore_errors=True)
+        os.replace(temporary, place)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

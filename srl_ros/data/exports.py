@@ -1,0 +1,25 @@
+"""Datasets in the formats of other programs. Each needs packages of its own, which are extras of this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from srl_ros.data.bag_dataset import BagDataset
+from srl_ros.data.export_lerobot import write_lerobot
+from srl_ros.data.export_minari import write_minari
+from srl_ros.transitions import DatasetError
+
+
+def export(dataset: BagDataset, kind: str, folder: Path) -> Path:
+    """Write a dataset as `minari` or `lerobot` into a new folder; returns where it is. Raises DatasetError, one line."""
+    if folder.exists():
+        raise DatasetError(f"{folder} exists; give another folder: to:=...")
+    if "action" not in dataset.has:
+        raise DatasetError("this dataset has no actions, and an export needs them")
+    try:
+        return write_minari(dataset, folder) if kind == "minari" else write_lerobot(dataset, folder)
+    except ImportError as error:
+        raise DatasetError(
+            f"export:={kind} needs the package {error.name}; install it with pip install '.[{kind}]' in the folder of "
+            f"rl_trainer_ros{' (Python 3.11 or newer)' if kind == 'minari' else ''}"
+        ) from None
