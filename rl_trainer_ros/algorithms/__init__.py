@@ -1,5 +1,5 @@
-"""Learning algorithms: a new one is a row in `registry.ALGORITHMS` and a file of settings in `config/algorithms/`, or another
-package's entry point."""
+"""Learning algorithms. A new one is a row in `registry.ALGORITHMS` and a file in `config/algorithms/`, or another package's
+entry point."""
 
 from rl_trainer_ros.algorithms.hyperparameters import constructor_arguments, hyperparameters, steps_each
 from rl_trainer_ros.algorithms.registry import (

@@ -1,8 +1,7 @@
-"""Hyper-parameters: from `config/algorithms/<algo>.yaml`, with what the user says on top, checked against the real signature.
+"""Hyper-parameters: read from `config/algorithms/<algo>.yaml`, overridden by the user, checked against the class's signature.
 
-A file has a section `default` and may have others that are laid over it: `pixels` and `goal` for those kinds of
-observation, and presets by name (such as `few_steps`). Beside what the algorithm's class takes there are settings of
-ours, in OWN.
+A file has a section `default`. Other sections override it: `pixels` and `goal` for these kinds of observation, and presets
+by name (such as `few_steps`). In addition to the arguments of the algorithm's class there are the settings in OWN.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from robot_interface_ros.files.description import share_directory
 DEFAULT, KINDS = "default", ("vector", "pixels", "goal")
 SCHEDULE = "learning_rate_schedule"
 OWN = {
-    SCHEDULE: "how the learning rate falls over the training",
-    "net_arch": "neurons of each hidden layer, such as [64, 64]",
-    "activation": "of the hidden layers",
-    "log_std_init": "logarithm of the policy's first standard deviation",
-    "action_noise": "noise on the actions while training: none, normal or ou (Ornstein-Uhlenbeck)",
-    "action_noise_std": "its standard deviation; actions are in [-1, 1]",
-    "her": "relabel goals in the replay buffer (hindsight experience replay); needs a goal-conditioned observation",
-    "n_sampled_goal": "goals that HER makes up for each real one",
+    SCHEDULE: "decrease of the learning rate over the training: constant, linear or cosine",
+    "net_arch": "number of neurons of each hidden layer, such as [64, 64]",
+    "activation": "activation function of the hidden layers",
+    "log_std_init": "logarithm of the policy's initial standard deviation",
+    "action_noise": "noise on the actions during training: none, normal or ou (Ornstein-Uhlenbeck)",
+    "action_noise_std": "standard deviation of action_noise; actions are in [-1, 1]",
+    "her": "replace goals in the replay buffer (hindsight experience replay); needs a goal-conditioned observation",
+    "n_sampled_goal": "number of goals that HER adds for each real one",
 }
 RANGES = {
     **dict.fromkeys(("gamma", "gae_lambda", "tau", "exploration_fraction"), (0.0, 1.0)),
@@ -37,14 +36,14 @@ RANGES = {
     **dict.fromkeys(("vf_coef", "max_grad_norm", "action_noise_std", "learning_starts"), (0.0, math.inf)),
     **dict.fromkeys(("n_steps", "batch_size", "n_epochs", "buffer_size", "n_sampled_goal"), (1, math.inf)),
 }
-"""What the learners themselves do not check: beyond it they fail in the middle, or learn numbers that are not finite."""
+"""Ranges that the learners do not check. Outside of them they fail during training, or learn NaN."""
 WHOLE = ("n_steps", "batch_size", "n_epochs", "buffer_size", "n_sampled_goal", "learning_starts")
 COUNTS = (
     *("gradient_steps", "train_freq", "target_update_interval", "policy_delay", "sde_sample_freq", "stats_window_size"),
     *("n_delta", "n_top", "n_eval_episodes", "population", "cg_max_steps", "line_search_max_iter", "n_critic_updates"),
     *("sub_sampling_factor", "top_quantiles_to_drop_per_net"),
 )
-"""Further whole numbers, which the learners check themselves."""
+"""Further whole numbers; the learners check their ranges."""
 MOST_NEURONS, MOST_LAYERS = 16_384, 64
 ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
 ACTION_NOISES = ("none", "normal", "ou")
@@ -58,7 +57,7 @@ _OF_THE_RUN = {
 def hyperparameters(
     name: str, overrides: Mapping[str, Any] | None = None, *, kind: str = "vector", preset: str = ""
 ) -> dict[str, Any]:
-    """Return the settings of an algorithm for a kind of observation (one of KINDS). Raises ConfigError, one line."""
+    """Return the settings of an algorithm for a kind of observation (one of KINDS). Raises ConfigError, in one line."""
     row = algorithm(name)
     path = Path(row.settings or share_directory() / "config" / "algorithms" / f"{name}.yaml")
     sections = read_yaml(path) if path.is_file() else {DEFAULT: {}}
@@ -76,19 +75,19 @@ def hyperparameters(
     for entry, value in settings.items():
         _check_like(entry, value, defaults.get(entry), f"hyperparameters of {name}")
     if settings.get("her") and not row.replay:
-        raise ConfigError(f"hyperparameters of {name}: her needs a replay buffer, which {name} has not")
+        raise ConfigError(f"hyperparameters of {name}: her needs a replay buffer, which {name} does not have")
     if settings.get("her") and settings.get("n_steps", 1) != 1:
         raise ConfigError(f"hyperparameters of {name}: n_steps has no effect with her; leave one of the two out")
     return settings
 
 
 def checked(name: str, settings: Any, where: str) -> dict[str, Any]:
-    """Return settings of an algorithm, from a file, once every name and value is one that it has. Raises ConfigError."""
+    """Check settings of an algorithm from a file, and return them. Raises ConfigError for an unknown name or wrong value."""
     return _checked(settings, setting_names(name), where)
 
 
 def setting_names(name: str) -> list[str]:
-    """Names of everything that can be set for an algorithm: its class's arguments, through its bases, and OWN."""
+    """Return the names of all settings of an algorithm: arguments of its class and base classes, and those of OWN."""
     row, taken = algorithm(name), _arguments(algorithm(name).load_class())
     own = set(OWN)
     if "learning_rate" not in taken:
@@ -103,24 +102,24 @@ def setting_names(name: str) -> list[str]:
 
 
 def _arguments(kind: Any) -> dict[str, Any]:
-    """Every argument of a class's constructor, through its bases, with its default."""
+    """Return all arguments of a class's constructor, including those passed to its base classes, with their defaults."""
     taken: dict[str, Any] = {}
     for base in kind.__mro__:
         if "__init__" in vars(base) and base.__module__ not in ("builtins", "stable_baselines3.common.base_class"):
             parameters = inspect.signature(vars(base)["__init__"]).parameters
             taken = {entry: parameter.default for entry, parameter in parameters.items()} | taken
             if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-                break  # it takes nothing more, so its bases' arguments are its own business
+                break  # no **kwargs: the user cannot pass arguments to further base classes
     return taken
 
 
 def constructor_arguments(
     settings: Mapping[str, Any], actions: int = 1, n_envs: int = 1, rollouts: bool = True
 ) -> dict[str, Any]:
-    """Return what the algorithm's class takes: schedules, noise of `actions` numbers, networks and buffers made of `settings`.
+    """Return the constructor's arguments for `settings`: schedules, noise for `actions` numbers, networks and buffers.
 
-    `rollouts`: it learns from rollouts, of which `n_steps` is the length; where it learns in batches they are shared out to
-    `n_envs` robots. With a replay buffer `n_steps` are those of n-step returns, which are one robot's.
+    `rollouts`: the algorithm learns from rollouts of length `n_steps`. If it also learns in batches, `n_steps` is divided
+    among `n_envs` robots. With a replay buffer, `n_steps` is the n of n-step returns, for each robot separately.
     """
     arguments = dict(settings)
     if rollouts and n_envs > 1 and "batch_size" in arguments and "n_steps" in arguments:
@@ -148,7 +147,7 @@ def constructor_arguments(
 
 
 def steps_each(rollout: int, n_envs: int, batch_size: int) -> int:
-    """Return the steps per robot that come closest to a `rollout` of all of them and fill whole batches."""
+    """Return the number of steps per robot that is closest to `rollout / n_envs` and fills whole batches."""
     multiple = batch_size // math.gcd(batch_size, n_envs)
     return max(1, round(rollout / n_envs / multiple)) * multiple
 
@@ -170,12 +169,12 @@ def _checked(settings: Any, known: list[str], where: str | Path) -> dict[str, An
         if name == "net_arch":
             _check_layers(value, where)
         elif not _plain(value):
-            raise ConfigError(f"{where}: {name} is {shown(value)}; expected a number, a text, or a short list of them")
+            raise ConfigError(f"{where}: {name} is {shown(value)}; expected a number, a text, or a short list of these")
     return dict(settings)
 
 
 def _number(name: object, value: Any) -> Any:
-    """A value as the number that it stands for, 1e5 too, whole where a whole one is asked for; all else as it is."""
+    """Return a value as a number, if it is one (also the text 1e5), as an integer where needed; others unchanged."""
     number = as_number(value)
     if number is None:
         return value
@@ -192,7 +191,7 @@ def _check_number(name: str, value: Any, where: str | Path) -> None:
 
 
 def _check_layers(value: Any, where: str | Path, networks: bool = True) -> None:
-    """Raise ConfigError unless the value is a list of layers, or one for each network."""
+    """Raise ConfigError unless the value is a list of layers, or a mapping of lists for each network."""
     if networks and isinstance(value, Mapping):
         for part in value.values():
             _check_layers(part, where, networks=False)
@@ -200,13 +199,13 @@ def _check_layers(value: Any, where: str | Path, networks: bool = True) -> None:
     sizes = value if isinstance(value, list) and len(value) <= MOST_LAYERS else [None]
     if not all(isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= MOST_NEURONS for size in sizes):
         raise ConfigError(
-            f"{where}: net_arch is {shown(value)}; expected the neurons of each hidden layer, such as [64, 64], at most "
+            f"{where}: net_arch is {shown(value)}; expected a number for each hidden layer, such as [64, 64], at most "
             f"{MOST_NEURONS:,} each"
         )
 
 
 def _plain(value: Any) -> bool:
-    """Whether a value is a number that is finite, a short text, None, or a few of these."""
+    """Return whether a value is a finite number, a short text, None, or a short list of these."""
     if isinstance(value, list):
         return len(value) <= MOST_LAYERS and all(not isinstance(part, list) and _plain(part) for part in value)
     if isinstance(value, (int, float)):
@@ -215,12 +214,12 @@ def _plain(value: Any) -> bool:
 
 
 def _check_like(name: str, value: Any, default: Any, where: str) -> None:
-    """Raise ConfigError for text where the default is a number, and for all but true and false where it is one of these."""
+    """Raise ConfigError if the default is a number and the value is not, or the default is a bool and the value is not."""
     if isinstance(default, bool) and not isinstance(value, bool):
         raise ConfigError(f"{where}: {name} is {value!r}; expected true or false")
     number = isinstance(default, (int, float)) and not isinstance(default, bool)
     if number and isinstance(value, (str, bool, dict)):
-        raise ConfigError(f"{where}: {name} is {value!r}; expected a number, as the default {default!r} is one")
+        raise ConfigError(f"{where}: {name} is {value!r}; expected a number, like the default {default!r}")
 
 
 def _activation(name: str) -> Any:

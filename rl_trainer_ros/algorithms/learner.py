@@ -1,4 +1,4 @@
-"""An algorithm made ready for an environment; what does not fit together is an error before anything starts."""
+"""Make an algorithm for an environment, and check that both fit together before anything starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from robot_interface_ros.config import ConfigError, unknown_name
 from robot_interface_ros.files.untrusted_files import one_line
 
 _UNSEEN = {"cnn": ("vector", "goal"), "multi_input": ("vector", "pixels"), "mlp": ("goal",), "linear": ("goal",)}
-"""Kinds of observation that a policy network cannot take."""
+"""Kinds of observation that a policy network does not support."""
 
 
 def make_learner(
@@ -29,9 +29,9 @@ def make_learner(
     seed: int | None = None,
     device: str = "cpu",
 ) -> Any:
-    """Return the algorithm over a stable-baselines3 VecEnv, with `settings` as `hyperparameters` returns them.
+    """Return the algorithm for a stable-baselines3 VecEnv, with `settings` as `hyperparameters` returns them.
 
-    `policy`: a name of the algorithm's row; empty: the one that fits the observation. Raises ConfigError, one line.
+    `policy`: a name from the algorithm's row; empty: the one that suits the observation. Raises ConfigError, in one line.
     """
     row = algorithm(name)
     check_actions(name, env.action_space)
@@ -48,12 +48,12 @@ def make_learner(
     arguments = constructor_arguments(settings, actions, env.num_envs, rollouts)
     try:
         return kind(network, env, seed=seed, device=device, **arguments)
-    except Exception as error:  # a learner says in many ways that it cannot be: assertions, torch's and NumPy's errors
+    except Exception as error:  # learners report bad settings in many ways: assertions, errors of torch and NumPy
         raise ConfigError(f"algo {name} refuses its settings: {one_line(error)}") from error
 
 
 def check_actions(name: str, space: spaces.Space[Any]) -> None:
-    """Raise ConfigError, naming the algorithms that do, unless the algorithm takes actions of this space."""
+    """Raise ConfigError, with a list of suitable algorithms, if the algorithm does not support this action space."""
     check_kind(name, action_kind(space))
 
 
@@ -63,27 +63,27 @@ def action_kind(space: spaces.Space[Any]) -> str:
 
 
 def observation_kind(space: spaces.Space[Any]) -> str:
-    """Return the kind of an observation space, as sections of hyper-parameters are named: vector, pixels or goal."""
+    """Return the kind of an observation space: vector, pixels or goal, like the sections of hyper-parameters."""
     if isinstance(space, spaces.Dict):
         return "goal"
     return "pixels" if is_image_space(space) else "vector"
 
 
 def learner_space(space: spaces.Space[Any]) -> spaces.Space[Any]:
-    """Return the observation space that a learner has, and saves, over an environment's: an image's channels come first."""
+    """Return the learner's observation space for an environment's: the channels of an image come first."""
     if observation_kind(space) == "pixels" and not is_image_space_channels_first(space):  # type: ignore[arg-type]
         return VecTransposeImage.transpose_space(space)  # type: ignore[arg-type]
     return space
 
 
 def policy_name(name: str, space: spaces.Space[Any], policy: str = "") -> str:
-    """Return the class's own name of a policy network; ConfigError when the algorithm has none for this observation."""
+    """Return the class's name of a policy network. Raises ConfigError if the algorithm has none for this observation."""
     row: Algorithm = algorithm(name)
     if policy and policy not in row.policies:
         raise ConfigError(f"algo {name}: {unknown_name('policy', policy, row.policies)}")
     kind, asked = observation_kind(space), policy.removeprefix("recurrent_")
     if kind in _UNSEEN.get(asked, ()):
-        raise ConfigError(f"policy {policy} takes no {kind} observations; leave it out, and the one that fits is taken")
+        raise ConfigError(f"policy {policy} does not support {kind} observations; leave it out to use a suitable one")
     if policy or (len(row.policies) == 1 and "random" in row.policies):
         return row.policies[policy or "random"]
     wanted = {"vector": ("mlp", "recurrent"), "pixels": ("cnn", "recurrent_cnn")}.get(
@@ -93,5 +93,5 @@ def policy_name(name: str, space: spaces.Space[Any], policy: str = "") -> str:
     if not fitting:
         others = [other for other, entry in ALGORITHMS.items() if set(wanted) & set(entry.policies)]
         kind = observation_kind(space)
-        raise ConfigError(f"algo {name} has no policy for {kind} observations; those that do: {', '.join(others)}")
+        raise ConfigError(f"algo {name} has no policy for {kind} observations; use {', '.join(others)}")
     return row.policies[fitting[0]]

@@ -1,4 +1,4 @@
-"""Algorithms that try whole policies: each candidate acts for an episode, several robots at a time."""
+"""Algorithms that evaluate whole policies: each candidate acts for an episode, on several robots at the same time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from robot_interface_ros.errors import StopRequested
 
 
 class AugmentedRandomSearch(ARS):
-    """sb3-contrib's ARS (Mania, Guy and Recht, 2018) whose candidates are spread over all robots.
+    """sb3-contrib's ARS (Mania, Guy and Recht, 2018), with candidates distributed over all robots.
 
-    There every candidate acts on the first robot while the others do the same for nothing, a stop is not heeded and
-    steps are counted once per robot too often.
+    In sb3-contrib only the first robot counts for a candidate, a stop request is ignored, and steps are counted too often
+    with several robots.
     """
 
     def evaluate_candidates(self, candidate_weights: Any, callback: Any, async_eval: Any) -> torch.Tensor:
         """Return each candidate's return over `n_eval_episodes` episodes, `(candidates,)`. Raises StopRequested."""
         env: Any = self.env
-        self.ep_info_buffer: Any = []  # of these candidates alone
+        self.ep_info_buffer: Any = []  # only for these candidates
         callback.on_rollout_start()
         waiting = [index for index in range(len(candidate_weights)) for _ in range(self.n_eval_episodes)]
         waiting.reverse()
@@ -40,10 +40,10 @@ class AugmentedRandomSearch(ARS):
                 raise StopRequested
             for k in np.flatnonzero(dones):
                 candidate = trying[k]
-                if candidate is not None and "interrupted" in infos[k]:  # cut from outside: it says nothing
+                if candidate is not None and "interrupted" in infos[k]:  # says nothing about the candidate
                     waiting.append(candidate)
                 elif candidate is not None:
-                    episode = infos[k]["episode"]  # Monitor's: rewards here may be normalised, by a scale that drifts
+                    episode = infos[k]["episode"]  # from Monitor: `rewards` may be normalised, by a changing scale
                     totals[candidate] += episode["r"] + self.alive_bonus_offset * episode["l"]
                 trying[k] = self._next(policies[k], candidate_weights, waiting)
         callback.on_rollout_end()
@@ -51,7 +51,7 @@ class AugmentedRandomSearch(ARS):
 
     @staticmethod
     def _next(policy: Any, candidate_weights: Any, waiting: list[int]) -> int | None:
-        """Give the policy the next candidate's weights; None when all have been tried."""
+        """Load the next candidate's weights into the policy; return its index, None after the last one."""
         if not waiting:
             return None
         policy.load_from_vector(candidate_weights[waiting[-1]].cpu())
@@ -61,14 +61,14 @@ class AugmentedRandomSearch(ARS):
 class CmaEs(AugmentedRandomSearch):
     """Covariance matrix adaptation (Hansen, 2016; the `cma` package) over the weights of a policy.
 
-    With more than a few hundred weights only the diagonal of the covariance is adapted: the full matrix is too large to
-    learn, and its square takes seconds an update.
+    With more than _FULL_UP_TO weights only the diagonal of the covariance is adapted: the full matrix is too large to
+    learn, and its decomposition takes seconds per update.
     """
 
     _FULL_UP_TO = 400
 
     def __init__(self, policy: Any, env: Any, population: int = 20, sigma: float = 0.14, **settings: Any):
-        """`population`: candidates an update; `sigma`: initial standard deviation of the weights."""
+        """`population`: candidates per update; `sigma`: initial standard deviation of the weights."""
         self.population, self.sigma = population, sigma
         settings.setdefault("zero_policy", False)
         self._strategy: Any = None
@@ -96,7 +96,7 @@ class CmaEs(AugmentedRandomSearch):
         weights = self.weights.cpu().numpy().astype(np.float64)
         options = {
             "popsize": self.population,
-            "seed": (self.seed or 0) + 1,  # 0 would take the clock's
+            "seed": (self.seed or 0) + 1,  # 0 would use the clock
             "CMA_diagonal": len(weights) > self._FULL_UP_TO,
             "verbose": -9,
         }

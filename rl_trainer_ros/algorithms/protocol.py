@@ -1,4 +1,4 @@
-"""What training, checkpoints and evaluation need of a learner, whichever library it comes from."""
+"""The interface of a learner for training, checkpoints and evaluation, independent of its library."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from gymnasium import spaces
 
 
 class LearnedParts(NamedTuple):
-    """The objects that hold what has been learned, by name."""
+    """The objects with the learned weights, by name."""
 
     modules: Mapping[str, Any]
-    """torch modules and optimisers: each has `state_dict` and `load_state_dict`."""
+    """torch modules and optimisers; each has `state_dict` and `load_state_dict`."""
     variables: Mapping[str, Any]
     """Single tensors, such as an entropy coefficient."""
 
 
 class Actor(Protocol):
-    """Acts on observations."""
+    """Computes actions from observations."""
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
     ) -> tuple[Any, Any]:
-        """Return actions, and the state that a policy with memory needs for its next ones; one observation, or a batch."""
+        """Return actions for one observation or a batch, and the policy's memory for the next call (None without memory)."""
 
 
 class Learner(Actor, Protocol):
-    """Learns in a vectorised environment, and can be saved and restored between two rollouts.
+    """Learns in a vectorised environment. It can be saved and restored between two rollouts.
 
-    `sb3_learner.Sb3Learner` fits every algorithm with stable-baselines3's interface to it. Counts and generators are saved as
-    JSON, everything that is learned as tensors.
+    `sb3_learner.Sb3Learner` adapts algorithms with stable-baselines3's interface. Counters and states of generators are saved
+    as JSON, learned weights as tensors.
     """
 
     @property
     def algorithm(self) -> Any:
-        """The library's own object, for its callbacks."""
+        """The library's object, for its callbacks."""
 
     @property
     def env(self) -> Any:
@@ -47,11 +47,11 @@ class Learner(Actor, Protocol):
 
     @property
     def observation_space(self) -> spaces.Space[Any]:
-        """What it observes; the channels of an image come first."""
+        """Space of its observations; the channels of an image come first."""
 
     @property
     def action_space(self) -> spaces.Space[Any]:
-        """What it answers."""
+        """Space of its actions."""
 
     @property
     def num_timesteps(self) -> int:
@@ -59,41 +59,41 @@ class Learner(Actor, Protocol):
 
     @property
     def rollout_steps(self) -> int:
-        """Steps of all robots together between two updates; 1 where a training can end after any step."""
+        """Steps of all robots together between two updates; 1 if a training can end after any step."""
 
     @property
     def replay_buffer(self) -> Any:
-        """What it learns from again; None where it has none."""
+        """The replay buffer; None if the algorithm has none."""
 
     def learn(self, steps: int, callback: Any, *, anew: bool) -> None:
-        """Learn for `steps` more. `anew`: counts begin at 0; else they go on."""
+        """Learn for `steps` more steps. `anew`: counters start at 0; otherwise they continue."""
 
     def set_logger(self, logger: Any) -> None:
-        """Write the log there."""
+        """Set the library's logger."""
 
     def close(self) -> None:
-        """Close the log."""
+        """Close the logger."""
 
     def parts(self) -> LearnedParts:
-        """What a checkpoint holds."""
+        """Return the objects that a checkpoint saves."""
 
     def parts_changed(self) -> None:
-        """Take over what was loaded into `parts`."""
+        """Update everything that depends on `parts`, after these were loaded."""
 
     def counters(self) -> dict[str, Any]:
-        """Return the counts by which schedules, target networks and exploration go, and the last episodes, as JSON."""
+        """Return the counters of schedules, target networks and exploration, and the last episodes, as JSON."""
 
     def restore_counters(self, counts: Mapping[str, Any]) -> None:
-        """Put back what `counters` returned."""
+        """Restore the values that `counters` returned."""
 
     def begin_episodes(self) -> None:
-        """Reset every robot, and what is carried through an episode."""
+        """Reset every robot, and all values that last for an episode."""
 
     def begin_restored_episodes(self) -> None:
-        """The same after generators were restored: they are not seeded anew, and `learn` begins with these episodes."""
+        """Do the same after generators were restored: they are not seeded again, and `learn` starts with these episodes."""
 
     def explore_anew(self) -> None:
-        """Sample new exploration noise, where it depends on the state (gSDE), as every rollout begins with."""
+        """Sample new state-dependent exploration noise (gSDE), as at the start of each rollout."""
 
     def save(self, stream: BinaryIO) -> None:
-        """Write the model in the library's own format."""
+        """Write the model in the library's format."""

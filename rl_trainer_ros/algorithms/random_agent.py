@@ -1,4 +1,4 @@
-"""The agent that learns nothing: every result is to be compared with its."""
+"""An agent with random actions, as a baseline for every result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stable_baselines3.common.policies import BasePolicy
 
 
 class RandomPolicy(BasePolicy):
-    """Draws actions from the action space, whose generator the agent's seed seeds."""
+    """Samples actions from the action space; the agent's seed seeds its generator."""
 
     def __init__(self, observation_space: Any, action_space: Any, lr_schedule: Any = None, **kwargs: Any):
         super().__init__(observation_space, action_space, **kwargs)
@@ -21,14 +21,14 @@ class RandomPolicy(BasePolicy):
         return torch.as_tensor(np.array([self.action_space.sample() for _ in range(len(batch))]))
 
     def predict(self, observation: Any, state: Any = None, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        """See BasePolicy. Draws are not squashed or scaled: they are in the action space already."""
+        """See BasePolicy. Samples are not squashed or scaled, because they are in the action space already."""
         tensor, vectorized = self.obs_to_tensor(observation)
         actions = np.asarray(self._predict(tensor))
         return (actions if vectorized else actions[0]), state
 
 
 class RandomAgent(BaseAlgorithm):
-    """stable-baselines3's interface around RandomPolicy."""
+    """RandomPolicy with the interface of a stable-baselines3 algorithm."""
 
     policy_aliases = {"RandomPolicy": RandomPolicy}
 
@@ -68,7 +68,7 @@ class RandomAgent(BaseAlgorithm):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> RandomAgent:
-        """Act at random for `total_timesteps`; episodes are counted and reported as any learner's."""
+        """Act randomly for `total_timesteps`. Episodes are counted and reported as in other algorithms."""
         total, callback = self._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
         callback.on_training_start(locals(), globals())
         env: Any = self.env

@@ -1,4 +1,4 @@
-"""Learning algorithms by name: where each comes from, which actions and observations it takes."""
+"""Learning algorithms by name: class, kinds of actions, policy networks, file of settings."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _VECTOR = MappingProxyType({"mlp": "MlpPolicy", "linear": "LinearPolicy"})
 
 @dataclass(frozen=True)
 class Algorithm:
-    """One row. The class is imported only when it is used, since that takes seconds."""
+    """One algorithm. Its class is imported only when it is used, because that takes seconds."""
 
     source: str
     """`module:class`; the class has stable-baselines3's interface (`learn`, `predict`, `save`, `load`)."""
     actions: tuple[str, ...]
-    """Which of CONTINUOUS and DISCRETE it takes."""
+    """Kinds of actions that it supports: CONTINUOUS, DISCRETE or both."""
     policies: Mapping[str, str] = field(default_factory=lambda: _POLICIES)
-    """Policy network by our name -> by the class's."""
+    """Name of a policy network in this package -> its name in the class."""
     replay: bool = False
-    """Whether it learns from a replay buffer, and so can relabel goals (HER)."""
+    """Whether it learns from a replay buffer, and so can replace goals (HER)."""
     description: str = ""
     settings: str = ""
-    """Path of its file of settings; empty: `config/algorithms/<name>.yaml` of this package."""
+    """Path of its file of hyper-parameters; empty: `config/algorithms/<name>.yaml` of this package."""
 
     def load_class(self) -> Any:
         """Import and return the class."""
@@ -57,11 +57,11 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "a2c": Algorithm(f"{_SB3}:A2C", BOTH, description="advantage actor-critic"),
         "trpo": Algorithm(f"{_CONTRIB}:TRPO", BOTH, description="trust region policy optimisation"),
         "recurrent_ppo": Algorithm(
-            f"{_CONTRIB}:RecurrentPPO", BOTH, _RECURRENT, description="PPO with an LSTM: remembers what it saw"
+            f"{_CONTRIB}:RecurrentPPO", BOTH, _RECURRENT, description="PPO with an LSTM, for tasks that need memory"
         ),
         "dqn": Algorithm(f"{_SB3}:DQN", (DISCRETE,), replay=True, description="deep Q-network"),
         "qrdqn": Algorithm(f"{_CONTRIB}:QRDQN", (DISCRETE,), replay=True, description="DQN with quantile regression"),
-        "sac": Algorithm(f"{_SB3}:SAC", (CONTINUOUS,), replay=True, description="soft actor-critic; few steps"),
+        "sac": Algorithm(f"{_SB3}:SAC", (CONTINUOUS,), replay=True, description="soft actor-critic; needs few steps"),
         "tqc": Algorithm(f"{_CONTRIB}:TQC", (CONTINUOUS,), replay=True, description="SAC with truncated quantiles"),
         "crossq": Algorithm(
             f"{_CONTRIB}:CrossQ",
@@ -78,7 +78,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
             f"{_OURS}.random_agent:RandomAgent",
             BOTH,
             MappingProxyType({"random": "RandomPolicy"}),
-            description="random actions: what any result is to be compared with",
+            description="random actions, as a baseline for comparison",
         ),
     },
     "rl_trainer_ros.algorithms",
@@ -94,14 +94,14 @@ REPLACED: Mapping[str, str] = MappingProxyType(
         "deepq": "is called dqn",
         "cma-es": "is called cma_es",
         "random_agent": "is called random",
-        "her": "is no algorithm of its own: use sac, tqc, td3, ddpg or dqn with goal_conditioned:=true, which relabels goals",
+        "her": "is not an algorithm of its own: use sac, tqc, td3, ddpg or dqn with goal_conditioned:=true",
     }
 )
-"""Names of the S-RL Toolbox that are called otherwise today, or are gone."""
+"""Names in the S-RL Toolbox of algorithms that have another name now, or no longer exist."""
 
 
 def algorithm(name: str) -> Algorithm:
-    """Return an algorithm by name. Raises ConfigError that lists the known ones, or says what to use instead."""
+    """Return an algorithm by name. Raises ConfigError that lists the known ones, or names the replacement."""
     if name in REPLACED:
         raise ConfigError(f"algo {name} {REPLACED[name]}")
     if name not in ALGORITHMS:
@@ -110,14 +110,14 @@ def algorithm(name: str) -> Algorithm:
 
 
 def algorithm_class(name: str) -> Any:
-    """Return the class of an algorithm by name; ConfigError as `algorithm`."""
+    """Return the class of an algorithm by name. Raises ConfigError as `algorithm` does."""
     return algorithm(name).load_class()
 
 
 def check_kind(name: str, kind: str) -> None:
-    """Raise ConfigError, naming the algorithms that do, unless the algorithm takes actions of this kind."""
+    """Raise ConfigError, with a list of suitable algorithms, if the algorithm does not support this kind of actions."""
     if kind not in algorithm(name).actions:
         fitting = [other for other, row in ALGORITHMS.items() if kind in row.actions]
         raise ConfigError(
-            f"algo {name} takes no {kind} actions; those that do: {', '.join(fitting)}; or choose another action"
+            f"algo {name} does not support {kind} actions; use {', '.join(fitting)}, or choose another action"
         )

@@ -1,4 +1,4 @@
-"""stable-baselines3's algorithms as a `Learner`. Private attributes of theirs are used here and nowhere else."""
+"""stable-baselines3's algorithms as a `Learner`. Only this module uses private attributes of stable-baselines3."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _EPISODES, _SUCCESSES = "ep_info_buffer", "ep_success_buffer"
 
 
 class Sb3Learner:
-    """See Learner. It holds no state of its own, so any number of them may stand for one algorithm."""
+    """See Learner. It has no state of its own, so several of them may share one algorithm."""
 
     def __init__(self, algorithm: Any):
-        """`algorithm`: with the interface of stable-baselines3's BaseAlgorithm."""
+        """`algorithm`: an object with the interface of stable-baselines3's BaseAlgorithm."""
         self._algorithm = algorithm
         self._env: Any = algorithm.env
 
@@ -95,7 +95,7 @@ class Sb3Learner:
         self._algorithm.logger.close()
 
     def parts(self) -> LearnedParts:
-        """See Learner. It is what the algorithm itself names as worth saving, and its optimisers."""
+        """See Learner. These are the objects that the algorithm itself would save, and its optimisers."""
         modules, variables = self._algorithm._get_torch_save_params()
         found = {name: self._attribute(name) for name in modules}
         optimizer = getattr(self._algorithm.policy, "optimizer", None)
@@ -104,7 +104,7 @@ class Sb3Learner:
         return LearnedParts(found, {name: self._attribute(name) for name in variables})
 
     def parts_changed(self) -> None:
-        """See Learner. Population-based search holds the policy's weights as one vector too."""
+        """See Learner. Population-based algorithms also store the policy's weights as one vector."""
         if hasattr(self._algorithm, "weights"):
             weights = torch.nn.utils.parameters_to_vector(self._algorithm.policy.parameters())
             self._algorithm.weights = weights.detach().clone()
@@ -144,7 +144,7 @@ class Sb3Learner:
 
     def begin_restored_episodes(self) -> None:
         """See Learner."""
-        self._env.unwrapped._reset_seeds()  # the generators were restored; seeding would start them anew
+        self._env.unwrapped._reset_seeds()  # the generators were restored; seeding would reset them
         self.begin_episodes()
 
     def explore_anew(self) -> None:
@@ -162,5 +162,5 @@ class Sb3Learner:
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy's as Python's."""
+    """Convert a NumPy number to a Python number."""
     return value.item() if hasattr(value, "item") else value

@@ -1,4 +1,4 @@
-"""Learning rates over a training: from the share of it that is left to a rate."""
+"""Schedules of the learning rate: functions of the share of the training that is left, from 1 to 0."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from types import MappingProxyType
 
 Schedule = Callable[[float], float]
 END_SHARE = 0.1
-"""What is left of a falling rate at the end. Not zero: a run that is extended goes on learning."""
+"""Share of the initial rate at the end. It is not zero, so that a longer run still learns."""
 
 
 def constant(start: float) -> Schedule:
-    """Always `start`."""
+    """Return a constant rate."""
     return lambda left: start
 
 
 def linear(start: float) -> Schedule:
-    """Falls from `start` in a straight line to END_SHARE of it."""
+    """Return a rate that decreases linearly from `start` to END_SHARE of it."""
     return lambda left: start * (END_SHARE + (1.0 - END_SHARE) * left)
 
 
 def cosine(start: float) -> Schedule:
-    """Falls from `start` to END_SHARE of it along half a cosine (Loshchilov and Hutter, SGDR, 2017), slow at both ends."""
+    """Return a rate that decreases from `start` to END_SHARE of it along half a cosine (Loshchilov and Hutter, SGDR, 2017)."""
     return lambda left: start * (END_SHARE + (1.0 - END_SHARE) * 0.5 * (1.0 - math.cos(math.pi * left)))
 
 

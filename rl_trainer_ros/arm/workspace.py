@@ -69,15 +69,15 @@ class ReachWorkspace:
     def __init__(self, arm: Arm, travel_s: float, clearance_m: float | None = None, limit_margin: float = 0.05):
         """`clearance_m`: None: from the arm's length; `limit_margin`: distance of postures from the joint limits, rad."""
         self._arm = arm
-        usual = _usual(arm)
+        varied = _varied(arm)
         travel = arm.velocity * travel_s
         self._low = np.maximum(arm.lower + limit_margin, arm.rest - travel)
         self._high = np.minimum(arm.upper - limit_margin, arm.rest + travel)
         self._low, self._high = np.minimum(self._low, arm.rest), np.maximum(self._high, arm.rest)
-        self._low, self._high, self._usual = self._low[usual], self._high[usual], usual
+        self._low, self._high, self._varied = self._low[varied], self._high[varied], varied
         model = arm.description.model
-        self._distal = _distal_chains(arm, int(usual.sum()))
-        moving = tuple(name for name, moves in zip(arm.names, usual) if moves)
+        self._distal = _distal_chains(arm, int(varied.sum()))
+        moving = tuple(name for name, moves in zip(arm.names, varied) if moves)
         self._body = BodyClearance(model, arm.description.rest, moved_links(model, moving))
         self._floor = arm.description.config.floor
         self.clearance_m = self._keepable(clearance_m or min(CLEARANCE_M, CLEARANCE_SHARE * arm.length))
@@ -108,7 +108,7 @@ class ReachWorkspace:
 
     def _posture(self, generator: np.random.Generator) -> Array:
         q = self._arm.rest.copy()
-        q[self._usual] = generator.uniform(self._low, self._high)
+        q[self._varied] = generator.uniform(self._low, self._high)
         return q
 
     def _room(self, q: Array) -> float:
@@ -124,12 +124,12 @@ class ReachWorkspace:
         return np.array(ends + middles)
 
 
-def _usual(arm: Arm) -> NDArray[np.bool_]:
+def _varied(arm: Arm) -> NDArray[np.bool_]:
     """Return which joints vary in sampled postures: those articulated by the robot file, not, for example, the waist."""
     config = arm.description.config
     own = {name for group in config.articulated for name in config.groups[group]}
-    usual = np.array([name in own for name in arm.names])
-    return usual if usual.any() else np.ones(len(arm.names), dtype=bool)
+    varied = np.array([name in own for name in arm.names])
+    return varied if varied.any() else np.ones(len(arm.names), dtype=bool)
 
 
 def _distal_chains(arm: Arm, own: int) -> list[Chain]:

@@ -1,1 +1,1 @@
-"""Robots as Gymnasium environments: tasks, actions, observations, and several robots at once."""
+"""Gymnasium environments, composed of robot, task, action and observation, for one robot or several."""

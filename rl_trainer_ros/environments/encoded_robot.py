@@ -1,4 +1,4 @@
-"""A robot with an encoder beside it: what the SRL node does over topics, in process."""
+"""A robot with an encoder in process. Over topics, the SRL node does the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from robot_interface_ros.robot import Command, Episode, Observation, Robot
 
 
 class EncodedRobot:
-    """Adds the encoded state of one camera's image to every observation."""
+    """Adds the encoder's state of one camera image to every observation."""
 
     def __init__(self, robot: Robot, encoder: Encoder, camera: str):
         self._robot, self._encoder, self._camera = robot, encoder, camera

@@ -1,4 +1,4 @@
-"""The Gymnasium environment: composes robot, task, action and observation, and adds nothing of its own."""
+"""The Gymnasium environment: composes robot, task, action and observation."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from robot_interface_ros.errors import NotFinite, RobotError, RobotInterrupted
 from robot_interface_ros.robot import Command, Episode, Observation, Robot
 from robot_interface_ros.safety.finite import check_finite
 
-_MOST_STARTS = 5
-_MOST_NOT_FINITE = 10
+_MAX_STARTS = 5
+_MAX_NAN_EPISODES = 10
 
 
 class RobotEnv(gymnasium.Env[Any, Any]):
     """Any robot of the robot contract, in process or over topics, as a Gymnasium environment.
 
-    `terminated` is the task's; the clock's `truncated` is TimeLimit's. An episode that was cut from outside is truncated
-    here, with the reason in `info["interrupted"]`, and the next `reset` starts afresh; so is one in which the robot said NaN
-    or infinity, and _MOST_NOT_FINITE of those in a row are a RobotError. Targets are drawn by the
-    environment's own generator, so `reset(seed=...)` repeats them on every robot. `info["elapsed_ns"]` is the observation's
-    stamp counted from the episode's first, integer nanoseconds. Where something was drawn for the episode (an imperfect
-    simulation), `info["drawn"]` of the reset tells what. In real time `info["timing"]` tells how old the observation is.
+    The task decides `terminated`. The wrapper TimeLimit truncates episodes at their length. This class truncates interrupted
+    episodes, with the reason in `info["interrupted"]`; the next `reset` starts a new one. An episode is also interrupted if
+    the robot reports NaN or infinity; _MAX_NAN_EPISODES such episodes in a row raise RobotError. Targets are sampled by the
+    environment's own generator, so `reset(seed=...)` repeats them on every robot. `info["elapsed_ns"]`: stamp of the
+    observation minus the first stamp of the episode, integer nanoseconds. `info["drawn"]` of a reset: values sampled for the
+    episode (an imperfect simulation), if any. `info["timing"]`: in real time, the age of the observation.
     Observations and rewards that are not finite raise NotFinite.
-    `render_mode` is rgb_array where the environment was made with something that shows the robot.
+    `render_mode` is rgb_array if the environment was made with `show`, otherwise None.
     """
 
     metadata = {"render_modes": [RGB_ARRAY], "render_fps": 20}
@@ -50,9 +50,9 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         config: EnvConfig | None = None,
         show: Show | None = None,
     ):
-        """`config`: action_repeat, action_noise, random_start and frame_stack are read from it; None: the defaults.
+        """`config`: gives action_repeat, action_noise, random_start and frame_stack; None: the defaults.
 
-        `show`: returns a picture of the robot, for `render`.
+        `show`: function that returns an image of the robot, for `render`.
         """
         self.robot, self.arm, self.task = robot, arm, task
         self.config = config or EnvConfig()
@@ -61,19 +61,19 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         self.observation_space = observation.space
         self._show, self.render_mode = show, RGB_ARRAY if show else None
         self.metadata = self.metadata | {"render_fps": round(1e9 / (robot.period_ns * self.config.action_repeat), 3)}
-        self._moment: StepState | None = None
-        self._cut_at: StepState | None = None
+        self._step_state: StepState | None = None
+        self._last_step_state: StepState | None = None
         self._first_stamp = 0
-        self._not_finite = 0  # episodes in a row that were cut by NaN or infinity
-        self._cut_by_numbers = False
+        self._nan_episodes = 0  # episodes in a row that NaN or infinity interrupted
+        self._ended_by_nan = False
         self._noise = np.random.default_rng(0)
-        self._random_space = copy.deepcopy(action.space)  # seeding the public one would take it from the user
+        self._random_space = copy.deepcopy(action.space)  # a copy, because the user may have seeded the public one
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start an episode. `options={"target": (x, y, z)}` (m, root frame) sets the target instead of drawing it."""
+        """Start an episode. `options={"target": (x, y, z)}` (m, root frame) sets the target; otherwise it is sampled."""
         super().reset(seed=seed)
-        self._not_finite = self._not_finite if self._cut_by_numbers else 0
-        self._cut_by_numbers = False
+        self._nan_episodes = self._nan_episodes if self._ended_by_nan else 0
+        self._ended_by_nan = False
         unknown = set(options or {}) - {"target"}
         if unknown:
             raise ValueError(f"unknown reset option '{sorted(unknown)[0]}'; known: target")
@@ -83,7 +83,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
             x, y, z = (float(value) for value in options["target"])
             target = (x, y, z)
         step_state, drawn = self._started(Episode(episode_seed, target))
-        self._moment, self._first_stamp = step_state, step_state.observation.stamp
+        self._step_state, self._first_stamp = step_state, step_state.observation.stamp
         self.task.start(step_state)
         info: dict[str, Any] = {"elapsed_ns": 0, "distance": step_state.distance, "target": target}
         if drawn:
@@ -93,17 +93,17 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         return self._encoded(step_state), info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Send one command, or as many as an action lasts, and judge the observations that answer."""
-        if self._moment is None:
+        """Send `action_repeat` commands, and let the task evaluate the observations after them. See gymnasium.Env."""
+        if self._step_state is None:
             raise RuntimeError("call reset() before step()")
         motion = self._action.motion(action)
-        before, reward, outcome = self._moment, 0.0, None
+        before, reward, outcome = self._step_state, 0.0, None
         for _ in range(self.config.action_repeat):
             try:
                 after = self._advanced(before, motion)
             except RobotInterrupted as error:
-                return self._cut(before, error)
-            self._moment = after
+                return self._interrupted(before, error)
+            self._step_state = after
             outcome = self.task.step(before, after)
             reward += outcome.reward
             before = after
@@ -122,19 +122,21 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         return self._encoded(step_state), reward, outcome.terminated, False, outcome.info
 
     def _encoded(self, step_state: StepState) -> Any:
-        """What the policy sees. Raises NotFinite: it would go into statistics, networks and checkpoints."""
+        """Return the policy's input. Raises NotFinite, because NaN would get into statistics, networks and checkpoints."""
         observation = self._observation.encode(step_state)
         finite.check_observation(observation, f"observation {type(self._observation).__name__}")
         return observation
 
-    def _cut(self, last: StepState, error: RobotInterrupted) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """End an episode that was cut from outside with what was seen last."""
-        self._moment, self._cut_at = None, last
+    def _interrupted(self, last: StepState, error: RobotInterrupted) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Truncate an interrupted episode, with its last observation."""
+        self._step_state, self._last_step_state = None, last
         if isinstance(error, NotFinite):
-            self._cut_by_numbers = True
-            self._not_finite += 1
-            if self._not_finite == _MOST_NOT_FINITE:
-                raise RobotError(f"{_MOST_NOT_FINITE} episodes in a row were cut by NaN or infinity. The last: {error}")
+            self._ended_by_nan = True
+            self._nan_episodes += 1
+            if self._nan_episodes == _MAX_NAN_EPISODES:
+                raise RobotError(
+                    f"NaN or infinity interrupted {_MAX_NAN_EPISODES} episodes in a row. The last: {error}"
+                )
         info = {
             "interrupted": str(error),
             "distance": last.distance,
@@ -144,10 +146,10 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         return self._encoded(last), 0.0, False, True, info
 
     def render(self) -> Picture | None:
-        """Return a picture of the robot, `(height, width, 3)` uint8 rgb, of what was observed last; None without `show`."""
+        """Return an image of the robot at the last observation, `(height, width, 3)` uint8 rgb; None without `show`."""
         if self._show is None:
             return None
-        step_state = self._moment or self._cut_at
+        step_state = self._step_state or self._last_step_state
         if step_state is None:
             raise RuntimeError("call reset() before render()")
         return self._show(step_state.observation)
@@ -159,22 +161,22 @@ class RobotEnv(gymnasium.Env[Any, Any]):
 
     @property
     def observed(self) -> bool:
-        """Whether an episode is under way, and `moment` is there."""
-        return self._moment is not None
+        """Whether an episode is running, so that `step_state` can be read."""
+        return self._step_state is not None
 
     @property
     def step_state(self) -> StepState:
-        """What was observed last, for scripted policies and tools."""
-        if self._moment is None:
+        """The last observation, for scripted policies and tools. Raises RuntimeError between episodes."""
+        if self._step_state is None:
             raise RuntimeError("call reset() first")
-        return self._moment
+        return self._step_state
 
     def random_state(self) -> dict[str, Any]:
-        """The state of the generator that episodes are drawn from; all else is a function of an episode's seed."""
+        """Return the state of the generator of episodes. Everything else depends only on an episode's seed."""
         return dict(self.np_random.bit_generator.state)
 
     def set_random_state(self, state: dict[str, Any]) -> None:
-        """Draw the next episodes as from the moment of `random_state`."""
+        """Restore a state of `random_state`, so that the next episodes are the same as after it."""
         self.np_random.bit_generator.state = state
 
     def close(self) -> None:
@@ -182,18 +184,18 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         self.robot.close()
 
     def _started(self, episode: Episode) -> tuple[StepState, Mapping[str, Any]]:
-        """Reset the robot and play the random actions; return the moment, and what the robot says that it drew.
+        """Reset the robot and apply the random actions; return the state, and the values that the robot has sampled.
 
-        What is random here is a function of the episode's seed alone.
+        All randomness here depends only on the episode's seed.
         """
-        for left in reversed(range(_MOST_STARTS)):
+        for left in reversed(range(_MAX_STARTS)):
             self._noise = np.random.default_rng(episode.seed)
             try:
                 first = step_state = self._at(self.robot.reset(episode))
             except NotFinite as error:
                 if not left:
                     raise RobotError(
-                        f"{_MOST_STARTS} resets in a row ended with NaN or infinity. The last: {error}"
+                        f"{_MAX_STARTS} resets in a row ended with NaN or infinity. The last: {error}"
                     ) from None
                 continue
             try:
@@ -210,7 +212,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         raise AssertionError
 
     def _advanced(self, step_state: StepState, motion: NDArray[np.float64]) -> StepState:
-        """Send one command and return the moment that answers it."""
+        """Send one command; return the state after it."""
         now = step_state.observation
         if self.config.action_noise:
             noisy = motion + self._noise.normal(0.0, self.config.action_noise, motion.shape)
@@ -225,9 +227,10 @@ class RobotEnv(gymnasium.Env[Any, Any]):
 
 
 class GoalRobotEnv(RobotEnv):
-    """The same with goals beside the observation: libraries tell it by its `compute_reward`.
+    """An environment with goals in its observation, which libraries recognise by `compute_reward`.
 
-    Its rewards are of that function, to the last bit: of the last observation, where an action lasts several periods.
+    Its rewards equal those of `compute_reward` bit for bit. If an action lasts several periods, the reward is that of the
+    last observation.
     """
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -239,5 +242,5 @@ class GoalRobotEnv(RobotEnv):
         return observation, reward, terminated, truncated, info
 
     def compute_reward(self, achieved_goal: NDArray[Any], desired_goal: NDArray[Any], info: Any) -> Any:
-        """Return the rewards of goals `(n, 3)` m that were reached and were to be reached, `(n,)`; see Task.goal_reward."""
+        """Return the rewards `(n,)` for achieved and desired goals, `(n, 3)` m each; see Task.goal_reward."""
         return self.task.goal_reward(achieved_goal, desired_goal)

@@ -1,4 +1,4 @@
-"""Numbers that are not finite (NaN, infinity) are refused before a learner sees them."""
+"""Refuse numbers that are not finite (NaN, infinity) before a learner sees them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from robot_interface_ros.errors import RobotError
 
 LARGEST = float(np.finfo(np.float32).max)
-"""Learners hold rewards and observations as float32; what is larger becomes infinity there."""
+"""Learners store rewards and observations as float32; larger numbers would become infinity."""
 
 
 class NotFinite(RobotError):
-    """A number that should be finite is not; one line that says which."""
+    """A number is NaN or infinite; the message names it in one line."""
 
 
 def check_observation(observation: Any, name: str) -> None:
     """Raise NotFinite for an array, or a dictionary of arrays, with an entry that is not finite in float32.
 
-    `name` stands for the observation in the message.
+    `name`: name of the observation in the message.
     """
     if isinstance(observation, Mapping):
         for key, part in observation.items():
@@ -34,13 +34,13 @@ def check_observation(observation: Any, name: str) -> None:
         where = tuple(int(index) for index in np.argwhere(bad)[0])
         place = ", ".join(map(str, where))
         raise NotFinite(
-            f"the {name} holds {values[where]:g} at index [{place}]; a robot's readings, a target or the observation's own "
-            "arithmetic gave it"
+            f"the {name} holds {values[where]:g} at index [{place}]; it comes from a robot's readings, from a target or from "
+            "the observation's own computation"
         )
 
 
 def check_reward(reward: float, distance: float, task: str) -> None:
-    """Raise NotFinite where a step's reward, or the distance that it tells, m, is not finite in float32."""
-    for what, value in (("reward", reward), ("distance", distance)):
+    """Raise NotFinite if the reward or the distance (m) of a step is not finite in float32."""
+    for name, value in (("reward", reward), ("distance", distance)):
         if not abs(value) <= LARGEST:
-            raise NotFinite(f"task {task} gave the {what} {value:g}; expected a finite number")
+            raise NotFinite(f"task {task} gave the {name} {value:g}; expected a finite number")

@@ -1,4 +1,4 @@
-"""Observations of successive steps side by side, by Gymnasium's own wrappers: for every algorithm and every transport."""
+"""Stack successive observations and limit the length of episodes, by Gymnasium's wrappers; for all algorithms."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from gymnasium.wrappers import FrameStackObservation, TimeLimit, TransformObserv
 
 
 def limited(environment: Any) -> gymnasium.Env[Any, Any]:
-    """Return a RobotEnv with its task's time limit and as many frames as its settings say."""
+    """Return a RobotEnv with its task's time limit and its `frame_stack`."""
     return TimeLimit(stacked(environment, environment.config.frame_stack), environment.task.max_episode_steps)
 
 
 def seen_space(environment: Any) -> spaces.Space[Any]:
-    """Return what a policy observes of a RobotEnv: as many frames as its settings say."""
+    """Return the observation space of a policy for a RobotEnv, with its `frame_stack`."""
     return stacked(environment, environment.config.frame_stack).observation_space
 
 
 def stacked(environment: gymnasium.Env[Any, Any], frames: int) -> gymnasium.Env[Any, Any]:
-    """Return `environment` observing its last `frames` observations, oldest first, joined along their last axis.
+    """Return `environment` with its last `frames` observations in one, oldest first, joined along their last axis.
 
-    An episode begins with its first observation repeated: `(d,)` becomes `(frames d,)`, an image's channels multiply.
+    At the start of an episode the first observation is repeated. `(d,)` becomes `(frames d,)`; channels of images multiply.
     """
     if frames == 1:
         return environment

@@ -1,4 +1,4 @@
-"""Makes environments from their settings, on a robot that is simulated in process or served over topics."""
+"""Make environments from their settings, for a robot that is simulated in process or served over topics."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Connection:
-    """The robot that an environment is played on, and the way to it."""
+    """The robot of an environment, and the transport to it."""
 
     transport: str = "in_process"
-    """in_process: simulated here; topics: the robot of the contract that is served in `namespace`."""
+    """in_process: simulated in this process; topics: the robot that is served in `namespace`."""
     namespace: str = "/env_0"
     simulation: Settings = field(default_factory=dict)
-    """In process: settings of the simulation, as the simulator node's parameters, over those that the environment asks for."""
+    """In process: settings of the simulation, as parameters of the simulator node; they override those of the environment."""
     runtime: Any = None
-    """Over topics: an open Runtime, None: one of its own."""
+    """Over topics: an open Runtime; None: a new one."""
     timeouts: Any = None
-    """Over topics: Timeouts, None: the defaults."""
+    """Over topics: Timeouts; None: the defaults."""
     shared: Any = None
-    """Over topics: the SharedWaiter of several robots, None: each waits alone."""
+    """Over topics: SharedWaiter of several robots; None: the robot waits alone."""
 
 
 IN_PROCESS = Connection()
@@ -57,10 +57,10 @@ IN_PROCESS = Connection()
 def make_environment(
     config: EnvConfig, connection: Connection = IN_PROCESS, render_mode: str | None = None, render_size: int = SIZE
 ) -> RobotEnv:
-    """Return an environment without a time limit, observing one frame; `frame_stack.limited` adds the limit and more frames.
+    """Return an environment without time limit, with one observation; `frame_stack.limited` adds the limit and the stack.
 
-    `render_mode`: rgb_array, for `render()` to return pictures of `render_size` x `render_size` pixels; see rendering.py.
-    Raises ConfigError, one line, for settings that do not go together.
+    `render_mode`: with rgb_array, `render()` returns images of `render_size` x `render_size` pixels; see rendering.py.
+    Raises ConfigError, in one line, for settings that contradict each other.
     """
     check_render_mode(render_mode)
     encoder = factories.load_encoder(config.encoder_folder) if config.encoder_folder else None
@@ -106,7 +106,7 @@ def make_robot_env(
     render_size: int = SIZE,
     **settings: Any,
 ) -> RobotEnv:
-    """Return `make_environment` of settings by keyword.
+    """Return `make_environment` with settings as keyword arguments.
 
     `settings`: the fields of `EnvConfig` and of `Connection`; every other keyword is a setting of the task.
     `freshness`: max_observation_age_s and max_skew_s as the fields of `robot_interface_ros.realtime.newest.Freshness`.
@@ -130,13 +130,13 @@ def make_robot_env(
 
 
 def make_env(**settings: Any) -> gymnasium.Env[Any, Any]:
-    """Return what `gymnasium.make` puts its time limit around; the settings are those of `make_robot_env`."""
+    """Entry point of `gymnasium.make`, which adds the time limit; the settings are those of `make_robot_env`."""
     environment = make_robot_env(**settings)
     return stacked(environment, environment.config.frame_stack)
 
 
 class Parts(NamedTuple):
-    """The parts of an environment without the robot itself and the way to it."""
+    """The parts of an environment without the robot itself."""
 
     description: RobotDescription
     arm: Arm
@@ -146,7 +146,7 @@ class Parts(NamedTuple):
 
 
 def parts(config: EnvConfig, encoder: factories.Encoder | None) -> Parts:
-    """Return the parts of an environment; `encoder`: that of `config.encoder_folder`. Raises ConfigError, one line."""
+    """Return the parts of an environment; `encoder`: the one of `config.encoder_folder`. Raises ConfigError, in one line."""
     kind = requirements.task_class(config.task)
     description = load_robot(config.robot, requirements.groups(config.joint_group), _posture(kind, config.robot))
     arm = Arm(description, all_joints=bool(config.joint_group))
@@ -156,18 +156,18 @@ def parts(config: EnvConfig, encoder: factories.Encoder | None) -> Parts:
     observation = _observation(config.observed, arm, config.settings("observation"), encoder)
     if config.goal_conditioned:
         observation = Goals(observation, config.observed)
-        task.goal_reward(np.zeros((1, 3)), np.zeros((1, 3)))  # an error now rather than in the middle of training
+        task.goal_reward(np.zeros((1, 3)), np.zeros((1, 3)))  # raises an error now, not in the middle of a training
     if config.task_memory:
         observation = WithMemory(observation, task)
     return Parts(description, arm, task, action, observation)
 
 
 def _posture(kind: type[Task], robot: str) -> str:
-    """The posture in which the task's episodes begin. Raises ConfigError where the robot lacks what the task needs."""
-    lacks = requirements.missing(kind.needs, robot_config(robot))
-    if lacks:
+    """Return the name of the posture at the start of episodes. Raises ConfigError if the robot file misses an entry."""
+    missing = requirements.missing(kind.needs, robot_config(robot))
+    if missing:
         raise ConfigError(
-            f"task {kind.__name__} needs {', '.join(lacks)} of the robot, and {robot} has none in its file; add it, or see "
+            f"task {kind.__name__} needs {', '.join(missing)} in the robot file of {robot}, which lacks it; add it, or see "
             f"{command_line('list', 'what:=combinations')}"
         )
     return kind.posture
@@ -178,12 +178,12 @@ def _names(cls: type[Any]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A path as text; anything else as it is."""
+    """Return a path as text, and anything else unchanged."""
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _of_task(task: str, settings: Settings) -> Settings:
-    """The same settings. Raises ConfigError for a name that is neither the task's nor the environment's."""
+    """Return `settings`. Raises ConfigError for a name that is a setting neither of the task nor of the environment."""
     known = _names(requirements.task_class(task).Settings)
     for setting in settings:
         if setting not in known:
@@ -202,7 +202,7 @@ def _action(name: str, arm: Arm, period_s: float, settings: Settings) -> Action:
 def _observation(name: str, arm: Arm, settings: Settings, encoder: factories.Encoder | None) -> ObservationSpace:
     if name == SRL_STATE:
         if encoder is None:
-            raise ConfigError(f"observation {SRL_STATE} is an encoder's; choose an srl_model, whose state it is")
+            raise ConfigError(f"observation {SRL_STATE} needs an encoder; select one with srl_model")
         return SrlState(arm, encoder.state_dim)
     if name not in OBSERVATIONS:
         raise ConfigError(unknown_name("observation", name, [*OBSERVATIONS, SRL_STATE]))
@@ -211,7 +211,7 @@ def _observation(name: str, arm: Arm, settings: Settings, encoder: factories.Enc
 
 
 def _needed_by(config: EnvConfig, made: Parts) -> dict[str, str]:
-    """Stream of the robot contract -> the task or observation that needs it."""
+    """Return stream of the robot contract -> the task or observation that needs it, for error messages."""
     needed = {}
     if made.task.signals:
         needed["world_state"] = f"task {config.task} ({', '.join(made.task.signals)})"

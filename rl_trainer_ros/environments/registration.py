@@ -8,14 +8,14 @@ from typing import Any
 from robot_interface_ros import robot_config as robots
 
 ROBOT_LABELS = {"inmoov": "InMoov"}
-"""Where a robot is written otherwise than its name with capitals."""
+"""Robots whose label in ids is not the name in camel case."""
 
 
 def register() -> None:
-    """Register `rl_trainer_ros/<Robot><Task>-v0` for every task and robot that go together; needs Gymnasium.
+    """Register `rl_trainer_ros/<Robot><Task>-v0` for every valid combination of robot and task; needs Gymnasium.
 
-    What other packages bring through entry points is registered without being imported, since they import this package:
-    whether it goes together is known when it is made.
+    Robots and tasks of other packages (entry points) are registered without being imported, because they import this
+    package. Whether such a combination is valid is checked when it is made.
     """
     import gymnasium
 
@@ -38,7 +38,7 @@ def register() -> None:
 
 
 def combinations() -> Iterator[tuple[str, str]]:
-    """Names of a shipped robot and one of our tasks that it can do."""
+    """Yield the valid combinations of a shipped robot and a shipped task, by name."""
     from rl_trainer_ros.environments import requirements
     from rl_trainer_ros.tasks import TASKS
 
@@ -50,7 +50,7 @@ def combinations() -> Iterator[tuple[str, str]]:
 
 
 def brought() -> Iterator[tuple[str, str]]:
-    """Names of a robot and a task of which at least one is another package's."""
+    """Yield combinations of robot and task, by name, where at least one comes from another package."""
     from rl_trainer_ros.tasks import TASKS
 
     for robot in (*robots.robot_names(), *robots.BROUGHT):
@@ -60,12 +60,12 @@ def brought() -> Iterator[tuple[str, str]]:
 
 
 def env_id(robot: str, task: str) -> str:
-    """Return the Gymnasium id of a task on a robot, both by name."""
+    """Return the Gymnasium id of a robot and a task."""
     return f"rl_trainer_ros/{ROBOT_LABELS.get(robot, _camel(robot))}{_camel(task)}-v0"
 
 
 def make_limited_env(**settings: Any) -> Any:
-    """Make an environment with its time limit, which is not known before its task is."""
+    """Make an environment with its time limit, for tasks that are not imported at registration."""
     from rl_trainer_ros.environments.frame_stack import limited
     from rl_trainer_ros.environments.make_env import make_robot_env
 

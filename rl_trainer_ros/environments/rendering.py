@@ -1,4 +1,4 @@
-"""Pictures of an environment for people: what Gymnasium's `render_mode="rgb_array"` returns."""
+"""Images of an environment for people: Gymnasium's `render_mode="rgb_array"`."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from robot_interface_ros.robot_config import RobotDescription
 
 RGB_ARRAY = "rgb_array"
 VIEW = "external"
-"""The camera that pictures are taken by."""
+"""Name of the camera for these images."""
 SIZE = 224
-"""Edge of a picture, pixels."""
-_FINER = 2  # drawn so many times as fine and averaged: the simulator's renderer leaves edges in steps
+"""Width and height of an image, pixels."""
+_FINER = 2  # factor of the resolution before averaging: the simulator's renderer does not smooth edges
 
 Picture = NDArray[np.uint8]
 Show = Callable[[Observation], Picture]
-"""`(height, width, 3)` uint8 rgb of what was observed last."""
+"""Returns `(height, width, 3)` uint8 rgb for the last observation."""
 
 
 def view_of(robot: Robot, cameras: tuple[str, ...], size: int = SIZE) -> Show:
-    """Return what shows a robot, `(size, size, 3)`; where it is not simulated here, as it is seen by a camera of its own.
+    """Return a function that renders a robot, `(size, size, 3)`. If it is not simulated in process, it returns camera images.
 
-    `cameras`: those whose images every observation has. Raises ConfigError where nothing shows the robot.
+    `cameras`: cameras whose images are in every observation. Raises ConfigError if no image is available.
     """
     check_range("render_size", size, 8, 2048)
-    drawing = layer_with(robot, "render")
-    if drawing is not None:
-        check_camera(drawing.description)
-        return lambda observation: _smaller(drawing.render(VIEW, _FINER * size, _FINER * size))
+    simulated = layer_with(robot, "render")
+    if simulated is not None:
+        check_camera(simulated.description)
+        return lambda observation: _smaller(simulated.render(VIEW, _FINER * size, _FINER * size))
     if VIEW in cameras:
         return lambda observation: observation.images[VIEW]
     raise ConfigError(
@@ -41,15 +41,13 @@ def view_of(robot: Robot, cameras: tuple[str, ...], size: int = SIZE) -> Show:
 
 
 def check_camera(robot: RobotDescription) -> None:
-    """Raise ConfigError for a robot that lacks the camera that pictures are taken by."""
+    """Raise ConfigError if the robot has no camera for these images."""
     if VIEW not in robot.cameras:
-        raise ConfigError(
-            f"pictures of an environment need a camera {VIEW}, and robot {robot.name} has none in its file"
-        )
+        raise ConfigError(f"images of an environment need a camera {VIEW}; the robot file of {robot.name} has none")
 
 
 def check_render_mode(mode: str | None) -> None:
-    """Raise ConfigError for a render mode that there is not."""
+    """Raise ConfigError for an unknown render mode."""
     if mode not in (None, RGB_ARRAY):
         raise ConfigError(f"unknown render_mode '{mode}'; known: {RGB_ARRAY} (in a window, over topics: rviz:=true)")
 

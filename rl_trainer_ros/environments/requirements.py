@@ -1,6 +1,6 @@
-"""What an environment's settings ask of its robot: the same for a simulation in process and for the nodes that bring-up starts.
+"""Requirements of an environment on its robot, both for a simulation in process and for the nodes that bring-up starts.
 
-No Gymnasium here: bring-up may not have it."""
+This module does not import Gymnasium: bring-up works without it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def task_class(name: str) -> type[Task]:
 
 
 def simulation_settings(config: EnvConfig) -> dict[str, Any]:
-    """Return the settings of the simulation that an environment asks for; those at their default are left out."""
+    """Return the settings of the simulation that an environment needs; defaults are left out."""
     given = given_to_simulation(config)
     world = given.pop("world", task_class(config.task).world)
     return robot_settings(config) | _cameras(config) | given | ({"world": world} if world != DEFAULT_WORLD else {})
@@ -36,21 +36,21 @@ def world_names() -> list[str]:
 
 
 def check_world(world: str) -> None:
-    """Raise ConfigError unless `world` is empty, a shipped world's name or the path of a YAML file that exists."""
+    """Raise ConfigError unless `world` is empty, the name of a shipped world or the path of an existing YAML file."""
     is_path = world.endswith((".yaml", ".yml"))
     if world and (not resolve(world).is_file() if is_path else world not in world_names()):
         raise ConfigError(unknown_name("world", world, [*world_names(), "or the path of a world's .yaml file"]))
 
 
 def robot_settings(config: EnvConfig) -> dict[str, Any]:
-    """Return the settings that every robot of ours is told, simulated or driven."""
+    """Return the settings for the simulator and for the driver: groups of joints and posture."""
     posture = task_class(config.task).posture
     moved = {"groups": groups(config.joint_group)} if config.joint_group else {}
     return moved | ({"posture": posture} if posture else {})
 
 
 def groups(joint_group: str) -> tuple[str, ...]:
-    """Return the groups that a robot articulates for a joint group; none: as its file says."""
+    """Return the groups that a robot articulates for a joint group; empty: those of the robot file."""
     return (joint_group,) if joint_group else ()
 
 
@@ -64,7 +64,7 @@ def _cameras(config: EnvConfig) -> dict[str, Any]:
 
 
 def missing(needs: tuple[str, ...], robot: RobotConfig) -> list[str]:
-    """Return the entries of a robot's file, such as `arena` or `postures.arena`, that are needed and not there."""
+    """Return the needed entries that the robot file does not have, such as `arena` or `postures.arena`."""
     return [need for need in needs if not _has(robot, need)]
 
 

@@ -1,1 +1,1 @@
-"""Evaluating a policy: episodes, figures, films."""
+"""Evaluation of a policy: episodes, metrics, films."""

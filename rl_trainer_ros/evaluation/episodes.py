@@ -1,4 +1,4 @@
-"""Evaluation of a policy on targets that it has not seen."""
+"""Evaluation of a policy on unseen targets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.frame_stack import limited
 
 UNSEEN_SEED = 1_000_003
-"""Evaluation episode k is seeded with this plus k; training seeds its environments once, with its own seed."""
+"""Evaluation episode k has the seed UNSEEN_SEED + k. Training seeds its environments once, with the run's seed."""
 HOLD_STEPS = 5
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Per-episode results, each `(episodes,)`."""
+    """Results per episode, `(episodes,)` each."""
 
     success: Any
     distance: Any
@@ -29,20 +29,20 @@ class Evaluation:
     """Whether the hand stayed within the success distance for HOLD_STEPS steps in a row."""
 
     def line(self, training_s: float | None = None) -> str:
-        """Return the one-line summary."""
+        """Return a summary in one line; `training_s`: duration of the training, s."""
         reached, distance = int(self.success.sum()), self.distance.mean()
         text = f"reached {reached} of {len(self.success)} unseen targets, mean final distance {distance:.3f} m"
         return text + (f", {training_s:.0f} s of training" if training_s is not None else "")
 
     def short(self) -> str:
-        """Return the figures in a few words."""
+        """Return the mean results in a few words."""
         return (
             f"return {self.episode_return.mean():.2f}  success {100 * self.success.mean():.0f} %  final distance "
             f"{self.distance.mean():.3f} m"
         )
 
     def table(self) -> str:
-        """Return a few lines: name, value, 95 % interval."""
+        """Return the mean results as lines: name, value, 95 % interval."""
         figures = self.to_dict()
 
         def row(value: str, name: str, digits: int, scale: float = 1.0, more: str = "") -> str:
@@ -65,7 +65,7 @@ class Evaluation:
         return "\n".join(f"  {name:<28}{value}" for name, value in rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures for JSON; intervals are of 95 %."""
+        """Return the mean results for JSON; intervals are 95 % intervals."""
         reached = int(self.success.sum())
         result = {
             "episodes": len(self.success),
@@ -91,10 +91,11 @@ def evaluate(
 ) -> Evaluation:
     """Run `episodes` episodes of `act(observation, environment) -> action`.
 
-    An `act` that remembers, as `acting.Acting`, has a method `begin`, called as an episode begins.
-    `hold`: the environment does not end at success; success is then having been within reach at any step, and `held`
-    tells whether the hand stayed. `report(done)` is called after each episode, `watch(episode, steps, success)` after each
-    reset and step; success is None until it is decided. Episodes that are cut from outside are repeated.
+    If `act` has a method `begin`, as `PolicyRunner` has, it is called at the start of each episode.
+    `hold`: the environment does not end at success; then an episode is a success if the hand was within reach in any step,
+    and `held` says whether it stayed. `report(done)` is called after each episode, and `watch(episode, steps, success)` after
+    each reset and step; success is None until it is decided. Interrupted episodes are repeated; RuntimeError if there are
+    more of them than `episodes`.
     """
     player = limited(environment)
     rows: list[tuple[bool, float, float, int, bool]] = []
@@ -115,7 +116,7 @@ def evaluate(
         if "interrupted" in info:
             cut += 1
             if cut > episodes:
-                raise RuntimeError(f"more episodes were cut than evaluated; the last because {info['interrupted']}")
+                raise RuntimeError(f"more episodes were interrupted than evaluated. The last: {info['interrupted']}")
             continue
         rows.append((success, info["distance"], total, steps, held))
         report(len(rows))
@@ -143,9 +144,9 @@ def wilson_interval(successes: int, n: int, z: float = 1.96) -> tuple[float, flo
 
 
 def bootstrap_interval(values: Any, resamples: int = 2000, level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of a mean (Efron, Ann. Stat. 1979); the same values give the same interval.
+    """Return the percentile bootstrap interval of a mean (Efron, Ann. Stat. 1979); equal values give equal intervals.
 
-    It asks for no distribution: returns of tasks that either succeed or not are far from normal.
+    It does not assume a distribution: returns of tasks that either succeed or fail are far from normal.
     """
     values = np.asarray(values, dtype=np.float64)
     generator = np.random.default_rng(0)

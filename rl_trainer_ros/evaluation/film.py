@@ -1,4 +1,4 @@
-"""Episodes as moving pictures: GIF, which every browser, README and picture viewer plays, and Pillow writes by itself."""
+"""Films of episodes as GIF: every browser, README and image viewer plays them, and Pillow alone can write them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from PIL import Image, ImageDraw, ImageFont
 from rl_trainer_ros.environments.rendering import Picture
 
 _PALETTE_OF = 8
-_NARROWEST = 96  # pixels: no text fits into a picture that is narrower
+_NARROWEST = 96  # pixels: the text does not fit into a narrower image
 _TEXT, _PAPER = (30, 30, 30), (255, 255, 255)
-_LAST_S = 1.0  # for which an episode's last picture stays
+_LAST_S = 1.0  # time for which the last image of an episode is shown
 
 
 class Film:
-    """Collects the pictures of the first episodes of an evaluation; each says its episode, step and whether it succeeded."""
+    """Collects images of the first episodes of an evaluation, with a caption: episode, step and success."""
 
     def __init__(self, environment: Any, episodes: int = 1):
-        """`environment`: one that renders."""
+        """`environment`: one that renders; `episodes`: number of episodes in the film."""
         self._environment, self._n = environment, episodes
         self._episodes: dict[int, list[Picture]] = {}
 
     def watch(self, episode: int, steps: int, success: bool | None) -> None:
-        """Take a picture, `steps` after the episode began; as `evaluate` asks for. One that is repeated begins again."""
+        """Render an image after `steps` steps, for `evaluate(watch=...)`. A repeated episode replaces its earlier images."""
         if episode >= self._n:
             return
         if steps == 0:
@@ -34,18 +34,18 @@ class Film:
         self._episodes[episode].append(picture)
 
     def gif(self) -> bytes:
-        """Return what was seen, in the robot's own time."""
+        """Return the film as GIF, at the robot's real speed."""
         return gif(list(self._episodes.values()), float(self._environment.metadata["render_fps"]))
 
 
 def caption(episode: int, steps: int, success: bool | None) -> str:
-    """Return the text of a picture. `episode` counts from 0; `success`: None while it is not decided."""
-    words = {None: "", True: "  success", False: "  no success"}[success]
-    return f"episode {episode + 1}  step {steps}{words}"
+    """Return the caption of an image. `episode` counts from 0; `success`: None until it is decided."""
+    result = {None: "", True: "  success", False: "  no success"}[success]
+    return f"episode {episode + 1}  step {steps}{result}"
 
 
 def captioned(picture: Picture, text: str) -> Picture:
-    """Return a picture with a line of text in its upper left corner; one that is too narrow for that is left as it is."""
+    """Return an image with a line of text in its upper left corner; an image that is too narrow is returned unchanged."""
     width = picture.shape[1]
     if width < _NARROWEST:
         return picture
@@ -58,10 +58,10 @@ def captioned(picture: Picture, text: str) -> Picture:
 
 
 def gif(episodes: list[list[Picture]], fps: float) -> bytes:
-    """Return episodes of pictures, `(height, width, 3)` uint8 rgb, one after the other as an endless GIF.
+    """Return an endless GIF of the episodes' images, `(height, width, 3)` uint8 rgb, one episode after the other.
 
-    All pictures share 256 colours. A GIF counts in hundredths of a second, and programs that show it
-    take what is below two for ten; so at more than 50 pictures per second some are left out.
+    All images share 256 colours. The time unit of a GIF is 1/100 s, and viewers replace delays below 2/100 s by 10/100 s.
+    So at more than 50 images per second some are left out.
     """
     every = max(1, round(fps / 50.0 + 0.499))
     shown, lasts = [], []
@@ -86,7 +86,7 @@ def _font(size: int) -> Any:
 
 
 def _colours(pictures: list[Picture]) -> Image.Image:
-    """A palette of 256 colours out of a few of the pictures, evenly spread."""
+    """Return a palette of 256 colours, computed from a few evenly spread images."""
     some = [pictures[i] for i in np.linspace(0, len(pictures) - 1, min(len(pictures), _PALETTE_OF), dtype=int)]
     height, width, _ = some[0].shape
     strip = Image.new("RGB", (width, height * len(some)))

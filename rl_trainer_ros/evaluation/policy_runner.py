@@ -1,4 +1,4 @@
-"""A learner's policy, acting for one robot without exploring; what it remembers of an episode ends with it."""
+"""Run a learned policy for one robot, without exploration. The policy's memory is cleared at the start of an episode."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class PolicyRunner:
     """`act(observation, environment)` of an evaluation, for policies with and without memory (LSTM)."""
 
     def __init__(self, actor: Actor, normalise: Callable[[Any], Any]):
-        """`normalise` turns one observation into what the learner knows."""
+        """`normalise`: converts one observation of the environment to the learner's normalised form."""
         self._actor, self._normalise = actor, normalise
         self.begin()
 
     def begin(self) -> None:
-        """Forget: an episode begins."""
+        """Clear the memory at the start of an episode."""
         self._memory: Any = None
         self._first = np.ones(1, dtype=bool)
 

@@ -122,12 +122,12 @@ def test_the_command_line_names_what_is_known(tmp_path: Path, refused_line: Call
         (["task.contacts:=3"], "task reach: unknown setting 'contacts'; known: max_episode_steps, target, "),
         (["action:=joints"], "unknown action 'joints' (did you mean joint_position?); known: joint_velocity, "),
         (["observation:=pixels"], "unknown observation 'pixels' (did you mean raw_pixels?)"),
-        (["algo:=dqn"], "algo dqn takes no continuous actions; those that do: ppo, "),
+        (["algo:=dqn"], "algo dqn does not support continuous actions; use ppo, "),
         (["algo:=ppp"], "unknown algo 'ppp' (did you mean ppo?)"),
         (["robot:=inmov"], "unknown robot 'inmov' (did you mean inmoov?)"),
         (["joint_group:=leg"], "unknown group 'leg'"),
         (["goal_conditioned:=true"], "reward shaped depends on more than goal and hand"),
-        (["goal_conditioned:=true", "task.reward:=sparse", "frame_stack:=2"], "frame_stack does not go with goal"),
+        (["goal_conditioned:=true", "task.reward:=sparse", "frame_stack:=2"], "frame_stack does not work with goal"),
         (
             ["robot_source:=mock", "task:=button"],
             "task:=button needs button_0, table_contact, which robot_source:=mock",
@@ -157,11 +157,11 @@ def test_a_training_that_cannot_be_is_refused_before_anything_starts(
         ),
         ({"load_model": "/nowhere"}, "/nowhere is no run folder"),
         ({"resume": "/nowhere"}, "/nowhere is no run folder"),
-        ({"policy": "cnn"}, "policy cnn takes no vector observations"),
+        ({"policy": "cnn"}, "policy cnn does not support vector observations"),
         ({"hyperparameters": "{batch_size: 1}"}, "algo ppo refuses its settings"),
         ({"algo": "sac", "hyperparameters": "{buffer_size: 1e15}"}, "Unable to allocate"),
         ({"algo": "sac", "hyperparameters": "{train_freq: [1, foo]}"}, "must be either 'step' or 'episode'"),
-        ({"hyperparameters": "{net_arch: [a, b]}"}, "expected the neurons of each hidden layer, such as [64, 64]"),
+        ({"hyperparameters": "{net_arch: [a, b]}"}, "expected a number for each hidden layer, such as [64, 64]"),
     ],
 )
 def test_what_the_learner_would_refuse_is_told_by_a_process_of_its_own(changes: dict[str, Any], said: str) -> None:

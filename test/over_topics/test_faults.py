@@ -25,7 +25,7 @@ def test_a_killed_simulator_is_restarted_and_its_episode_named(start: Callable, 
     )
     steps = wait_for_steps(run, 300)
     os.kill(child(run, "robot_sim_ros.ros.robot_sim_node"), signal.SIGKILL)
-    line = run.wait_for("episode cut: ")
+    line = run.wait_for("episode interrupted: ")
     assert re.search(r"/env_0 (refused the command: .*restarted|sent \w+ .*restarted)", line), line
     wait_for_steps(run, steps + 300)
     assert run.wait() == 0
@@ -47,7 +47,7 @@ def test_when_no_restart_is_left_the_trainer_ends_with_an_error_and_a_model(star
     )
     steps = wait_for_steps(run, 300)
     os.kill(child(run, "robot_sim_ros.ros.robot_sim_node"), signal.SIGKILL)
-    run.wait_for("episode cut: ")
+    run.wait_for("episode interrupted: ")
     wait_for_steps(run, steps)
     os.kill(child(run, "robot_sim_ros.ros.robot_sim_node"), signal.SIGKILL)
     assert run.wait() == 3
@@ -93,4 +93,4 @@ def test_a_killed_srl_node_costs_no_episode(start: Callable, tmp_path: Path, ran
     assert run.wait() == 0
     output = "\n".join(run.lines)
     assert "srl was killed by SIGKILL; started again (1 of 3)" in output
-    assert "episode cut" not in output and "finished after 4,096 steps" in output
+    assert "episode interrupted" not in output and "finished after 4,096 steps" in output

@@ -79,12 +79,12 @@ def test_one_of_four_simulators_is_killed_and_the_others_lose_nothing(start: Cal
     victim = simulator_of(run, "/env_2")
     before = len(episodes(only_run(tmp_path), 2))
     os.kill(victim, signal.SIGKILL)
-    line = run.wait_for("episode cut: ")
-    assert re.search(r"episode cut: /env_2", line), line
+    line = run.wait_for("episode interrupted: ")
+    assert re.search(r"episode interrupted: /env_2", line), line
     back = run.wait_for("/env_2 is back after")
     assert run.wait() == 0
     output = "\n".join(run.lines)
-    assert output.count("episode cut") == 1 and "started again (1 of 3)" in output
+    assert output.count("episode interrupted") == 1 and "started again (1 of 3)" in output
     folder = only_run(tmp_path)
     counts = [len(episodes(folder, robot)) for robot in range(4)]
     assert counts[2] > before + 3, (counts, back)  # it produces episodes again

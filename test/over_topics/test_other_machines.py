@@ -76,7 +76,7 @@ def test_one_trains_on_a_robot_here_and_one_there(
     assert trainer.wait(120.0) == 0
     output = "\n".join(trainer.lines)
     assert re.search(r"finished after 2,\d\d\d steps", output), output
-    assert "episode cut" not in output
+    assert "episode interrupted" not in output
     (folder,) = tmp_path.glob("*/*/*/*/config.yaml")
     lengths = []
     for monitor in (folder.parent / "monitor.csv", folder.parent / "1" / "monitor.csv"):

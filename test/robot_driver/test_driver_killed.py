@@ -168,7 +168,7 @@ def test_a_training_outlives_an_unplugged_board_and_the_robot_a_killed_trainer(
     board.forget()
     board.mega.plug()
     steps = wait_for_steps(run, steps + 20)
-    assert "episode cut: " in "\n".join(run.lines)
+    assert "episode interrupted: " in "\n".join(run.lines)
     for pin, us in before.items():
         assert board.pulses[pin][0] == pytest.approx(us, abs=way_of(SERVOS[pin], HARDWARE, PERIOD_S) + LATE_US)
 

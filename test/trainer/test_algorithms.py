@@ -88,7 +88,7 @@ def mean_return(learner: Any, env: DummyVecEnv, episodes: int = 10) -> float:
 @pytest.mark.parametrize("kind", [CONTINUOUS, DISCRETE])
 def test_trains_saves_loads_goes_on_and_acts(name: str, kind: str, tmp_path: Path) -> None:
     if kind not in ALGORITHMS[name].actions:
-        with pytest.raises(ConfigError, match=f"takes no {kind} actions; those that do: ppo"):
+        with pytest.raises(ConfigError, match=f"does not support {kind} actions; use ppo"):
             make_learner(name, line(kind == DISCRETE), hyperparameters(name), seed=0)
         return
     settings = hyperparameters(name, QUICK.get(name, {"learning_starts": 50, "batch_size": 32}))
@@ -166,7 +166,7 @@ def test_the_settings_that_the_package_ships_are_the_algorithms_own(name: str) -
         ("ppo", {"her": True}, "unknown hyperparameter 'her'"),
         ("ppo", {"gamma": "high"}, "gamma is 'high'; expected a number, from 0 to 1"),
         ("sac", {"gamma": 2}, "gamma is 2; expected a number, from 0 to 1"),
-        ("ppo", {"ent_coef": "x"}, "ent_coef is 'x'; expected a number, as the default 0.0 is one"),
+        ("ppo", {"ent_coef": "x"}, "ent_coef is 'x'; expected a number, like the default 0.0"),
         ("ppo", {"normalize_advantage": 1}, "normalize_advantage is 1; expected true or false"),
         ("sac", {"her": "yes"}, "her is 'yes'; expected true or false"),
         ("sac", {"her": True, "n_steps": 3}, "n_steps has no effect with her"),
@@ -221,8 +221,8 @@ def test_what_does_not_fit_is_refused_before_anything_starts() -> None:
     with pytest.raises(ConfigError, match="unknown preset 'fast'; known: few_steps"):
         hyperparameters("sac", preset="fast")
     pixels = spaces.Box(0, 255, (3, 64, 64), np.uint8)
-    with pytest.raises(ConfigError, match="crossq has no policy for pixels observations; those that do: ppo"):
+    with pytest.raises(ConfigError, match="crossq has no policy for pixels observations; use ppo"):
         policy_name("crossq", pixels)
-    with pytest.raises(ConfigError, match="policy cnn takes no vector observations; leave it out"):
+    with pytest.raises(ConfigError, match="policy cnn does not support vector observations; leave it out"):
         policy_name("ppo", line().observation_space, "cnn")
     assert (policy_name("ppo", pixels), policy_name("recurrent_ppo", pixels)) == ("CnnPolicy", "CnnLstmPolicy")

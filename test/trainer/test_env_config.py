@@ -58,7 +58,7 @@ def test_settings_that_do_not_go_together_are_refused_wherever_an_environment_is
         lambda: TrainerConfig(frame_stack=2, goal_conditioned=True),
         lambda: EnvConfig(frame_stack=2, goal_conditioned=True),
     ):
-        with pytest.raises(ConfigError, match="frame_stack does not go with goal_conditioned"):
+        with pytest.raises(ConfigError, match="frame_stack does not work with goal_conditioned"):
             refused()
 
 

@@ -109,7 +109,7 @@ def test_observations_that_do_not_go_together_are_named() -> None:
         ),
         (
             {"goal_conditioned": True, "reward": "sparse", "frame_stack": 2},
-            "frame_stack does not go with goal_conditioned",
+            "frame_stack does not work with goal_conditioned",
         ),
         ({"observation": "raw_pixels", "observation_settings": {"cameras": []}}, "name at least one"),
         ({"observation": "raw_pixels", "observation_settings": {"cameras": ["top"]}}, "unknown camera 'top'"),

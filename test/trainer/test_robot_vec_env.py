@@ -159,7 +159,7 @@ def test_a_cut_episode_that_comes_late_is_told_once() -> None:
         told.append(step(vec_env)[3][0])
     told += [step(vec_env)[3][0] for _ in range(3)]
     assert [info["interrupted"] for info in told if "interrupted" in info] == [
-        "/env_0: no answer within 0.01 s; the others go on"
+        "/env_0: no answer within 0.01 s; the others continue"
     ]
     assert [info["episode"] for info in told if "episode" in info] == [{"l": 1}]
     assert [info["back"].endswith(": /env_0 was restarted") for info in told if "back" in info] == [True]

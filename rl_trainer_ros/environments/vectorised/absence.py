@@ -1,8 +1,8 @@
-"""Keeps the rows of absent robots out of what is learned from.
+"""Keep the rows of absent robots out of the training data.
 
-`RobotVecEnv` repeats an absent robot's last observation, thousands of times while a simulator restarts. Three things would
-take harm: the running mean and variance of the observations, the rollouts of an on-policy learner, and the replay buffer
-of an off-policy one.
+`RobotVecEnv` repeats the last observation of an absent robot, thousands of times while a simulator restarts. This would
+spoil the running mean and variance of the observations, the rollouts of an on-policy learner, and the replay buffer of an
+off-policy one.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _PER_ROW = ("observations", "actions", "values", "log_probs", "advantages", "ret
 
 
 class PresentMeanStd(RunningMeanStd):
-    """Running mean and variance of the rows of robots that are there."""
+    """Running mean and variance of the rows of present robots."""
 
     def __init__(self, present: NDArray[np.bool_], shape: tuple[int, ...]):
-        """`present`: `(n,)`, changed by the vectorised environment before every update."""
+        """`present`: `(n,)`; the vectorised environment changes it before every update."""
         super().__init__(shape=shape)
         self._present = present
 
@@ -36,7 +36,7 @@ class PresentMeanStd(RunningMeanStd):
 
 
 def leave_out_of_statistics(normalised: VecNormalize, present: NDArray[np.bool_]) -> None:
-    """Let a VecNormalize learn its statistics from the robots that are there."""
+    """Make a VecNormalize compute its statistics from present robots only."""
     if normalised.norm_obs:
         rms = normalised.obs_rms
         if isinstance(rms, dict):
@@ -47,10 +47,10 @@ def leave_out_of_statistics(normalised: VecNormalize, present: NDArray[np.bool_]
 
 
 def replace_absent(buffer: RolloutBuffer, absent: NDArray[np.bool_]) -> None:
-    """Overwrite the rows of absent robots by those of robots that were there at the same step, in turn.
+    """Overwrite the rows of absent robots with rows of present robots from the same step, each step other ones.
 
-    `absent`: `(n_steps, n_envs)`. So a rollout keeps its size, and holds nothing that did not happen; what did counts twice
-    here and there. A step at which nobody was there is left as it is.
+    `absent`: `(n_steps, n_envs)`. So a rollout keeps its size and holds only real data, some of it twice. A step without
+    any present robot is not changed.
     """
     for step in np.flatnonzero(absent.any(axis=1)):
         source = _substitutes(absent[step], int(step))
@@ -63,7 +63,7 @@ def replace_absent(buffer: RolloutBuffer, absent: NDArray[np.bool_]) -> None:
 
 
 def _substitutes(absent: NDArray[np.bool_], turn: int) -> NDArray[np.intp] | None:
-    """Whose row each robot gets, `(n_envs,)`: its own, or that of one that is there, another one each turn."""
+    """Return whose row each robot gets, `(n_envs,)`: its own, or that of a present robot, which depends on `turn`."""
     there = np.flatnonzero(~absent)
     if not len(there):
         return None
@@ -79,7 +79,7 @@ def _rows(observation: Any, source: NDArray[np.intp]) -> Any:
 
 
 def _of_the_present(turn: int, step: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """A replay buffer's step with what another robot did in an absent one's place; None when nobody was there."""
+    """Return a step for a replay buffer, with rows of present robots in place of absent ones; None if all are absent."""
     *arrays, infos = step
     absent = np.array(["absent" in info for info in infos])
     source = _substitutes(absent, turn)
@@ -89,10 +89,10 @@ def _of_the_present(turn: int, step: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 class PresentReplayBuffer(ReplayBuffer):
-    """Stores, in an absent robot's place, what another did at that step."""
+    """Stores the row of a present robot in place of an absent one."""
 
     def add(self, *step: Any) -> None:
-        """See ReplayBuffer; a step at which nobody was there is not stored."""
+        """See ReplayBuffer; a step without any present robot is not stored."""
         if (present := _of_the_present(self.pos, step)) is not None:
             super().add(*present)
 
@@ -101,15 +101,16 @@ class PresentDictReplayBuffer(DictReplayBuffer):
     """The same for dictionaries of observations."""
 
     def add(self, *step: Any) -> None:
-        """See ReplayBuffer; a step at which nobody was there is not stored."""
+        """See ReplayBuffer; a step without any present robot is not stored."""
         if (present := _of_the_present(self.pos, step)) is not None:
             super().add(*present)
 
 
 def leave_out_of_replay(learner: Any) -> None:
-    """Let an off-policy learner store the robots that are there.
+    """Make an off-policy learner store present robots only.
 
-    Hindsight replay (HER) keeps its own: there an episode must stay one robot's, and an absent one's are of one step.
+    The buffer of hindsight experience replay (HER) is not changed: its episodes must each come from one robot, and the
+    episodes of an absent robot have only one step.
     """
     kinds: dict[Any, Any] = {ReplayBuffer: PresentReplayBuffer, DictReplayBuffer: PresentDictReplayBuffer}
     buffer = getattr(learner, "replay_buffer", None)
@@ -118,7 +119,7 @@ def leave_out_of_replay(learner: Any) -> None:
 
 
 class AbsentRows(BaseCallback):
-    """Notes who is absent during a rollout and replaces those rows before the learner sees them."""
+    """Records which robots are absent during a rollout, and replaces their rows before the learner sees them."""
 
     def _on_rollout_start(self) -> None:
         self._rows: list[list[bool]] = []

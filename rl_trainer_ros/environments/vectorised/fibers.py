@@ -1,8 +1,8 @@
-"""Several blocking conversations in one thread: while one waits, the others go on. No ROS here.
+"""Run several blocking functions in one thread: while one waits, the others continue. Does not need ROS.
 
-A fiber is a function that runs until it waits and goes on where it was when its waiting is over. So what one robot does
-(send, wait, repeat, reset) is written once, as if it were alone, and many do it at the same time without a thread each:
-only `pause` changes hands, so nothing needs a lock and the order of everything is fixed.
+A fiber is a function that runs until it waits, and continues at the same place when the wait is over. So the code for one
+robot (send, wait, repeat, reset) is written once, and many robots run it at the same time without a thread each. Only
+`pause` switches between fibers, so no locks are needed and the order of execution is fixed.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 
 class Inbox:
-    """Whether something has come for one party since it last looked."""
+    """A flag: something has arrived for one receiver since it last looked."""
 
     def __init__(self) -> None:
         self.filled = False
 
 
 class Fiber(Generic[T]):
-    """A function under way. `started` is when, by time.monotonic()."""
+    """A running function. `started`: its start, by time.monotonic()."""
 
     def __init__(self, function: Callable[[], T]):
         self.done = False
@@ -38,20 +38,20 @@ class Fiber(Generic[T]):
         self.deadline = math.inf
 
     def result(self) -> T:
-        """What the function returned; raises what it raised."""
+        """Return the function's result, or raise its exception. Raises RuntimeError while it is running."""
         if not self.done:
-            raise RuntimeError("the fiber is still under way")
+            raise RuntimeError("the fiber is still running")
         if self.error is not None:
             raise self.error
         result: T = self._result
         return result
 
     def resume(self) -> None:
-        """Go on until the next pause or the end; only Fibers calls this."""
+        """Continue until the next pause or the end; only Fibers calls this."""
         self._greenlet.switch()
 
     def hand_over(self) -> None:
-        """Let whoever resumed this fiber go on; only Fibers calls this."""
+        """Return control to the code that resumed this fiber; only Fibers calls this."""
         self._greenlet.parent.switch()
 
     def _run(self) -> None:
@@ -63,7 +63,7 @@ class Fiber(Generic[T]):
 
 
 class Fibers:
-    """Runs fibers around one `wait(timeout_s)`, which fills inboxes and returns as soon as it has done so."""
+    """Runs fibers with one function `wait(timeout_s)`, which fills inboxes and returns as soon as it has filled one."""
 
     def __init__(self, wait: Callable[[float], None]):
         self._wait = wait
@@ -71,15 +71,15 @@ class Fibers:
         self._current: Fiber[Any] | None = None
 
     def start(self, function: Callable[[], T]) -> Fiber[T]:
-        """Run a function until it pauses for the first time, or to its end."""
+        """Run a function until its first pause, or to its end."""
         fiber = Fiber(function)
         self._resume(fiber)
         return fiber
 
     def pause(self, inbox: Inbox, timeout_s: float) -> None:
-        """Wait until something is in the inbox or the time is over, or for no reason at all, as a wait may.
+        """Wait until the inbox is filled or the timeout is over. It may also return earlier, without a reason.
 
-        Within a fiber the others go on meanwhile; outside of any this is a plain `turn`.
+        Within a fiber, the other fibers continue meanwhile. Outside of a fiber, this is the same as `turn`.
         """
         if self._current is None:
             if not inbox.filled:
@@ -92,7 +92,7 @@ class Fibers:
         inbox.filled = False
 
     def turn(self, timeout_s: float) -> None:
-        """Wait once, `timeout_s` at most, and let every fiber go on whose own waiting is over."""
+        """Wait once, at most `timeout_s`, then continue every fiber whose wait is over."""
         now = time.monotonic()
         until = min([now + timeout_s, *(fiber.deadline for fiber in self._paused)])
         self._wait(max(0.0, until - now))
@@ -104,7 +104,7 @@ class Fibers:
 
     def _resume(self, fiber: Fiber[Any]) -> None:
         if self._current is not None:
-            raise RuntimeError("a fiber cannot run others: start and turn belong to whoever drives them")
+            raise RuntimeError("a fiber cannot run other fibers: call start and turn from outside of fibers")
         self._current = fiber
         try:
             fiber.resume()

@@ -1,7 +1,7 @@
-"""Environments in a process each, whose errors reach the training as one line.
+"""Environments in one process each. Their errors are reported to the training as one line.
 
-In stable-baselines3 an error ends the worker with a traceback, and the training gets EOFError. Here an error of a robot
-travels in `info`, and is raised in the training's process.
+In stable-baselines3 an error ends the worker process with a traceback, and the training gets EOFError. Here an error of a
+robot is returned in `info`, and raised in the process of the training.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 from robot_interface_ros.errors import RobotError
 
 _ERROR = "robot_error"
-_CLOSE_S = 5.0  # for a process that is asked to end
+_CLOSE_S = 5.0  # time for a process to end after the request
 
 
 class ProcessVecEnv(SubprocVecEnv):
-    """As SubprocVecEnv; raises RobotError where a robot does, or where a process has ended."""
+    """A SubprocVecEnv that raises RobotError if a robot raises it, or if a process has ended."""
 
     def __init__(self, make_envs: Sequence[Callable[[], gymnasium.Env[Any, Any]]]):
-        """`make_envs`: picklable; each is called in a process of its own."""
+        """`make_envs`: picklable functions; each is called in a process of its own."""
         try:
             super().__init__([partial(_make, make_env) for make_env in make_envs])
         except (EOFError, OSError):
@@ -81,7 +81,7 @@ class ProcessVecEnv(SubprocVecEnv):
                 codes.append(f"{i} (exit code {process.exitcode})")
         return RobotError(
             f"the process of environment {', '.join(codes) or '?'} has ended; was it killed, or did memory run out? "
-            "A smaller num_envs needs less"
+            "A smaller num_envs needs less memory"
         )
 
 
@@ -94,7 +94,7 @@ class _ErrorInInfo(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """See Env."""
-        if not self._error:  # else the worker resets after the step that failed
+        if not self._error:  # after an error in step, the worker calls reset as well
             try:
                 return self.env.reset(seed=seed, options=options)
             except RobotError as error:

@@ -1,17 +1,17 @@
-"""Many robots as one vectorised environment: commands go to all, then the answers are gathered from all. No ROS here.
+"""Several robots as one vectorised environment: commands are sent to all, then all answers are gathered. Does not need ROS.
 
-What a learner sees of a robot that fails:
+How faults of a robot appear to a learner:
 
-* A robot that was interrupted and answers its reset at once: its episode is truncated, with the reason in
+* A robot is interrupted, and answers its reset at once: its episode is truncated, with the reason in
   `info["interrupted"]`, and the next one begins.
-* A robot that does not answer within `absent_after_s` while others did: its episode is truncated in the same way, and
-  the others go on without it. Until it is back each of its rows is a truncated episode of one step: the last
-  observation again, reward 0, `info["absent"]` = why. Meanwhile it is awaited, and reset, in the background. The row in
-  which it comes back carries `info["back"]`, and the first observation of a new episode.
-* While all robots are absent the step blocks. When the bounded waits of all are over, their last error is raised.
+* A robot does not answer within `absent_after_s` while others do: its episode is truncated in the same way, and the
+  others continue. Until it is back, each of its rows is a truncated episode of one step: the last observation,
+  reward 0, `info["absent"]` = the reason. In the background the environment waits for it and resets it. When it is back,
+  its row has `info["back"]`, and the first observation of a new episode.
+* While all robots are absent, the step blocks. When the waits of all robots have timed out, the last error is raised.
 
-A truncated row is bootstrapped from its own observation, so a learner that takes an absent robot's rows as they are
-learns that standing still brings nothing; `absence.py` keeps them out of statistics and rollouts.
+A truncated row is bootstrapped from its own observation. A learner that used the rows of an absent robot would learn that
+standing still gives no reward; `absence.py` keeps these rows out of statistics and rollouts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from robot_interface_ros.errors import RobotTimeout
 
 Row = tuple[Any, float, bool, dict[str, Any]]
 ABSENT_AFTER_S = 1.0
-_LONG_S = 1.0  # one wait, where nothing else bounds it
+_LONG_S = 1.0  # length of one wait without another bound
 
 
 @dataclass
@@ -40,21 +40,21 @@ class _Slot:
 
     task: Fiber[Row] | None = None
     absent: str = ""
-    """Why it is absent; empty while it is there."""
+    """Reason of its absence; empty while it is present."""
     since: float = 0.0
     ended: tuple[float, dict[str, Any]] | None = None
-    """Reward and info of its episode's last step, where the learner has not been told yet."""
+    """Reward and info of its episode's last step, if the learner has not received them yet."""
     error: RobotTimeout | None = None
-    """How its last bounded wait ended; None where it was answered."""
+    """Timeout of its last wait; None if it was answered."""
 
     @property
     def answered(self) -> bool:
-        """Whether there is a result, or an error that nobody here can mend."""
+        """Whether there is a result, or an error other than a timeout."""
         return self.task is not None and self.task.done and not isinstance(self.task.error, RobotTimeout)
 
 
 class RobotVecEnv(DummyVecEnv):
-    """stable-baselines3's VecEnv over environments whose robots wait in fibers; all in this thread."""
+    """stable-baselines3's VecEnv over environments whose robots wait in fibers, all in one thread."""
 
     def __init__(
         self,
@@ -63,17 +63,17 @@ class RobotVecEnv(DummyVecEnv):
         absent_after_s: float = ABSENT_AFTER_S,
         names: Sequence[str] = (),
     ):
-        """`fibers`: in which the environments' robots wait; `names`: of the robots, for messages."""
+        """`fibers`: the robots of the environments wait in them; `names`: of the robots, for messages."""
         super().__init__([partial(lambda environment: environment, environment) for environment in environments])
         self._fibers, self._absent_after_s = fibers, absent_after_s
         self._names = tuple(names) or tuple(f"robot {i}" for i in range(self.num_envs))
         self._slots = [_Slot() for _ in environments]
         self.present = np.ones(self.num_envs, dtype=bool)
-        """`(n,)` whether the row that was returned last is that of a robot that was there."""
+        """`(n,)`; whether each row returned last is that of a present robot."""
 
     def reset(self) -> Any:
-        """Reset all robots at the same time; every one must be there."""
-        self._until_done([slot.task for slot in self._slots if slot.task])  # what is still going on in the background
+        """Reset all robots at the same time; all must be present."""
+        self._until_done([slot.task for slot in self._slots if slot.task])  # calls that still run in the background
         tasks = [self._fibers.start(partial(self._first, i)) for i in range(self.num_envs)]
         self._until_done(tasks)
         for i, task in enumerate(tasks):
@@ -86,7 +86,7 @@ class RobotVecEnv(DummyVecEnv):
         return self._obs_from_buf()
 
     def step_async(self, actions: np.ndarray[Any, Any]) -> None:
-        """Send the commands of all robots that are there."""
+        """Send the commands to all present robots."""
         self.actions = actions
         for i, slot in enumerate(self._slots):
             if not slot.absent:
@@ -94,7 +94,7 @@ class RobotVecEnv(DummyVecEnv):
                 slot.task = self._fibers.start(partial(self._step, i, slot, actions[i]))
 
     def step_wait(self) -> Any:
-        """Gather the answers; see the module for what a robot without one gets."""
+        """Gather the answers; the module's docstring describes the rows of robots that do not answer."""
         self._gather(time.monotonic() + self._absent_after_s)
         for i, slot in enumerate(self._slots):
             observation, self.buf_rews[i], self.buf_dones[i], info = self._row(i, slot)
@@ -109,26 +109,26 @@ class RobotVecEnv(DummyVecEnv):
         return self.envs[i].reset(seed=self._seeds[i], **options)
 
     def _step(self, i: int, slot: _Slot, action: Any) -> Row:
-        """One step and, at the episode's end, the reset after it; runs in a fiber."""
+        """Do one step and, at the end of an episode, the reset after it; runs in a fiber."""
         environment = self.envs[i]
         observation, reward, terminated, truncated, info = environment.step(action)
         info["TimeLimit.truncated"] = truncated and not terminated
         over = terminated or truncated
-        if over or slot.absent:  # an answer that came too late is the episode's last: the learner was told so
+        if over or slot.absent:  # a late answer ends the episode, because the learner got a truncated one
             info["terminal_observation"] = observation
             slot.ended = float(reward), info
             observation, self.reset_infos[i] = environment.reset()
         return observation, float(reward), over, info
 
     def _again(self, i: int) -> Row:
-        """A reset of a robot whose bounded wait has ended; runs in a fiber."""
+        """Reset a robot whose wait has timed out; runs in a fiber."""
         observation, self.reset_infos[i] = self.envs[i].reset()
         return observation, 0.0, True, {}
 
     def _gather(self, deadline: float) -> None:
-        """Until every robot that is there has answered, or its time is over and at least one has."""
+        """Wait until all present robots have answered, or until `deadline` if at least one has answered."""
         if any(slot.absent for slot in self._slots):
-            self._fibers.turn(0.0)  # absent robots go on even where the others never wait
+            self._fibers.turn(0.0)  # absent robots make progress even if the others never wait
         while True:
             for i, slot in enumerate(self._slots):
                 self._try_again(i, slot)
@@ -139,7 +139,7 @@ class RobotVecEnv(DummyVecEnv):
             self._fibers.turn(left if left > 0.0 else _LONG_S)
 
     def _try_again(self, i: int, slot: _Slot) -> None:
-        """A robot whose bounded wait has ended is awaited further for as long as others are there; else it raises."""
+        """Wait again for a robot that has timed out, as long as others are present; else raise its error."""
         assert slot.task is not None
         if not slot.task.done:
             return
@@ -150,7 +150,7 @@ class RobotVecEnv(DummyVecEnv):
             slot.task = self._fibers.start(partial(self._again, i))
 
     def _row(self, i: int, slot: _Slot) -> tuple[Any, float, bool, dict[str, Any]]:
-        """What the learner gets for one robot; an observation of None is the last one again."""
+        """Return the learner's row for one robot; None as observation means the last one again."""
         assert slot.task is not None
         if slot.answered and not slot.absent:
             return slot.task.result()
@@ -161,10 +161,10 @@ class RobotVecEnv(DummyVecEnv):
             return None, 0.0, True, info | {"absent": slot.absent}
         slot.since = time.monotonic()
         slot.absent = str(slot.error or f"{self._names[i]}: no answer within {self._absent_after_s:g} s")
-        if slot.ended is not None:  # only its reset takes long
+        if slot.ended is not None:  # the episode has ended; only the reset is slow
             (reward, info), slot.ended = slot.ended, None
             return None, reward, True, info
-        return None, 0.0, True, info | {"interrupted": f"{slot.absent}; the others go on", "absent": slot.absent}
+        return None, 0.0, True, info | {"interrupted": f"{slot.absent}; the others continue", "absent": slot.absent}
 
     def _back(self, i: int, slot: _Slot, info: dict[str, Any]) -> Row:
         assert slot.task is not None
@@ -179,9 +179,9 @@ class RobotVecEnv(DummyVecEnv):
         return slot.task.result()[0], 0.0, True, info
 
     def _last(self, i: int) -> Any:
-        """A copy of the observation that a robot's last row held."""
+        """Return a copy of the observation in a robot's last row."""
         last: dict[Any, Any] = {key: buffer[i].copy() for key, buffer in self.buf_obs.items()}
-        return last.get(None, last)  # None is the key of a space that is no Dict
+        return last.get(None, last)  # None is the key of a space that is not a Dict
 
     def _until_done(self, tasks: Sequence[Fiber[Any]]) -> None:
         while not all(task.done for task in tasks):

@@ -166,7 +166,7 @@ class TopicRobot:
         why = f"does another client command it, or does it run at another control rate than {rate}?"
         crowds = self._link.crowds((contract.JOINT_STATES, contract.JOINT_COMMAND))
         return RobotError(
-            f"{self.namespace}: {_MOST_CUTS} episodes in a row were cut at their first command; "
+            f"{self.namespace}: {_MOST_CUTS} episodes in a row were interrupted at their first command; "
             f"{crowds[0] if crowds else why} The last: {last}"
         )
 

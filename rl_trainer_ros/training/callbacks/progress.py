@@ -58,7 +58,7 @@ class ProgressCallback(BaseCallback):
     def _on_step(self) -> bool:
         for info in self.locals["infos"]:
             if "interrupted" in info:
-                self.say(f"episode cut: {info['interrupted']}")
+                self.say(f"episode interrupted: {info['interrupted']}")
             if "back" in info:
                 self.say(info["back"])
             if "episode" in info:
