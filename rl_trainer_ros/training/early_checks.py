@@ -1,4 +1,4 @@
-"""Finds settings that no training can have within a second, before torch is imported and any process is started."""
+"""Find invalid settings of a training within a second, before torch is imported and any process is started."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from robot_interface_ros.robot import Array
 
 @dataclass
 class _AnyEncoder:
-    """Stands for the encoder of a run, which would have to be loaded: what is checked here is the same with any."""
+    """Replaces the encoder of a run, which would have to be loaded. The checks here are the same for every encoder."""
 
     id: str = ""
     state_dim: int = 1
@@ -32,9 +32,9 @@ class _AnyEncoder:
 
 
 def check(config: TrainerConfig) -> None:
-    """Raise ConfigError, one line, for names, settings and combinations that no training can have.
+    """Raise ConfigError, in one line, for invalid names, settings and combinations.
 
-    The trainer finds the same. `learner_check` finds what needs the learner or a saved model to be found.
+    The trainer does the same checks. `learner_check` does those that need the learner or a saved model.
     """
     algorithm(config.algo)
     check_world(config.world)
@@ -49,10 +49,10 @@ def check(config: TrainerConfig) -> None:
 
 
 def _check_log_dir(log_dir: str) -> None:
-    """Raise ConfigError where no run folder can be made in `log_dir`, which need not exist yet."""
+    """Raise ConfigError if no run folder can be made in `log_dir`. It need not exist yet."""
     path = expanded(log_dir).absolute()
     there = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
     if not there.is_dir():
-        raise ConfigError(f"log_dir is {log_dir}, and {there} is no folder; give the path of a folder")
+        raise ConfigError(f"log_dir is {log_dir}, but {there} is not a folder; give the path of a folder")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise ConfigError(f"log_dir is {log_dir}, and you may not write to {there}; give the path of another folder")
+        raise ConfigError(f"log_dir is {log_dir}, but you may not write to {there}; give the path of another folder")

@@ -18,11 +18,11 @@ from robot_interface_ros.config import from_mapping
 
 BAD_SETTINGS = 2
 OPTION = "--check-settings"
-"""Word after which the trainer's executable does the same."""
+"""Option with which the trainer's executable does the same."""
 
 
 def check(config: TrainerConfig) -> None:
-    """Make everything of a training but its robots. Raises ConfigError or ModelError, one line."""
+    """Make all parts of a training except its robots. Raises ConfigError or ModelError, in one line."""
     import gymnasium
     from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -48,13 +48,13 @@ def check(config: TrainerConfig) -> None:
 
 
 def main() -> int:
-    """Check the settings on standard input; returns the exit code."""
-    warnings.simplefilter("ignore")  # the trainer says them again
+    """Check the settings on standard input; return the exit code."""
+    warnings.simplefilter("ignore")  # the trainer shows them later
     try:
         check(from_mapping(TrainerConfig, json.load(sys.stdin), "settings"))
-    except ImportError:  # a package that the trainer asks for too, and names
+    except ImportError:  # the trainer needs this package too, and its error names it
         return 1
-    except Exception as error:  # in the words that the trainer would have
+    except Exception as error:  # the same line as the trainer's
         from robot_interface_ros.errors import RobotError
 
         if not isinstance(error, (RobotError, ValueError, OSError)):

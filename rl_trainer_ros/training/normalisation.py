@@ -1,7 +1,7 @@
-"""Observations as a learner was trained on them: less their mean, by their standard deviation, clipped.
+"""Normalisation of observations: minus the mean, divided by the standard deviation, clipped.
 
-Saved as plain numbers beside the model. A dictionary of observations has statistics for each key; pixels have none, since
-networks for images divide by 255 themselves.
+The statistics are saved as plain numbers with the model. A dictionary of observations has statistics for each key. Pixels
+have none, because networks for images divide by 255 themselves.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from robot_interface_ros.files import checked_values as check
 
-CLIP = 10.0  # the ancestor's figure and stable-baselines3's
-_BOX = ""  # the key of an observation that is no dictionary
+CLIP = 10.0  # as in the S-RL Toolbox and stable-baselines3
+_BOX = ""  # the key for an observation that is not a dictionary
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,19 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """What was learned about the observations; nothing for pixels."""
+    """Statistics of the observations by key; empty for pixels."""
 
     of: Mapping[str, Statistics]
     epsilon: float
 
     def apply(self, observation: Any) -> Any:
-        """Return the observation, an array or a dictionary of arrays, as the learner knows it."""
+        """Return the normalised observation, an array or a dictionary of arrays, for the learner."""
         if isinstance(observation, Mapping):
             return {key: self._one(key, value) for key, value in observation.items()}
         return self._one(_BOX, observation)
 
     def fits(self, space: spaces.Space[Any]) -> str:
-        """Return what of it does not fit a learner's observation space; empty when all does."""
+        """Return how it contradicts the learner's observation space; empty if it fits."""
         boxes = space.spaces if isinstance(space, spaces.Dict) else {_BOX: space}
         for key, statistics in self.of.items():
             shape = boxes[key].shape if key in boxes else None
@@ -51,7 +51,7 @@ class Normalisation:
         return ""
 
     def not_finite(self) -> str:
-        """Return what of it is not a number, or no variance; empty when all is."""
+        """Return which statistics are not finite, or have a negative variance; empty if all are valid."""
         for key, statistics in self.of.items():
             variance = statistics.variance
             if not (np.isfinite(statistics.mean).all() and np.isfinite(variance).all() and (variance >= 0.0).all()):
@@ -67,7 +67,7 @@ class Normalisation:
 
 
 def to_dict(vec_normalize: Any) -> dict[str, Any]:
-    """Return a VecNormalize's statistics as plain numbers; JSON keeps float64 exactly."""
+    """Return the statistics of a VecNormalize as plain numbers; JSON keeps float64 exactly."""
     returns = vec_normalize.ret_rms
     rest = {
         "epsilon": vec_normalize.epsilon,
@@ -83,7 +83,7 @@ def to_dict(vec_normalize: Any) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> Normalisation:
-    """Read back what `to_dict` gave. Raises FileError, one line, for anything else."""
+    """Read the result of `to_dict`. Raises FileError, in one line, for anything else."""
     values = check.mapping(values, "it")
     for name in ("epsilon", "return_mean", "return_variance", "return_count"):
         check.number(values.get(name), name, -np.inf if name == "return_mean" else 0.0)
@@ -109,7 +109,7 @@ def _array(values: Any, where: str) -> NDArray[np.float64]:
 
 
 def restore(vec_normalize: Any, values: Mapping[str, Any]) -> None:
-    """Put the numbers that `to_dict` returned back into a VecNormalize."""
+    """Restore a VecNormalize from the numbers that `to_dict` returned."""
     returns = vec_normalize.ret_rms
     returns.mean, returns.var = np.float64(values["return_mean"]), np.float64(values["return_variance"])
     returns.count = values["return_count"]

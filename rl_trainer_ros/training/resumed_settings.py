@@ -1,4 +1,4 @@
-"""The settings of a run that is to go on: which may differ from the run's own. It loads nothing that a learner needs."""
+"""Settings of a resumed run, and which of them may be changed. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ FREE = (
     *("eval_every_steps", "eval_episodes", "eval_namespace", "eval_video"),
     *("cross_evaluate_every_steps", "cross_evaluate_tasks", "cross_evaluate_episodes"),
 )
-"""Settings that may differ from the run's: none of them changes what is learned, but for the length of the training."""
+"""Settings that may be changed when a run is resumed: apart from the length, none of them changes what is learned."""
 
 
 def settings_of_run(resume: str, log_dir: str) -> TrainerConfig:
-    """Return the settings of the run that `resume` (latest, or a path to a run or a checkpoint in it) stands for."""
+    """Return the settings of the run that `resume` names (latest, or the path of a run or of a checkpoint in it)."""
     run = run_folder.find(resume, log_dir)
     config = run_folder.load_config(run)
-    robot_files.check(run, config.robot, f"begin a new run with its model: load_model:={run} robot:=...")
+    robot_files.check(run, config.robot, f"start a new run with its model: load_model:={run} robot:=...")
     return dataclasses.replace(config, resume=str(_named(resume, log_dir)))
 
 
 def resolved(config: TrainerConfig) -> TrainerConfig:
-    """Return `config` itself, or where it resumes a run that run's settings, with what may differ from `config`.
+    """Return `config`, or, if it resumes a run, the run's settings with the changes of `config`.
 
-    What is at its default counts as not given. Raises ConfigError, one line, for a setting that cannot change.
+    A setting at its default counts as not given. Raises ConfigError, in one line, for a change that is not allowed.
     """
     if not config.resume:
         return config
@@ -51,18 +51,18 @@ def resolved(config: TrainerConfig) -> TrainerConfig:
 
 
 def refuse_changes(run: TrainerConfig, given: TrainerConfig) -> None:
-    """Raise ConfigError unless `given` differs from the run's settings in FREE ones alone."""
+    """Raise ConfigError if `given` differs from the run's settings in others than FREE."""
     for field in dataclasses.fields(run):
         name = field.name
         was, now = (_meant(name, getattr(config, name)) for config in (run, given))
         if was != now and name not in (*FREE, "log_dir"):
             raise ConfigError(
-                f"{name} is {was!r} in the run that is resumed, and cannot become {now!r}; leave it out, or begin a new run "
-                f"with its model: load_model:=... (these may change: {', '.join(FREE[1:])})"
+                f"{name} is {was!r} in the resumed run and cannot be changed to {now!r}; leave it out, or start a new run "
+                f"with its model: load_model:=... (settings that may be changed: {', '.join(FREE[1:])})"
             )
     if len(run.namespaces) != len(given.namespaces):
         raise ConfigError(
-            f"the run that is resumed has {len(run.namespaces)} robot(s), not {len(given.namespaces)}; give as many"
+            f"the resumed run has {len(run.namespaces)} robot(s), not {len(given.namespaces)}; give the same number"
         )
 
 
@@ -72,7 +72,7 @@ def run_of(config: TrainerConfig) -> Path:
 
 
 def _named(resume: str, log_dir: str) -> Path:
-    """The run's folder, or the checkpoint's where one is named; absolute."""
+    """Return the run's folder, or the checkpoint's if one is named; absolute."""
     path = expanded(resume)
     if resume != "latest" and (path / folders.ABOUT).is_file():
         return path.resolve()

@@ -1,4 +1,4 @@
-"""How a training begins: anew, with a trained model, or where a run was when it was cut."""
+"""How a training starts: from the beginning, with a trained model, or by resuming a run."""
 
 from __future__ import annotations
 
@@ -27,39 +27,39 @@ from robot_interface_ros.robot_config import RobotDescription
 
 @dataclass(frozen=True)
 class StartMode:
-    """What a run's configuration comes to."""
+    """The start of a run, as its settings determine it."""
 
     config: TrainerConfig
-    """With the settings of the run that is resumed, if one is."""
+    """The settings; those of the resumed run, if there is one."""
     run: Path | None
-    """The folder of the run that is resumed; None: a new one."""
+    """Folder of the resumed run; None: a new run."""
     checkpoint: Checkpoint | None
-    """Where that run goes on; None: from its beginning."""
+    """Checkpoint at which the run is resumed; None: from the beginning."""
     model: Checkpoint | None
-    """The trained model to begin with."""
+    """Trained model to start with; None: untrained."""
 
     @property
     def notes(self) -> dict[str, Any]:
-        """What our own callbacks noted when the checkpoint was saved."""
+        """States of this package's callbacks at the checkpoint."""
         return self.checkpoint.about.get("notes", {}) if self.checkpoint else {}
 
     @property
     def training_s(self) -> float:
-        """How long the run has trained before."""
+        """Duration of the training so far, s."""
         return self.checkpoint.about.get("training_s", 0.0) if self.checkpoint else 0.0
 
     @property
     def num_timesteps(self) -> int:
-        """Steps that are done already."""
+        """Number of steps so far."""
         return self.checkpoint.num_timesteps if self.checkpoint else 0
 
     @property
     def departed(self) -> int:
-        """Steps after which the run last went on in another way than an uninterrupted one would."""
+        """Number of steps at which the run last departed from an uninterrupted one; 0: never."""
         return resume.departed(self.checkpoint)
 
     def hyperparameters(self, kind: str) -> dict[str, Any]:
-        """Return the algorithm's settings for a kind of observation. Raises ConfigError."""
+        """Return the algorithm's hyper-parameters for a kind of observation. Raises ConfigError."""
         if self.run:
             where = f"{self.run / 'config.yaml'}: hyperparameters"
             return checked(self.config.algo, run_folder.hyperparameters_of(self.run), where)
@@ -68,7 +68,7 @@ class StartMode:
         return trained_models.fine_tuning_settings(self.model, given) if self.model else everything
 
     def check(self, encoder: str | None, observation: spaces.Space[Any], action: spaces.Space[Any]) -> None:
-        """Raise ModelError, one line, where what is loaded does not fit this run."""
+        """Raise ModelError, in one line, if the loaded checkpoint or model does not fit this run."""
         for loaded in (self.checkpoint, self.model):
             if not loaded:
                 continue
@@ -79,18 +79,18 @@ class StartMode:
                 raise ModelError(f"{error}; {changed}") if changed else error from None
 
     def _robot_of_model(self) -> str:
-        """How this robot differs from the one that the model to begin with was trained on; empty where it does not."""
+        """Return how this robot differs from the one that the loaded model was trained on; empty if it does not."""
         return robot_files.difference(self.model.folder.parent.parent, self.config.robot) if self.model else ""
 
     @contextmanager
     def folder(self, hyperparameters: dict[str, Any], robot: RobotDescription) -> Iterator[Path]:
-        """Hold the run's folder: a new one, or that of the run which goes on. Raises ConfigError while another trainer does."""
+        """Lock the folder of the new or resumed run. Raises ConfigError if another trainer has locked it."""
         folder = self.run or run_folder.create(self.config, hyperparameters, robot)
         with resume.alone(folder):
             yield folder
 
     def bring(self, learner: Learner, statistics: Any) -> None:
-        """Bring a new learner to where it is to begin. Raises ModelError."""
+        """Load the checkpoint or model, if there is one, into a new learner. Raises ModelError."""
         if self.checkpoint:
             contents.restore(self.checkpoint, learner, statistics)
             statistics.training = not (self.config.load_model and self.config.freeze_normalisation)
@@ -99,24 +99,24 @@ class StartMode:
             trained_models.begin_with(self.model, learner, statistics, self.config)
 
     def take_over(self) -> str:
-        """Put aside what the resumed run had beyond its checkpoint, once the robots have answered; return a line for users."""
+        """Once robots have answered, move aside all data after the checkpoint of a resumed run; return a line for users."""
         if not self.run:
             changed = self._robot_of_model()
-            line = f"begins with the model in {self.model.folder}" if self.model else ""
+            line = f"starts with the model in {self.model.folder}" if self.model else ""
             return f"{line} (another robot: {changed})" if changed else line
         run_folder.go_on(self.run, self.config)
         attempt = resume.put_aside(self.run, self.checkpoint)
-        kept = f"; what it had beyond is kept in {attempt.relative_to(self.run)}" if attempt else ""
+        kept = f"; later data is kept in {attempt.relative_to(self.run)}" if attempt else ""
         if not self.checkpoint:
-            return f"no checkpoint yet: begins again{kept}"
-        line = f"goes on after {self.num_timesteps:,} steps, from {self.checkpoint.folder.name}"
+            return f"no checkpoint yet: starts again{kept}"
+        line = f"resumes after {self.num_timesteps:,} steps, from {self.checkpoint.folder.name}"
         if not (self.checkpoint.exact or self.config.realtime):
-            line += " (valid, but other numbers than without the interruption)"
+            line += " (valid, but with other numbers than without the interruption)"
         return line + kept
 
 
 def beginning(config: TrainerConfig) -> StartMode:
-    """Find and read what a configuration names. Raises ConfigError or ModelError, one line."""
+    """Find and read the run and the model that the settings name. Raises ConfigError or ModelError, in one line."""
     run = checkpoint = model = None
     if config.resume:
         config = resumed_settings.resolved(config)
@@ -125,7 +125,7 @@ def beginning(config: TrainerConfig) -> StartMode:
         model = trained_models.source(config.load_model, config.log_dir)
         if config.preset and not run:
             raise ConfigError(
-                "preset has no effect with load_model, whose hyper-parameters are the model's; give single ones: "
+                "preset has no effect with load_model, which takes the hyper-parameters of the model; change single ones: "
                 "hyperparameters.NAME:=VALUE"
             )
         policy = config.policy or model.about.get("policy", "")

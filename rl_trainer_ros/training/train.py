@@ -1,4 +1,4 @@
-"""A training run from configuration to saved model. No ROS here: environments come from `make_env`."""
+"""A training run, from its settings to the saved model. Does not need ROS: `make_env` makes the environments."""
 
 from __future__ import annotations
 
@@ -47,21 +47,23 @@ Report = Callable[[str], None]
 
 
 class TrainingRun:
-    """One run. Making it checks every setting and makes the environments; `run` trains and always saves."""
+    """One run. The constructor checks all settings and makes the environments; `run` trains and always saves."""
 
     def __init__(self, config: TrainerConfig, make_env: MakeEnv, fibers: Fibers | None = None):
-        """`make_env(namespace)` returns the environment of one robot; `run` closes it.
+        """`make_env(namespace)`: returns the environment of one robot; `run` closes it.
 
-        `fibers`: in which the robots of these environments wait, where several can be waited for at the same time.
+        `fibers`: the robots of these environments wait in them, if several can wait at the same time.
         """
         self._begin = beginning(config)
         config = self._config = self._begin.config
         self._fibers, self._make_env = fibers, make_env
         given = settings_of("hyperparameters", config.hyperparameters)
-        algorithms.hyperparameters(config.algo, given, preset=config.preset)  # refused before robots are looked for
+        algorithms.hyperparameters(
+            config.algo, given, preset=config.preset
+        )  # refuse wrong settings before waiting for robots
         self._encoder_id = factories.load_encoder(config.encoder_folder).id if config.encoder_folder else None
-        here = config.namespaces[:1] if vec_envs.in_processes(config) else config.namespaces
-        self._environments = [make_env(namespace) for namespace in here]
+        local = config.namespaces[:1] if vec_envs.in_processes(config) else config.namespaces
+        self._environments = [make_env(namespace) for namespace in local]
         check_fit(config, factories.load_encoder(config.encoder_folder) if config.encoder_folder else None)
         if config.eval_video:
             check_camera(self._environments[0].arm.description)
@@ -73,7 +75,7 @@ class TrainingRun:
 
     @property
     def environments(self) -> tuple[RobotEnv, ...]:
-        """The environments of this process, one for each robot, unless others simulate them."""
+        """The environments in this process: one per robot, or only the first if other processes simulate the robots."""
         return tuple(self._environments)
 
     def run(
@@ -83,10 +85,10 @@ class TrainingRun:
         callbacks: Sequence[BaseCallback] = (),
         asked_to_save: Callable[[], bool] = lambda: False,
     ) -> TrainingResult:
-        """Train until the steps are done, a stop is asked for or something fails for good; a model is saved in each case.
+        """Train until all steps are done, a stop is requested or an error ends the training. A model is saved in each case.
 
-        `callbacks`: stable-baselines3's, called after each step, beside our own. `asked_to_save`: whether a checkpoint is to be
-        made before the next rollout; called once for each.
+        `callbacks`: additional callbacks of stable-baselines3, called after each step. `asked_to_save`: called before each
+        rollout; True saves a checkpoint.
         """
         torch.set_num_threads(self._config.torch_threads)
         try:
@@ -129,7 +131,7 @@ class TrainingRun:
         try:
             learner.learn(
                 config.num_timesteps - before.num_timesteps,
-                # Checkpoints come last: one may begin new episodes, and what is due at the same step is done by then.
+                # Checkpoints are last: they may begin new episodes, so everything else due at the same step must be done.
                 callback=[AbsentRows(), progress, on_request, *watching, *callbacks, checkpoints],
                 anew=before.checkpoint is None,
             )
@@ -137,22 +139,22 @@ class TrainingRun:
                 ended = "stopped"
         except StopRequested:
             ended = "stopped"
-        except Exception as failure:  # whatever it is, what was learned is not lost
+        except Exception as failure:  # save the learned model after every error
             ended, error = "failed", failure
         progress.close()
         learned = learner.num_timesteps > 0
-        try:  # first of all: what draws and closes may take long, or fail
+        try:  # save first: the callbacks' plots may take long, or fail
             if learned:
                 saver.save_end(ended)
         except NotSaved as failure:
             ended, error = "failed", error or failure
-        except Diverged as failure:  # which explains any other
+        except Diverged as failure:  # it explains any other error
             ended, error = "failed", failure
         for observer in watching:
             observer.close()
         result = TrainingResult(folder, learner.num_timesteps, saver.training_s(), ended, error)
         if learned:
-            with suppress(OSError):  # a full disk, of which the saver has told
+            with suppress(OSError):  # a full disk, which the saver has reported
                 run_folder.write_result(result)
         learner.close()
         report(
@@ -163,12 +165,12 @@ class TrainingRun:
         return result
 
     def _forget(self, folder: Path) -> None:
-        """Remove the folder of a new run that has learned nothing: `latest` is a run that has."""
+        """Remove the folder of a new run that has learned nothing, so that `latest` is never such a run."""
         if self._begin.run is None:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _evaluated_env(self) -> RobotEnv:
-        """The environment of evaluations during the training."""
+        """Make the environment for evaluations during the training."""
         config = self._config
         if config.eval_namespace:
             return self._make_env(config.eval_namespace)
@@ -191,7 +193,7 @@ class TrainingRun:
         return learner, statistics
 
     def _about(self) -> dict[str, Any]:
-        """What a checkpoint says that it belongs to."""
+        """Return the description of the run that each checkpoint stores."""
         names = ("task", "robot", "srl_model", "algo", "policy", "action", "frame_stack", "action_repeat")
         about = {name: getattr(self._config, name) for name in names}
         about["observation"] = self._config.observed
@@ -201,19 +203,19 @@ class TrainingRun:
 
 
 def hidden(config: TrainerConfig, task: Task) -> str:
-    """A line that says what reward or success depend on and the policy does not see; empty where that is nothing."""
+    """Return a line about values of the task that the policy does not see but its reward depends on; empty if none."""
     if config.task_memory or not task.memory or config.algo.startswith("recurrent"):
         return ""
     return (
-        f"task {config.task} remembers what the policy does not see ({'; '.join(task.memory)}): task_memory:=true adds it to "
-        "the observation"
+        f"the reward of task {config.task} depends on values that the policy does not see ({'; '.join(task.memory)}); "
+        "task_memory:=true adds them to the observation"
     )
 
 
 def _outcome(result: TrainingResult, saver: Saver) -> str:
-    """What is left of a run, in words."""
+    """Return where the model was saved, in words."""
     if not result.num_timesteps:
-        return "nothing was learned, so nothing is saved"
+        return "nothing was learned, so no model is saved"
     if result.ended == "finished" or saver.newest is None:
         return f"model saved in {saver.newest}" if saver.newest else "no model saved"
-    return f"model saved in {saver.newest}; go on with resume:={shlex.quote(str(result.folder))}"
+    return f"model saved in {saver.newest}; continue with resume:={shlex.quote(str(result.folder))}"

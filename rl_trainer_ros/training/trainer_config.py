@@ -1,4 +1,4 @@
-"""Settings of a training run; the trainer node's parameters are these."""
+"""Settings of a training run. They are the parameters of the trainer node."""
 
 from __future__ import annotations
 
@@ -10,84 +10,88 @@ from rl_trainer_ros.environments.env_config import GROUND_TRUTH, SRL_STATE, EnvC
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.names import check_namespaces
 
-TRAINING, EVALUATION = "training", "evaluation"  # what decides which model is best
+TRAINING, EVALUATION = "training", "evaluation"  # episodes by which the best model is chosen
 SRL_MODELS = (GROUND_TRUTH, "autoencoder", "supervised", "random")
 SETTINGS = ("task_settings", "action_settings", "observation_settings", "hyperparameters")
-"""Settings that are mappings, in YAML."""
+"""Names of the settings that are mappings, in YAML."""
 
 
 @dataclass(frozen=True)
 class TrainerConfig(EnvConfig):
-    """The settings of the environment, which are inherited, and of the training. Checked when made.
+    """Settings of the environment (inherited) and of the training. Checked when made; raises ConfigError.
 
-    Defaults for users lie in `config/trainer.yaml`.
+    `config/trainer.yaml` has the defaults for users.
     """
 
-    srl_model: str = option(GROUND_TRUTH, "what tells the policy where the target is", choices=SRL_MODELS)
-    srl_folder: str = option("", "folder of the trained encoder; empty: <log_dir>/srl/<srl_model>", path=True)
-    algo: str = option("ppo", "learning algorithm; rl_trainer list shows them")
-    hyperparameters: str = option(
-        "", "on top of config/algorithms/<algo>.yaml, in YAML: '{gamma: 0.9}'; or hyperparameters.NAME:=VALUE"
+    srl_model: str = option(
+        GROUND_TRUTH, "source of the target's position for the policy: ground truth, or an encoder", choices=SRL_MODELS
     )
-    preset: str = option("", "section of config/algorithms/<algo>.yaml laid over its defaults, such as few_steps")
-    policy: str = option("", "policy network, such as mlp or cnn; empty: the one that fits the observation")
+    srl_folder: str = option("", "folder of the trained encoder; empty: <log_dir>/srl/<srl_model>", path=True)
+    algo: str = option("ppo", "learning algorithm; rl_trainer list shows all")
+    hyperparameters: str = option(
+        "", "override config/algorithms/<algo>.yaml, in YAML: '{gamma: 0.9}'; or hyperparameters.NAME:=VALUE"
+    )
+    preset: str = option("", "section of config/algorithms/<algo>.yaml that overrides its defaults, such as few_steps")
+    policy: str = option("", "policy network, such as mlp or cnn; empty: the one that suits the observation")
     transport: str = option(
         "topics",
-        "topics: robots behind ROS 2; in_process: simulate in the trainer itself",
+        "topics: robots served over ROS 2 topics; in_process: the trainer simulates them",
         choices=("topics", "in_process"),
     )
     namespaces: tuple[str, ...] = option(
         ("env_0",),
-        "robots to train on, one per namespace; one without a slash in front lies in the node's own namespace",
+        "robots to train on, one per namespace; a name without leading slash is relative to the node's namespace",
     )
     num_timesteps: int = option(
         150_000,
-        "environment steps to train for; PPO and its like end with a whole rollout, so a little later",
+        "number of environment steps; PPO and similar algorithms end after a whole rollout, so a little later",
         minimum=1,
         maximum=10**12,
     )
-    seed: int = option(0, "seed of everything random", minimum=0, maximum=2**31 - 1)
-    log_dir: str = option("runs", "where run folders are made", path=True)
-    log_interval_s: float = option(10.0, "time between two log lines", minimum=0.1, maximum=3600.0)
+    seed: int = option(0, "seed of all randomness", minimum=0, maximum=2**31 - 1)
+    log_dir: str = option("runs", "folder for run folders", path=True)
+    log_interval_s: float = option(10.0, "time between two log lines, s", minimum=0.1, maximum=3600.0)
     best_by: str = option(
         TRAINING,
-        "mean return that decides which model is best: of training's last episodes, or of an evaluation during training",
+        "mean return by which the best model is chosen: of the last training episodes, or of an evaluation during training",
         choices=(TRAINING, EVALUATION),
     )
-    best_window: int = option(100, "episodes whose mean return decides which model is best", minimum=1, maximum=100_000)
-    best_min_episodes: int = option(20, "episodes before a model can be the best", minimum=1, maximum=100_000)
+    best_window: int = option(
+        100, "number of episodes for the mean return by which the best model is chosen", minimum=1, maximum=100_000
+    )
+    best_min_episodes: int = option(20, "number of episodes before a model can be the best", minimum=1, maximum=100_000)
     checkpoint_every_steps: int = option(
-        10_000, "steps between two checkpoints, each of which ends all episodes; 0: none", minimum=0, maximum=10**12
+        10_000, "steps between two checkpoints; each ends all episodes; 0: none", minimum=0, maximum=10**12
     )
     checkpoint_every_episodes: int = option(
-        0, "episodes between two checkpoints, each of which ends all episodes; 0: none", minimum=0, maximum=10**9
+        0, "episodes between two checkpoints; each ends all episodes; 0: none", minimum=0, maximum=10**9
     )
     checkpoint_interval_s: float = option(
         0.0,
-        "time between two checkpoints that end no episode; going on from one gives other numbers; 0: none",
+        "time between two checkpoints that do not end episodes, s; a resumed run then has other numbers; 0: none",
         minimum=0.0,
         maximum=86_400.0,
     )
-    keep_checkpoints: int = option(2, "periodic checkpoints that are kept", minimum=1, maximum=1_000_000)
+    keep_checkpoints: int = option(2, "number of periodic checkpoints to keep", minimum=1, maximum=1_000_000)
     resume: str = option(
-        "", "go on with a run in its own folder: latest, or the path of a run or of a checkpoint in it", path=True
+        "", "continue a run in its folder: latest, or the path of a run or of a checkpoint in it", path=True
     )
     load_model: str = option(
-        "", "begin with a trained model: latest, or the path of a run or of a checkpoint in it", path=True
+        "", "start with a trained model: latest, or the path of a run or of a checkpoint in it", path=True
     )
     freeze_normalisation: bool = option(
-        True, "with load_model: keep its statistics of observations and rewards as they are"
+        True, "with load_model: do not change its statistics of observations and rewards"
     )
-    load_replay_buffer: bool = option(False, "with load_model: begin with its replay buffer too")
+    load_replay_buffer: bool = option(False, "with load_model: load its replay buffer too")
     torch_threads: int = option(
-        1, "threads of the learner; the same seed repeats bit for bit for the same number", minimum=1, maximum=256
+        1, "threads of the learner; results of a seed repeat bit for bit with the same number", minimum=1, maximum=256
     )
     eval_every_steps: int = option(
-        0, "steps between two evaluations on targets of their own; 0: none", minimum=0, maximum=10**12
+        0, "steps between two evaluations on unseen targets; 0: none", minimum=0, maximum=10**12
     )
-    eval_episodes: int = option(20, "episodes of an evaluation during training", minimum=1, maximum=1_000_000)
+    eval_episodes: int = option(20, "number of episodes of an evaluation during training", minimum=1, maximum=1_000_000)
     eval_namespace: str = option(
-        "", "robot that evaluations during training run on, over topics; empty: one simulated in the trainer"
+        "", "namespace of a robot for evaluations during training; empty: simulate one in the trainer"
     )
     eval_video: bool = option(
         False, "film the first episode of each evaluation during training: videos/<steps>.gif, and in TensorBoard"
@@ -96,15 +100,17 @@ class TrainerConfig(EnvConfig):
         0, "steps between two evaluations of the tasks in cross_evaluate_tasks; 0: none", minimum=0, maximum=10**12
     )
     cross_evaluate_tasks: str = option(
-        "", "tasks, with commas, that are evaluated during training on robots simulated in the trainer: circular,square"
+        "", "tasks, separated by commas, to evaluate during training on simulated robots, such as circular,square"
     )
     cross_evaluate_episodes: int = option(
-        10, "episodes of each task in cross_evaluate_tasks", minimum=1, maximum=1_000_000
+        10, "number of episodes for each task in cross_evaluate_tasks", minimum=1, maximum=1_000_000
     )
-    markers: bool = option(False, "publish targets, trails and rewards as markers for RViz")
-    start_timeout_s: float = option(60.0, "wait for a robot to appear and for a reset", minimum=0.1, maximum=3600.0)
+    markers: bool = option(False, "publish targets, paths and rewards as markers for RViz")
+    start_timeout_s: float = option(
+        60.0, "longest wait for a robot to appear and for a reset, s", minimum=0.1, maximum=3600.0
+    )
     answer_timeout_s: float = option(
-        30.0, "wait for the answer to a command; covers a simulator's restart", minimum=0.1, maximum=3600.0
+        30.0, "longest wait for the answer to a command, s; covers a simulator's restart", minimum=0.1, maximum=3600.0
     )
 
     def __post_init__(self) -> None:
@@ -112,54 +118,56 @@ class TrainerConfig(EnvConfig):
         check_namespaces(self.namespaces)
         self._check_evaluation()
         if self.realtime and self.transport != "topics":
-            raise ConfigError("realtime:=true needs transport:=topics; in this process time stands still between steps")
+            raise ConfigError(
+                "realtime:=true needs transport:=topics; a robot simulated in process has no time between steps"
+            )
         settings_of("hyperparameters", self.hyperparameters)
         if self.load_replay_buffer and not self.load_model and not self.resume:
             raise ConfigError("load_replay_buffer:=true needs load_model:=..., whose replay buffer it loads")
         encoded = self.srl_model != GROUND_TRUTH
         if encoded and self.observation not in ("", SRL_STATE):
             raise ConfigError(
-                f"srl_model {self.srl_model} gives the observation {SRL_STATE}, but observation is {self.observation}; leave "
+                f"srl_model {self.srl_model} needs observation {SRL_STATE}, but observation is {self.observation}; leave "
                 "one of the two out"
             )
 
     def _check_evaluation(self) -> None:
         if self.best_by == EVALUATION and not self.eval_every_steps:
-            raise ConfigError("best_by:=evaluation needs evaluations: eval_every_steps:=10000 or the like")
+            raise ConfigError("best_by:=evaluation needs evaluations: eval_every_steps:=10000 or similar")
         if self.eval_video and not self.eval_every_steps:
-            raise ConfigError("eval_video:=true has no effect without eval_every_steps:=10000 or the like")
+            raise ConfigError("eval_video:=true has no effect without eval_every_steps:=10000 or similar")
         if self.eval_video and self.eval_namespace:
             raise ConfigError(
-                "eval_video:=true films a robot that is simulated in the trainer, and eval_namespace asks for another; leave "
+                "eval_video:=true needs a robot that is simulated in the trainer, but eval_namespace names another one; leave "
                 "one of the two out"
             )
         if bool(self.cross_evaluate_every_steps) != bool(self.cross_evaluate_tasks):
-            lacks = (
-                "cross_evaluate_tasks:=circular,square or the like"
+            missing = (
+                "cross_evaluate_tasks:=circular,square or similar"
                 if self.cross_evaluate_every_steps
-                else "cross_evaluate_every_steps:=10000 or the like"
+                else "cross_evaluate_every_steps:=10000 or similar"
             )
-            raise ConfigError(f"cross-evaluation during training needs both steps and tasks; add {lacks}")
+            raise ConfigError(f"cross-evaluation during training needs both steps and tasks; add {missing}")
         if not self.eval_namespace:
             return
-        check_namespaces((*self.namespaces, self.eval_namespace))  # a robot that learns is in the middle of an episode
+        check_namespaces((*self.namespaces, self.eval_namespace))  # a robot in training is in the middle of an episode
         if not self.eval_every_steps or self.transport != "topics":
-            lacks = "transport:=topics" if self.eval_every_steps else "eval_every_steps:=10000 or the like"
-            raise ConfigError(f"eval_namespace has no effect without {lacks}")
+            missing = "transport:=topics" if self.eval_every_steps else "eval_every_steps:=10000 or similar"
+            raise ConfigError(f"eval_namespace has no effect without {missing}")
 
     @property
     def state(self) -> str:
-        """What the policy sees, in one word: the encoder, or the observation where there is none."""
+        """Name of the encoder, or of the observation without one; part of the path of a run folder."""
         return self.srl_model if self.srl_model != GROUND_TRUTH else self.observed
 
     @property
     def encoder_folder(self) -> str:
-        """Folder of the encoder, empty where none is used."""
+        """Folder of the encoder; empty if none is used."""
         if self.srl_model == GROUND_TRUTH:
             return ""
         return self.srl_folder or f"{self.log_dir}/srl/{self.srl_model}"
 
     def environment(self, **changes: Any) -> EnvConfig:
-        """Return the settings of the environment alone, with `changes`: to make it elsewhere than in this training."""
+        """Return only the settings of the environment, with `changes`, to make it outside of this training."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(EnvConfig)}
         return EnvConfig(**{**own, "srl_folder": self.encoder_folder, **changes})

@@ -1,4 +1,4 @@
-"""Which vectorised environment a run uses: in one process or several, over topics or not."""
+"""Choice of a run's vectorised environment: one process or several, over topics or in process."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ MakeOne = Callable[[], RobotEnv]
 
 
 def in_processes(config: TrainerConfig) -> bool:
-    """Whether robots are better simulated in a process each, by measure (docs/performance.md).
+    """Return whether one process per robot is faster, as measured in docs/performance.md.
 
-    A step of the bare simulation takes as long as a message to another process and back; a camera's image takes longer.
+    A step of the simulation alone takes as long as a message to another process and back; a camera image takes longer.
     """
     return (
         config.transport == "in_process" and len(config.namespaces) > 1 and config.observed in (RAW_PIXELS, SRL_STATE)
@@ -38,7 +38,7 @@ def in_processes(config: TrainerConfig) -> bool:
 def over_robots(
     environments: Sequence[RobotEnv], folder: Path, names: Sequence[str], fibers: Fibers | None = None
 ) -> VecEnv:
-    """Environments of this process: one after the other, or all at the same time where their robots wait in `fibers`."""
+    """Vectorise environments of this process. With `fibers` the robots step at the same time, otherwise one by one."""
     wrapped = [monitored(environment, path) for environment, path in zip(environments, _folders(folder, len(names)))]
     if fibers is not None and len(wrapped) > 1:
         return RobotVecEnv(wrapped, fibers, names=names)
@@ -46,15 +46,15 @@ def over_robots(
 
 
 def over_processes(make_one: MakeOne, folder: Path, n: int) -> VecEnv:
-    """One process per environment; `make_one` is called in each and must be picklable."""
+    """Vectorise environments in one process each; `make_one` is called in each and must be picklable."""
     return ProcessVecEnv([partial(_make_monitored, make_one, path) for path in _folders(folder, n)])
 
 
 def normalised(vec_env: VecEnv, gamma: float) -> VecNormalize:
-    """Add the normalisation of rewards and of observations other than pixels, whose channels come first from here on.
+    """Add the normalisation of rewards, and of observations other than pixels. The channels of pixels are moved first.
 
-    stable-baselines3 would put the channels first outside of the normalisation, from which off-policy learners take what
-    they store.
+    stable-baselines3 would move the channels outside of the normalisation, but off-policy learners store the observations
+    from inside.
     """
     pixels = observation_kind(vec_env.observation_space) == "pixels"
     inner = VecTransposeImage(vec_env) if pixels else vec_env
@@ -65,7 +65,7 @@ def normalised(vec_env: VecEnv, gamma: float) -> VecNormalize:
 
 
 def monitored(environment: RobotEnv, folder: Path) -> Monitor:
-    """The environment with its clock and, in `folder`, its monitor file, which goes on where there is one."""
+    """Return the environment with its time limit and a monitor file in `folder`; an existing file is continued."""
     folder.mkdir(exist_ok=True)
     path = folder / logs.MONITOR
     began = first_moment(path)
@@ -82,7 +82,7 @@ def _make_monitored(make_one: MakeOne, folder: Path) -> Monitor:
 
 
 def _folders(folder: Path, n: int) -> list[Path]:
-    """The run's own for the first robot, 1, 2, ... in it for the others."""
+    """Return the folders of the monitor files: the run's for the first robot, 1, 2, ... in it for the others."""
     return [folder / f"{i}" if i else folder for i in range(n)]
 
 

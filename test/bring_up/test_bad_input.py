@@ -109,7 +109,7 @@ def test_the_command_line_names_what_is_known(tmp_path: Path, refused_line: Call
         (["train", "srl_model:=autoencoder", f"log_dir:={tmp_path}"], "rl_trainer train_srl srl_model:=autoencoder"),
         (["evaluate", "episodes:=0"], "evaluate: episodes is 0; allowed: 1 to 1000000"),
         (["evaluate", f"log_dir:={tmp_path}"], "rl_trainer train log_dir:="),
-        (["evaluate", f"run:={tmp_path}"], "is no run folder: it has no config.yaml"),
+        (["evaluate", f"run:={tmp_path}"], "is not a run folder: it has no config.yaml"),
         (["train_srl", "srl_model:=vae"], "unknown srl_model 'vae'"),
     ):
         assert message in refused_line(*words)
@@ -155,8 +155,8 @@ def test_a_training_that_cannot_be_is_refused_before_anything_starts(
             {"algo": "sac", "preset": "few_steps", "namespaces": ("/a", "/b")},
             "train_freq by episodes needs num_envs:=1",
         ),
-        ({"load_model": "/nowhere"}, "/nowhere is no run folder"),
-        ({"resume": "/nowhere"}, "/nowhere is no run folder"),
+        ({"load_model": "/nowhere"}, "/nowhere is not a run folder"),
+        ({"resume": "/nowhere"}, "/nowhere is not a run folder"),
         ({"policy": "cnn"}, "policy cnn does not support vector observations"),
         ({"hyperparameters": "{batch_size: 1}"}, "algo ppo refuses its settings"),
         ({"algo": "sac", "hyperparameters": "{buffer_size: 1e15}"}, "Unable to allocate"),

@@ -162,7 +162,7 @@ def test_what_no_training_can_have_is_found_early(tmp_path: Path) -> None:
     world.write_text("objcts: []")
     broken.write_text("objects: [}")
     for setting, said in {
-        f"log_dir:={file}/runs": f"{file} is no folder",
+        f"log_dir:={file}/runs": f"{file} is not a folder",
         "imperfection:=midl": "did you mean mild?",
         f"world:={world}": f"{world}: unknown setting 'objcts' (did you mean objects?)",
         f"world:={broken}": f"{broken}, line 1",

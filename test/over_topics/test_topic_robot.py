@@ -266,7 +266,9 @@ def test_another_control_rate_is_noticed_the_other_way_round(simulator: Callable
             robot.receive()
     observation = robot.reset(Episode())
     robot.send(Command(observation.stamp, robot.joint_names, observation.position))
-    with pytest.raises(RobotError, match="5 episodes in a row were interrupted .* another control rate than 40 Hz") as error:
+    with pytest.raises(
+        RobotError, match="5 episodes in a row were interrupted .* another control rate than 40 Hz"
+    ) as error:
         robot.receive()
     assert not isinstance(error.value, RobotInterrupted)
     robot.close()

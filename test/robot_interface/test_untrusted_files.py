@@ -551,7 +551,7 @@ def test_resume_leaves_out_what_is_damaged_and_names_it(
     assert line.startswith(f"left out: {newest.folder} is damaged") and "saved_ns is 'yesterday'" in line
     for one in older:
         (one.folder / contents.RANDOM).write_text(json.dumps({"python": [3, [], None]}))
-    with pytest.raises(ModelError, match=f"no checkpoint of {copied} is whole, 2 cannot be read"):
+    with pytest.raises(ModelError, match=f"no checkpoint of {copied} is complete, 2 cannot be read"):
         resume.start(config)
     assert all((one.folder / contents.PARAMETERS).is_file() for one in (newest, *older))
 

@@ -139,7 +139,7 @@ def test_a_resumed_run_is_an_uninterrupted_one(algo: str, more: dict[str, Any], 
     cut = train(config, stop_after=290 // len(config.namespaces)).folder
     lines: list[str] = []
     resumed = train(replace(config, resume=str(cut)), lines=lines).folder
-    assert resumed == cut and "goes on after" in lines[0] and resumed != whole
+    assert resumed == cut and "resumes after" in lines[0] and resumed != whole
     assert_same(whole, resumed)
     for name in ("monitor.csv", "progress.csv"):
         assert rows(whole / name) == rows(resumed / name)
@@ -221,7 +221,7 @@ def test_by_the_clock_no_episode_ends(tmp_path: Path) -> None:
 def test_a_finished_run_is_prolonged(tmp_path: Path) -> None:
     config = settings(tmp_path)
     run = train(config).folder
-    with pytest.raises(ConfigError, match="has done 448 of 400 steps already; give more: num_timesteps:=896"):
+    with pytest.raises(ConfigError, match="already has 448 of 400 steps; set a larger number: num_timesteps:=896"):
         train(replace(config, resume=str(run)))
     assert train(replace(config, resume=str(run), num_timesteps=500)).num_timesteps == 512
     assert not (run / resume.ATTEMPTS).exists()
@@ -231,11 +231,11 @@ def test_a_run_stopped_before_its_first_exact_checkpoint_goes_on_from_its_end(tm
     """Ctrl-C, then resume:=latest: nothing that was learned is lost, and a later resume comes back to that way."""
     config, lines = settings(tmp_path, checkpoint_every_steps=150), []  # type: ignore[var-annotated]
     cut = train(config, stop_after=90, lines=lines).folder
-    assert lines[-1].endswith(f"model saved in {cut}/checkpoints/000000091_final; go on with resume:={cut}")
+    assert lines[-1].endswith(f"model saved in {cut}/checkpoints/000000091_final; continue with resume:={cut}")
     before = rows(cut / "monitor.csv")
     on = train(replace(config, resume="latest"), stop_after=140, lines=lines).folder
-    said = next(line for line in lines if "goes on" in line and "run folder" in line)
-    assert on == cut and "after 91 steps, from 000000091_final (valid, but other numbers" in said
+    resumed_line = next(line for line in lines if "resumes" in line and "run folder" in line)
+    assert on == cut and "after 91 steps, from 000000091_final (valid, but with other numbers" in resumed_line
     assert rows(cut / "monitor.csv")[: len(before)] == before and not (cut / resume.ATTEMPTS).exists()
     exact = next(one for one in folders.all_of(cut) if one.kind == folders.EXACT)
     assert exact.num_timesteps > 150 and folders.read(cut / "final").num_timesteps > exact.num_timesteps
@@ -262,7 +262,7 @@ def test_an_earlier_attempt_is_kept_and_no_link_points_to_it(tmp_path: Path) -> 
 
     lines = Said()
     train(replace(config, resume=str(cut)), stop_after=30, lines=lines)
-    assert lines[0].endswith("from 000000256_exact; what it had beyond is kept in attempts/1")
+    assert lines[0].endswith("from 000000256_exact; later data is kept in attempts/1")
     assert seen["latest"] == 256 and "final" not in seen and seen["best"] <= 256
     attempt = cut / resume.ATTEMPTS / "1"
     (old,) = (attempt / "checkpoints").glob("*_final")
@@ -297,7 +297,7 @@ def test_a_run_without_a_resumable_checkpoint_begins_again_and_keeps_its_best(tm
     shutil.rmtree((cut / "final").resolve())
     best = folders.read(cut / "best")
     train(replace(config, resume=str(cut)), lines=lines)
-    assert lines[0].endswith("no checkpoint yet: begins again; what it had beyond is kept in attempts/1")
+    assert lines[0].endswith("no checkpoint yet: starts again; later data is kept in attempts/1")
     kept = cut / resume.ATTEMPTS / "1" / "checkpoints" / best.folder.resolve().name
     assert trained_models.load(kept).about["num_timesteps"] == best.num_timesteps
     assert_same(cut, train(config).folder)
@@ -326,7 +326,7 @@ def test_the_best_of_every_resumable_moment_stays_and_what_is_damaged_is_not_thr
 def test_settings_of_a_resumed_run_stay(trained: Path, tmp_path: Path) -> None:
     config = settings(trained.parents[3], resume=str(trained))
     for changed, said in (
-        ({"seed": 3}, "seed is 0 in the run that is resumed, and cannot become 3"),
+        ({"seed": 3}, "seed is 0 in the resumed run and cannot be changed to 3"),
         ({"algo": "sac"}, "algo is 'ppo'"),
         ({"namespaces": ("/env_0", "/env_1")}, "has 1 robot"),
     ):
@@ -337,7 +337,7 @@ def test_settings_of_a_resumed_run_stay(trained: Path, tmp_path: Path) -> None:
     assert values.trainer.hyperparameters == SMALL["ppo"] and values.told["num_timesteps"] == 900
     assert values.told["checkpoint_every_steps"] == 100  # the run's, not the parameter file's
     assert resumed_settings.resolved(values.trainer) == values.trainer
-    with pytest.raises(BringupError, match="seed is 0 in the run that is resumed, and cannot become 1"):
+    with pytest.raises(BringupError, match="seed is 0 in the resumed run and cannot be changed to 1"):
         resolve_values({**words, "seed": "1"})
     with pytest.raises(ConfigError, match="is in use by another trainer"), resume.alone(trained), resume.alone(trained):
         pass
@@ -380,12 +380,12 @@ def test_what_is_damaged_is_refused_in_one_line(trained: Path, tmp_path: Path) -
     assert "it is damaged or incomplete" in refused(half(contents.STATISTICS))
     returns = {"return_mean": 0.0, "return_variance": 1.0, "return_count": 1.0}
     statistics = json.dumps({"mean": [0.0] * 3, "variance": [1.0] * 3, "count": 1.0, "epsilon": 1e-8, **returns})
-    assert "the files are of different runs" in refused(
+    assert "the files belong to different runs" in refused(
         lambda folder: (folder / contents.STATISTICS).write_text(statistics)
     )
     for name, value, said in (
         ("algo", "pipo", "unknown algo 'pipo' (did you mean ppo?)"),
-        ("format", 9, "has format 9, and this version of rl_trainer_ros reads format 1"),
+        ("format", 9, "has format 9, but this version of rl_trainer_ros reads format 1"),
         ("algo", "a2c", "hyperparameters of a2c: unknown hyperparameter"),
     ):
         assert said in refused(lambda folder: edited(folder, **{name: value}))  # noqa: B023
@@ -464,7 +464,7 @@ def test_a_model_that_does_not_fit_is_refused(trained: Path, tmp_path: Path) -> 
             train(settings(tmp_path, load_model=str(trained), **more))  # type: ignore[arg-type]
     folder = copied(trained / "final", tmp_path / "other")
     edited(folder, encoder="autoencoder-1234")
-    with pytest.raises(ModelError, match="was trained with encoder autoencoder-1234, and here is none"):
+    with pytest.raises(ModelError, match="was trained with encoder autoencoder-1234, but the encoder here is none"):
         train(settings(tmp_path, load_model=str(folder)))
     with pytest.raises(ConfigError, match="needs load_model"):
         settings(tmp_path, load_replay_buffer=True)
@@ -548,7 +548,7 @@ def test_a_save_that_fails_midway_leaves_the_last_one(tmp_path: Path, monkeypatc
     result = training.run(report=lines.append)
     run = result.folder
     assert [line for line in lines if "not saved" in line] == [
-        f"checkpoint not saved: [Errno 28] No space left on device; training goes on and tries again, the last one is "
+        f"checkpoint not saved: [Errno 28] No space left on device; training continues and tries again, the last one is "
         f"{run}/checkpoints/000000128_exact"
     ]
     assert result.ended == "failed" and isinstance(result.error, NotSaved)

@@ -207,7 +207,7 @@ def test_over_services_a_training_is_paused_saved_and_stopped(watch: Callable[..
     watcher.until(lambda: len(states) > 2 and states[-1].startswith(PAUSED) and states[-1] == states[-2])
     watcher.call("save")
     watcher.call("pause", False)
-    trainer.wait_for("as asked")
+    trainer.wait_for("as requested")
     watcher.call("pause", True)
     watcher.call("stop")
     assert trainer.wait() == 0

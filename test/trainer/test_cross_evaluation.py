@@ -144,7 +144,7 @@ def test_a_sequence_is_told_by_the_models_that_runs_began_with(tmp_path: Path) -
     assert sequence.columns_of(chain, on) == [0, 1, 2] and sequence.columns_of(chain, on[::-1]) == [2, 1, 0]
     with pytest.raises(ConfigError, match="task escape, which is evaluated 0 times"):
         sequence.columns_of(chain, on[:2])
-    with pytest.raises(ConfigError, match="each of another task"):
+    with pytest.raises(ConfigError, match="each with another task"):
         sequence.columns_of([chain[0], chain[0]], on)
 
 
@@ -196,8 +196,8 @@ def test_a_matrix_of_two_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_models_that_are_not_there() -> None:
     for text, named in (
         (f"{FIXTURES}/ppo/checkpoints/129", "no checkpoint of 129 steps; it has: 000000128_exact, 000000256_final"),
-        (f"{FIXTURES}/nothing", "is no run folder"),
-        (f"{FIXTURES}/encoder", "is no run folder"),
+        (f"{FIXTURES}/nothing", "is not a run folder"),
+        (f"{FIXTURES}/encoder", "is not a run folder"),
         ("latest", "no run in"),
         (" , ", "runs is empty"),
     ):

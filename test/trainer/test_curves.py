@@ -98,7 +98,7 @@ def test_several_runs_in_one_picture_are_told_apart(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     "options, named",
     [
-        (CurvesOptions(run="nowhere"), "nowhere is no run folder"),
+        (CurvesOptions(run="nowhere"), "nowhere is not a run folder"),
         (CurvesOptions(run=" , "), "run is empty"),
         (CurvesOptions(run="RUN", file="curves.doc"), "file is curves.doc; a picture ends in .png, .svg, .pdf"),
     ],

@@ -209,7 +209,7 @@ def best_by_the_rows(result: TrainingResult) -> None:
         ({"eval_video": True}, "eval_video:=true has no effect without eval_every_steps"),
         (
             {"eval_video": True, "eval_every_steps": 1, "eval_namespace": "/eval"},
-            "eval_video:=true films a robot that is simulated in the trainer",
+            "eval_video:=true needs a robot that is simulated in the trainer",
         ),
         (
             {"eval_namespace": "/my-eval", "eval_every_steps": 1},

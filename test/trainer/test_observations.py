@@ -119,6 +119,6 @@ def test_observations_that_do_not_go_together_are_named() -> None:
     with pytest.raises(ConfigError, match="task_settings is '3'; expected a mapping of settings"):
         TrainerConfig(task_settings="3")
     with pytest.raises(
-        ConfigError, match="srl_model autoencoder gives the observation srl_state, but observation is joints"
+        ConfigError, match="srl_model autoencoder needs observation srl_state, but observation is joints"
     ):
         TrainerConfig(srl_model="autoencoder", observation="joints")

@@ -45,7 +45,7 @@ def test_an_older_run_is_resumed_and_ends_where_the_older_version_ended(algo: st
     lines: list[str] = []
     result = TrainingRun(config, lambda _: make_environment(config)).run(report=lines.append)
     assert result.error is None and result.folder == run and result.num_timesteps == LAST[algo][1]
-    assert f"goes on after {LAST[algo][0]} steps, from 000000{LAST[algo][0]}_exact" in lines[0]
+    assert f"resumes after {LAST[algo][0]} steps, from 000000{LAST[algo][0]}_exact" in lines[0]
     old, new = (load_file(folder / "final" / contents.PARAMETERS) for folder in (OLDER / algo, run))
     assert old.keys() == new.keys()
     start = load_file(OLDER / algo / "latest" / contents.PARAMETERS)

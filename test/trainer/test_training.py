@@ -191,7 +191,7 @@ def test_a_start_that_learned_nothing_is_no_run(tmp_path: Path) -> None:
         result = TrainingRun(config, make).run(lambda: stop, lines.append)  # noqa: B023
         assert not result.folder.exists() or result.num_timesteps
         if not stop:
-            assert result.ended == "failed" and lines[-1].endswith("nothing was learned, so nothing is saved")
+            assert result.ended == "failed" and lines[-1].endswith("nothing was learned, so no model is saved")
             with pytest.raises(ConfigError, match="no run in"):
                 run_folder.find("latest", str(tmp_path))
     (killed,) = [result.folder.parent / "2999-01-01_00-00-00"]

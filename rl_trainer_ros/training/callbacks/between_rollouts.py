@@ -1,4 +1,4 @@
-"""When evaluations during a training happen, and that the training learns nothing from them, not to the bit."""
+"""Run evaluations between two rollouts, such that they do not change the training, bit for bit."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from rl_trainer_ros.training.checkpoints import learner_state
 from robot_interface_ros.errors import RobotError, StopRequested
 
 SEED = 2 * UNSEEN_SEED
-"""Episode k of every evaluation during a training: neither training's targets, nor those of `rl_trainer evaluate`."""
+"""Seed of episode 0 of every evaluation during a training. Its targets differ from those of the training and of
+`rl_trainer evaluate`."""
 Watch = Callable[[int, int, bool | None], None]
 
 
 class BetweenRollouts(BaseCallback):
-    """Does something between two rollouts, every `every_steps` steps, and at the end of the training.
+    """Evaluates between two rollouts, every `every_steps` steps, and at the end of the training.
 
-    Random generators are as they were before, whatever is drawn meanwhile.
+    Random generators are restored afterwards.
     """
 
     def __init__(
         self, every_steps: int, total_steps: int, report: Callable[[str], None], should_stop: Callable[[], bool]
     ):
-        """`total_steps`: after which the training ends.
+        """`total_steps`: number of steps of the training.
 
-        `should_stop`: asked after each step of an evaluation; where it says so, StopRequested ends evaluation and training.
+        `should_stop`: called after each step of an evaluation; True ends evaluation and training by StopRequested.
         """
         super().__init__()
         self._every, self._total = every_steps, total_steps
@@ -41,33 +42,33 @@ class BetweenRollouts(BaseCallback):
 
     @abstractmethod
     def begin(self) -> None:
-        """Make what is needed; called when the training starts."""
+        """Make environments and logs; called when the training starts."""
 
     @abstractmethod
     def evaluate(self, steps: int) -> None:
-        """Evaluate the model as it is after so many steps."""
+        """Evaluate the current model; `steps`: number of training steps so far."""
 
     @abstractmethod
     def close(self) -> None:
-        """Leave robots and files."""
+        """Close robots and files."""
 
     def played(
         self, environment: RobotEnv, episodes: int, what: str, watch: Watch = lambda *_: None
     ) -> tuple[Evaluation | None, float]:
-        """Return an evaluation of the model, and how long it took, s; None where it failed, of which a line tells.
+        """Return an evaluation of the model and its duration, s. If it failed, report a line and return None.
 
-        `what`: the evaluation, as the line names it.
+        `what`: name of the evaluation in this line.
         """
 
         def watched(episode: int, steps: int, success: bool | None) -> None:
-            if self._should_stop():  # many episodes take longer than somebody who pressed Ctrl-C waits
+            if self._should_stop():  # after Ctrl-C, a user does not wait for many episodes
                 raise StopRequested
             watch(episode, steps, success)
 
         begin, found = time.monotonic(), None
         try:
             found = evaluate(PolicyRunner(self.model, self._normalise), environment, episodes, SEED, watch=watched)
-        except (RobotError, RuntimeError) as error:  # training goes on without
+        except (RobotError, RuntimeError) as error:  # training continues without this evaluation
             self._report(f"{what} failed: {' '.join(str(error).split())}")
         return found, time.monotonic() - begin
 
@@ -84,7 +85,7 @@ class BetweenRollouts(BaseCallback):
             self._run()
 
     def _on_training_end(self) -> None:
-        if self._done_at < self.num_timesteps >= self._total:  # not where it was stopped: somebody waits
+        if self._done_at < self.num_timesteps >= self._total:  # not after a stop, because the user waits
             self._run()
 
     def _run(self) -> None:

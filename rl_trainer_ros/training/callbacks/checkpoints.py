@@ -1,4 +1,4 @@
-"""When checkpoints are made: between two rollouts, where a learner holds nothing half done."""
+"""Save checkpoints between two rollouts, when the learner has no unfinished data."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from rl_trainer_ros.training.checkpoints.folders import BEST, EXACT, TIMED
 from rl_trainer_ros.training.trainer_config import EVALUATION, TRAINING, TrainerConfig
 
 Save = Callable[[str], bool]
-"""Saves a checkpoint of a kind; False where that failed, and was said."""
+"""Saves a checkpoint of a kind; returns False if that failed. The failure is already reported then."""
 _AGAIN_AFTER_S = 30.0
 
 
 class CheckpointCallback(BaseCallback):
-    """Makes checkpoints by steps or episodes, by the clock, and of the best model.
+    """Saves checkpoints by steps or episodes, by the clock, and of the best model.
 
-    Those by steps or episodes end all episodes, whether or not one ever goes on from them: a simulator in the middle of
-    an episode cannot be restored to the bit, but one after a reset can. Where robots live on (in real time) or are
-    absent they end nothing. Those by the clock and of the best model never do: when they come depends on the machine.
+    A checkpoint by steps or episodes ends all episodes, even if no run is ever resumed from it: a simulator can be restored
+    bit for bit after a reset, but not in the middle of an episode. It does not end episodes in real time, or while a robot
+    is absent. Checkpoints by the clock and of the best model never end episodes, because their time depends on the machine.
     """
 
     def __init__(
@@ -37,9 +37,9 @@ class CheckpointCallback(BaseCallback):
         noted: dict[str, Any] | None = None,
         evaluated: Callable[[], Evaluation | None] = lambda: None,
     ):
-        """`noted`: what `notes` returned when the checkpoint was saved from which training goes on.
+        """`noted`: the result of `notes` at the checkpoint at which the training is resumed.
 
-        `evaluated`: the last evaluation of this training, which is of the model as it is when a new one appears.
+        `evaluated`: returns the last evaluation of this training; a new one always belongs to the current model.
         """
         super().__init__()
         self._config, self._learner, self._save = config, learner, save
@@ -52,7 +52,7 @@ class CheckpointCallback(BaseCallback):
         self._failed_at = -np.inf
 
     def notes(self) -> dict[str, Any]:
-        """What it must know to go on, as JSON."""
+        """Return the state of this callback for a checkpoint, as JSON."""
         return {"returns": list(self._returns), "best": self._best, "episodes": self._episodes}
 
     def _on_training_start(self) -> None:
@@ -75,8 +75,8 @@ class CheckpointCallback(BaseCallback):
         if self._config.realtime or not np.all(getattr(self.training_env.unwrapped, "present", True)):
             self._save(TIMED)
             return
-        replay.end_episodes(self._learner.replay_buffer)  # nothing that was stored runs on into the next episode
-        self._save(EXACT)  # where that fails the episodes end all the same: a full disk must not change what is learned
+        replay.end_episodes(self._learner.replay_buffer)  # stored episodes must not continue in the next one
+        self._save(EXACT)  # episodes end even if saving fails: a full disk must not change the training
         self._learner.explore_anew()
         self._learner.begin_episodes()
 
@@ -92,7 +92,7 @@ class CheckpointCallback(BaseCallback):
         self._judge()
 
     def _judge(self) -> None:
-        """Save the model if it was evaluated just now, and better than any before."""
+        """Save the model if it has just been evaluated, and is the best so far."""
         last = self._evaluated()
         if self._config.best_by != EVALUATION or last is None or last is self._judged:
             return

@@ -1,4 +1,4 @@
-"""A running training, paused, saved and stopped from another thread."""
+"""Pause, save and stop a running training from another thread."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-LONGEST_WAIT_S = 0.2  # after which a pause looks whether the training is to stop
+LONGEST_WAIT_S = 0.2  # interval at which a pause checks whether the training should stop
 
 
 class Control:
-    """What was asked for. Any thread asks; the training's own thread heeds it between two steps."""
+    """Requests to a training. Any thread may make them; the training's thread handles them between two steps."""
 
     def __init__(self) -> None:
         self._going = threading.Event()
@@ -21,47 +21,47 @@ class Control:
 
     @property
     def paused(self) -> bool:
-        """Whether a pause was asked for."""
+        """Whether a pause is requested."""
         return not self._going.is_set()
 
     @property
     def stopped(self) -> bool:
-        """Whether a stop was asked for."""
+        """Whether a stop is requested."""
         return self._stop.is_set()
 
     def pause(self, pause: bool) -> None:
-        """Hold the training, or let it go on."""
+        """Pause the training, or continue it."""
         if pause:
             self._going.clear()
         else:
             self._going.set()
 
     def save(self) -> None:
-        """Ask for a checkpoint."""
+        """Request a checkpoint."""
         self._save.set()
 
     def stop(self) -> None:
-        """Ask the training to save and end; ends a pause too."""
+        """Request that the training saves and ends; ends a pause too."""
         self._stop.set()
         self._going.set()
 
     def take_save(self) -> bool:
-        """Whether a checkpoint was asked for since this was last asked."""
+        """Return whether a checkpoint was requested since the last call."""
         asked = self._save.is_set()
         self._save.clear()
         return asked
 
     def hold(self, should_stop: Callable[[], bool]) -> None:
-        """Return when there is no pause, or a stop."""
+        """Wait until the pause is over, or a stop is requested."""
         while not self._going.wait(LONGEST_WAIT_S) and not should_stop():
             pass
 
 
 class SaveOnRequest(BaseCallback):
-    """Makes the checkpoints that were asked for, between two rollouts, where a learner holds nothing half done."""
+    """Saves requested checkpoints between two rollouts, when the learner has no unfinished data."""
 
     def __init__(self, asked: Callable[[], bool], save: Callable[[], bool], report: Callable[[str], None]):
-        """`save` tells whether it could; where it could not, it has said so itself."""
+        """`save`: returns whether it succeeded, and reports a failure itself."""
         super().__init__()
         self._asked, self._save, self._report = asked, save, report
 
@@ -70,4 +70,4 @@ class SaveOnRequest(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         if self._asked() and self._save():
-            self._report(f"checkpoint saved at {self.model.num_timesteps:,} steps, as asked")
+            self._report(f"checkpoint saved at {self.model.num_timesteps:,} steps, as requested")

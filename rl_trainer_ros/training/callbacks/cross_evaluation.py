@@ -1,4 +1,4 @@
-"""Evaluations of other tasks during a training: what it learns for them, and what it forgets."""
+"""Evaluations of other tasks during a training, which show transfer and forgetting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TAGS = {"success_rate": "cross_evaluation_success_rate", "mean_return": "cross_
 
 
 class CrossEvaluationCallback(BetweenRollouts):
-    """Evaluates several tasks, one after the other, each always on the same targets."""
+    """Evaluates several tasks, one after the other; each task always has the same targets."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class CrossEvaluationCallback(BetweenRollouts):
         report: Callable[[str], None],
         should_stop: Callable[[], bool] = lambda: False,
     ):
-        """`make_envs`: for each task what makes its environment, called when the training starts. See BetweenRollouts."""
+        """`make_envs`: task -> function that makes its environment when the training starts. See BetweenRollouts."""
         super().__init__(every_steps, total_steps, report, should_stop)
         self._run_folder, self._make_envs, self._episodes = run, make_envs, episodes
         self._environments: dict[str, RobotEnv] = {}
@@ -54,7 +54,7 @@ class CrossEvaluationCallback(BetweenRollouts):
             try:
                 self._write(steps, task, found, seconds)
             except OSError as error:
-                self._report(f"a cross-evaluation cannot be written ({error}); training goes on")
+                self._report(f"a cross-evaluation cannot be written ({error}); training continues")
         if words:
             self._report(f"cross-evaluation at {steps:,} steps (return, success): {'; '.join(words)}")
 

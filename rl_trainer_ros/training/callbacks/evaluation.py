@@ -1,4 +1,4 @@
-"""Evaluation during a training, on targets and a robot of its own: the training learns nothing from it, not to the bit."""
+"""Evaluation during a training, on its own targets and robot; it does not change the training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rl_trainer_ros.training.callbacks.evaluation_log import EvaluationLog
 
 
 class EvaluationCallback(BetweenRollouts):
-    """Evaluates the training's own task, always on the same targets."""
+    """Evaluates the task of the training, always on the same targets."""
 
     def __init__(
         self,
@@ -27,9 +27,9 @@ class EvaluationCallback(BetweenRollouts):
         video: bool = False,
         should_stop: Callable[[], bool] = lambda: False,
     ):
-        """`make_env` is called when the training starts. `video`: film the first episode of each; the environment must render.
+        """`make_env`: called when the training starts. `video`: film the first episode of each evaluation; needs rendering.
 
-        For the others see BetweenRollouts.
+        For the other arguments see BetweenRollouts.
         """
         super().__init__(every_steps, total_steps, report, should_stop)
         self._run_folder, self._make_env, self._episodes, self._video = run, make_env, episodes, video
@@ -62,5 +62,5 @@ class EvaluationCallback(BetweenRollouts):
             if self._video:
                 self._log.add_film(steps, film.gif())
         except OSError as error:
-            self._report(f"an evaluation cannot be written ({error}); training goes on")
+            self._report(f"an evaluation cannot be written ({error}); training continues")
         self._report(f"evaluation at {steps:,} steps: {found.short()}")

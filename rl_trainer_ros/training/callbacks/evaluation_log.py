@@ -1,4 +1,4 @@
-"""Evaluations during a training: rows in `evaluations.csv`, and the run `evaluation` beside the training in TensorBoard."""
+"""Logs of evaluations during a training: rows in `evaluations.csv`, and a run `evaluation` in TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rl_trainer_ros.training.runs.run_tables import read_table, steps_in
 from robot_interface_ros.files.atomic_file import write_atomically
 
 _FILM_TAG = "task/first_episode"
-_TAGS = {  # those of the training, so that TensorBoard draws both into one chart
+_TAGS = {  # the same tags as in training, so that TensorBoard shows both in one chart
     "success_rate": "task/success_rate",
     "mean_final_distance_m": "task/final_distance_m",
     "mean_return": "rollout/ep_rew_mean",
@@ -23,17 +23,17 @@ _TAGS = {  # those of the training, so that TensorBoard draws both into one char
 
 
 class KeptRows:
-    """A CSV file of rows by steps. It is written whole each time, so that a kill leaves no row that is cut."""
+    """A CSV file with a column of steps. The whole file is rewritten each time, so a kill never leaves an incomplete row."""
 
     def __init__(self, file: Path, steps: int):
-        """`steps`: after which the training goes on; rows beyond are dropped, 0 in a new run."""
+        """`steps`: number at which the training resumes, 0 in a new run; later rows are dropped."""
         self._file, self.begins = file, steps
         self._rows: list[dict[str, Any]] = []
         if file.is_file():
             self._rows = [row for row in read_table(file) if steps_in(row, "steps") <= steps]
 
     def add(self, row: dict[str, Any]) -> None:
-        """Add one row, which names the columns. Raises OSError."""
+        """Add one row; its keys are the columns. Raises OSError."""
         self._rows.append(row)
         text = io.StringIO()
         table = csv.DictWriter(text, list(row), extrasaction="ignore", lineterminator="\n")
@@ -43,9 +43,9 @@ class KeptRows:
 
 
 def tensorboard_writer(folder: Path, steps: int) -> Any:
-    """Return TensorBoard's writer for a run that goes on after so many steps.
+    """Return TensorBoard's writer for a run that resumes after `steps` steps.
 
-    Each log has a folder of its own: of two files in one folder TensorBoard reads but the newer.
+    Each log needs its own folder: of two files in one folder TensorBoard reads only the newer one.
     """
     from torch.utils.tensorboard import SummaryWriter
 
@@ -53,15 +53,15 @@ def tensorboard_writer(folder: Path, steps: int) -> Any:
 
 
 class EvaluationLog:
-    """The evaluations of a training's own task: their rows, TensorBoard's figures and films."""
+    """Log of the evaluations of the training's task: rows, TensorBoard's values and films."""
 
     def __init__(self, run: Path, steps: int):
-        """`steps`: after which the training goes on; rows beyond are dropped, 0 in a new run."""
+        """`steps`: number at which the training resumes, 0 in a new run; later rows are dropped."""
         self._run, self._rows = run, KeptRows(run / EVALUATIONS, steps)
         self._writer: Any = None
 
     def add(self, steps: int, evaluation: Evaluation, seconds: float) -> None:
-        """Add one evaluation; `seconds` is how long it took."""
+        """Add one evaluation; `seconds`: its duration."""
         self._rows.add({"steps": steps, **row_of(evaluation), "seconds": f"{seconds:.2f}"})
         figures = evaluation.to_dict()
         for name, tag in _TAGS.items():
@@ -70,7 +70,7 @@ class EvaluationLog:
         self.writer.flush()
 
     def add_film(self, steps: int, gif: bytes) -> None:
-        """Add the film of an episode, as a file and to TensorBoard's images, which play a GIF."""
+        """Add the film of an episode, as a file and to TensorBoard's images, which can play a GIF."""
         write_atomically(self._run / VIDEOS / f"{steps}.gif", gif)
         from tensorboard.compat.proto.summary_pb2 import Summary
 

@@ -1,4 +1,4 @@
-"""The callbacks that only observe a run: evaluations, and the picture of its learning curves."""
+"""Make the callbacks that only observe a run: evaluations, and the plot of its learning curves."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def make_callbacks(
     report: Callable[[str], None],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Observer]:
-    """Callbacks of stable-baselines3 that a run's settings ask for. `make_env`: the environment of evaluations.
+    """Return the callbacks for a run's settings. `make_env`: makes the environment of evaluations.
 
-    `should_stop` ends an evaluation too.
+    `should_stop`: True also ends an evaluation.
     """
     found: list[Observer] = []
     if config.eval_every_steps:
@@ -61,5 +61,5 @@ def make_callbacks(
 
 
 def last_evaluation(found: Sequence[Observer]) -> Evaluation | None:
-    """The last evaluation during the training; None before there is one."""
+    """Return the last evaluation during the training; None before the first one."""
     return next((observer.last for observer in found if isinstance(observer, EvaluationCallback)), None)

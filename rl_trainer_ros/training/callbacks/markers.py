@@ -1,4 +1,4 @@
-"""What RViz is to draw of a training robot. Pure: numpy in, plain descriptions out; `ros/marker_publisher.py` sends them."""
+"""Markers of a training robot for RViz, as plain descriptions. Pure functions; `ros/marker_publisher.py` publishes them."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ RADIUS: Colour = (0.9, 0.1, 0.1, 0.2)
 REACHED: Colour = (0.1, 0.8, 0.2, 1.0)
 WORKSPACE: Colour = (0.4, 0.6, 0.9, 0.5)
 TEXT: Colour = (1.0, 1.0, 1.0, 1.0)
-# Ends and middle of the scale of rewards: ColorBrewer's RdYlGn (Harrower and Brewer, 2003).
+# Ends and middle of the colour scale of rewards: ColorBrewer's RdYlGn (Harrower and Brewer, 2003).
 LOSS, NEUTRAL, GAIN = (0.84, 0.19, 0.15), (1.0, 1.0, 0.75), (0.10, 0.60, 0.31)
 
 
 @dataclass(frozen=True)
 class Marker:
-    """One thing to draw, in the robot's root frame; `kind` is sphere, line_strip, points or text."""
+    """One marker in the robot's root frame; `kind`: sphere, line_strip, points or text."""
 
     kind: str
     name: str
     points: Array
-    """`(n, 3)` m: the vertices; of a sphere or text its one place."""
+    """Vertices, `(n, 3)` m; one position for a sphere or a text."""
     size: float
-    """m: diameter of a sphere, width of a line or point, height of a capital letter."""
+    """Diameter of a sphere, width of a line or point, height of a capital letter, m."""
     colour: Colour
     colours: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
-    """`(n, 4)` a colour for each vertex, or none."""
+    """A colour for each vertex, `(n, 4)`, or empty."""
     text: str = ""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is known of one robot's episode at one moment."""
+    """The current state of one robot's episode, for display."""
 
     target: Array
     """`(3,)` m."""
     success_radius_m: float | None
-    """None where success is not a matter of distance."""
+    """None if success does not depend on distance."""
     trail: Array
-    """`(n, 3)` m: where the end effector was at each step of the episode."""
+    """Positions of the end effector at each step of the episode, `(n, 3)` m."""
     rewards: Array
-    """`(n,)` what each step brought."""
+    """Rewards of the steps, `(n,)`."""
     episode: int
     """Counts from 1."""
     succeeded: bool | None
-    """How the episode before this one ended; None in the first."""
+    """Whether the previous episode succeeded; None in the first one."""
 
 
 def episode_markers(scene: Scene) -> list[Marker]:
-    """Target, the distance that counts as success, the way of the end effector coloured by reward, and a few words."""
+    """Return markers for the target, its success radius, the end effector's path coloured by reward, and a text."""
     at = scene.target.reshape(1, 3)
     radius = scene.success_radius_m
     markers = [Marker("sphere", "target", at, 0.02, TARGET)]
@@ -70,14 +70,14 @@ def episode_markers(scene: Scene) -> list[Marker]:
 
 
 def workspace_marker(points: Array) -> Marker:
-    """Places `(n, 3)` m that the end effector can reach."""
+    """Return a marker for positions that the end effector can reach, `(n, 3)` m."""
     return Marker("points", "workspace", points, 0.008, WORKSPACE)
 
 
 def reward_colours(rewards: Array) -> NDArray[np.float64]:
-    """`(n, 4)` from red (loss) over pale yellow (nothing) to green (gain), by the largest of all rewards but the last.
+    """Return colours `(n, 4)` from red (loss) over pale yellow (0) to green (gain), scaled by the largest reward but the last.
 
-    The last step's reward may hold a bonus beside which all others would look alike.
+    The last reward is left out of the scale, because a bonus would make all others look the same.
     """
     if not len(rewards):
         return np.empty((0, 4))
@@ -92,7 +92,7 @@ def reward_colours(rewards: Array) -> NDArray[np.float64]:
 
 
 def episode_text(scene: Scene) -> str:
-    """Two lines: which episode and step, and what it has brought."""
+    """Return two lines: number of the episode and step, and the return so far."""
     last = {None: "", True: ", the last one succeeded", False: ", the last one failed"}[scene.succeeded]
     steps, total = len(scene.rewards), float(np.sum(scene.rewards))
     return f"episode {scene.episode}, step {steps}\nreturn {total:.2f}{last}"

@@ -1,4 +1,4 @@
-"""A running training's figures: for topics, /diagnostics and TensorBoard, in whatever thread they are read."""
+"""Metrics of a running training, for topics, /diagnostics and TensorBoard. Any thread may read them."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ _RATE_OVER_S = 5.0
 
 @dataclass(frozen=True)
 class Figures:
-    """One moment. Of episodes: means of the last ones; NaN before the first has ended."""
+    """Current metrics. Values of episodes are means over the last ones, NaN before the first has ended."""
 
     state: str = COLLECTING
     steps: int = 0
     total_steps: int = 0
     episodes: int = 0
     steps_per_second: float = NAN
-    """Over the last seconds, updates and pauses included."""
+    """Over the last seconds, including updates and pauses."""
     last_return: float = NAN
-    """Of the episode that ended last."""
+    """Return of the last episode."""
     episode_return: float = NAN
     success_rate: float = NAN
     final_distance: float = NAN
     """m."""
     step_ms: float = NAN
-    """From one step to the next while collecting: the robots, and the policy's choice."""
+    """Time per step while collecting: robots and policy."""
     update_s: float = NAN
-    """The last update of the policy, s, and what else is done between two rollouts."""
+    """Time between the last two rollouts, s: update of the policy, and other work."""
     update_share: float = NAN
-    """Part of the training's time that updates took, 0 to 1; pauses belong to neither."""
+    """Share of updates in the training time without pauses, 0 to 1."""
     overruns: int = 0
-    """In real time, steps whose command came too late."""
+    """In real time: number of steps whose command came too late."""
 
 
 class FiguresCallback(BaseCallback):
-    """Keeps `figures` up to date, and heeds a pause between two steps.
+    """Keeps `figures` up to date, and pauses between two steps on request.
 
-    In lockstep the robots wait as long as they are let to. In real time a pause begins at an episode's end, where nothing
-    is cut: the robot stands at rest and holds.
+    In lockstep the robots wait for any time. In real time a pause begins at the end of an episode, so that no episode is
+    interrupted: the robot holds its rest posture.
     """
 
     def __init__(
         self, control: Control, window: int, total_steps: int, realtime: bool, should_stop: Callable[[], bool]
     ):
-        """`window`: episodes of which means are taken."""
+        """`window`: number of episodes for the means."""
         super().__init__()
         self._control, self._total, self._realtime, self._should_stop = control, total_steps, realtime, should_stop
         self._ended: deque[tuple[float, float, float]] = deque(maxlen=window)
@@ -68,7 +68,7 @@ class FiguresCallback(BaseCallback):
 
     @property
     def figures(self) -> Figures:
-        """The figures now; from any thread."""
+        """The current metrics; may be read from any thread."""
         steps = self.num_timesteps
         rows = np.array(list(self._ended) or [(NAN, NAN, NAN)])
         returns, success, distance = rows.mean(axis=0)
@@ -131,7 +131,7 @@ class FiguresCallback(BaseCallback):
         self._state = COLLECTING
 
     def _record(self, logger: Any) -> None:
-        """What TensorBoard gets beside stable-baselines3's own."""
+        """Log values for TensorBoard in addition to those of stable-baselines3."""
         logger.record("time/step_ms", self._step_ms)
         if not np.isnan(self._update_s):
             logger.record("time/update_s", self._update_s)
@@ -140,7 +140,7 @@ class FiguresCallback(BaseCallback):
             logger.record("time/overruns", self._overruns)
 
     def _rate(self, steps: int) -> float:
-        """Steps per second since the oldest of the last readings; NaN at the first."""
+        """Return the steps per second since the oldest of the last calls; NaN at the first call."""
         now = time.monotonic()
         self._seen.append((now, steps))
         while len(self._seen) > 2 and now - self._seen[1][0] >= _RATE_OVER_S:

@@ -1,4 +1,4 @@
-"""What a person sees of a training run: a bar on a terminal, a line now and then in a log."""
+"""Progress of a training run for people: a bar on a terminal, lines in a log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ProgressCallback(BaseCallback):
         report: Callable[[str], None],
         noted: Sequence[Any] = (),
     ):
-        """`noted`: what `notes` returned when the checkpoint was saved from which training goes on."""
+        """`noted`: the result of `notes` at the checkpoint at which the training is resumed."""
         super().__init__()
         self._learner = learner
         self._total, self._interval_s = config.num_timesteps, config.log_interval_s
@@ -35,11 +35,11 @@ class ProgressCallback(BaseCallback):
         self._bar: Any = None
 
     def notes(self) -> list[tuple[float, bool, float]]:
-        """The last episodes, as JSON."""
+        """Return the last episodes for a checkpoint, as JSON."""
         return [(float(episode[0]), bool(episode[1]), float(episode[2])) for episode in self._episodes]
 
     def close(self) -> None:
-        """Leave the terminal in order."""
+        """Remove the progress bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -48,7 +48,7 @@ class ProgressCallback(BaseCallback):
         self._begin = self._last = time.monotonic()
         self._begin_steps = self._last_steps = self.num_timesteps
         self._total += (self._begin_steps - self._total) % self._learner.rollout_steps
-        if sys.stdout.isatty():  # a launcher may have taken standard error
+        if sys.stdout.isatty():  # a launcher may have redirected standard error
             from tqdm import tqdm
 
             self._bar = tqdm(
@@ -94,7 +94,7 @@ class ProgressCallback(BaseCallback):
         self.say(line)
 
     def say(self, line: str) -> None:
-        """Report a line, above the bar where there is one."""
+        """Report a line; above the bar, if there is one."""
         if self._bar is not None:
             self._bar.write(line)
         else:

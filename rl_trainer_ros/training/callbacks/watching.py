@@ -1,4 +1,4 @@
-"""Watches a training from beside it and hands over what there is to draw, a few times a second."""
+"""Follow the episodes of a training, and pass them on for display a few times per second."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INTERVAL_S = 0.1
 
 
 class _Watched:
-    """One robot's episode so far."""
+    """The current episode of one robot."""
 
     def __init__(self) -> None:
         self.trail: list[Any] = []
@@ -26,7 +26,7 @@ class _Watched:
         self.episode, self.succeeded = 1, None  # type: tuple[int, bool | None]
 
     def step(self, hand: Any, reward: float, done: bool, info: dict[str, Any]) -> None:
-        """Note a step; at an episode's end the environment has already begun the next."""
+        """Add a step. At the end of an episode, the environment has already begun the next one."""
         if done:
             self.episode += 1
             self.succeeded = bool(info.get("is_success", False))
@@ -37,10 +37,10 @@ class _Watched:
 
 
 class WatchCallback(BaseCallback):
-    """Keeps the episode of every robot, and shows all of them every `interval_s` by the wall clock."""
+    """Records the episode of every robot, and shows all of them every `interval_s` of the wall clock."""
 
     def __init__(self, environments: Sequence[RobotEnv], show: Show, interval_s: float = INTERVAL_S):
-        """`show(i, scene)` is called with the scene of robot i."""
+        """`show(i, scene)`: called with the scene of robot i."""
         super().__init__()
         self._environments, self._show, self._interval_s = environments, show, interval_s
         self._watched = [_Watched() for _ in environments]

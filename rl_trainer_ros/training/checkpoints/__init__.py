@@ -1,1 +1,1 @@
-"""Checkpoints: what a training needs to go on after anything, in plain files that run no code when they are read."""
+"""Checkpoints: everything that is needed to resume a training, in plain files. Reading them never runs code."""

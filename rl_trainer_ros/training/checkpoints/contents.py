@@ -1,8 +1,8 @@
-"""What is in a checkpoint's folder, and how it comes back into a learner.
+"""Save the files of a checkpoint, check them, and load them into a learner.
 
-`about.json` says what it belongs to, `parameters.safetensors` holds networks and optimisers, `normalisation.json` the
-statistics of that very moment. One that a training can go on from has `random_states.json` too, and `replay.npz` where
-there is a replay buffer. `model.zip` is for users of stable-baselines3; it is never read here, since that unpickles.
+`about.json` describes the run and the model, `parameters.safetensors` holds networks and optimisers, `normalisation.json`
+the statistics at the same time. A resumable checkpoint also has `random_states.json`, and `replay.npz` if there is a replay
+buffer. `model.zip` is for users of stable-baselines3; it is never read here, because that would unpickle data.
 """
 
 from __future__ import annotations
@@ -35,10 +35,9 @@ RANDOM, REPLAY, MODEL = "random_states.json", "replay.npz", "model.zip"
 
 
 def save(run: Path, learner: Learner, statistics: Any, about: dict[str, Any], kind: str) -> Path:
-    """Save a checkpoint of one of the kinds in `folders`, point its link at it, return its folder. Raises OSError.
+    """Save a checkpoint of one of the kinds in `folders`, update its link, return its folder. Raises OSError.
 
-    `statistics`: the learner's VecNormalize; `about`: what it was trained for, as
-    `check` and `model_files.load` read it.
+    `statistics`: the learner's VecNormalize; `about`: description of the run, read by `check` and `trained_models.load`.
     """
     buffer = learner.replay_buffer
 
@@ -62,7 +61,7 @@ def save(run: Path, learner: Learner, statistics: Any, about: dict[str, Any], ki
             if buffer is not None:
                 replay.save(buffer, folder / REPLAY)
         if kind in (BEST, FINAL):
-            stream = io.BytesIO()  # torch tells a full disk in words of its own
+            stream = io.BytesIO()  # write to memory first: for a full disk torch raises an error other than OSError
             learner.save(stream)
             (folder / MODEL).write_bytes(stream.getvalue())
 
@@ -76,7 +75,7 @@ def check(
     observation_space: gym_spaces.Space[Any],
     action_space: gym_spaces.Space[Any],
 ) -> None:
-    """Raise ModelError, one line, unless a checkpoint is of this algorithm, encoder and spaces (the environment's)."""
+    """Raise ModelError, in one line, if a checkpoint has another algorithm, encoder or spaces (of the environment)."""
     folder, about = checkpoint.folder, checkpoint.about
     if about["algo"] != algo:
         raise ModelError(f"{folder} is a model of algo {about['algo']}, not {algo}; use algo:={about['algo']}")
@@ -84,13 +83,13 @@ def check(
         saved = saved_space(checkpoint, name)
         if saved != space:
             raise ModelError(
-                f"{folder} has another {name.replace('_', ' ')}: {_short(saved)} there, {_short(space)} here; robot, action "
-                "and observation must give the same numbers"
+                f"{folder} has another {name.replace('_', ' ')}: {_short(saved)} there, {_short(space)} in this run; "
+                "robot, action and observation must give the same space"
             )
     if about.get("encoder") != encoder:
         raise ModelError(
-            f"{folder} was trained with encoder {about.get('encoder') or 'none'}, and here is {encoder or 'none'}; give the "
-            "encoder's folder: srl_folder:=..."
+            f"{folder} was trained with encoder {about.get('encoder') or 'none'}, but the encoder here is "
+            f"{encoder or 'none'}; give the encoder's folder: srl_folder:=..."
         )
 
 
@@ -103,13 +102,13 @@ def saved_space(checkpoint: Checkpoint, name: str) -> gym_spaces.Space[Any]:
 
 
 def load_parameters(checkpoint: Checkpoint, learner: Learner) -> None:
-    """Give a learner the checkpoint's networks and optimisers. Raises ModelError."""
+    """Load the checkpoint's networks and optimisers into a learner. Raises ModelError."""
     path = checkpoint.folder / PARAMETERS
     parameters.restore(learner, tensors.read(path), str(path))
 
 
 def load_statistics(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return the numbers in normalisation.json, checked. Raises ModelError."""
+    """Return the checked content of normalisation.json. Raises ModelError."""
     values: dict[str, Any] = _read_json(checkpoint.folder / STATISTICS)
     space = saved_space(checkpoint, "observation_space")
     try:
@@ -118,12 +117,12 @@ def load_statistics(checkpoint: Checkpoint) -> dict[str, Any]:
     except FileError as error:
         raise ModelError(f"{checkpoint.folder / STATISTICS} is damaged: {error}; use another checkpoint") from None
     if misfit:
-        raise ModelError(f"{checkpoint.folder}: {misfit}; the files are of different runs, or damaged")
+        raise ModelError(f"{checkpoint.folder}: {misfit}; the files belong to different runs, or are damaged")
     return values
 
 
 def load_replay(checkpoint: Checkpoint, learner: Learner) -> None:
-    """Fill a learner's replay buffer; what was stored last counts as the end of an episode. Raises ModelError."""
+    """Fill a learner's replay buffer; its last entry counts as the end of an episode. Raises ModelError."""
     buffer = learner.replay_buffer
     if buffer is None:
         raise ModelError(
@@ -137,7 +136,7 @@ def load_replay(checkpoint: Checkpoint, learner: Learner) -> None:
 
 
 def restore(checkpoint: Checkpoint, learner: Learner, statistics: Any) -> None:
-    """Bring a new learner of the same settings to where the checkpoint was saved. Raises ModelError."""
+    """Restore the state of the checkpoint in a new learner with the same settings. Raises ModelError."""
     load_parameters(checkpoint, learner)
     normalisation.restore(statistics, load_statistics(checkpoint))
     if learner.replay_buffer is not None:
@@ -147,9 +146,9 @@ def restore(checkpoint: Checkpoint, learner: Learner, statistics: Any) -> None:
 
 
 def check_whole(checkpoint: Checkpoint) -> None:
-    """Raise ModelError, one line, unless a training can go on from a checkpoint: every file of it can be read.
+    """Raise ModelError, in one line, unless a training can be resumed from a checkpoint: all its files can be read.
 
-    A replay buffer is read later, since it may have gigabytes, into the buffer of the learner.
+    The replay buffer is not read here, because it may have gigabytes; it is read later, into the learner's buffer.
     """
     load_statistics(checkpoint)
     _random_states(checkpoint)
@@ -157,11 +156,11 @@ def check_whole(checkpoint: Checkpoint) -> None:
     for name in ("observation_space", "action_space"):
         saved_space(checkpoint, name)
     if "counters" not in checkpoint.about:
-        raise ModelError(f"{checkpoint.folder} is damaged: {ABOUT} lacks counters; use another checkpoint")
+        raise ModelError(f"{checkpoint.folder} is damaged: {ABOUT} has no counters; use another checkpoint")
 
 
 def check_network(checkpoint: Checkpoint) -> None:
-    """Raise ModelError, one line, unless the network that about.json describes is the one whose weights are stored."""
+    """Raise ModelError, in one line, unless the network described in about.json matches the stored weights."""
     try:
         shapes = tensors.stored_shapes(checkpoint.folder / PARAMETERS)
         settings = checkpoint.about.get("hyperparameters", {})
@@ -169,7 +168,7 @@ def check_network(checkpoint: Checkpoint) -> None:
             settings, saved_space(checkpoint, "observation_space"), shapes, str(checkpoint.folder / ABOUT)
         )
     except NoFileError:
-        raise ModelError(f"{checkpoint.folder} is no saved model: it has no {PARAMETERS}") from None
+        raise ModelError(f"{checkpoint.folder} is not a saved model: it has no {PARAMETERS}") from None
     except FileError as error:
         raise ModelError(f"{error}; use another checkpoint") from None
 
@@ -199,6 +198,6 @@ def _read_json(path: Path) -> Any:
     try:
         return read_json(path)
     except NoFileError:
-        raise ModelError(f"{path.parent} is not whole: it has no {path.name}; use another checkpoint") from None
+        raise ModelError(f"{path.parent} is incomplete: it has no {path.name}; use another checkpoint") from None
     except FileError as error:
         raise ModelError(f"{error}; use another checkpoint") from None

@@ -1,4 +1,4 @@
-"""What can be wrong with a checkpoint."""
+"""Errors of checkpoints."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from robot_interface_ros.errors import RobotError
 
 
 class ModelError(RobotError):
-    """A file or folder that is no checkpoint, not a whole one, or not one that fits; one line."""
+    """A file or folder is not a checkpoint, is damaged, or does not fit; the message has one line."""
 
 
 class NotSaved(RobotError):
-    """The end of a training could not be saved; the line names the reason and the last good checkpoint."""
+    """The end of a training could not be saved; the message names the reason and the last good checkpoint."""
 
 
 def one_line(error: BaseException) -> str:
-    """An error of a library as one short line."""
+    """Return an error of a library as one short line."""
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,8 +1,8 @@
-"""Checkpoints as folders: written whole or not at all, found again, pointed at by links, thrown away.
+"""Folders of checkpoints: write them atomically, find them, link to them, delete old ones.
 
-A checkpoint is `checkpoints/<steps>_<kind>/` in a run's folder. It is written under a hidden name, brought to disk and
-renamed; a link is replaced by a rename; what is thrown away gets a hidden name first. So after a kill at any moment
-every folder without a dot is a whole checkpoint.
+A checkpoint is `checkpoints/<steps>_<kind>/` in a run's folder. It is written under a hidden name, synchronised to disk and
+then renamed. Links are replaced by a rename. A folder to delete gets a hidden name first. So after a kill at any time,
+every folder whose name does not begin with a dot is a complete checkpoint.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from robot_interface_ros.files.untrusted_files import FileError, NoFileError, re
 ABOUT, CHECKPOINTS = "about.json", "checkpoints"
 LINKS = ("best", "latest", "final")
 BEST, EXACT, TIMED, FINAL = "best", "exact", "timed", "final"
-"""Kinds. EXACT ends all episodes, so that going on from it gives the same bits; TIMED does not."""
+"""Kinds. EXACT ends all episodes, so that a run resumed from it gives the same bits; TIMED does not."""
 LINK_OF = {BEST: "best", EXACT: "latest", TIMED: "latest", FINAL: "final"}
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint's folder and what its about.json says."""
+    """A checkpoint's folder and the content of its about.json."""
 
     folder: Path
     about: dict[str, Any]
@@ -50,17 +50,17 @@ class Checkpoint:
 
     @property
     def resumable(self) -> bool:
-        """Whether a training can go on from it; one of the best model is a model alone."""
+        """Whether a training can be resumed from it. A checkpoint of the best model holds only the model."""
         return self.kind != BEST
 
     @property
     def exact(self) -> bool:
-        """Whether going on from it leads where an uninterrupted training would have come."""
+        """Whether a run resumed from it gives the same result as an uninterrupted one."""
         return self.kind == EXACT or (self.kind == FINAL and self.about.get("ended") == "finished")
 
 
 def write(run: Path, num_timesteps: int, kind: str, fill: Callable[[Path], None]) -> Path:
-    """Make a checkpoint: `fill(folder)` writes its files. Raises OSError, and then leaves nothing behind."""
+    """Make a checkpoint; `fill(folder)`: writes its files. Raises OSError, and then leaves no files behind."""
     parent = run / CHECKPOINTS
     parent.mkdir(exist_ok=True)
     folder = _unused(parent, f"{num_timesteps:09d}_{kind}")
@@ -75,21 +75,21 @@ def write(run: Path, num_timesteps: int, kind: str, fill: Callable[[Path], None]
 
 
 def read(folder: Path) -> Checkpoint:
-    """Read a checkpoint's about.json. Raises ModelError, one line, for what is none."""
+    """Read a checkpoint's about.json. Raises ModelError, in one line, if it is not a checkpoint."""
     path = folder / ABOUT
     try:
         values = mapping(read_json(path), str(path))
         if "format" in values and values["format"] != FORMAT:
             raise ModelError(
-                f"{folder} has format {shown(values['format'])}, and this version of rl_trainer_ros reads format {FORMAT}; use "
+                f"{folder} has format {shown(values['format'])}, but this version of rl_trainer_ros reads format {FORMAT}; use "
                 "the version that wrote it (versions.txt in the run folder)"
             )
         if "format" not in values:
-            raise FileError(f"{path} lacks format")
+            raise FileError(f"{path} has no format")
         return Checkpoint(folder, _checked_about(values, str(path), tuple(LINK_OF)))
     except NoFileError:
         raise ModelError(
-            f"{folder} is no saved model: it has no {ABOUT}; give a run folder, or its best/ or final/"
+            f"{folder} is not a saved model: it has no {ABOUT}; give a run folder, or its best/ or final/"
         ) from None
     except FileError as error:
         raise ModelError(
@@ -98,7 +98,7 @@ def read(folder: Path) -> Checkpoint:
 
 
 def all_of(run: Path, damaged: Callable[[ModelError], None] = lambda error: None) -> list[Checkpoint]:
-    """Every checkpoint of a run that can be read, newest first; `damaged` is told of each that cannot."""
+    """Return all readable checkpoints of a run, newest first; `damaged` is called for each of the others."""
     found = []
     for folder in sorted((run / CHECKPOINTS).glob("[!.]*")):
         try:
@@ -109,9 +109,9 @@ def all_of(run: Path, damaged: Callable[[ModelError], None] = lambda error: None
 
 
 def prune(run: Path, keep: int) -> None:
-    """Throw away what no link points to, but for the newest `keep` of each periodic kind, and what a kill has left.
+    """Delete checkpoints without a link, except the newest `keep` of each periodic kind, and leftovers of killed processes.
 
-    With each one from which the run may resume stays the best model as it was at that moment. What cannot be read stays.
+    For each kept resumable checkpoint, the best model at its time is kept too. Unreadable folders are kept.
     """
     found = all_of(run)  # newest first
     kept = {(run / link).resolve() for link in LINKS if (run / link).exists()}
@@ -130,7 +130,7 @@ def prune(run: Path, keep: int) -> None:
 
 
 def take_in_copies(run: Path) -> None:
-    """Move folders that stand where links belong, as in a run that was copied without its links, to the checkpoints."""
+    """Move folders in place of links, as in a run that was copied without its links, to the checkpoints."""
     for link in LINKS:
         if (run / link).is_dir() and not (run / link).is_symlink():
             parent = run / CHECKPOINTS
@@ -139,7 +139,7 @@ def take_in_copies(run: Path) -> None:
 
 
 def point_again(run: Path) -> None:
-    """Let every link point at the newest checkpoint of its kind; a link without one is removed."""
+    """Set every link to the newest checkpoint of its kind; remove a link that has none."""
     found = all_of(run)
     for link in LINKS:
         fitting = [one.folder for one in found if LINK_OF[one.kind] == link]
@@ -150,13 +150,13 @@ def point_again(run: Path) -> None:
 
 
 def point(link: Path, folder: Path) -> None:
-    """Let a link point at a folder beside or below it."""
+    """Set a link to a folder next to it or below it."""
     with replacing(link) as temporary:
         temporary.symlink_to(folder.relative_to(link.parent), target_is_directory=True)
 
 
 def _unused(parent: Path, name: str) -> Path:
-    """The same step may be saved twice, by a run that went back to an earlier checkpoint."""
+    """Return an unused path. A run that was resumed from an earlier checkpoint may save the same step again."""
     names = [name, *(f"{name}_{i}" for i in range(2, 10_000))]
     return next(parent / entry for entry in names if not (parent / entry).exists())
 
@@ -166,9 +166,9 @@ _LONGEST_TRAINING_S = 1e10  # 300 years
 
 
 def _checked_about(content: Any, where: str, kinds: tuple[str, ...]) -> dict[str, Any]:
-    """Return what an about.json says. Raises FileError, one line, for a value that no checkpoint of ours has.
+    """Return the content of an about.json. Raises FileError, in one line, for an impossible value.
 
-    `kinds`: the kinds of checkpoints. The spaces are checked where they are made, hyper-parameters by their algorithm.
+    `kinds`: the kinds of checkpoints. Spaces are checked when they are made, and hyper-parameters by their algorithm.
     """
     about = check.mapping(content, where)
     lacks = [name for name in ("kind", "num_timesteps", "saved_ns", "algo") if name not in about]
@@ -212,7 +212,7 @@ def _check_counters(counts: Mapping[str, Any], where: str) -> None:
 
 
 def _check_notes(notes: Mapping[str, Any], where: str) -> None:
-    """What our callbacks noted: the last episodes, and how good the best model was."""
+    """Check the states of this package's callbacks: the last episodes, and the return of the best model."""
     for row in check.listed(notes.get("progress", []), f"{where}: progress"):
         total, success, distance = check.listed(row, f"{where}: progress", 3)
         check.number_or_none(total, f"{where}: progress")

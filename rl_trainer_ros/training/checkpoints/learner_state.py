@@ -1,4 +1,4 @@
-"""The state of every random generator that a training samples from, as JSON."""
+"""The states of all random generators of a training, as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MERSENNE_WORDS = 624
 
 
 def random_states(learner: Learner) -> dict[str, Any]:
-    """Return the states: Python's, NumPy's and torch's own, the action space's, and each environment's."""
+    """Return the states of the generators of Python, NumPy, torch, the action space, and each environment."""
     version, words, gauss = random.getstate()
     numpy_state: Any = np.random.get_state(legacy=False)
     return {
@@ -36,7 +36,7 @@ def random_states(learner: Learner) -> dict[str, Any]:
 
 @contextmanager
 def kept_random_states() -> Iterator[None]:
-    """Leave Python's, NumPy's and torch's own generators as they were, whatever is drawn meanwhile."""
+    """Restore the global generators of Python, NumPy and torch afterwards."""
     python, numpy_state = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         try:
@@ -47,7 +47,7 @@ def kept_random_states() -> Iterator[None]:
 
 
 def checked_random_states(content: Any, where: str) -> dict[str, Any]:
-    """Return `content` where generators of each kind take them. Raises FileError, one line, where one does not."""
+    """Return `content` if all states are valid. Raises FileError, in one line, if one is not."""
     states = check.mapping(content, where)
     lacks = [name for name in ("python", "numpy", "torch", "action_space", "environments") if name not in states]
     if lacks:
@@ -74,12 +74,12 @@ def checked_random_states(content: Any, where: str) -> dict[str, Any]:
     except (LookupError, TypeError, ValueError, OverflowError, AttributeError, RuntimeError) as error:
         if isinstance(error, check.FileError):
             raise
-        raise check.FileError(f"{where}: {name} is no generator's state: {one_line(error)}") from None
+        raise check.FileError(f"{where}: {name} is not a generator's state: {one_line(error)}") from None
     return states
 
 
 def restore_random_states(learner: Learner, states: dict[str, Any]) -> None:
-    """Put every generator back; `states` are checked. Raises ModelError where they are of another number of robots."""
+    """Restore all generators; `states`: checked. Raises ModelError if the number of robots differs."""
     if len(states["environments"]) != learner.n_envs:
         raise ModelError(f"random states of {len(states['environments'])} robots do not fit {learner.n_envs}")
     random.setstate(_python(states["python"]))

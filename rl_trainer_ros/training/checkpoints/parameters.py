@@ -1,4 +1,4 @@
-"""What a learner has learned: the state of its networks, optimisers and single variables."""
+"""The learned state of a learner: networks, optimisers and single variables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MODULES, _VARIABLES = "modules", "variables"
 
 
 def of(learner: Learner) -> dict[str, Any]:
-    """Return the state of everything that a checkpoint holds of a learner; its optimisers are among it."""
+    """Return the learned state for a checkpoint, including the optimisers."""
     parts = learner.parts()
     return {
         _MODULES: {name: module.state_dict() for name, module in parts.modules.items()},
@@ -24,13 +24,13 @@ def of(learner: Learner) -> dict[str, Any]:
 
 
 def restore(learner: Learner, tree: Any, name: str) -> None:
-    """Put back what `of` returned. Raises ModelError, in which `name` stands for the file, where it does not fit."""
+    """Restore the result of `of`; `name`: of the file, for errors. Raises ModelError if it does not fit."""
     parts = learner.parts()
     try:
         modules, variables = dict(tree[_MODULES]), dict(tree[_VARIABLES])
         for found, expected in ((modules, parts.modules), (variables, parts.variables)):
             if found.keys() != expected.keys():
-                raise ValueError(f"it holds {', '.join(found)} rather than {', '.join(expected)}")
+                raise ValueError(f"it holds {', '.join(found)} instead of {', '.join(expected)}")
         for entry, state in modules.items():
             part = parts.modules[entry]
             if isinstance(part, torch.optim.Optimizer):
@@ -40,13 +40,13 @@ def restore(learner: Learner, tree: Any, name: str) -> None:
             parts.variables[entry].data.copy_(value)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ModelError(
-            f"{name} does not fit a {type(learner.algorithm).__name__} of these settings: {one_line(error)}"
+            f"{name} does not fit a {type(learner.algorithm).__name__} with these settings: {one_line(error)}"
         ) from None
     learner.parts_changed()
 
 
 def _check_optimizer(state: Any, optimizer: Any) -> None:
-    """Raise ValueError unless an optimiser's state is of the types and shapes that its next step takes."""
+    """Raise ValueError unless an optimiser's state has the types and shapes that its next step needs."""
     expected = optimizer.state_dict()
     if len(state["param_groups"]) != len(expected["param_groups"]):
         raise ValueError("it has another number of groups of parameters")
@@ -64,7 +64,7 @@ def _check_optimizer(state: Any, optimizer: Any) -> None:
 
 
 def _alike(value: Any, own: Any) -> bool:
-    """Whether two settings are of one type; all numbers are, and None is like everything."""
+    """Return whether two settings have the same type. All numbers count as one type; None equals only None."""
     if own is None or value is None:
         return value is None or own is None
     if isinstance(own, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Replay buffers as .npz files without pickled data: only the part that is filled."""
+"""Replay buffers as .npz files without pickled data. Only the filled part is saved."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _POSITION, _FULL = "pos", "full"
 
 
 def end_episodes(buffer: Any) -> None:
-    """Mark what was stored last as truncated: the next transition belongs to another episode."""
+    """Mark the last entry as truncated: the next transition belongs to another episode."""
     if buffer is None or not (buffer.full or buffer.pos > 0):
         return
     if hasattr(buffer, "truncate_last_trajectory"):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of what is meant here
+            warnings.simplefilter("ignore")  # it warns about exactly this intended change
             buffer.truncate_last_trajectory()
     elif buffer.handle_timeout_termination:
         buffer.dones[buffer.pos - 1] = buffer.timeouts[buffer.pos - 1] = 1.0
 
 
 def save(buffer: Any, path: Path) -> None:
-    """Write every array of the buffer."""
+    """Write all arrays of the buffer."""
     rows = buffer.buffer_size if buffer.full else buffer.pos
     arrays = {name: array if _per_environment(name) else array[:rows] for name, array in _arrays(buffer).items()}
     with open(path, "wb") as stream:
@@ -37,7 +37,7 @@ def save(buffer: Any, path: Path) -> None:
 
 
 def load(buffer: Any, path: Path) -> None:
-    """Fill a new buffer of the same settings. Raises ModelError, one line, for what does not fit or is damaged."""
+    """Fill a new buffer with the same settings. Raises ModelError, in one line, if the file is damaged or does not fit."""
     expected = _arrays(buffer)
     try:
         found = read_npz(path, sum(array.nbytes for array in expected.values()))
@@ -51,19 +51,19 @@ def load(buffer: Any, path: Path) -> None:
         if stored != shape or found[name].dtype != array.dtype or not 0 <= position <= buffer.buffer_size:
             raise ModelError(
                 f"{path} does not fit the replay buffer: {name} is {stored}, expected {shape} in {buffer.buffer_size} rows "
-                "(robots, observation and buffer_size must be those it was made with)"
+                "(robots, observation and buffer_size must be the same as when it was saved)"
             )
         array[: len(found[name])] = found[name]
     buffer.pos, buffer.full = position, full
 
 
 def _per_environment(name: str) -> bool:
-    """Whether an array has a row for each robot rather than for each step."""
+    """Return whether an array has a row for each robot, not for each step."""
     return name == "_current_ep_start"
 
 
 def _arrays(buffer: Any) -> dict[str, NDArray[Any]]:
-    """Every array of plain numbers, those in dictionaries as name/key."""
+    """Return all arrays of plain numbers by name; an array in a dictionary is called name/key."""
     arrays: dict[str, NDArray[Any]] = {}
     for name, value in vars(buffer).items():
         parts = {f"{name}/{key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}

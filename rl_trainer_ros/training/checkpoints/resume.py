@@ -1,7 +1,6 @@
-"""Resuming a run in its own folder: from which checkpoint, and what happens to everything that was saved after it.
+"""Resume a run in its folder: choose the checkpoint, and move aside everything that was saved after it.
 
-Nothing is deleted. What lies beyond that checkpoint is moved to `attempts/<n>/`: later checkpoints, films, and rows of the
-logs.
+Nothing is deleted. Later checkpoints, films and rows of logs are moved to `attempts/<n>/`.
 """
 
 from __future__ import annotations
@@ -25,27 +24,27 @@ from robot_interface_ros.config import ConfigError
 _log = logging.getLogger(__name__)
 
 DRAWN_ANEW = ("ars", "cma_es")
-"""Algorithms whose candidates are drawn anew after a resume."""
+"""Algorithms that sample new candidates after a resume."""
 
 
 def start(config: TrainerConfig) -> Checkpoint | None:
-    """Return the checkpoint from which a resolved configuration goes on; None: from the beginning.
+    """Return the checkpoint at which the run of a resolved configuration is resumed; None: from the beginning.
 
-    One that is named is taken. Else it is the newest exact one, where going on from it repeats what came after it, bit
-    for bit. Where there is none yet, and in real time or where checkpoints come by the clock alone, it is the newest of
-    all: what follows is valid, and nothing that was learned is lost. One that is damaged is named and left out. Raises
-    ConfigError or ModelError.
+    If `resume` names a checkpoint, this one. Otherwise the newest exact one, if resuming from it repeats the steps after it
+    bit for bit. If there is none yet, in real time, or if checkpoints are saved only by the clock, it is the newest of all:
+    the result is valid, and no learned weights are lost. Damaged checkpoints are reported and left out. Raises ConfigError
+    or ModelError.
     """
     run, named = run_of(config), Path(config.resume)
     if named != run:
         chosen = folders.read(named)
         if not chosen.resumable:
             raise ModelError(
-                f"{named} is a model alone; resume the run, or begin a new one with it: load_model:={shlex.quote(str(named))}"
+                f"{named} holds only a model; resume the run, or start a new one with it: load_model:={shlex.quote(str(named))}"
             )
         if named.parent != run / folders.CHECKPOINTS:
             raise ModelError(
-                f"{named} belongs to an earlier attempt of its run, whose logs have been cut; begin a new run with it: "
+                f"{named} belongs to an earlier attempt of its run, whose logs have been moved; start a new run with it: "
                 f"load_model:={shlex.quote(str(named))}"
             )
     else:
@@ -55,14 +54,14 @@ def start(config: TrainerConfig) -> Checkpoint | None:
         chosen = next((one for one in found if _repeats(config) and _leads_to(one, found[0])), found[0])
     if chosen.num_timesteps >= config.num_timesteps:
         raise ConfigError(
-            f"{chosen.folder} has done {chosen.num_timesteps:,} of {config.num_timesteps:,} steps already; give more: "
+            f"{chosen.folder} already has {chosen.num_timesteps:,} of {config.num_timesteps:,} steps; set a larger number: "
             f"num_timesteps:={2 * chosen.num_timesteps}"
         )
     return chosen
 
 
 def _whole(run: Path) -> list[Checkpoint]:
-    """Checkpoints of a run that a training can go on from, newest first. Raises ModelError where all are damaged."""
+    """Return the resumable checkpoints of a run, newest first. Raises ModelError if all are damaged."""
     damaged: list[ModelError] = []
     found = []
     for one in folders.all_of(run, damaged.append):
@@ -76,31 +75,31 @@ def _whole(run: Path) -> list[Checkpoint]:
     for why in damaged:
         _log.warning("left out: %s", why)
     if damaged and not found:
-        raise ModelError(f"no checkpoint of {run} is whole, {len(damaged)} cannot be read; begin a new run")
+        raise ModelError(f"no checkpoint of {run} is complete, {len(damaged)} cannot be read; start a new run")
     return found
 
 
 def departed(checkpoint: Checkpoint | None) -> int:
-    """Return the steps after which a run last went on in another way than an uninterrupted one would; 0: nowhere."""
+    """Return the number of steps at which a run last departed from an uninterrupted one; 0: never."""
     if checkpoint is None:
         return 0
     return checkpoint.about.get("departed", 0) if checkpoint.exact else checkpoint.num_timesteps
 
 
 def _repeats(config: TrainerConfig) -> bool:
-    """Whether going on from an exact checkpoint gives the same numbers again."""
+    """Return whether a run resumed from an exact checkpoint repeats the same numbers."""
     every = config.checkpoint_every_steps or config.checkpoint_every_episodes
     return bool(every) and not config.realtime and config.algo not in DRAWN_ANEW
 
 
 def _leads_to(checkpoint: Checkpoint, newest: Checkpoint) -> bool:
-    """Whether a run that goes on from an exact checkpoint comes to `newest` again."""
+    """Return whether a run resumed from an exact checkpoint reaches `newest` again."""
     return checkpoint.exact and departed(checkpoint) == newest.about.get("departed", 0)
 
 
 @contextmanager
 def alone(run: Path) -> Iterator[None]:
-    """Hold a run's folder; ConfigError while another trainer does. A trainer that dies holds nothing."""
+    """Lock a run's folder. Raises ConfigError if another trainer has locked it. The lock ends with the process."""
     with open(run / ".lock", "w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,14 +110,14 @@ def alone(run: Path) -> Iterator[None]:
 
 ATTEMPTS = "attempts"
 _ENDS = ("result.json", "evaluation.json")
-"""How the earlier attempt ended, and what was measured of it."""
+"""Files about the end and the evaluation of the earlier attempt."""
 
 
 def put_aside(run: Path, checkpoint: Checkpoint | None) -> Path | None:
-    """Move everything beyond `checkpoint` (None: everything) to a folder of its own, and return that; None: nothing was there.
+    """Move everything saved after `checkpoint` (None: everything) to a new folder; return it, None if there was nothing.
 
-    Links then point to checkpoints before that point, or are gone. A kill at any moment loses nothing: rows are copied
-    before they are cut, and checkpoints are renamed.
+    Links then point to earlier checkpoints, or are removed. A kill at any time loses no data: rows are copied before they
+    are removed, and checkpoints are renamed.
     """
     folders.take_in_copies(run)
     steps = checkpoint.num_timesteps if checkpoint else 0
@@ -142,7 +141,7 @@ def put_aside(run: Path, checkpoint: Checkpoint | None) -> Path | None:
 
 
 def _beyond(one: Checkpoint, start: Checkpoint | None) -> bool:
-    """Whether a checkpoint is no ancestor of the one where the run resumes."""
+    """Return whether a checkpoint was saved after the one at which the run is resumed."""
     if start is None:
         return True
     place = one.num_timesteps, one.about["saved_ns"]

@@ -1,6 +1,6 @@
-"""Saves a training's checkpoints.
+"""Save the checkpoints of a training.
 
-A full disk costs one warning, and neither the training nor an earlier checkpoint. A learner that holds numbers that are not
+A full disk causes one warning; the training continues and earlier checkpoints are kept. A learner with numbers that are not
 finite is never saved.
 """
 
@@ -25,11 +25,11 @@ from rl_trainer_ros.training.runs import logs
 
 
 class Diverged(NotFinite):
-    """Networks, optimisers or statistics hold numbers that are not finite; one line."""
+    """Networks, optimisers or statistics hold NaN or infinity; the message has one line."""
 
 
 def check_finite(learner: Learner, statistics: Any) -> None:
-    """Raise Diverged unless everything that a checkpoint would hold of a learner is finite.
+    """Raise Diverged unless all numbers that a checkpoint would hold are finite.
 
     `statistics`: the learner's VecNormalize.
     """
@@ -41,7 +41,7 @@ def check_finite(learner: Learner, statistics: Any) -> None:
 
 
 def not_finite(tree: Any, name: str) -> str:
-    """Return the name of the first entry of nested dictionaries, lists and tensors that is not finite; empty where none is."""
+    """Return the name of the first entry that is not finite in nested dictionaries, lists and tensors; empty if all are."""
     if isinstance(tree, dict):
         parts = ((part, f"{name}, {key}") for key, part in tree.items())
     elif isinstance(tree, (list, tuple)):
@@ -56,7 +56,7 @@ def not_finite(tree: Any, name: str) -> str:
 
 
 class Saver:
-    """Knows what is saved, where, and how long the run has trained."""
+    """Saves checkpoints of one run, and measures its training time."""
 
     def __init__(
         self,
@@ -68,31 +68,31 @@ class Saver:
         report: Callable[[str], None],
         trained_s: float = 0.0,
     ):
-        """`keep`: periodic checkpoints that stay; `trained_s`: for which the run has trained before, s."""
+        """`keep`: number of periodic checkpoints to keep; `trained_s`: training time before this start, s."""
         self._run, self._learner, self._statistics = run, learner, statistics
         self._about, self._keep, self._report = about, keep, report
         self._begin = time.monotonic() - trained_s
         self._failed = False
         self.notes: Callable[[], dict[str, Any]] = dict
-        """What goes into a checkpoint beside the learner."""
+        """Returns the states of callbacks for a checkpoint."""
         self.newest: Path | None = None
-        """The checkpoint that was saved last."""
+        """Folder of the last saved checkpoint."""
 
     def training_s(self) -> float:
-        """For how long the run has trained, s."""
+        """Return the training time of the run, s."""
         return time.monotonic() - self._begin
 
     def save(self, kind: str) -> bool:
-        """Save a checkpoint of one of the kinds in `folders`; False, after one line, where the disk does not take it.
+        """Save a checkpoint of one of the kinds in `folders`. If writing fails, report one line and return False.
 
-        Raises Diverged, and saves nothing, where the learner holds numbers that are not finite.
+        Raises Diverged, and saves nothing, if the learner holds numbers that are not finite.
         """
         try:
             self._write(kind, {})
         except OSError as error:
             if not self._failed:
                 self._report(
-                    f"checkpoint not saved: {error}; training goes on and tries again, the last one is {self._last()}"
+                    f"checkpoint not saved: {error}; training continues and tries again, the last one is {self._last()}"
                 )
             self._failed = True
             return False
@@ -102,13 +102,13 @@ class Saver:
         return True
 
     def save_end(self, ended: str) -> None:
-        """Save the end of a training. Raises NotSaved or Diverged, one line."""
+        """Save the end of a training. Raises NotSaved or Diverged, in one line."""
         try:
             self._write(FINAL, {"ended": ended})
         except OSError as error:
             raise NotSaved(
-                f"the end of the training could not be saved: {error}; the last checkpoint is {self._last()}; make room, then "
-                f"go on with resume:={shlex.quote(str(self._run))}"
+                f"the end of the training could not be saved: {error}; the last checkpoint is {self._last()}; free disk space, "
+                f"then continue with resume:={shlex.quote(str(self._run))}"
             ) from error
         except Diverged as error:
             raise Diverged(

@@ -14,7 +14,7 @@ from robot_interface_ros.files import checked_values as check
 from robot_interface_ros.files.untrusted_files import one_line
 
 MOST_NUMBERS = 2**25
-"""Of an observation: a hundred frames of 300 x 300 pixels."""
+"""Largest number of values of an observation: a hundred frames of 300 x 300 pixels."""
 MOST_CHOICES = 100_000
 DTYPES = ("float32", "float64", "uint8", "int8", "int16", "int32", "int64")
 
@@ -32,11 +32,11 @@ def to_json(space: spaces.Space[Any]) -> dict[str, Any]:
         return {"discrete": int(space.n), "start": int(space.start)}
     if isinstance(space, spaces.Dict):
         return {"dict": {key: to_json(part) for key, part in space.spaces.items()}}
-    raise TypeError(f"no way to save a space of type {type(space).__name__}")
+    raise TypeError(f"a space of type {type(space).__name__} cannot be saved")
 
 
 def from_json(values: Any, where: str) -> spaces.Space[Any]:
-    """Read back what `to_json` gave. Raises FileError, one line, for anything else; `where` names the place."""
+    """Read the result of `to_json`; `where`: its place, for errors. Raises FileError, in one line, for anything else."""
     values = check.mapping(values, where)
     if "box" in values:
         return _box(values, where)
@@ -66,5 +66,5 @@ def _box(values: Mapping[str, Any], where: str) -> spaces.Box:
 
 
 def _bound(values: NDArray[Any]) -> Any:
-    """One number where all are the same, as those of images are."""
+    """Return one number if all are equal, as for images, otherwise a list."""
     return values.flat[0].item() if values.size and (values == values.flat[0]).all() else values.tolist()

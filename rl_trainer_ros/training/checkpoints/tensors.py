@@ -1,4 +1,4 @@
-"""parameters.safetensors: nested dictionaries and lists with tensors in them, such as the state of an optimiser.
+"""parameters.safetensors: nested dictionaries and lists with tensors, such as the state of an optimiser.
 
 Nothing is unpickled. A checkpoint of unknown origin may describe layers of any size. The header of the file holds the shapes
 of all stored weights, `(outputs, inputs)` for a layer, so a network is compared with them before memory is allocated for it.
@@ -33,25 +33,25 @@ PARAMETERS_LIMIT = 8 * 1024 * MEBIBYTE
 
 
 def to_bytes(tree: Any) -> bytes:
-    """Return dictionaries, lists, tuples, numbers, texts and tensors as one file's content."""
+    """Return the content of a file with dictionaries, lists, tuples, numbers, texts and tensors."""
     tensors: dict[str, torch.Tensor] = {}
     structure = json.dumps(_flattened(tree, "", tensors))
     return save(tensors, metadata={_STRUCTURE: structure})
 
 
 def read(path: Path) -> Any:
-    """Read back a file of what `to_bytes` gave. Raises ModelError."""
+    """Read a file with the result of `to_bytes`. Raises ModelError."""
     try:
         content = read_bytes(path, PARAMETERS_LIMIT)
     except NoFileError:
-        raise ModelError(f"{path.parent} is no saved model: it has no {path.name}; use another checkpoint") from None
+        raise ModelError(f"{path.parent} is not a saved model: it has no {path.name}; use another checkpoint") from None
     except FileError as error:
         raise ModelError(f"{error}; use another checkpoint") from None
     return from_bytes(content, str(path))
 
 
 def from_bytes(content: bytes, name: str) -> Any:
-    """Read back what `to_bytes` gave. Raises ModelError, in which `name` stands for the file."""
+    """Read the result of `to_bytes`; `name`: of the file, for errors. Raises ModelError."""
     try:
         tensors = load(content)
         header = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")].decode(), "header")
@@ -92,7 +92,7 @@ _HEADER_LIMIT = 16 * MEBIBYTE
 
 
 def stored_shapes(path: Path) -> Shapes:
-    """Shapes of the tensors in a safetensors file, from its header alone. Raises FileError."""
+    """Return the shapes of the tensors in a safetensors file, from its header only. Raises FileError."""
     with open_regular(path, PARAMETERS_LIMIT) as stream:
         length = int.from_bytes(stream.read(8), "little")
         if length > _HEADER_LIMIT:
@@ -116,20 +116,20 @@ def check_network(
         for before, after in zip(sizes, sizes[1:]):
             if (after, before) not in shapes:
                 raise FileError(
-                    f"{where}: net_arch has a layer of {before} to {after} neurons, and no such weights are stored"
+                    f"{where}: net_arch has a layer of {before} to {after} neurons, but no such weights are stored"
                 )
         if sizes and not any(len(shape) == 2 and shape[0] == sizes[0] and shape[1] >= inputs for shape in shapes):
-            raise FileError(f"{where}: net_arch begins with {sizes[0]} neurons, and no such weights are stored")
+            raise FileError(f"{where}: net_arch begins with {sizes[0]} neurons, but no such weights are stored")
 
 
 def _inputs(space: spaces.Space[Any]) -> int:
-    """Numbers that go into the first layer at least; those of an image go through convolutions first."""
+    """Return the least number of inputs of the first layer. Images are not counted: they pass convolutions first."""
     parts: Iterable[Any] = space.spaces.values() if isinstance(space, spaces.Dict) else (space,)
     return sum(math.prod(part.shape) for part in parts if isinstance(part, spaces.Box) and len(part.shape) == 1)
 
 
 def _layer_lists(value: Any) -> Iterator[list[Any]]:
-    """The lists of layers in a net_arch: one, or one for each network."""
+    """Yield the lists of layers in a net_arch: one, or one for each network."""
     if isinstance(value, Mapping):
         for part in value.values():
             yield from _layer_lists(part)

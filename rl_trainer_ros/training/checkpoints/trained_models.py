@@ -1,4 +1,4 @@
-"""Trained models, loaded from checkpoints: to act with, or to begin a new run with (fine-tuning)."""
+"""Load trained models from checkpoints, to act with them or to start a new run (fine-tuning)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Policy:
 
 
 def load(folder: Path, learned: bool = True) -> Policy:
-    """Load a checkpoint to act with; nothing in it is run. Raises ModelError or ConfigError, one line, for what is not one.
+    """Load the policy of a checkpoint, without running code from it. Raises ModelError or ConfigError, in one line.
 
     `learned`: False gives the same networks with the weights of a new learner of seed 0.
     """
@@ -64,7 +64,7 @@ def load(folder: Path, learned: bool = True) -> Policy:
 
 
 class _Spaces(gymnasium.Env[Any, Any]):
-    """An environment that only tells its spaces: all that an algorithm is made from."""
+    """An environment with spaces only, which is enough to make an algorithm."""
 
     def __init__(self, checkpoint: folders.Checkpoint):
         self.observation_space = contents.saved_space(checkpoint, "observation_space")
@@ -72,11 +72,11 @@ class _Spaces(gymnasium.Env[Any, Any]):
 
 
 RATE_SHARE = 0.01
-"""Of the model's own learning rate, unless one is given: enough to adapt, too little to forget at once."""
+"""Default learning rate of fine-tuning, as a share of the model's: the policy adapts, but does not forget at once."""
 
 
 def source(load_model: str, log_dir: str) -> Checkpoint:
-    """Return the checkpoint that `load_model` stands for: a checkpoint's folder, or of a run its final, latest or best."""
+    """Return the checkpoint that `load_model` names: a checkpoint's folder, or the final, latest or best one of a run."""
     path = expanded(load_model)
     if load_model != "latest" and (path / folders.ABOUT).is_file():
         return folders.read(path.resolve())
@@ -88,9 +88,9 @@ def source(load_model: str, log_dir: str) -> Checkpoint:
 
 
 def fine_tuning_settings(checkpoint: Checkpoint, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the model's hyper-parameters with those `given` laid over, and the learning rate of fine-tuning.
+    """Return the model's hyper-parameters with the learning rate of fine-tuning; `given` overrides them.
 
-    A schedule begins again over the new run. Exploration by random actions (DQN) begins where the model's ended.
+    A schedule starts again with the new run. Exploration by random actions (DQN) starts where the model's ended.
     """
     where = f"{checkpoint.folder / folders.ABOUT}: hyperparameters"
     own = checked(checkpoint.about["algo"], checkpoint.about.get("hyperparameters", {}), where)
@@ -102,7 +102,7 @@ def fine_tuning_settings(checkpoint: Checkpoint, given: Mapping[str, Any]) -> di
 
 
 def begin_with(checkpoint: Checkpoint, learner: Learner, statistics: Any, config: TrainerConfig) -> None:
-    """Load the model, its statistics and, where asked for, its replay buffer. Raises ModelError."""
+    """Load the model, its statistics and, if configured, its replay buffer. Raises ModelError."""
     contents.load_parameters(checkpoint, learner)
     normalisation.restore(statistics, contents.load_statistics(checkpoint))
     statistics.training = not config.freeze_normalisation

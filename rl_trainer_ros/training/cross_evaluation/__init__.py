@@ -1,1 +1,1 @@
-"""Cross-evaluation: models of several runs, each on the tasks of all."""
+"""Cross-evaluation: every model of several runs on every task of these runs."""

@@ -1,4 +1,4 @@
-"""Plays every model on every task, and gives the matrix of what was reached."""
+"""Evaluate every model on every task; the results form a matrix."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
 
 UNTRAINED = "untrained"
-"""Name of a model with the weights that a new learner has: what forward transfer is compared with."""
+"""Name of a model with the weights of a new learner; the baseline of forward transfer."""
 
 
 def cross_evaluate(
@@ -35,11 +35,11 @@ def cross_evaluate(
     untrained: bool = False,
     report: Callable[[int], None] = lambda done: None,
 ) -> Matrix:
-    """Return figures of each model on each task, over `episodes` unseen targets that are the same for all models.
+    """Return the results of each model on each task, over `episodes` unseen targets that are the same for all models.
 
-    A model that does not fit a task has an empty cell with the reason. `untrained`: add a row for the first model's networks
-    with the weights of a new learner. `report(done)` is called with the number of episodes that are done or left out. Robots
-    are simulated in process.
+    If a model does not fit a task, the cell is empty and gives the reason. `untrained`: add a row for the first model's
+    networks with the weights of a new learner. `report(done)` is called with the number of episodes done or left out.
+    Robots are simulated in process.
     """
     policies: list[Policy | str] = [_policy(model.folder) for model in models]
     configs = [model.config for model in models]
@@ -54,11 +54,11 @@ def cross_evaluate(
             for i, (policy, config) in enumerate(zip(policies, configs)):
                 before = done
 
-                def told(finished: int, before: int = before) -> None:
+                def report_cell(finished: int, before: int = before) -> None:
                     report(before + finished)
 
                 own = evaluated_tasks.environment_of(config, task)
-                cells[i, j] = _cell(policy, config.encoder_folder, own, environments, episodes, told)
+                cells[i, j] = _cell(policy, config.encoder_folder, own, environments, episodes, report_cell)
                 done += episodes
                 report(done)
     columns = zip(tasks, evaluated_tasks.names(tasks))
@@ -66,7 +66,7 @@ def cross_evaluate(
 
 
 def _policy(folder: Path, learned: bool = True) -> Policy | str:
-    """The policy of a checkpoint, or in one line why it cannot be loaded."""
+    """Return the policy of a checkpoint, or the reason why it cannot be loaded, in one line."""
     try:
         return trained_models.load(folder, learned)
     except (ModelError, ConfigError) as error:
@@ -79,7 +79,7 @@ def _described(model: Model, name: str) -> dict[str, str]:
 
 
 class _Environments:
-    """The environments of one task: models with the same settings share one."""
+    """The environments of one task. Models with the same settings share one."""
 
     def __init__(self) -> None:
         self._made: dict[str, RobotEnv] = {}
@@ -93,7 +93,7 @@ class _Environments:
 
     def of(self, config: EnvConfig) -> RobotEnv:
         """Return the environment of these settings. Raises ConfigError or RobotError."""
-        key = repr(config)  # settings of a part may be a mapping, which has no hash
+        key = repr(config)  # some settings are mappings, which have no hash
         if key not in self._made:
             self._made[key] = make_environment(config)
         return self._made[key]
@@ -115,12 +115,12 @@ def _cell(
             return Cell(reason=reason)
         act = PolicyRunner(policy.algorithm, policy.normalisation.apply)
         return Cell(row_of(evaluate(act, environment, episodes, report=report)))
-    except (ConfigError, RobotError, RuntimeError, OSError) as error:  # one cell is not worth the others
+    except (ConfigError, RobotError, RuntimeError, OSError) as error:  # an error in one cell must not end the others
         return Cell(reason=" ".join(str(error).split()))
 
 
 def misfit(policy: Policy, environment: RobotEnv, encoder_folder: str = "") -> str:
-    """Return why a policy cannot act in an environment; empty where it can."""
+    """Return why a policy cannot act in an environment; empty if it can."""
     spaces = (
         ("observation", policy.algorithm.observation_space, learner_space(seen_space(environment))),
         ("action", policy.algorithm.action_space, environment.action_space),
@@ -130,12 +130,14 @@ def misfit(policy: Policy, environment: RobotEnv, encoder_folder: str = "") -> s
             return f"the model's {name} space is {_short(own)}, the task's is {_short(there)}"
     encoder = factories.load_encoder(encoder_folder).id if encoder_folder else None
     if policy.about.get("encoder") != encoder:
-        return f"the model was trained with encoder {policy.about.get('encoder') or 'none'}, and here is {encoder or 'none'}"
+        return (
+            f"the model was trained with encoder {policy.about.get('encoder') or 'none'}, not with {encoder or 'none'}"
+        )
     return ""
 
 
 def _short(space: object) -> str:
-    """A space in a few words."""
+    """Return a short description of a space."""
     shape = getattr(space, "shape", None)
     if shape:
         return f"{type(space).__name__} {shape}"

@@ -1,4 +1,4 @@
-"""Which models a text such as `latest`, `runs/reach` or `RUN/checkpoints/14000` stands for, and what tells them apart."""
+"""Find models by texts such as `latest`, `runs/reach` or `RUN/checkpoints/14000`, and give them different names."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.paths import expanded
 
-_TOLD = ("task", "algo", "state", "preset", "robot", "imperfection", "seed")
-"""Settings that tell runs apart, in this order."""
+_NAMING_SETTINGS = ("task", "algo", "state", "preset", "robot", "imperfection", "seed")
+"""Settings that distinguish runs in their names, in this order."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +23,21 @@ class Model:
 
     run: Path
     folder: Path
-    """The checkpoint's, or the run's link to one."""
+    """Folder of the checkpoint, or the run's link to it."""
     config: TrainerConfig
 
     @property
     def steps(self) -> int | None:
-        """Steps after which it was saved, as the name of its checkpoint says; None where that does not."""
+        """Steps after which it was saved, from the name of its checkpoint; None if the name has no number."""
         number = self.folder.resolve().name.partition("_")[0]
         return int(number) if number.isdecimal() else None
 
 
 def find(texts: Sequence[str], log_dir: str, link: str) -> list[Model]:
-    """Return the models that `texts` name, each once, in their order. Raises ConfigError, one line.
+    """Return the models that `texts` name, each once, in their order. Raises ConfigError, in one line.
 
-    A text is `latest`, a run (its folder, or its folder's name somewhere in `log_dir`), a folder above runs, a checkpoint's
-    folder, or `RUN/checkpoints/STEPS`. `link`: the model of a run of which no checkpoint is named.
+    A text is `latest`, a run (its folder, or the name of its folder anywhere in `log_dir`), a folder that contains runs, the
+    folder of a checkpoint, or `RUN/checkpoints/STEPS`. `link`: the model to use for a run without a named checkpoint.
     """
     found: list[Model] = []
     for text in texts:
@@ -48,15 +48,15 @@ def find(texts: Sequence[str], log_dir: str, link: str) -> list[Model]:
 
 
 def labels(models: Sequence[Model]) -> list[str]:
-    """Return a name for each model: the settings in which the runs differ, the steps where a run has several models.
+    """Return a name for each model: the settings in which the runs differ, and the steps if a run has several models.
 
-    Where these are not enough the run's folder is added, and then a number.
+    If these names are not unique, the run's folder is added, and then a number.
     """
-    differ = [name for name in _TOLD if len({getattr(model.config, name) for model in models}) > 1]
+    differ = [name for name in _NAMING_SETTINGS if len({getattr(model.config, name) for model in models}) > 1]
     several = [sum(other.run == model.run for other in models) > 1 for model in models]
     names = []
     for model, more in zip(models, several):
-        words = [_told(model.config, name) for name in differ]
+        words = [_shown(model.config, name) for name in differ]
         if more:
             words.append(f"{model.steps:,} steps" if model.steps is not None else model.folder.name)
         names.append(" ".join(word for word in words if word))
@@ -64,13 +64,13 @@ def labels(models: Sequence[Model]) -> list[str]:
 
 
 def _unlike(names: Sequence[str], more: Sequence[str]) -> list[str]:
-    """The names, with `more` after each that is empty or there twice."""
+    """Return the names, with `more` added to each one that is empty or occurs twice."""
     return [
         name if name and list(names).count(name) == 1 else f"{name} {end}".strip() for name, end in zip(names, more)
     ]
 
 
-def _told(config: TrainerConfig, name: str) -> str:
+def _shown(config: TrainerConfig, name: str) -> str:
     value = getattr(config, name)
     return f"seed {value}" if name == "seed" else str(value)
 
@@ -98,7 +98,7 @@ def _named(text: str, log_dir: str, link: str) -> list[Model]:
 
 
 def _within(text: str, log_dir: str) -> Path | None:
-    """The same path in `log_dir`, at any depth; None where it is not there. Raises ConfigError where it is there twice."""
+    """Return the same path in `log_dir`, at any depth; None if it does not exist. Raises ConfigError if it is not unique."""
     folder, _, rest = text.strip("/").partition("/")
     runs = {path for depth in range(4) for path in expanded(log_dir).glob("*/" * depth + glob.escape(folder))}
     found = sorted(path / rest for path in runs if path.is_dir())
@@ -117,7 +117,7 @@ def _of_run(run: Path, link: str) -> Model:
 
 
 def _at(path: Path, log_dir: str) -> Model:
-    """The checkpoint of so many steps; of several the one that ends the run, or that it may resume from."""
+    """Return the checkpoint with this number of steps; if there are several, a resumable or final one rather than a best."""
     run, steps = run_folder.find(str(path.parent), log_dir), int(path.name.replace("_", "").replace(",", ""))
     there = [folder for folder in sorted(path.parent.glob("[!.]*")) if (folder / ABOUT).is_file()]
     fitting = [folder for folder in there if folder.name.partition("_")[0].isdecimal()]

@@ -1,4 +1,4 @@
-"""Models that learned one task after the other, and the figures of what they kept."""
+"""Sequences of models that learned one task after the other: transfer and forgetting."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Kept:
-    """One figure of a sequence."""
+    """One metric of a sequence."""
 
     name: str
     """A key of SOURCES."""
     of: str
-    """The score: a figure of the matrix."""
+    """The score, a column of the matrix."""
     value: float
 
     def row(self) -> dict[str, Any]:
-        """Its row of a CSV file."""
+        """Return it as a row of a CSV file."""
         return {"figure": self.name, "of": self.of, "value": self.value, "source": SOURCES[self.name]}
 
 
 def is_sequence(models: Sequence[Model]) -> bool:
-    """Whether each model began with the one before it (`load_model`), on another task."""
+    """Return whether each model started from the one before it (`load_model`), on another task."""
     return len(models) > 1 and all(
         after.config.task != before.config.task and _begins_with(after, before)
         for before, after in zip(models, models[1:])
@@ -49,7 +49,7 @@ def is_sequence(models: Sequence[Model]) -> bool:
 
 
 def columns_of(models: Sequence[Model], tasks: Sequence[EvaluatedTask]) -> list[int]:
-    """Return for each model the number of the task that it learned. Raises ConfigError where these are not all different."""
+    """Return the index of the task that each model learned. Raises ConfigError if these are not all different."""
     found = []
     for model in models:
         own = of_run(model.config)
@@ -57,17 +57,17 @@ def columns_of(models: Sequence[Model], tasks: Sequence[EvaluatedTask]) -> list[
         fitting = fitting or [j for j, task in enumerate(tasks) if task.task == own.task]
         if len(fitting) != 1:
             raise ConfigError(
-                f"sequence: {model.run} learned task {own.task}, which is evaluated {len(fitting)} times; transfer needs each "
-                "run's task once"
+                f"sequence: {model.run} learned task {own.task}, which is evaluated {len(fitting)} times; transfer needs the "
+                "task of each run once"
             )
         found += fitting
     if len(found) < 2 or len(set(found)) < len(found):
-        raise ConfigError("sequence: transfer needs two or more runs, each of another task; name each task's run once")
+        raise ConfigError("sequence: transfer needs at least two runs, each with another task; name one run per task")
     return found
 
 
 def figures(matrix: Matrix, columns: Sequence[int]) -> list[Kept]:
-    """Return what a sequence kept; `columns`: the tasks in their order. Row T, if there is one, is the untrained model's."""
+    """Return the metrics of a sequence; `columns`: the tasks in their order. A further row belongs to the untrained model."""
     found = []
     for of in (SUCCESS, RETURN):
         values = matrix.values(of)[:, list(columns)]
@@ -83,7 +83,7 @@ def figures(matrix: Matrix, columns: Sequence[int]) -> list[Kept]:
 
 
 def text(kept: Sequence[Kept]) -> str:
-    """Return figures as a table for a terminal."""
+    """Return the metrics as a table for a terminal."""
     lines = [f"  {'after the last task':<22}{'success, %':>12}{'return':>12}"]
     for name, source in SOURCES.items():
         values = {one.of: one.value for one in kept if one.name == name}

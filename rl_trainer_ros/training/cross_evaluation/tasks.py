@@ -1,4 +1,4 @@
-"""The tasks of a cross-evaluation, and a run's own way of acting and observing on each."""
+"""The tasks of a cross-evaluation, and the environment of a run on each of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from robot_interface_ros.config import ConfigError
 
 @dataclass(frozen=True)
 class EvaluatedTask:
-    """A task, on a robot and in a world, with an imperfection; as the settings of the same names."""
+    """A task with its robot, world and imperfection; the fields are settings of the same names."""
 
     task: str
     task_settings: str = ""
@@ -32,7 +32,7 @@ _DEFAULTS = EvaluatedTask("")
 
 
 def of_run(config: TrainerConfig) -> EvaluatedTask:
-    """Return a run's own task."""
+    """Return the task of a run."""
     settings = config.settings("task")
     text = yaml.safe_dump(settings, default_flow_style=True, width=10_000).strip() if settings else ""
     return EvaluatedTask(config.task, text, config.robot, config.world, config.imperfection)
@@ -44,10 +44,10 @@ def evaluated(
     robots: Sequence[str] = (),
     imperfections: Sequence[str] = (),
 ) -> list[EvaluatedTask]:
-    """Return the tasks on which runs are evaluated, each once: those of the runs, or those that are named.
+    """Return the tasks on which runs are evaluated, each once: the named ones, or those of the runs.
 
-    A task that is named has the settings and the world of the runs that learned it, else its defaults. Robots and imperfections
-    that are named replace those of the runs; every task is combined with each. Raises ConfigError for an unknown task.
+    A named task has the settings and the world of the runs that learned it, otherwise its defaults. Named robots and
+    imperfections replace those of the runs; every task is combined with each. Raises ConfigError for an unknown task.
     """
     own = [of_run(config) for config in runs]
     if tasks:
@@ -72,7 +72,7 @@ def during_training(config: TrainerConfig) -> list[EvaluatedTask]:
 
 
 def names(tasks: Sequence[EvaluatedTask]) -> list[str]:
-    """Return a name for each: its task, and the other settings in which they differ."""
+    """Return a name for each task, with the settings in which the tasks differ."""
     differ = [
         field.name
         for field in dataclasses.fields(EvaluatedTask)
@@ -86,13 +86,13 @@ def names(tasks: Sequence[EvaluatedTask]) -> list[str]:
 
 
 def environment_of(config: TrainerConfig, task: EvaluatedTask) -> EnvConfig:
-    """Return a run's environment on another task. Its actions stay, also those that were the default of its own task."""
+    """Return the settings of a run's environment on another task, with the run's action, even if that was a default."""
     action = config.action or task_class(config.task).action
     return config.environment(**dataclasses.asdict(task), action=action, realtime=False)
 
 
 def check_fit(config: TrainerConfig, encoder: factories.Encoder | None) -> None:
-    """Raise ConfigError, one line, for a task of `cross_evaluate_tasks` whose actions or observations are not the run's."""
+    """Raise ConfigError, in one line, for a task of `cross_evaluate_tasks` whose spaces differ from those of the run."""
     chosen = during_training(config)
     own = parts(environment_of(config, of_run(config)), encoder) if chosen else None
     for one in chosen:

@@ -1,1 +1,1 @@
-"""Learning curves: what a run's episodes came to, smoothed and drawn."""
+"""Learning curves: the results of a run's episodes, smoothed and plotted."""

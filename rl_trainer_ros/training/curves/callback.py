@@ -1,4 +1,4 @@
-"""A run's own picture, kept up to date while it learns."""
+"""Keep the plot of a run up to date during the training."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rl_trainer_ros.training.curves.picture import Curve, save_picture
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 PICTURE = "learning_curve.png"
-_SHARE = 0.01  # of a training's time, at most, for drawing
+_SHARE = 0.01  # largest share of the training time for plotting
 
 
 def draw_run(run: Path, window: int, title: str = "") -> bool:
-    """Draw `learning_curve.png` in a run's folder; False where no episode has ended yet."""
+    """Plot `learning_curve.png` in a run's folder; return False if no episode has ended yet."""
     curve = Curve(read_episodes(run), read_evaluations(run))
     if not len(curve.episodes):
         return False
@@ -25,21 +25,21 @@ def draw_run(run: Path, window: int, title: str = "") -> bool:
 
 
 def run_title(config: TrainerConfig, run: Path) -> str:
-    """Return a run in one line: its main settings and the name of its folder."""
+    """Return a title for a run: its main settings and the name of its folder."""
     return f"{config.task}, {config.robot}, {config.state}, {config.algo}, seed {config.seed}   ({run.name})"
 
 
 class CurvesCallback(BaseCallback):
-    """Draws between rollouts, every `interval_s` at most, and once more when it is closed."""
+    """Plots between rollouts, at most every `interval_s`, and once more when it is closed."""
 
     def __init__(self, run: Path, window: int, title: str = "", interval_s: float = 60.0):
-        """`window`: episodes that are averaged."""
+        """`window`: number of episodes to average."""
         super().__init__()
         self._run, self._window, self._title, self._interval_s = run, window, title, interval_s
         self._due = time.monotonic() + interval_s
 
     def close(self) -> None:
-        """Draw the whole run."""
+        """Plot the whole run."""
         self._draw()
 
     def _on_step(self) -> bool:
@@ -51,7 +51,7 @@ class CurvesCallback(BaseCallback):
             self._due = time.monotonic() + max(self._interval_s, took_s / _SHARE)
 
     def _draw(self) -> float:
-        """Draw, and return how long it took, s. A picture is never worth a training: a full disk costs but the picture."""
+        """Plot, and return the time it took, s. A full disk must not end the training: only the plot is lost."""
         begin = time.monotonic()
         try:
             draw_run(self._run, self._window, self._title)

@@ -1,4 +1,4 @@
-"""A run's episodes and evaluations, read from its folder; smoothing. No drawing here."""
+"""Read a run's episodes and evaluations from its folder, and smooth them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _COLUMNS = ("l", "r", "is_success", "distance")
 
 @dataclass(frozen=True)
 class Episodes:
-    """Episodes in the order in which they ended, each array `(n,)`."""
+    """Episodes in the order of their ends; each array `(n,)`."""
 
     steps: Array
-    """Environment steps, of all robots together, at each one's end."""
+    """Environment steps of all robots together at the end of each episode."""
     returns: Array
     success: Array
     """1 or 0."""
@@ -34,7 +34,7 @@ class Episodes:
 
 @dataclass(frozen=True)
 class Evaluations:
-    """Evaluations during a training; each array `(n,)`, intervals `(n, 2)` of 95 %."""
+    """Evaluations during a training; each array `(n,)`, 95 % intervals `(n, 2)`."""
 
     steps: Array
     returns: Array
@@ -46,7 +46,7 @@ class Evaluations:
 
 
 def read_episodes(run: Path) -> Episodes:
-    """Read the monitor files of a run's robots; rows that are not whole, the last of a run that goes on, are left out."""
+    """Read the monitor files of a run's robots. Incomplete rows, such as the last one of an active run, are left out."""
     rows: list[tuple[float, ...]] = []
     for path in (run / MONITOR, *sorted(run.glob(f"[0-9]*/{MONITOR}"))):
         if path.is_file():
@@ -57,7 +57,7 @@ def read_episodes(run: Path) -> Episodes:
 
 
 def read_evaluations(run: Path) -> Evaluations:
-    """Read a run's `evaluations.csv`; empty where there is none."""
+    """Read a run's `evaluations.csv`; empty if there is none."""
     rows = read_table(run / EVALUATIONS) if (run / EVALUATIONS).is_file() else []
 
     def column(name: str) -> Array:
@@ -71,7 +71,7 @@ def read_evaluations(run: Path) -> Evaluations:
 
 
 def smoothed(values: Array, window: int) -> Array:
-    """Mean of the last `window` values at each, of fewer at the beginning; NaN counts for nothing. `(n,)`."""
+    """Return the mean of the last `window` values at each point, `(n,)`; fewer at the beginning. NaN is ignored."""
     known = ~np.isnan(values)
     sums = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])
     counts = np.concatenate([[0], np.cumsum(known)])
@@ -83,10 +83,10 @@ def smoothed(values: Array, window: int) -> Array:
 
 
 def _monitor_rows(path: Path) -> list[tuple[float, ...]]:
-    """Moment of its end (s since the epoch), length, return, success, distance of each episode in one file."""
+    """Return for each episode of a file: time of its end (s since the epoch), length, return, success, distance."""
     began = first_moment(path)
     if began is None:
-        return []  # its robot has not begun
+        return []  # its robot has not started
     found = []
     for row in read_table(path):
         numbers = [number_in(row.get(name)) for name in ("t", *_COLUMNS)]

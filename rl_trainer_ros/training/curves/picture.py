@@ -1,4 +1,4 @@
-"""Learning curves as a picture: return, success and final distance over steps."""
+"""Plot learning curves: return, success and final distance over steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from rl_trainer_ros.training.curves.episodes import Array, Episodes, Evaluations, smoothed
 from robot_interface_ros.files.atomic_file import replacing
 
-POINTS = 2000  # of a curve at most: more are not seen
+POINTS = 2000  # largest number of points of a curve; more would not be visible
 _COLOURS = (
     "#2166ac",
     "#d6604d",
@@ -22,29 +22,29 @@ _COLOURS = (
     "#5f6b73",
     "#c2548b",
     "#4aa5c4",
-)  # told apart in grey too
+)  # distinguishable in grey too
 _PANELS = (("return", "returns", 1.0), ("success (%)", "success", 100.0), ("final distance (m)", "distance", 1.0))
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn of one run."""
+    """Data of one run for the plot."""
 
     episodes: Episodes
     evaluations: Evaluations
 
 
 def save_picture(curves: Mapping[str, Curve], file: Path, window: int, title: str = "") -> None:
-    """Draw curves by their names into `file` (.png, .svg, .pdf); it is replaced whole or not at all."""
+    """Plot curves, by name, into `file` (.png, .svg, .pdf). The file is replaced atomically."""
     figure = draw(curves, window, title)
     with replacing(file) as temporary:
         figure.savefig(temporary, dpi=110)
 
 
 def draw(curves: Mapping[str, Curve], window: int, title: str = "") -> Any:
-    """Return matplotlib's figure: a panel each for return, success and distance; `window` episodes are averaged.
+    """Return a matplotlib figure with panels for return, success and distance; `window`: number of episodes to average.
 
-    No window is opened and nothing of matplotlib's state is changed, so this may be called beside anything.
+    It opens no window and does not change matplotlib's global state, so it may be called next to other plotting code.
     """
     from matplotlib.figure import Figure  # takes half a second to import
 
@@ -67,7 +67,7 @@ def draw(curves: Mapping[str, Curve], window: int, title: str = "") -> Any:
 def _draw_one(panel: Any, curve: Curve, field: str, scale: float, colour: str, window: int, alone: bool) -> None:
     episodes, evaluations = curve.episodes, curve.evaluations
     values = scale * getattr(episodes, field)
-    if alone and field != "success":  # single successes are but 0 and 100
+    if alone and field != "success":  # single successes are only 0 or 100
         steps, raw = _thinned(episodes.steps, values)
         panel.plot(steps, raw, ".", color=colour, alpha=0.16, markersize=3, markeredgewidth=0)
     steps, mean = _thinned(episodes.steps, smoothed(values, window))
@@ -108,7 +108,7 @@ def _legend(figure: Any, panel: Any, curves: Mapping[str, Curve], window: int) -
 
 
 def _thinned(steps: Array, values: Array) -> tuple[Array, Array]:
-    """Evenly chosen points, the last among them."""
+    """Return evenly spaced points, including the last one."""
     if len(steps) <= POINTS:
         return steps, values
     chosen = np.linspace(0, len(steps) - 1, POINTS).round().astype(int)

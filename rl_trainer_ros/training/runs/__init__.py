@@ -1,1 +1,1 @@
-"""Run folders: their files, logs and tables, and the robot files that they keep."""
+"""Run folders: files, logs, tables, and the record of the robot's files."""

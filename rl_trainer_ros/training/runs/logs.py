@@ -1,7 +1,7 @@
 """The logs of a run: progress.csv, TensorBoard's files and monitor.csv.
 
-When a run resumes, rows after the checkpoint are dropped and new rows are appended. On a full disk a row that cannot be
-written is lost, one line says so, and training goes on.
+When a run is resumed, rows after the checkpoint are removed and new rows are appended. On a full disk a row that cannot be
+written is lost, one line reports it, and training continues.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ MONITOR, PROGRESS, EVALUATIONS = "monitor.csv", "progress.csv", "evaluations.csv
 CROSS_EVALUATIONS = "cross_evaluations.csv"
 VIDEOS = "videos"
 _TABLES = {PROGRESS: "time/total_timesteps", EVALUATIONS: "steps", CROSS_EVALUATIONS: "steps"}
-"""Tables of which a row belongs to so many steps, and the column that says how many."""
+"""Tables whose rows belong to a number of steps, and the column with this number."""
 
 
 def sizes(run: Path) -> dict[str, int]:
-    """Return the size in bytes of each robot's monitor file, by its path in the run's folder."""
+    """Return the size of each robot's monitor file in bytes, by its path in the run's folder."""
     files = (run / MONITOR, *run.glob(f"[0-9]*/{MONITOR}"))
     for path in files:
         if path.exists() and not path.is_file():
-            raise FileError(f"{path} is no regular file; a run's table is written there: move it away")
+            raise FileError(f"{path} is not a regular file; the run writes a table there: move it away")
     return {str(path.relative_to(run)): path.stat().st_size for path in files if path.is_file()}
 
 
 def beyond(run: Path, checkpoint: Checkpoint | None) -> dict[str, str]:
-    """Return the rows that were written after `checkpoint` (None: all), under their header, by file; empty where none were."""
+    """Return the rows written after `checkpoint` (None: all), with their header, by file; empty if there are none."""
     kept = checkpoint.about.get("logs", {}) if checkpoint else {}
     found = {}
     for name, size in sizes(run).items():
@@ -50,12 +50,12 @@ def beyond(run: Path, checkpoint: Checkpoint | None) -> dict[str, str]:
 
 
 def films_beyond(run: Path, steps: int) -> list[Path]:
-    """Return the films of evaluations after `steps`."""
+    """Return the films of evaluations after `steps` steps."""
     return [file for file in (run / VIDEOS).glob("*.gif") if file.stem.isdecimal() and int(file.stem) > steps]
 
 
 def cut(run: Path, checkpoint: Checkpoint | None) -> None:
-    """Drop the rows that were written after `checkpoint`; None: all. Headers stay."""
+    """Remove the rows written after `checkpoint` (None: all). Headers are kept."""
     kept = checkpoint.about.get("logs", {}) if checkpoint else {}
     for name, size in sizes(run).items():
         os.truncate(run / name, max(len(_header(run / name)), min(size, kept.get(name, 0))))
@@ -66,9 +66,9 @@ def cut(run: Path, checkpoint: Checkpoint | None) -> None:
 
 
 def logger(run: Path, steps: int | None, report: Callable[[str], None]) -> Logger:
-    """Return a logger into progress.csv and TensorBoard's files; `steps`: those after which a run goes on, None: a new run.
+    """Return a logger to progress.csv and TensorBoard's files; `steps`: number at which a run resumes, None: a new run.
 
-    Where the disk is full rows are lost, and said to be; training goes on.
+    On a full disk rows are lost, which is reported; training continues.
     """
 
     def tensorboard() -> TensorBoardOutputFormat:
@@ -82,7 +82,7 @@ def logger(run: Path, steps: int | None, report: Callable[[str], None]) -> Logge
 
 
 class ContinuedCsv(CSVOutputFormat):
-    """stable-baselines3's table, which appends to the rows that are there."""
+    """stable-baselines3's table that appends to existing rows."""
 
     def __init__(self, path: Path):
         self.file = open(path, "r+", encoding="utf-8")  # noqa: SIM115  closed by close()
@@ -93,7 +93,7 @@ class ContinuedCsv(CSVOutputFormat):
 
 
 class ContinuedTensorBoard(TensorBoardOutputFormat):
-    """stable-baselines3's writer, which tells TensorBoard to forget what came after a step."""
+    """stable-baselines3's writer that tells TensorBoard to drop all data after a step."""
 
     def __init__(self, run: Path, steps: int):
         from torch.utils.tensorboard import SummaryWriter
@@ -103,7 +103,7 @@ class ContinuedTensorBoard(TensorBoardOutputFormat):
 
 
 def _table(path: Path, column: str, steps: int) -> tuple[list[list[str]], list[list[str]]]:
-    """A table's rows of no more than so many steps and the others, each under the header; empty where there are none."""
+    """Return a table's rows up to `steps`, and the others, each with the header; empty if there are none."""
     if not path.is_file():
         return [], []
     rows = read_rows(path)
@@ -123,7 +123,7 @@ def _text(rows: list[list[str]]) -> str:
 
 
 def _header(path: Path) -> bytes:
-    """The two lines with which a monitor file begins; empty where they are not whole."""
+    """Return the first two lines of a monitor file; empty if they are incomplete."""
     with open(path, "rb") as stream:
         lines = stream.readline(), stream.readline()
     return b"".join(lines) if all(line.endswith(b"\n") for line in lines) else b""
@@ -133,10 +133,10 @@ Report = Callable[[str], None]
 
 
 class TolerantWriter(KVWriter):
-    """A writer of stable-baselines3's logger that outlives a full disk."""
+    """A writer of stable-baselines3's logger that tolerates a full disk."""
 
     def __init__(self, make: Callable[[], Any], report: Report, once: bool = False):
-        """`make` opens the writer; after a failure it is opened anew, unless `once` says that it recovers by itself."""
+        """`make`: opens the writer, also again after a failure; `once`: it recovers by itself and is not opened again."""
         self._make, self._report, self._once = make, report, once
         self._writer: Any = make()
         self._failed = False
@@ -152,7 +152,7 @@ class TolerantWriter(KVWriter):
             if not self._once:
                 self._writer = None
             if not self._failed:
-                self._report(f"a log cannot be written ({error}); rows are lost, training goes on")
+                self._report(f"a log cannot be written ({error}); rows are lost, training continues")
             self._failed = True
 
     def close(self) -> None:
@@ -165,20 +165,20 @@ class TolerantWriter(KVWriter):
 
 
 class TolerantRows:
-    """The same for the rows of stable-baselines3's Monitor."""
+    """The same for the rows of stable-baselines3's Monitor: it tolerates a full disk."""
 
     def __init__(self, writer: Any, report: Report):
         self._writer, self._report = writer, report
         self._failed = False
 
     def write_row(self, row: dict[str, Any]) -> None:
-        """Write one episode, or lose it."""
+        """Write the row of one episode; it is lost if the disk is full."""
         try:
             self._writer.write_row(row)
             self._failed = False
         except OSError as error:
             if not self._failed:
-                self._report(f"monitor.csv cannot be written ({error}); rows are lost, training goes on")
+                self._report(f"monitor.csv cannot be written ({error}); rows are lost, training continues")
             self._failed = True
 
     def close(self) -> None:

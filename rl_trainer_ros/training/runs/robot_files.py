@@ -1,4 +1,4 @@
-"""Which files a run's robot was made from: paths and digests are kept with the run, and compared when it is used again."""
+"""Record the files of a run's robot, with paths and digests, and compare them when the run is used again."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _DIGITS = 12
 
 
 def record(robot: str) -> dict[str, Any]:
-    """Return the files of a robot: its own, its URDF or xacro file and what that includes, each with its sha256.
+    """Return the files of a robot with their sha256: robot file, URDF or xacro file, and included files.
 
-    Raises ConfigError or FileNotFoundError where one cannot be read.
+    Raises ConfigError or FileNotFoundError if one cannot be read.
     """
     own = robot_file(robot)
     urdf = resolve(robot_config(robot).urdf, own.parent)
@@ -30,7 +30,7 @@ def record(robot: str) -> dict[str, Any]:
 
 
 def digest(file: Path) -> str:
-    """The sha256 of a file; of a YAML file that of its values, so that a comment changes nothing."""
+    """Return the sha256 of a file. For a YAML file it is computed from the values, so that comments do not matter."""
     if file.suffix in (".yaml", ".yml"):
         content = json.dumps(read_yaml(file), sort_keys=True, default=str).encode()
     else:
@@ -39,9 +39,9 @@ def digest(file: Path) -> str:
 
 
 def difference(run: Path, robot: str) -> str:
-    """Return in one line how `robot` differs from the one that a run was trained on; empty where it does not.
+    """Return in one line how `robot` differs from the robot that a run was trained on; empty if it does not.
 
-    A run without a record, of an earlier version, differs in nothing.
+    A run of an earlier version, which has no record, counts as equal.
     """
     try:
         stored = _stored(run / FILE)
@@ -65,7 +65,7 @@ def difference(run: Path, robot: str) -> str:
 
 
 def check(run: Path, robot: str, remedy: str) -> None:
-    """Raise ConfigError, which ends in `remedy`, where a robot is not as it was when a run was trained."""
+    """Raise ConfigError, which ends with `remedy`, if a robot has changed since a run was trained."""
     found = difference(run, robot)
     if found:
         raise ConfigError(f"{found}; put the old file back, or {remedy}")

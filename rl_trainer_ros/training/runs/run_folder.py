@@ -33,7 +33,7 @@ _VERSIONS_OF = ("rl_trainer_ros", "rclpy", "numpy", "torch", "stable-baselines3"
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Where a run's files are and how it ended."""
+    """Folder and end of a run."""
 
     folder: Path
     num_timesteps: int
@@ -57,7 +57,7 @@ def write_result(result: TrainingResult) -> None:
 
 
 def training_s_of(folder: Path) -> float | None:
-    """How long a run has trained, s; None where its `result.json` is missing or does not tell."""
+    """Return the training time of a run, s; None if its `result.json` is missing or has no time."""
     path = folder / "result.json"
     try:
         return number(mapping(read_json(path), str(path)).get("training_s"), f"{path}: training_s", 0.0)
@@ -70,7 +70,7 @@ def create(config: TrainerConfig, hyperparameters: dict[str, Any], robot: RobotD
     parent = expanded(config.log_dir) / config.task / config.state / config.algo
     parent.mkdir(parents=True, exist_ok=True)
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    for name in [now, *(f"{now}_{i}" for i in range(1, 100))]:  # two runs may start in one second
+    for name in [now, *(f"{now}_{i}" for i in range(1, 100))]:  # two runs may start in the same second
         try:
             (parent / name).mkdir()
             break
@@ -78,7 +78,7 @@ def create(config: TrainerConfig, hyperparameters: dict[str, Any], robot: RobotD
             continue
     folder = parent / name
     write_config(folder, config, hyperparameters, _resolved(robot))
-    with contextlib.suppress(ConfigError, OSError):  # a robot that was made in another way than from its files
+    with contextlib.suppress(ConfigError, OSError):  # the robot was not made from files
         write_json(folder / robot_files.FILE, robot_files.record(config.robot))
     write_atomically(folder / "versions.txt", "".join(f"{name} {version}\n" for name, version in versions().items()))
     return folder
@@ -92,54 +92,54 @@ def write_config(folder: Path, config: TrainerConfig, hyperparameters: dict[str,
 
 
 def go_on(folder: Path, config: TrainerConfig) -> None:
-    """Write the settings with which a run goes on into its `config.yaml`."""
+    """Write the settings of a resumed run into its `config.yaml`."""
     write_config(folder, config, hyperparameters_of(folder), dict(_section(folder, "robot")))
 
 
 def hyperparameters_of(folder: Path) -> dict[str, Any]:
-    """Read a run's hyper-parameters back, as they were resolved when it began."""
+    """Read a run's hyper-parameters, as they were resolved at its start."""
     return dict(_section(folder, "hyperparameters"))
 
 
 def load_config(folder: Path) -> TrainerConfig:
-    """Read a run folder's configuration back."""
+    """Read the settings of a run from its folder."""
     return from_mapping(TrainerConfig, _section(folder, "trainer"), str(folder / "config.yaml"))
 
 
 def _section(folder: Path, name: str) -> Mapping[str, Any]:
-    """A part of a run's config.yaml. Raises ConfigError where it is missing or no mapping."""
+    """Return a section of a run's config.yaml. Raises ConfigError if it is missing or not a mapping."""
     found = read_yaml(folder / "config.yaml").get(name)
     if not isinstance(found, Mapping):
         raise ConfigError(
-            f"{folder / 'config.yaml'}: {name} is {shown(found)}; expected a mapping: it is damaged, or of no run"
+            f"{folder / 'config.yaml'}: {name} is {shown(found)}; expected a mapping; the file is damaged, or not of a run"
         )
     return found
 
 
 def find(run: str, log_dir: str = "runs", learned: bool = False) -> Path:
-    """Return a run folder: `latest`, or a path to the run or to something in it. `learned`: the latest that holds a model."""
+    """Return the run folder for `latest`, or for the path of a run or of a file in it. `learned`: latest with a model."""
     if run == "latest":
         runs = sorted(expanded(log_dir).glob("*/*/*/*/config.yaml"), key=lambda path: path.stat().st_mtime)
         found = [path.parent for path in runs if not learned or has_model(path.parent)]
         if not found:
-            what = "run with a model" if runs else "run"
+            missing = "run with a model" if runs else "run"
             words = ("train", *([f"log_dir:={log_dir}"] if log_dir != TrainerConfig.log_dir else []))
-            raise ConfigError(f"no {what} in {expanded(log_dir).resolve()}; train first: {command_line(*words)}")
+            raise ConfigError(f"no {missing} in {expanded(log_dir).resolve()}; train first: {command_line(*words)}")
         return found[-1]
     path = expanded(run)
     for folder in (path, *path.absolute().parents):
         if (folder / "config.yaml").is_file() and (folder / "versions.txt").is_file():
             return folder
-    raise ConfigError(f"{run} is no run folder: it has no config.yaml; give latest, or a folder below {log_dir}/")
+    raise ConfigError(f"{run} is not a run folder: it has no config.yaml; give latest, or a folder below {log_dir}/")
 
 
 def has_model(run: Path) -> bool:
-    """Whether a run has saved anything that it learned."""
+    """Return whether a run has saved a model."""
     return any((run / link / ABOUT).is_file() for link in LINKS)
 
 
 def _resolved(robot: RobotDescription) -> dict[str, Any]:
-    """What a run's numbers depend on in a robot: per joint the limits that were in force, and the URDF's digest."""
+    """Return the robot's data that a run's results depend on: limits per joint, and the URDF's digest."""
     limits = robot.limits
     columns = (limits.lower, limits.upper, limits.velocity, limits.effort, robot.rest, robot.max_acceleration)
     labels = ("lower", "upper", "velocity", "effort", "rest", "max_acceleration")
@@ -153,12 +153,12 @@ def _resolved(robot: RobotDescription) -> dict[str, Any]:
 
 
 def urdf_digest(robot: RobotDescription) -> str:
-    """Return what tells a robot's URDF from another."""
+    """Return the sha256 of a robot's URDF."""
     return hashlib.sha256(robot.urdf.encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a run's numbers depend on."""
+    """Return the versions that a run's results depend on."""
     found = {
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -174,5 +174,5 @@ def versions() -> dict[str, str]:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write `values` as readable JSON, whole or not at all."""
+    """Write `values` as readable JSON, atomically."""
     write_atomically(path, json.dumps(values, indent=2) + "\n")

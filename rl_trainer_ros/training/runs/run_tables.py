@@ -1,6 +1,6 @@
-"""The tables of a run's folder (monitor.csv, progress.csv, evaluations.csv), read as far as they are whole.
+"""Read the tables of a run's folder (monitor.csv, progress.csv, evaluations.csv).
 
-A power failure leaves lines that are cut, or filled with NUL bytes; such rows are left out, and the rest counts.
+A power failure may leave lines that are incomplete or filled with NUL bytes. Such rows are left out.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ _LONGEST_LINE = 100_000
 
 
 def read_rows(path: Path) -> list[list[str]]:
-    """Return the rows of a CSV file whose lines are text. Raises FileError where it is no regular file."""
+    """Return the rows of a CSV file, without lines that are not text. Raises FileError if it is not a regular file."""
     return list(csv.reader(_lines(path), strict=False))
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table, by the names in its first line, that have a cell for each; "#" begins a comment.
+    """Return the complete rows of a table as dictionaries; its first line names the columns, "#" begins a comment.
 
-    Raises FileError where it is no regular file.
+    Raises FileError if it is not a regular file.
     """
     rows = list(csv.reader(line for line in _lines(path) if not line.startswith("#")))
     return [dict(zip(rows[0], row)) for row in rows[1:] if len(row) == len(rows[0])]
 
 
 def first_moment(path: Path) -> float | None:
-    """Return the time at which a monitor file begins, s since the epoch; None where there is no whole header."""
+    """Return the start time of a monitor file, s since the epoch; None if its header is incomplete."""
     try:
         first = next(iter(_lines(path)), "")
         header = mapping(parse_json(first.removeprefix("#"), str(path)), str(path))
@@ -42,7 +42,7 @@ def first_moment(path: Path) -> float | None:
 
 
 def number_in(cell: str | None) -> float:
-    """What a cell says; NaN where it is empty, cut or no number."""
+    """Return the number in a cell; NaN if it is empty, incomplete or not a number."""
     if cell in ("True", "False"):
         return float(cell == "True")
     try:
@@ -52,7 +52,7 @@ def number_in(cell: str | None) -> float:
 
 
 def steps_in(row: dict[str, Any], name: str) -> float:
-    """The number of steps in a row; infinite where it has none, so that it is beyond any step."""
+    """Return the number of steps in a row; infinity if it has none, so that it counts as later than any step."""
     steps = number_in(row.get(name))
     return steps if math.isfinite(steps) else math.inf
 
