@@ -59,7 +59,7 @@ setup(
     maintainer_email="maintainers@rl-trainer-ros.invalid",
     python_requires=">=3.10",
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
-    package_data={"robot_driver_ros.emulator": ["*.c"]},
+    package_data={"robot_driver_ros.emulator": ["*.c"], "rl_trainer_ros.report.page": ["*.css"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

@@ -17,7 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "compare_plots": "rl_trainer curves run:=runs/a,runs/b",
     "dataset_generator": "rl_trainer train_srl srl_model:=autoencoder",
     "record": "rl_trainer train_srl srl_model:=autoencoder",
-    "pipeline": "rl_trainer curves run:=runs/reach",
+    "pipeline": "rl_trainer report folder:=runs",
 }
 """Command -> command line."""
 

@@ -17,6 +17,7 @@ _FILES = (
     "evaluate",
     "cross_evaluate",
     "curves",
+    "report",
     "page",
     "record",
     "dataset",

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
 from robot_interface_ros.command_lines import listed
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.start import leaving_at_once
 
@@ -62,6 +57,7 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
         from rl_trainer_ros.training.cross_evaluation import tasks as of_tasks
         from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate
         from rl_trainer_ros.training.runs import robot_files
+        from rl_trainer_ros.training.runs.run_tables import write_table
 
     models = of_models.find(listed(options.runs), options.log_dir, options.model)
     names, configs = of_models.labels(models), [model.config for model in models]
@@ -91,17 +87,6 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
     print("intervals of 95 %: success by Wilson's score, return by the bootstrap over episodes")
     print(f"matrix in {file}, picture in {picture}", flush=True)
     return 0
-
-
-def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV, whole or not at all, with a column for every name that any row has."""
-    text = io.StringIO()
-    names = dict.fromkeys(name for row in rows for name in row)
-    table = csv.DictWriter(text, list(names), restval="", lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, text.getvalue())
 
 
 def _file(options: CrossEvaluateOptions) -> Path:

@@ -6,10 +6,13 @@ A power failure may leave lines that are incomplete or filled with NUL bytes. Su
 from __future__ import annotations
 
 import csv
+import io
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.files.checked_values import mapping, number
 from robot_interface_ros.files.untrusted_files import FileError, parse_json, read_bytes
 
@@ -29,6 +32,17 @@ def read_table(path: Path) -> list[dict[str, str]]:
     """
     rows = list(csv.reader(line for line in _lines(path) if not line.startswith("#")))
     return [dict(zip(rows[0], row)) for row in rows[1:] if len(row) == len(rows[0])]
+
+
+def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV, whole or not at all, with a column for every name that any row has."""
+    text = io.StringIO()
+    names = dict.fromkeys(name for row in rows for name in row)
+    table = csv.DictWriter(text, list(names), restval="", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def first_moment(path: Path) -> float | None:

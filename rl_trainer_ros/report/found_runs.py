@@ -1,0 +1,126 @@
+"""The runs below a folder, read as far as they can be: a damaged or unfinished run has a line that says so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from rl_trainer_ros.report.settings import flat
+from rl_trainer_ros.training.curves.episodes import MONITOR, Episodes, Evaluations, read_episodes, read_evaluations
+from rl_trainer_ros.training.runs import run_folder
+from robot_interface_ros.files.checked_values import mapping, number
+from robot_interface_ros.files.untrusted_files import FileError, read_json
+
+CONFIG = "config.yaml"
+_OWN = ("attempts", "checkpoints", "videos", "evaluation", "cross_evaluation")
+"""Folders of a run that hold no runs."""
+_DEEPEST = 12
+FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """One run."""
+
+    folder: Path
+    name: str
+    """Its path from the report's folder."""
+    settings: Mapping[str, str]
+    """As `settings.flat` gives them."""
+    ended: str
+    """finished, stopped, failed, or unfinished."""
+    episodes: Episodes
+    evaluations: Evaluations
+    training_s: float | None = None
+    evaluation: Mapping[str, float] = field(default_factory=dict)
+    """The figures of its `evaluation.json`; empty where there is none."""
+    problem: str = ""
+    """Why it is not compared with others, in one line; empty where it is."""
+
+    @property
+    def steps(self) -> int:
+        """Steps at the end of the last episode that is known."""
+        return int(self.episodes.steps[-1]) if len(self.episodes) else 0
+
+
+@dataclass(frozen=True)
+class DamagedRun:
+    """A run of which not even the settings can be read."""
+
+    folder: Path
+    name: str
+    problem: str
+
+
+def find(folder: Path) -> Iterator[Path]:
+    """Yield the folders of runs below a folder, or the folder itself where it is one, sorted by their paths."""
+    for place, below, files in os.walk(folder):
+        path = Path(place)
+        if CONFIG in files or MONITOR in files or "checkpoints" in below:
+            below.clear()  # a run holds no runs
+            yield path
+        below[:] = sorted(name for name in below if not name.startswith(".") and name not in _OWN)
+        if len(path.relative_to(folder).parts) >= _DEEPEST:
+            below.clear()
+
+
+def read(run: Path, name: str) -> FoundRun | DamagedRun:
+    """Read a run; never raises for what is wrong with its files."""
+    try:
+        settings = flat(run_folder.load_config(run))
+    except (OSError, ValueError) as error:
+        return DamagedRun(run, name, one_line(error))
+    problems = []
+    try:
+        episodes = read_episodes(run)
+    except (OSError, ValueError) as error:
+        problems.append(one_line(error))
+        episodes = Episodes(*(np.zeros(0) for _ in range(4)))
+    try:
+        evaluations = read_evaluations(run)
+    except (OSError, ValueError) as error:
+        problems.append(one_line(error))
+        evaluations = Evaluations(*(np.zeros(0) for _ in range(4)), *(np.zeros((0, 2)) for _ in range(3)))
+    ended, training_s, why = _ended(run)
+    problems += [why] if why else []
+    if not len(episodes):
+        problems.append("no episode has ended")
+    return FoundRun(
+        run, name, settings, ended, episodes, evaluations, training_s, _evaluation(run), "; ".join(problems)
+    )
+
+
+def _ended(run: Path) -> tuple[str, float | None, str]:
+    """How a run ended, how long it took, and the line about it where it did not finish."""
+    path = run / "result.json"
+    if not path.exists():
+        return "unfinished", None, "unfinished: it has no result.json; it still trains, or was killed"
+    try:
+        result = mapping(read_json(path), str(path))
+        seconds = number(result.get("training_s"), f"{path}: training_s", 0.0)
+    except FileError as error:
+        return "unfinished", None, one_line(error)
+    ended = str(result.get("ended"))
+    if ended == FINISHED:
+        return ended, seconds, ""
+    why = result.get("error")
+    return ended, seconds, f"{ended} before its end" + (f": {one_line(why)}" if why else "")
+
+
+def _evaluation(run: Path) -> dict[str, float]:
+    path = run / "evaluation.json"
+    try:
+        values = mapping(read_json(path), str(path))
+        names = ("success_rate", "mean_return", "mean_final_distance_m", "episodes")
+        return {name: number(values.get(name), f"{path}: {name}") for name in names}
+    except FileError:
+        return {}
+
+
+def one_line(error: object) -> str:
+    """Anything as one short line that can be printed; a file's name need not be UTF-8."""
+    return " ".join(str(error).encode("utf-8", "backslashreplace").decode().split())[:300]
