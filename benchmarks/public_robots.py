@@ -26,7 +26,7 @@ import yaml
 
 from robot_interface_ros.files.description import urdf_text
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.urdf.faults.lines import naming
+from robot_interface_ros.urdf.faults.lines import errors_with_line
 from robot_interface_ros.urdf.faults.plausibility import gravity_torques
 from robot_interface_ros.urdf.faults.repair import repair
 from robot_interface_ros.urdf.robot_model import RobotModel
@@ -142,7 +142,7 @@ def made_up(words: list[str], folder: Path) -> Path:
             name, _, value = word.partition(":=")
             arguments[name] = value
     text = urdf_text(file, arguments)
-    with naming(file, text):
+    with errors_with_line(file, text):
         model = RobotModel.from_urdf(repair(text).text)
     if tip and tip not in model.links:
         model.chain(tip)  # raises the error that lists the links

@@ -106,7 +106,7 @@ def test_a_mesh_that_robots_collide_with_is_left_out_by_its_own_setting_alone(tm
 def test_a_scale_that_is_none_is_named(tmp_path: Path, scale: str) -> None:
     urdf = arm(b=meshed("p.stl", f'scale="{scale}"'))
     with pytest.raises(
-        RobotModelError, match=f"line 4: link 'b' names .* p.stl, which has the scale '{scale}'; expected"
+        RobotModelError, match=f"line 4: link 'b' has .* p.stl, which has the scale '{scale}'; expected"
     ):
         load_robot(own_robot(tmp_path, urdf, {"p.stl": binary_stl()}))
 

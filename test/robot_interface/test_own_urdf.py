@@ -329,7 +329,7 @@ def test_find_looks_for_packages_as_meshes_do_and_by_the_name_in_package_xml(tmp
     assert "c" in description.model.links
     files["robot/arm.xacro"] = include.replace(b"arm_parts", b"leg_parts")
     with pytest.raises(
-        ValueError, match=r"arm.xacro: no ROS package 'leg_parts'; source its setup.bash, or put its folder beside"
+        ValueError, match=r"arm.xacro: no ROS package 'leg_parts'; source its setup.bash, or put its folder next to"
     ) as caught:
         load_robot(own_robot(tmp_path / "lost", "", files, "urdf: robot/arm.xacro"))
     assert str(caught.value).count("leg_parts") == 1 and "class" not in str(caught.value)
