@@ -1,1 +1,1 @@
-"""Physical robots and what stands in for them; in `ros/`, the node that serves them."""
+"""Drivers of physical robots, and mock and emulated boards; `ros/`: the driver node."""

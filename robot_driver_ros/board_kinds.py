@@ -1,4 +1,4 @@
-"""Which boards a driver talks to: mock, emulated, or real ones on serial ports."""
+"""The kinds of boards of a driver: mock, emulated, or Arduinos on serial ports."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from robot_interface_ros.config import ConfigError, unknown_name
 BOARDS = ("mock", "emulated", "serial")
 MOCK_BOOT_S = 0.2
 BITS_PER_BYTE = 10  # on a serial line: a start bit, eight of data, a stop bit
-MOST_OF_THE_LINE = 0.9  # the rest is for servos that get power, in longer messages, so that nothing queues up
-OWN_SKETCH = "inmoov_servos"  # what firmware/inmoov_servos calls itself
+MOST_OF_THE_LINE = 0.9  # the rest is for longer messages, which switch servos on, so that no message queues up
+OWN_SKETCH = "inmoov_servos"  # name that firmware/inmoov_servos reports
 
 
 @dataclass(frozen=True)
 class Boards:
-    """Boards by name; of real ones also their ports, of others the pulses on their pins. `close` ends what was started."""
+    """Boards by name, with the ports of Arduinos, and the pulses on the pins of other boards. `close` ends emulators."""
 
     boards: Mapping[str, FirmataBoard]
     pulses: Mapping[str, Pulses] = field(default_factory=dict)
@@ -32,15 +32,15 @@ class Boards:
     ends: Sequence[Callable[[], None]] = ()
 
     def close(self) -> None:
-        """End emulated boards."""
+        """End the emulators."""
         for end in self.ends:
             end()
 
 
 def make_boards(kind: str, hardware: Hardware, ports: Sequence[str] = ()) -> Boards:
-    """Make the boards that the servos of a robot hang on, none of them open yet.
+    """Create the boards to which a robot's servos are connected; none of them is open yet.
 
-    `ports`: `name=port` for each board whose port is another than the hardware file's.
+    `ports`: `name=port` for each board whose port differs from the hardware file's.
     """
     used = [name for name in hardware.config.boards if any(s.config.board == name for s in hardware.servos)]
     given = _ports(ports, hardware)
@@ -77,10 +77,10 @@ def make_boards(kind: str, hardware: Hardware, ports: Sequence[str] = ()) -> Boa
 
 
 def check_rate(hardware: Hardware, control_hz: float) -> None:
-    """Raise ConfigError where a board's serial line cannot carry a pulse for each of its servos every period.
+    """Raise ConfigError if the serial line of a board is too slow for a pulse to each of its servos every period.
 
-    All of them may move at once. Each is written every period, so that a byte that is lost heals; what the line cannot carry
-    would queue up, and an emergency stop would wait behind it.
+    All servos may move at once. Each is written every period, so that a lost byte has no lasting effect. On a line that is
+    too slow, messages would queue up, and an emergency stop would wait behind them.
     """
     for name in hardware.config.boards:
         pins = [servo.config.pin for servo in hardware.servos if servo.config.board == name]
@@ -91,8 +91,8 @@ def check_rate(hardware: Hardware, control_hz: float) -> None:
         if control_hz > most:
             raise ConfigError(
                 f"control_hz is {control_hz:g}, but the serial line of board {name} carries its {len(pins)} servos "
-                f"{math.floor(most)} times a second ({size} bytes each time, {BAUD} baud); lower control_hz, or spread "
-                "the servos over boards"
+                f"{math.floor(most)} times a second ({size} bytes each time, {BAUD} baud); lower control_hz, or distribute "
+                "the servos over more boards"
             )
 
 

@@ -1,7 +1,7 @@
-"""Keeps a robot off itself before anything is sent: capsules around its links, and how near they may come. Pure.
+"""Prevents self-collisions before targets are sent, by distances between capsules around the links. Pure.
 
-Every collision shape lies within one capsule or several (a ball swept along a segment), so a posture that passes has no
-contact; one that is refused may only be close to it. Distances of segments: Ericson, "Real-Time Collision Detection", 2005,
+One or several capsules (balls swept along a segment) enclose every collision shape, so an allowed posture has no contact; a
+refused posture may only be close to contact. Distances of segments: Ericson, "Real-Time Collision Detection", 2005,
 section 5.1.9.
 """
 
@@ -23,20 +23,20 @@ from robot_interface_ros.urdf.robot_model import RobotModel, Shape
 
 MARGIN_M = 0.01
 _REST_SLACK_M = 0.005
-_NEAR_JOINTS = 2  # links so few joints apart are built into each other; joint limits keep them apart
+_NEAR_JOINTS = 2  # links that are at most this many joints apart overlap by design; joint limits keep them apart
 
 
 class CollisionGuard:
-    """Says whether a robot may go from one posture to the next.
+    """Decides whether a robot may move from one posture to another.
 
-    Two parts may come no nearer than MARGIN_M, or, where the rest pose brings them nearer than that, little nearer than
-    there. What is too near may only move apart: no posture is a trap.
+    Two parts must stay MARGIN_M apart or, if they are closer in the rest pose, nearly as far apart as there. Parts that are
+    too close may only move apart, so the robot can leave every posture.
     """
 
     def __init__(
         self, description: RobotDescription, may_touch: Sequence[Sequence[str]] = (), margin_m: float = MARGIN_M
     ):
-        """`may_touch`: sets of links, by name or pattern (`r_index*`); those of one set are not watched among themselves."""
+        """`may_touch`: sets of links, by name or pattern (`r_index*`); links of one set are not checked against each other."""
         text = merge_fixed_links(description.urdf)
         model = with_mesh_boxes(RobotModel.from_urdf(text), text)
         self._names = description.joint_names
@@ -58,7 +58,7 @@ class CollisionGuard:
         self._last: tuple[bytes, Array] | None = None
 
     def allows(self, before: Array, after: Array) -> bool:
-        """Whether the joints may go from `before` to `after`, both `(n_joints,)` rad."""
+        """Whether the joints may move from `before` to `after`, both `(n_joints,)` rad."""
         clearance = self._clearances(after)
         near = clearance < self._least
         if near.any():
@@ -70,11 +70,11 @@ class CollisionGuard:
         return True
 
     def clearance(self, position: Array) -> float:
-        """Least distance between two parts that are watched, m, less what is demanded of them; below 0 is too near."""
+        """Return the smallest distance between two checked parts minus their required distance, m; negative: too close."""
         return float((self._clearances(position) - self._least).min(initial=math.inf))
 
     def nearest(self, position: Array) -> tuple[str, str]:
-        """The two links that come nearest to being too near."""
+        """Return the two links with the smallest clearance."""
         worst = int((self._clearances(position) - self._least).argmin())
         first, second = (self._links[self._owner[capsule]] for capsule in self._pairs[worst])
         return first, second
@@ -92,26 +92,26 @@ class CollisionGuard:
         return gaps
 
     def _pairs_to_check(self, model: RobotModel, may_touch: Sequence[Sequence[str]]) -> Iterable[tuple[int, int]]:
-        """Pairs of capsules on links that move against each other and are not built into each other."""
+        """Yield pairs of capsules on links that move relative to each other and do not overlap by design."""
         sets = [{i for i, link in enumerate(self._links) if _matches(link, patterns)} for patterns in may_touch]
-        above = {joint.child: joint.parent for joint in model.joints.values()}
+        parents = {joint.child: joint.parent for joint in model.joints.values()}
 
         def path(link: str) -> list[str]:
             links = [link]
-            while links[-1] in above:
-                links.append(above[links[-1]])
+            while links[-1] in parents:
+                links.append(parents[links[-1]])
             return links
 
         paths = [path(link) for link in self._links]
-        watched = set()
+        checked = set()
         for i, first in enumerate(paths):
             for j in range(i + 1, len(paths)):
                 apart = len(set(first) ^ set(paths[j]))
                 if apart > _NEAR_JOINTS and not any(i in touching and j in touching for touching in sets):
-                    watched.add((i, j))
+                    checked.add((i, j))
         for a in range(len(self._owner)):
             for b in range(a + 1, len(self._owner)):
-                if (int(self._owner[a]), int(self._owner[b])) in watched:
+                if (int(self._owner[a]), int(self._owner[b])) in checked:
                     yield a, b
 
 
@@ -120,10 +120,11 @@ def _matches(link: str, patterns: Sequence[str]) -> bool:
 
 
 def capsules(shape: Shape) -> list[tuple[Array, Array, float]]:
-    """Capsules that together cover a collision shape: start and end of the segment (m, the link's frame) and radius.
+    """Return capsules that together cover a collision shape: start and end of the segment (m, the link's frame), radius.
 
-    A box is covered along its longest edge by as many as its next edge is longer than the shortest, side by side. Balls a
-    quarter larger than a corner's distance from the axis may begin that much deeper inside, and stand out half as far.
+    A box is covered along its longest edge by parallel capsules; their number is the ratio of the middle edge to the
+    shortest one, rounded up. With a radius a quarter larger than the distance of a corner from the axis, the segment can
+    end deeper inside the box, and the capsule sticks out half as far.
     """
     rotation = np.array(rotation_rpy(shape.rpy)).reshape(3, 3)
     origin = np.asarray(shape.xyz)
@@ -154,7 +155,7 @@ def capsules(shape: Shape) -> list[tuple[Array, Array, float]]:
 def segment_distances(
     p1: NDArray[np.float64], q1: NDArray[np.float64], p2: NDArray[np.float64], q2: NDArray[np.float64]
 ) -> Array:
-    """Least distances, `(n,)`, between segments p1-q1 and p2-q2, each end `(n, 3)`; a segment may be a point."""
+    """Return the smallest distances, `(n,)`, of segments p1-q1 and p2-q2, each end `(n, 3)`; a segment may be a point."""
     d1, d2, r = q1 - p1, q2 - p2, p1 - p2
     a, e, f = (np.einsum("ni,ni->n", u, v) for u, v in ((d1, d1), (d2, d2), (d2, r)))
     b, c = np.einsum("ni,ni->n", d1, d2), np.einsum("ni,ni->n", d1, r)

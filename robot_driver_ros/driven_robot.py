@@ -1,4 +1,4 @@
-"""A robot of servos with everything around it: boards, limits, guard, real time, life, and what a driver before it has left."""
+"""The complete robot of a driver: boards, servos, limits, collision guard, real time, lifecycle and pulse journal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from robot_interface_ros.safety.safe_robot import SafeRobot
 
 
 class DrivenRobot:
-    """What a driver node serves; `turn` is to be called with each of its own."""
+    """The robot that a driver node serves; the node calls `turn` in each of its turns."""
 
     def __init__(self, config: DriverNodeConfig):
         hardware = load_hardware(config.robot, config.hardware, config.groups, config.posture)
@@ -32,7 +32,7 @@ class DrivenRobot:
         pulses = [self._left.pulses.get(port, {}).get(pin) for port, pin in self._places]
         found = self._left.line(sum(us is not None for us in pulses))
         self.found = f"{found} ({self._memory.folder})" if found and self._memory else ""
-        """One line about what a driver before this one has left; empty where that is nothing."""
+        """One line about the state that an earlier driver has left; empty if there is none."""
         self._driver = ServoDriver(hardware, self._boards.boards, period_ns * 1e-9, begins_at=hardware.at(pulses))
         body = None
         if config.body == "simulated":
@@ -54,7 +54,7 @@ class DrivenRobot:
             self.robot.emergency_stop()
 
     def turn(self) -> str:
-        """Write down for the next driver what this one has come to; why that cannot be, empty where it can."""
+        """Write pulses and stops to the journal for the next driver; return the reason if that fails, else empty text."""
         if self._memory is None:
             return ""
         pulses = {port: dict(pins) for port, pins in self._left.pulses.items()}
@@ -63,12 +63,12 @@ class DrivenRobot:
                 pulses.setdefault(port, {})[pin] = us
         try:
             self._memory.keep(Left(pulses, self._safe.emergency_stopped, self.life.disabled))
-        except OSError as error:  # no reason to let an arm fall
-            return f"cannot write down the servos' pulses in {self._memory.folder}: {error.strerror}"
+        except OSError as error:  # the robot must not fail for this: its arm would fall
+            return f"cannot write the servos' pulses to {self._memory.folder}: {error.strerror}"
         return ""
 
     def close(self) -> None:
-        """No power, boards closed, emulated ones ended."""
+        """Switch the torque off, close the boards and end emulators."""
         self.life.close()
         self._boards.close()
         if self._memory is not None:

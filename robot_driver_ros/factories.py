@@ -1,4 +1,4 @@
-"""The door to another room: one factory, imported only when called."""
+"""Factory of a simulated body; its function imports the simulator only when called."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from robot_interface_ros.robot_config import load_robot
 
 
 def simulated_body(robot: str, groups: tuple[str, ...], posture: str, control_hz: float) -> Robot:
-    """Return a simulated robot without limits of its own, for boards that have no real one to move."""
+    """Return a simulated robot without own limits, as the body of mock or emulated boards."""
     from robot_sim_ros.pybullet_robot import PyBulletRobot
     from robot_sim_ros.sim_config import SimConfig
 

@@ -1,6 +1,6 @@
-"""The states of a managed driver, without ROS: unconfigured, inactive, active, and the ways between them.
+"""The states of a managed driver, without ROS: unconfigured, inactive, active, and the transitions between them.
 
-Every way may take seconds (a board starts, an arm moves to rest), so it is begun and then advanced at every `tick`.
+A transition may take seconds (a board starts, an arm moves to rest), so it is started and then advanced at every `tick`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from robot_interface_ros.realtime.realtime_robot import RealTimeRobot, State
 from robot_interface_ros.robot import Array, Episode, Observation
 from robot_interface_ros.safety.safe_robot import SafeRobot
 
-CONNECT_TIMEOUT_S = 12.0  # more than a board has for its greeting
-BRAKING_TIMEOUT_S = 1.0  # until a robot that was stopped stands; a board that is lost is not waited for
+CONNECT_TIMEOUT_S = 12.0  # longer than the timeout of a board's greeting
+BRAKING_TIMEOUT_S = 1.0  # time for a stopped robot to brake; a lost board is not awaited
 
 Ended = Callable[[str], None]
-"""Is told how a transition ended: empty for well, else why not."""
+"""Called at the end of a transition: with empty text after success, else with the reason."""
 
 
 class LifeState(enum.Enum):
-    """What a managed driver is; the names are those of ROS 2's managed nodes."""
+    """State of a managed driver; the names are those of ROS 2's managed nodes."""
 
     UNCONFIGURED = "unconfigured"
     INACTIVE = "inactive"
@@ -31,9 +31,10 @@ class LifeState(enum.Enum):
 
 
 class DriverLife:
-    """configure: connect to the boards; activate: power; deactivate: to rest, then no power; cleanup: let go of the boards.
+    """The lifecycle of a driver.
 
-    While inactive the robot is observed, but `drive` is refused, so that no command, reset or enable can power it.
+    configure: connect to the boards; activate: allow motion; deactivate: move to rest, then torque off; cleanup: close the
+    boards. An inactive robot is observed, but `drive` is refused, so no command, reset or enable can power a servo.
     """
 
     def __init__(
@@ -45,9 +46,9 @@ class DriverLife:
         clock: Callable[[], float] = time.monotonic,
         stays_disabled: bool = False,
     ):
-        """`safe`: what `robot` lives around; `parked`: `(n_joints,)` rad, where to leave the joints.
+        """`safe`: the robot within `robot`; `parked`: `(n_joints,)` rad, position before the torque is switched off.
 
-        `stays_disabled`: whether an operator took the torque off before; `activate` leaves it so.
+        `stays_disabled`: whether an operator switched the torque off before; then `activate` does not switch it on.
         """
         self.state = LifeState.UNCONFIGURED
         self._safe, self._parked, self._rest = safe, parked, safe.rest
@@ -59,30 +60,30 @@ class DriverLife:
         self._stays_disabled = stays_disabled
         self._under_way = ""
         self.refused = ""
-        """Why the boards cannot be used, where trying again changes nothing; empty: the last `configure` found no reason."""
+        """Reason for which the boards cannot be used, also after a retry; empty if the last `configure` found none."""
         robot.unavailable = self._why_unavailable
         self._disable()
 
     @property
     def disabled(self) -> bool:
-        """Whether an operator has taken the torque off, and nobody has ended that; a life anew does not."""
+        """Whether an operator has switched the torque off; only `enable` ends this, a restart does not."""
         if self.state is not LifeState.ACTIVE or self._step is not None:
             return self._stays_disabled
         return not self._robot.motion_enabled and not self._safe.emergency_stopped
 
     @property
     def waits_for(self) -> str:
-        """What `configure` waits for, one line; empty where it is not under way."""
+        """Board or answer that a running `configure` waits for, one line; empty otherwise."""
         return self._driver.problem if self._under_way == "configure" else ""
 
     def configure(self, ended: Ended) -> None:
-        """Open the boards and wait for their greeting; a board that is refused ends that at once."""
+        """Open the boards and wait for their greetings; a refused board ends the wait at once."""
         if self._is_free(ended):
             self._deadline, self.refused = self._clock() + CONNECT_TIMEOUT_S, ""
             self._begin("configure", self._connecting, ended)
 
     def activate(self, ended: Ended) -> None:
-        """Allow motion, from where the robot is; after an emergency stop only `enable` does."""
+        """Allow motion from the current position; after an emergency stop, only `enable` does this."""
         if not self._is_free(ended):
             return
         self._driver.active = True
@@ -92,7 +93,7 @@ class DriverLife:
         ended("")
 
     def deactivate(self, ended: Ended) -> None:
-        """Move to rest, where nothing has stopped the robot, and take the torque off."""
+        """Move to rest unless the robot is stopped, then switch the torque off."""
         if not self._is_free(ended):
             return
         self._stays_disabled = self.disabled
@@ -100,7 +101,7 @@ class DriverLife:
         self._safe.rest = self._parked
         try:
             self._robot.start_reset(Episode, self._on_reset_end)
-        except RobotError as error:  # stopped: it must not move, and only goes limp
+        except RobotError as error:  # stopped: it must not move, only the torque is switched off
             self._reset = error
         self._begin("deactivate", self._going_to_rest, ended)
 
@@ -114,22 +115,22 @@ class DriverLife:
         ended("")
 
     def tick(self) -> None:
-        """Advance the transition that is under way, if any."""
+        """Advance the running transition, if any."""
         if self._step is None:
             return
-        said = self._step()
-        if said is not None and self._ended is not None:
+        result = self._step()
+        if result is not None and self._ended is not None:
             ended, self._step, self._ended, self._under_way = self._ended, None, None, ""
-            ended(said)
+            ended(result)
 
     def park(self) -> bool:
-        """Begin to deactivate, if that is possible and not under way; return whether it goes on. Call `tick` meanwhile."""
+        """Start `deactivate` if the driver is active; return whether it is still running. Call `tick` meanwhile."""
         if self.state is LifeState.ACTIVE and self._step is None:
-            self.deactivate(lambda said: None)
+            self.deactivate(lambda result: None)
         return self._under_way == "deactivate"
 
     def close(self) -> None:
-        """End at once: no power, boards closed."""
+        """End at once: torque off, boards closed."""
         self._disable()
         if self._ended is not None:
             self._ended("the driver is shut down")
@@ -138,20 +139,20 @@ class DriverLife:
         self._robot.close()
 
     def _is_free(self, ended: Ended) -> bool:
-        """Whether no transition is under way; else `ended` is told which."""
+        """Return whether no transition is running; call `ended` with a reason if one is."""
         if self._step is not None:
-            ended(f"{self._under_way} is under way; ask again when it has ended")
+            ended(f"{self._under_way} is running; try again when it has ended")
         return self._step is None
 
     def _begin(self, name: str, step: Callable[[], str | None], ended: Ended) -> None:
         self._under_way, self._step, self._ended = name, step, ended
 
     def _why_unavailable(self) -> str:
-        """Why neither commands nor resets are possible now whatever is enabled; empty: they are."""
+        """Return the reason for which commands and resets are not possible now, or empty text."""
         if self._under_way == "configure":
             return f"the driver waits for its boards: {self._driver.problem}"
         if self._under_way:
-            return f"the driver is busy: {self._under_way} is under way"
+            return f"the driver is busy: {self._under_way} is running"
         if self.state is LifeState.UNCONFIGURED:
             return (
                 "the driver is not connected to its boards; ros2 lifecycle set /robot_driver configure, then activate"
@@ -176,10 +177,10 @@ class DriverLife:
             return None
         self._robot.enable(False)
         self._deadline = self._clock() + BRAKING_TIMEOUT_S
-        self._step = self._going_limp
+        self._step = self._switching_off
         return None
 
-    def _going_limp(self) -> str | None:
+    def _switching_off(self) -> str | None:
         if not self._robot.relaxed and self._clock() < self._deadline:
             return None
         self._disable()
@@ -191,5 +192,5 @@ class DriverLife:
         self._reset = result
 
     def _disable(self) -> None:
-        self._robot.enable(False)  # after an emergency stop too: that holds, this takes the torque off
+        self._robot.enable(False)  # also after an emergency stop, which only holds: this switches the torque off
         self._driver.active = False

@@ -1,1 +1,1 @@
-"""Servo boards: the Firmata protocol, serial ports, and boards that stand in for real ones."""
+"""Servo boards: the Firmata protocol, serial links and the mock Mega."""

@@ -10,7 +10,7 @@ BY_ID = Path("/dev/serial/by-id")
 
 
 def port_lines() -> list[str]:
-    """One line a port."""
+    """Return one line for each serial port."""
     from serial.tools import list_ports
 
     ports = sorted(list_ports.comports(), key=lambda port: (port.vid not in ARDUINO_VENDORS, port.device))
@@ -18,24 +18,24 @@ def port_lines() -> list[str]:
 
 
 def describe(port: Any, stable: str) -> str:
-    """A port as it is shown: where, what, and the name that stays the same whatever is plugged in first."""
-    kind = "Arduino" if port.vid in ARDUINO_VENDORS else "no Arduino"
-    return f"{port.device}  {kind}: {port.description}" + (f"\n    stays the same: {stable}" if stable else "")
+    """Return text with a port's device, kind, and the name that does not depend on the order of plugging in."""
+    kind = "Arduino" if port.vid in ARDUINO_VENDORS else "not an Arduino"
+    return f"{port.device}  {kind}: {port.description}" + (f"\n    permanent name: {stable}" if stable else "")
 
 
 def stable_name(device: str) -> str:
-    """The link in /dev/serial/by-id that leads to a device, empty where there is none."""
+    """Return the link in /dev/serial/by-id to a device; empty if there is none."""
     links = sorted(BY_ID.iterdir()) if BY_ID.is_dir() else []
     return next((str(link) for link in links if link.resolve() == Path(device).resolve()), "")
 
 
 def find_port() -> int:
-    """Print what there is; returns an exit code."""
+    """Print the serial ports; return an exit code."""
     lines = port_lines()
     for line in lines:
         print(line)
     if not lines:
         print("no serial port: plug the board in (with a cable that carries data), then run this again")
         return 1
-    print("which board is which: unplug one and run this again")
+    print("to find out which board is which, unplug one and run this again")
     return 0

@@ -1,7 +1,7 @@
-"""Firmata, the protocol that an Arduino speaks with the stock StandardFirmata sketch. Pure: values to bytes, bytes to values.
+"""Firmata, the protocol of an Arduino with the stock StandardFirmata sketch. Pure: values to bytes, bytes to values.
 
 Source: github.com/firmata/protocol, protocol.md, version 2.3 and later. Commands have the top bit set, data bytes have not;
-larger numbers travel as two 7-bit bytes, the lower first. A sysex message holds any number of data bytes between
+larger numbers are sent as two 7-bit bytes, the lower first. A sysex message has any number of data bytes between
 START_SYSEX and END_SYSEX.
 """
 
@@ -20,7 +20,7 @@ SYSTEM_RESET = 0xFF
 START_SYSEX = 0xF0
 END_SYSEX = 0xF7
 
-WATCHDOG = 0x01  # not Firmata's: our own sketch, firmware/inmoov_servos, understands it; others ignore it
+WATCHDOG = 0x01  # not part of Firmata: only the sketch firmware/inmoov_servos uses it; others ignore it
 CAPABILITY_QUERY = 0x6B
 CAPABILITY_RESPONSE = 0x6C
 EXTENDED_ANALOG = 0x6F
@@ -34,8 +34,8 @@ OUTPUT, SERVO = 1, 4  # pin modes
 MOST_PIN = 127
 MOST_VALUE = (1 << 14) - 1
 NO_MORE_MODES = 0x7F  # ends a pin's entry in a capability response
-MOST_UNENDED = 12  # bytes that we send between two END_SYSEX
-LONGEST_SYSEX = 4096  # bytes: 70 pins of many modes each are 1 to 2 KiB; noise cannot grow beyond it
+MOST_UNENDED = 12  # largest number of bytes sent between two END_SYSEX
+LONGEST_SYSEX = 4096  # bytes; 70 pins with many modes each are 1 to 2 KiB; limits the memory that noise can take
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Firmware:
-    """The sketch's own version and name."""
+    """The version and the name of the sketch."""
 
     major: int
     minor: int
@@ -65,14 +65,14 @@ class Analog:
 
 @dataclass(frozen=True)
 class Text:
-    """What the sketch has to say, such as an error."""
+    """A text from the sketch, such as an error."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Which pins can do what."""
+    """The capabilities of the pins."""
 
     servo_pins: frozenset[int]
     """Pins that have the mode SERVO."""
@@ -82,19 +82,19 @@ Message = Version | Firmware | Analog | Text | Capabilities
 
 
 def servo_config(pin: int, min_us: int, max_us: int) -> bytes:
-    """Attach a servo: the board sends pulses on `pin` and clips what it is told to `min_us`..`max_us`, microseconds."""
+    """Attach a servo: the board sends pulses on `pin` and clips written values to `min_us`..`max_us`, microseconds."""
     return _sysex(SERVO_CONFIG, _pin(pin), *_two(min_us), *_two(max_us))
 
 
 def set_pin_mode(pin: int, mode: int) -> bytes:
-    """Give a pin a mode; any but SERVO ends a servo's pulses."""
+    """Set the mode of a pin; every mode but SERVO ends a servo's pulses."""
     return bytes((SET_PIN_MODE, _pin(pin), mode))
 
 
 def write_pin(pin: int, value: int) -> bytes:
-    """Give an attached servo its pulse, microseconds (numbers below 544 would be taken for degrees).
+    """Set the pulse of an attached servo, microseconds (values below 544 would be read as degrees).
 
-    The short message has room for pins 0 to 15 only: 0xE0 | 16 would be START_SYSEX, 0xE0 | 31 SYSTEM_RESET.
+    The short message is only for pins 0 to 15: 0xE0 | 16 would be START_SYSEX, 0xE0 | 31 SYSTEM_RESET.
     """
     if pin <= 15:
         return bytes((ANALOG_MESSAGE | _pin(pin), *_two(value)))
@@ -102,13 +102,13 @@ def write_pin(pin: int, value: int) -> bytes:
 
 
 def joined(messages: Iterable[bytes], unended: int = 0) -> tuple[bytes, int]:
-    """Messages in a row, with an END_SYSEX between them wherever more than MOST_UNENDED bytes would come without one.
+    """Join messages, with an additional END_SYSEX before more than MOST_UNENDED bytes would be sent without one.
 
-    StandardFirmata 2.3 stores a sysex of any length in 32 bytes, and checks no bound. Where the end of a message is lost on
-    the way, what follows is stored behind it, over other variables, up to the next END_SYSEX. A board that starts anew loses
-    bytes: it hears the first 63 of the second in which it blinks. An END_SYSEX that ends nothing is ignored.
+    StandardFirmata 2.3 stores a sysex of any length in 32 bytes, without a check. If the end of a message is lost, the
+    following bytes are stored behind it, over other variables, up to the next END_SYSEX. A restarting board loses bytes:
+    it keeps the first 63 of the second in which it blinks. An additional END_SYSEX is ignored.
 
-    `unended`: bytes since the last END_SYSEX, before and, returned, after these.
+    `unended`: number of bytes since the last END_SYSEX before these messages; the number after them is returned.
     """
     data = bytearray()
     for message in messages:
@@ -122,41 +122,41 @@ def joined(messages: Iterable[bytes], unended: int = 0) -> tuple[bytes, int]:
 
 
 def report_analog(channel: int, enabled: bool) -> bytes:
-    """Ask for an analog input's value at every sampling interval, or no longer."""
+    """Start or stop reports of an analog input at every sampling interval."""
     if not 0 <= channel <= 15:
         raise ValueError(f"analog channel {channel}; allowed: 0 to 15")
     return bytes((REPORT_ANALOG | channel, int(enabled)))
 
 
 def sampling_interval(interval_ms: int) -> bytes:
-    """How often analog inputs are reported."""
+    """Set the interval of the reports of analog inputs."""
     return _sysex(SAMPLING_INTERVAL, *_two(interval_ms))
 
 
 def watchdog(hold_ms: int, relax_ms: int) -> bytes:
-    """How long the host may be silent until servos hold, and until they go limp; 0: for ever. Of our own sketch alone."""
+    """Set the silence of the host after which servos hold, and after which torque is off; 0: never. Only for our sketch."""
     return _sysex(WATCHDOG, *_two(hold_ms), *_two(relax_ms))
 
 
 def ask_version() -> bytes:
-    """Ask for a Version."""
+    """Request a Version."""
     return bytes((REPORT_VERSION,))
 
 
 def ask_firmware() -> bytes:
-    """Ask for a Firmware."""
+    """Request a Firmware."""
     return _sysex(REPORT_FIRMWARE)
 
 
 def ask_capabilities() -> bytes:
-    """Ask for Capabilities."""
+    """Request Capabilities."""
     return _sysex(CAPABILITY_QUERY)
 
 
 class Parser:
-    """Turns what a board sends into messages, wherever reads cut it and whatever noise lies between.
+    """Converts received bytes to messages, for reads of any length and with noise between messages.
 
-    A command byte in the middle of another message ends that one unheard; data bytes that belong to nothing are dropped.
+    A command byte within a message discards this message; data bytes outside messages are dropped.
     """
 
     def __init__(self) -> None:
@@ -203,7 +203,7 @@ class Parser:
 
 
 def _read_sysex(data: bytes) -> Message | None:
-    """The message between START_SYSEX and END_SYSEX, None for what we have no use for or what is cut short."""
+    """Return the message between START_SYSEX and END_SYSEX; None for unused and incomplete messages."""
     if len(data) >= 3 and data[0] == REPORT_FIRMWARE:
         return Firmware(data[1], data[2], _text(data[3:]))
     if data[:1] == bytes((CAPABILITY_RESPONSE,)):
@@ -216,7 +216,7 @@ def _read_sysex(data: bytes) -> Message | None:
 
 
 def _servo_pins(data: bytes) -> frozenset[int]:
-    """Pins with the mode SERVO; each pin's entry is (mode, resolution) pairs and then NO_MORE_MODES."""
+    """Return the pins with the mode SERVO; each pin's entry is (mode, resolution) pairs and then NO_MORE_MODES."""
     found, pin, place = set(), 0, 0
     while place < len(data):
         if data[place] == NO_MORE_MODES:
@@ -229,7 +229,7 @@ def _servo_pins(data: bytes) -> frozenset[int]:
 
 
 def _text(data: bytes) -> str:
-    """Text of which every character came as two 7-bit bytes."""
+    """Return text whose characters were sent as two 7-bit bytes each."""
     return "".join(chr(low | high << 7) for low, high in zip(data[::2], data[1::2]))
 
 

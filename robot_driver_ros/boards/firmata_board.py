@@ -1,25 +1,25 @@
-"""One Arduino that speaks Firmata: greeting, servos, analog inputs. Never waits, so that a control loop can own it.
+"""One Arduino with Firmata: greeting, servos, analog inputs. No method waits, so a control loop can own it.
 
-How StandardFirmata treats servos decides the order of things here (seen in its source and, for 2.3, on an emulated board):
+The order of messages follows from how StandardFirmata handles servos (from its source and, for 2.3, from an emulated board):
 
-* Attaching is what starts pulses, and a pulse can be written only to a pin that is attached. A servo that was never
-  written pulses 1500 us, which for a jaw or an elbow lies far outside its limits.
-* But the timer that serves a servo starts with the first one that is attached to it after a reset, and makes its first
-  pulse 33 ms later (its counter runs round once). What is attached and written in one burst of bytes shorter than that
-  never pulses anything but what was written. So `attach` sends both in one write, twelve servos (20.8 ms) to a timer.
-* A detached servo keeps its pulse for the next time. From version 2.4 on, though, a pin takes the slot that was freed
-  last, whosever it was. So pins are attached here in the reverse order of detaching: each gets its own slot back.
+* Attaching a servo starts its pulses, and a pulse can be written only to an attached pin. A servo whose pulse was never
+  written gets 1500 us, which for a jaw or an elbow is far outside its limits.
+* But the timer of a servo starts when the first servo is attached to it after a reset, and makes its first pulse 33 ms later
+  (when its counter overflows). If servos are attached and written in a shorter burst of bytes, all their pulses are the
+  written ones. So `attach` sends both in one write, for twelve servos (20.8 ms) per timer.
+* A detached servo keeps its pulse for the next time. But from version 2.4 on, a pin takes the slot that was freed last, also
+  that of another pin. So pins are attached here in the reverse order of detaching: each gets its own slot again.
 
-* It keeps 63 bytes of what comes while it is busy, and loses the rest. Its answer about its pins takes it 0.1 s. Where it
-  was asked twice, because the first answer came late, servos that are attached after the first answer get half a burst: one of
-  them pulsed 1500 us there, and those behind it nothing. So a board is ready when it has also answered a question that came
-  after all others.
+* A busy board keeps 63 received bytes and loses the rest. Its answer about its pins takes 0.1 s. If the request was repeated,
+  because the first answer was late, servos that are attached after the first answer get half a burst: one of them got
+  1500 us, and those after it got no pulse. So a board is ready only when it has also answered a last request, sent after all
+  others.
 
-A board whose supply sags starts anew while its port stays open, and says nothing for two seconds. So `ask_for_life` asks for
-the protocol's version, three bytes, again and again: an answer proves that everything written before the question has
-arrived (`known`), and where none comes the board is silent. A board whose answer is overdue may be starting, and hears only
-parts of what it is sent: it gets questions and no pulses, since a SERVO_CONFIG of two halves would attach a servo to limits
-that nobody chose.
+If its supply voltage drops, a board restarts while its port stays open, and sends nothing for two seconds. So `ask_for_life`
+repeatedly requests the protocol's version, three bytes. An answer proves that all bytes written before the request have
+arrived (`known`); without an answer the board is silent. A board whose answer is overdue may be restarting, and receives only
+parts of messages. It gets requests but no pulses, because a SERVO_CONFIG of two halves would attach a servo with wrong
+limits.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from robot_driver_ros.boards.links import BoardRefused, Link, LinkLost
 
 ASK_EVERY_S = 1.0
 GREETING_TIMEOUT_S = 8.0  # boot loader and blinking take about 2 s
-SILENT_AFTER_S = (
-    1.0  # without an answer the board is silent; an answer takes less than 0.05 s, on a busy emulated board more
+SILENT_AFTER_S = 1.0  # a board without an answer for this time is silent; an answer usually takes less than 0.05 s
+SILENT_AFTER_POLLS = 4  # and at least this number of polls: a slow or busy host does not make a board silent
+OVERDUE_S = (
+    0.1  # after this time it is unknown whether the board has received the written bytes; the request is repeated
 )
-SILENT_AFTER_POLLS = 4  # and at least so many looks for one: a slow or busy host is no silent board
-OVERDUE_S = 0.1  # from then on nobody knows whether the board has heard what was written; the question is repeated
 SAMPLING_MS = 20
 
 
 class BoardState(enum.Enum):
-    """Where a board stands."""
+    """State of a board's connection."""
 
     CLOSED = enum.auto()
     GREETING = enum.auto()
@@ -52,7 +52,7 @@ class BoardState(enum.Enum):
 
 @dataclass(frozen=True)
 class Pulse:
-    """What a pin is to do: `us`, and the limits that the board itself clips to, microseconds."""
+    """The pulse of a pin, `us`, and the limits to which the board clips it, microseconds."""
 
     us: int
     min_us: int
@@ -60,7 +60,7 @@ class Pulse:
 
 
 class FirmataBoard:
-    """One board. Call `poll` at every control tick; whatever raises LinkLost leaves it closed."""
+    """One board. Call `poll` at every control tick; after LinkLost the board is closed."""
 
     def __init__(
         self,
@@ -70,9 +70,9 @@ class FirmataBoard:
         sketch: str = "",
         pins: Iterable[int] = (),
     ):
-        """`open_link` opens the connection, which may reset the board; `clock` counts seconds.
+        """`open_link` opens the connection, which may reset the board; `clock`: steady clock, s.
 
-        `sketch`: what must answer; `pins`: those that must be able to drive a servo.
+        `sketch`: name of the required sketch; `pins`: pins that must be able to drive a servo.
         """
         self.name, self._sketch, self._pins = name, sketch, frozenset(pins)
         self.state = BoardState.CLOSED
@@ -80,23 +80,23 @@ class FirmataBoard:
         self.analog: dict[int, int] = {}
         """Latest value of each watched analog input, by channel."""
         self.texts: list[str] = []
-        """What the sketch said, latest last."""
+        """Texts from the sketch, the latest last."""
         self._open_link, self._clock = open_link, clock
         self._link: Link | None = None
         self._parser = Parser()
         self._attached: dict[int, Pulse] = {}
-        self._detached: list[int] = []  # the one that was detached last is the last
-        self._greeted = self._checked = False  # what the sketch is, and what its pins can do
+        self._detached: list[int] = []  # in the order of detaching
+        self._greeted = self._checked = False  # whether the sketch, and the capabilities of its pins, are known
         self._asked_at = self._opened_at = 0.0
         self.known: dict[int, int] = {}
-        """Pin -> the last pulse, microseconds, that is known to have reached the board; kept when the board is lost."""
+        """Pin -> last pulse that the board has certainly received, microseconds; kept when the board is lost."""
         self._known_before: dict[int, int] = {}
         self._written: dict[int, int] = {}
-        self._question: dict[int, int] | None = None  # what was written before the question that has no answer yet
+        self._question: dict[int, int] | None = None  # pulses written before the request that has no answer yet
         self._question_at, self._question_polls = 0.0, 0
         self._unended = 0  # bytes sent since the last END_SYSEX
         self.overdue = False
-        """Whether the answer to `ask_for_life`, which sets it, is late: only `known` is sure, and no pulse is written."""
+        """Whether the answer to `ask_for_life` is late: then only `known` is certain, and no pulse is written."""
 
     @property
     def attached(self) -> frozenset[int]:
@@ -104,7 +104,7 @@ class FirmataBoard:
         return frozenset(self._attached)
 
     def open(self) -> None:
-        """Open the connection and begin to wait, in `poll`, for the board's greeting. Raises LinkLost."""
+        """Open the connection; `poll` then waits for the board's greeting. Raises LinkLost."""
         self.close()
         self._link = self._open_link()
         self._parser = Parser()
@@ -112,12 +112,12 @@ class FirmataBoard:
         self.state = BoardState.GREETING
 
     def poll(self) -> BoardState:
-        """Read what has come; returns the state. Raises LinkLost, also where no sketch answers."""
+        """Read received messages and return the state. Raises LinkLost, also if no sketch answers."""
         if self._link is None:
             return self.state
         try:
             for message in self._parser.feed(self._link.read()):
-                self._hear(message)
+                self._handle(message)
             if self.state is BoardState.GREETING:
                 self._ask()
         except LinkLost:
@@ -126,7 +126,7 @@ class FirmataBoard:
         return self.state
 
     def ask_for_life(self) -> None:
-        """Ask whether the board is alive, once the question before has its answer. Raises LinkLost where none comes."""
+        """Request an answer from the board, if the last request has been answered. Raises LinkLost if no answer comes."""
         now = self._clock()
         if self._question is None:
             self._question, self._question_at, self._question_polls = dict(self._written), now, 0
@@ -135,30 +135,32 @@ class FirmataBoard:
             if now - self._question_at > SILENT_AFTER_S and self._question_polls >= SILENT_AFTER_POLLS:
                 self.close()
                 raise LinkLost(
-                    f"board {self.name} has been silent for {SILENT_AFTER_S:g} s; does its supply sag, or is a cable off? "
-                    "Servos need a supply of their own"
+                    f"board {self.name} has been silent for {SILENT_AFTER_S:g} s; does its supply voltage drop, or is a cable "
+                    "loose? Servos need a separate supply"
                 )
             if now - self._asked_at < OVERDUE_S:
                 return
             self.overdue = True
-            self._send(bytes((firmata.END_SYSEX,)))  # a message whose end was lost would swallow the question
+            self._send(
+                bytes((firmata.END_SYSEX,))
+            )  # ends a message whose end was lost, which would include the request
         self._asked_at = now
         self._send(firmata.ask_version())
 
     def watch(self, channels: Iterable[int]) -> None:
-        """Have analog inputs reported every 20 ms from now on."""
+        """Start reports of analog inputs, every 20 ms."""
         messages = [firmata.report_analog(channel, True) for channel in channels]
         if messages:
             self._send(firmata.sampling_interval(SAMPLING_MS), *messages)
 
     def set_watchdog(self, hold_s: float, relax_s: float) -> None:
-        """How long we may be silent until servos hold, and until they go limp; 0: for ever. StandardFirmata ignores it."""
+        """Set the silence of the host after which servos hold, and torque is off; 0: never. StandardFirmata ignores it."""
         self._send(firmata.watchdog(round(hold_s * 1e3), round(relax_s * 1e3)))
 
     def attach(self, pulses: Mapping[int, Pulse]) -> None:
-        """Start pulses on pins, each with its own from the first on. Pins that are attached already are only written.
+        """Start pulses on pins; each pin has its given pulse from the first one on. Attached pins are only written.
 
-        Nothing is written to a board that is `overdue`.
+        An `overdue` board gets nothing.
         """
         if self.overdue:
             return
@@ -171,7 +173,7 @@ class FirmataBoard:
             for pin in reversed(freed):
                 burst += self._start(pin, pulses[pin]) if pin in again else [firmata.set_pin_mode(pin, firmata.SERVO)]
             for pin in freed:
-                if pin not in again:  # was only in the way
+                if pin not in again:  # attached only to free the slot below
                     burst.append(firmata.set_pin_mode(pin, firmata.OUTPUT))
                     self._detached.append(pin)
         for pin in fresh:
@@ -185,18 +187,18 @@ class FirmataBoard:
         self._written.update({pin: pulse.us for pin, pulse in pulses.items()})
 
     def write(self, pulses: Mapping[int, int]) -> None:
-        """Set the pulses, microseconds, of attached pins; all in one write, and none where the board is `overdue`."""
+        """Set the pulses, microseconds, of attached pins in one write; an `overdue` board gets none."""
         if self.overdue:
             return
-        mine = {pin: us for pin, us in pulses.items() if pin in self._attached}
-        self._send(*(firmata.write_pin(pin, us) for pin, us in mine.items()))
-        self._written.update(mine)
+        attached = {pin: us for pin, us in pulses.items() if pin in self._attached}
+        self._send(*(firmata.write_pin(pin, us) for pin, us in attached.items()))
+        self._written.update(attached)
 
     def detach(self, pins: Iterable[int]) -> None:
-        """End the pulses of these pins: their servos go limp. Written at any time: a stop does not wait for an answer."""
-        going = [pin for pin in pins if pin in self._attached]
-        self._send(*(firmata.set_pin_mode(pin, firmata.OUTPUT) for pin in going))
-        for pin in going:
+        """End the pulses of these pins: torque off. It is written at any time, because a stop must not wait for an answer."""
+        attached = [pin for pin in pins if pin in self._attached]
+        self._send(*(firmata.set_pin_mode(pin, firmata.OUTPUT) for pin in attached))
+        for pin in attached:
             del self._attached[pin]
             self._detached.append(pin)
 
@@ -225,9 +227,9 @@ class FirmataBoard:
             self.close()
             raise
 
-    def _hear(self, message: firmata.Message) -> None:
+    def _handle(self, message: firmata.Message) -> None:
         if isinstance(message, Firmware):
-            self._hear_greeting(message)
+            self._handle_greeting(message)
         elif isinstance(message, Version):
             if self.state is BoardState.GREETING and self._checked:
                 self.state = BoardState.READY
@@ -243,21 +245,21 @@ class FirmataBoard:
         elif isinstance(message, Text):
             self.texts = [*self.texts[-9:], message.text]
 
-    def _hear_greeting(self, message: Firmware) -> None:
-        """Whatever was asked before has been answered when the board is ready; later it greets by itself."""
+    def _handle_greeting(self, message: Firmware) -> None:
+        """Check the sketch. A ready board has answered all requests, so a later greeting means that it has restarted."""
         if self.state is BoardState.READY:
-            self.known = self._known_before  # the greeting began with a version, which answers nothing
+            self.known = self._known_before  # the greeting began with a version, which was not an answer
             raise LinkLost(
-                f"board {self.name} has started anew by itself, and its servos went limp; does its supply sag? "
-                "Servos need one of their own"
+                f"board {self.name} has restarted by itself, and its servos lost torque; does its supply voltage drop? "
+                "Servos need a separate supply"
             )
         if self._sketch not in message.name:
             raise BoardRefused(
-                f"board {self.name} runs {message.name}, not {self._sketch} as the hardware file says; "
-                "flash that (docs/inmoov_hardware.md), or set firmware: stock"
+                f"board {self.name} runs {message.name}, not {self._sketch} as in the hardware file; "
+                "flash that sketch (docs/inmoov_hardware.md), or set firmware: stock"
             )
         self.firmware = f"{message.name} {message.major}.{message.minor}".strip()
-        if not self._greeted:  # else it answers what was asked while it started
+        if not self._greeted:  # otherwise it answers a request sent while it started
             self._greeted, self._asked_at = True, self._clock()
             self._send(firmata.ask_capabilities())
 
@@ -265,16 +267,16 @@ class FirmataBoard:
         wrong = sorted(self._pins - servo_pins)
         if wrong:
             raise BoardRefused(
-                f"board {self.name} runs {self.firmware}, which drives no servo on pin {', '.join(map(str, wrong))}; "
-                f"it does on {_ranges(servo_pins) or 'none at all'}. Flash StandardFirmata, or plug the servo in elsewhere"
+                f"board {self.name} runs {self.firmware}, which drives no servo on pin {', '.join(map(str, wrong))}, "
+                f"only on {_ranges(servo_pins) or 'none at all'}. Flash StandardFirmata, or connect the servo to another pin"
             )
 
     def _ask(self) -> None:
         now = self._clock()
         if now - self._opened_at > GREETING_TIMEOUT_S:
             raise BoardRefused(
-                f"board {self.name} runs {self.firmware}, which does not say what its pins can do; flash "
-                "StandardFirmata, or firmware/inmoov_servos as it is now"
+                f"board {self.name} runs {self.firmware}, which does not report the capabilities of its pins; flash "
+                "StandardFirmata, or the current firmware/inmoov_servos"
                 if self._greeted and not self._checked
                 else f"board {self.name} does not answer within {GREETING_TIMEOUT_S:g} s; is StandardFirmata on it? "
                 "Arduino IDE: File > Examples > Firmata > StandardFirmata, Upload"
@@ -290,7 +292,7 @@ class FirmataBoard:
 
 
 def _ranges(pins: Iterable[int]) -> str:
-    """Numbers in words: 2 to 13, 22."""
+    """Return numbers as ranges: 2 to 13, 22."""
     found: list[list[int]] = []
     for pin in sorted(pins):
         if found and pin == found[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""Where a board's bytes come from and go to."""
+"""Connections to boards: the protocol `Link`, and serial ports."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from robot_interface_ros.errors import RobotError
 
 
 class LinkLost(RobotError):
-    """The board cannot be reached (any more): unplugged, switched off, or its port taken by another program."""
+    """The board cannot be reached: unplugged, switched off, or its port is used by another program."""
 
 
 class BoardRefused(LinkLost):
-    """The board cannot be used as things are, and trying again changes nothing: no such port, another sketch, a wrong pin."""
+    """The board cannot be used, and a retry would not help: no such port, another sketch, a wrong pin."""
 
 
 class Link(Protocol):
     """An open connection to one board."""
 
     def read(self) -> bytes:
-        """What has come since the last call, perhaps nothing; never waits. Raises LinkLost."""
+        """Return the bytes received since the last call, possibly none; do not wait. Raises LinkLost."""
 
     def write(self, data: bytes) -> None:
         """Send all of `data`. Raises LinkLost."""
 
     def close(self) -> None:
-        """Close; safe to call twice."""
+        """Close the connection; may be called twice."""
 
 
 class SerialLink:
-    """A serial port. Opening it resets a Mega, as its boot loader wants."""
+    """A serial port. Opening it resets a Mega, which starts its boot loader."""
 
-    WRITE_TIMEOUT_S = 0.1  # the kernel takes 4 KiB at once, so anything longer means that nobody listens
+    WRITE_TIMEOUT_S = 0.1  # the kernel takes 4 KiB at once, so a longer write means that the board does not read
 
     def __init__(self, port: str):
-        """Open `port`; raises BoardRefused with the likely cause."""
+        """Open `port`. Raises BoardRefused with the likely cause."""
         try:
             import serial
         except ImportError:
@@ -66,14 +66,14 @@ class SerialLink:
         """See Link."""
         try:
             self._serial.close()
-        except self._errors:  # what is unplugged cannot be closed either
+        except self._errors:  # an unplugged port cannot be closed
             return
 
 
 def _likely(error: Exception) -> str:
     number = getattr(error, "errno", None)
     if number == 2:
-        return f"there is no such port; is the board plugged in? {command_line('find_port')} lists what is there"
+        return f"there is no such port; is the board plugged in? {command_line('find_port')} lists the ports"
     if number == 13:
         return "no permission; sudo usermod -aG dialout $USER, then log in again"
     if number in (11, 16):

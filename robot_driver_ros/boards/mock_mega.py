@@ -1,9 +1,9 @@
-"""A Mega with StandardFirmata in a few lines of Python: needs nothing installed and tells what its pins do.
+"""A model of a Mega with StandardFirmata in Python, without dependencies; records the pulses on its pins.
 
-It does what the emulated board was seen to do with the stock firmware: pulses of 1500 us from a servo that was never
-written, none in the first 33 ms of a timer, degrees below 544, clipping at the limits of SERVO_CONFIG, a reset when the
-port is opened. While it blinks it keeps the first 63 bytes of what it is sent, and a sysex has room for 32 bytes: a longer
-one would be written over other variables.
+It behaves like the emulated board with the stock firmware: a servo that was never written gets 1500 us, a timer makes no
+pulses in its first 33 ms, values below 544 are degrees, pulses are clipped to the limits of SERVO_CONFIG, and opening the
+port resets the board. While it blinks it keeps the first 63 received bytes. A sysex has room for 32 bytes; a longer one would
+overwrite other variables.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BLINK_S, BUFFER, SYSEX_ROOM = 1.5, 63, 32
 
 @dataclass
 class _Servo:
-    """One slot of the Servo library."""
+    """One slot of the servo library."""
 
     us: int = DEFAULT_US
     min_us: int = LEAST_US
@@ -33,7 +33,7 @@ class _Servo:
 
 @dataclass
 class Seen:
-    """What came out of one pin."""
+    """Statistics of the pulses of one pin, microseconds."""
 
     last: int = 0
     least: int = 10**6
@@ -43,7 +43,7 @@ class Seen:
 
 
 class MockMega:
-    """The board; `connect` opens its port. `unplug` and `plug` do what a hand does, `sag` what a weak supply does."""
+    """The board; `connect` opens its port. `unplug` and `plug` simulate its cable, `sag` a supply voltage that drops."""
 
     def __init__(self, clock: Callable[[], float], boot_s: float = 0.0, version: tuple[int, int] = (2, 3)):
         """`version`: of StandardFirmata; from 2.4 on, pins share the slots of the Servo library."""
@@ -53,11 +53,11 @@ class MockMega:
         self._plugged = True
         self._connection: _Connection | None = None
         self.seen: dict[int, Seen] = {}
-        """Every pulse that any pin ever gave, in brief."""
+        """Pin -> statistics of all its pulses."""
         self.analog: dict[int, int] = {}
-        """What lies on the analog inputs, by channel, 0 to 1023."""
+        """Values of the analog inputs by channel, 0 to 1023."""
         self.overran = False
-        """Whether a sysex was ever longer than its room: a real board would do anything then."""
+        """Whether a sysex was ever too long; the behaviour of an Arduino would then be undefined."""
         self._next_refresh = 0.0
         self._reset()
 
@@ -80,17 +80,17 @@ class MockMega:
         self._plugged = True
 
     def sag(self) -> None:
-        """Start anew while the port stays open."""
+        """Restart while the port stays open."""
         self.run()
         self._reset()
 
     def pulses(self) -> dict[int, int]:
-        """The pulses on all pins that have any now, microseconds."""
+        """Return pin -> current pulse, microseconds, of pins with pulses."""
         self.run()
         return {pin: self._slot(pin).us for pin in self._pins if self._slot(pin).attached}
 
     def run(self) -> None:
-        """Let the board's time go on to the clock's: pulses come out every 20 ms."""
+        """Advance the board's time to the clock's: pulses come every 20 ms."""
         now = self._clock()
         if now < self._next_refresh:
             return
@@ -113,7 +113,7 @@ class MockMega:
         self._pins: dict[int, int] = {}  # pin -> slot
         self._free: list[int] = []
         self._timer_from: dict[int, float] = {}
-        self._silent: set[int] = set()  # attached, but not pulsed since
+        self._silent: set[int] = set()  # attached, but without a pulse since
         self._watched: set[int] = set()
         self._buffer, self._message = bytearray(), bytearray()
 
@@ -121,7 +121,7 @@ class MockMega:
         self.run()
         missing_s = self._ready_at - self._clock()
         if missing_s > BLINK_S:
-            return  # the boot loader swallows it
+            return  # the boot loader discards it
         if missing_s > 0.0:
             self._buffer += data[: BUFFER - len(self._buffer)]
             return
@@ -139,7 +139,7 @@ class MockMega:
         return answers + b"".join(firmata.write_pin(channel, value) for channel, value in values)
 
     def _start(self) -> None:
-        """Greet, and read what came in the meantime."""
+        """Greet, and read the bytes received in the meantime."""
         if not self._greeted:
             self._greeted = True
             self._answers += self._version_message() + self._firmware_message()
@@ -147,7 +147,7 @@ class MockMega:
                 self._parse(byte)
 
     def _parse(self, byte: int) -> None:
-        """As StandardFirmata does: a sysex goes on, whatever comes, to the next END_SYSEX."""
+        """Parse a byte as StandardFirmata does: a sysex lasts until the next END_SYSEX."""
         message = self._message
         if message[:1] == bytes((firmata.START_SYSEX,)):
             if byte != firmata.END_SYSEX and len(message) > SYSEX_ROOM:
@@ -160,7 +160,7 @@ class MockMega:
         message.append(byte)
         if _is_whole(message):
             self._message = bytearray()
-            self._obey(bytes(message))
+            self._execute(bytes(message))
 
     def _version_message(self) -> bytes:
         return bytes((firmata.REPORT_VERSION, *self._version))
@@ -174,7 +174,7 @@ class MockMega:
         pins = (modes + (b"\x04\x0e" if pin in self.servo_pins else b"") + b"\x7f" for pin in range(70))
         return b"\xf0\x6c" + b"".join(pins) + b"\xf7"
 
-    def _obey(self, message: bytes) -> None:
+    def _execute(self, message: bytes) -> None:
         command = message[0]
         if command & 0xF0 == firmata.ANALOG_MESSAGE:
             self._write(command & 0x0F, message[1] | message[2] << 7)
@@ -201,7 +201,7 @@ class MockMega:
         if pin not in self._pins or not self._slot(pin).attached:
             return
         servo = self._slot(pin)
-        if value < LEAST_US:  # Servo::write takes it for degrees
+        if value < LEAST_US:  # Servo::write reads it as degrees
             value = servo.min_us + min(value, 180) * (servo.max_us - servo.min_us) // 180
         servo.us = min(max(value, servo.min_us), servo.max_us)
 
@@ -246,7 +246,7 @@ class _Connection:
         self._mega._take(data)
 
     def close(self) -> None:
-        """See Link; the board goes on as it was told."""
+        """See Link; the board continues its pulses."""
         if self._mega._connection is self:
             self._mega._connection = None
 

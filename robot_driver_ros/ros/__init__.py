@@ -1,3 +1,3 @@
 """The driver node."""
 
-import robot_interface_ros.ros  # noqa: F401  it checks the environment before rclpy is imported
+import robot_interface_ros.ros  # noqa: F401  checks the environment before rclpy is imported

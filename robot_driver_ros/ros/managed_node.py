@@ -1,4 +1,4 @@
-"""A managed node (ROS 2 lifecycle) whose transitions are done by another thread, the one that owns the robot."""
+"""A managed node (ROS 2 lifecycle). Its transitions run in the thread that owns the robot."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from robot_driver_ros.lifecycle import DriverLife, LifeState
 
-LOOK_EVERY_S = 1.0  # whether whoever owns the robot still takes its turns
+LOOK_EVERY_S = 1.0  # interval to check whether the thread that owns the robot still runs
 
 
 class Transitions:
-    """Hands transitions from the threads that ask for them to the one that calls `turn`."""
+    """Passes requested transitions to the thread that calls `turn`."""
 
     def __init__(self, life: DriverLife, wake: Callable[[], None]):
-        """`wake` is called after each request, so that `turn` comes soon."""
+        """`wake` is called after each request, so that `turn` is called soon."""
         self._life, self._wake = life, wake
-        self._asked: queue.Queue[tuple[str, Callable[[str], None]]] = queue.Queue()
+        self._requests: queue.Queue[tuple[str, Callable[[str], None]]] = queue.Queue()
         self._closed = False
 
     def request(self, name: str) -> str:
-        """Do a transition and wait for its end; empty for well, else why not.
+        """Run a transition and wait for its end; return empty text after success, else the reason.
 
-        However long it takes: each has a time limit of its own (a way to rest: `reset_timeout_s`), and an answer before
-        its end would be a lie.
+        The wait has no timeout, because each transition has one (the motion to rest: `reset_timeout_s`), and an earlier
+        answer would be wrong.
         """
-        done, said = threading.Event(), [""]
+        done, result = threading.Event(), [""]
 
-        def ended(why: str) -> None:
-            said[0] = why
+        def ended(reason: str) -> None:
+            result[0] = reason
             done.set()
 
-        self._asked.put((name, ended))
+        self._requests.put((name, ended))
         self._wake()
         while not done.wait(LOOK_EVERY_S):
             if self._closed:
                 return "the driver is shut down"
-        return said[0]
+        return result[0]
 
     def close(self) -> None:
-        """Take no further turns: whoever waits is told so."""
+        """Take no further turns; waiting requests return."""
         self._closed = True
 
     def turn(self) -> None:
-        """Begin what was asked for, and advance what is under way."""
-        while not self._asked.empty():
-            name, ended = self._asked.get()
+        """Start requested transitions, and advance the running one."""
+        while not self._requests.empty():
+            name, ended = self._requests.get()
             getattr(self._life, name)(ended)
         self._life.tick()
 
 
 class ManagedNode(LifecycleNode):
-    """Its services `change_state` and the like lead through the life of a driver, once it has `transitions`."""
+    """A managed node whose lifecycle services control a driver, once `transitions` is set."""
 
     def __init__(self, *arguments: Any, **settings: Any):
         super().__init__(*arguments, **settings)
@@ -65,9 +65,9 @@ class ManagedNode(LifecycleNode):
         """Whether `start` has failed."""
 
     def start(self) -> bool:
-        """Configure and activate, as an operator would; returns whether that went well."""
-        went_well = TransitionCallbackReturn.SUCCESS
-        self.failed = self.trigger_configure() != went_well or self.trigger_activate() != went_well
+        """Configure and activate, as an operator would; return whether both succeeded."""
+        success = TransitionCallbackReturn.SUCCESS
+        self.failed = self.trigger_configure() != success or self.trigger_activate() != success
         return not self.failed
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -75,25 +75,25 @@ class ManagedNode(LifecycleNode):
         return self._do("configure")
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Enable torque."""
+        """Allow motion."""
         return self._do("activate")
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Move to rest, then take the torque off."""
+        """Move to rest, then switch the torque off."""
         return self._do("deactivate")
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of the boards."""
+        """Close the boards."""
         return self._do("cleanup")
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """To rest if it is active, then let go of the boards."""
+        """Move to rest if the driver is active, then close the boards."""
         if self.life is not None and self.life.state is LifeState.ACTIVE:
             self._do("deactivate")
         return self._do("cleanup")
 
     def _do(self, name: str) -> TransitionCallbackReturn:
-        if self.transitions is None:  # it serves in lockstep, where nothing has to be managed
+        if self.transitions is None:  # in lockstep there is nothing to manage
             return TransitionCallbackReturn.SUCCESS
         problem = self.transitions.request(name)
         if not problem:

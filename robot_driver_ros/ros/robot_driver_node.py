@@ -1,8 +1,8 @@
-"""Driver node: serves robots that are not simulated.
+"""Driver node: serves physical and mock robots.
 
-With `board:=mock` and in lockstep that is a robot without a body, which needs nothing installed. In real time it is a robot
-of servos on Arduinos (mock, emulated or on serial ports), a managed node: `configure` connects to the boards, `activate`
-allows motion, `deactivate` moves to rest and takes the torque off, `cleanup` lets go of the boards.
+In lockstep, with `board:=mock`, it serves mock robots without boards. In real time it serves one robot with servos on boards
+(mock, emulated, or Arduinos on serial ports), as a managed node: `configure` connects to the boards, `activate` allows
+motion, `deactivate` moves to rest and switches the torque off, `cleanup` closes the boards.
 
 Run it with `ros2 run rl_trainer_ros robot_driver_node --ros-args -p board:=serial -p realtime:=true`; the parameters are the
 fields of `DriverNodeConfig`.
@@ -31,11 +31,11 @@ from robot_interface_ros.ros.serving.serving import prepare_serving
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.safety.safe_robot import SafeRobot
 
-FAILED = 1  # exit code where a board was lost at the start; whoever restarts nodes may try again
+FAILED = 1  # exit code if a board was lost during the start; a restart of the node may help
 
 
 def driven(config: DriverNodeConfig) -> tuple[SafeRobot, RobotDescription]:
-    """Make a robot without a body, for lockstep."""
+    """Return a mock robot for lockstep, with its description."""
     description = load_robot(config.robot, config.groups, config.posture)
     return SafeRobot(MockRobot(description, period_of(config.control_hz)), description), description
 
@@ -78,7 +78,7 @@ def _prepare(runtime: Runtime, node: Node, config: DriverNodeConfig) -> Loop:
         if not config.park_timeout_s or not life.park():
             return False
         if not parked_by:
-            node.get_logger().info(f"moving to rest before the torque goes off, {config.park_timeout_s:g} s at most")
+            node.get_logger().info(f"moving to rest, then torque off, after at most {config.park_timeout_s:g} s")
             parked_by.append(time.monotonic() + config.park_timeout_s)
         if time.monotonic() < parked_by[0]:
             return True
@@ -101,7 +101,7 @@ def _prepare(runtime: Runtime, node: Node, config: DriverNodeConfig) -> Loop:
 
 
 def _start(runtime: Runtime, node: ManagedNode, config: DriverNodeConfig) -> None:
-    """Configure and activate; end the program where that fails."""
+    """Configure and activate; end the program if this fails."""
     if node.start():
         rate = f"{config.control_hz:g} Hz"
         node.get_logger().info(f"serving {config.namespaces[0]} in real time at {rate}, board:={config.board}")

@@ -1,1 +1,1 @@
-"""Servos: from joint positions to pulses, and the record of the last pulses."""
+"""Servos: from joint positions to pulses, the hardware file, and the pulse journal."""

@@ -1,4 +1,4 @@
-"""A physical robot as its files describe it: robot and hardware file together, checked against each other."""
+"""Loads a physical robot: robot file and hardware file, checked against each other."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Hardware:
-    """Calibrated servos in the order of the robot's joints, and the robot with the limits that servos leave it."""
+    """Calibrated servos in the order of the robot's joints, and the robot within the limits of its servos."""
 
     config: HardwareConfig
     description: RobotDescription
     servos: tuple[Servo, ...]
     parked: Array
-    """`(n_joints,)` rad, where the robot stands when power comes: the rest pose, whatever pose episodes begin in."""
+    """`(n_joints,)` rad, positions at power-on: the rest pose, also if episodes begin in another posture."""
 
     def at(self, pulses: Sequence[int | None]) -> Array:
-        """Where the joints stand, `(n_joints,)` rad, whose servos were last sent `pulses`, us; None: parked."""
+        """Return joint positions, `(n_joints,)` rad, for the last `pulses` of the servos, µs; None: parked."""
         angles = [
             angle if us is None else servo.angle(us) for servo, us, angle in zip(self.servos, pulses, self.parked)
         ]
@@ -40,9 +40,9 @@ class Hardware:
 
 
 def load_hardware(robot: str = "inmoov", path: str = "", groups: tuple[str, ...] = (), posture: str = "") -> Hardware:
-    """Load a robot (see `load_robot`) and its hardware file; empty: `<robot>_hardware.yaml` beside the robot's own.
+    """Load a robot (see `load_robot`) and its hardware file; empty: `<robot>_hardware.yaml` in the robot file's folder.
 
-    Raises ConfigError, one line, for whatever does not fit together.
+    Raises ConfigError, one line, if the files do not match.
     """
     file = hardware_file(robot, path)
     hardware = fit(read_hardware(file), load_robot(robot, groups), str(file))
@@ -53,13 +53,13 @@ def load_hardware(robot: str = "inmoov", path: str = "", groups: tuple[str, ...]
 
 
 def hardware_file(robot: str, path: str = "") -> Path:
-    """Where the hardware of a robot is described."""
+    """Return the hardware file of a robot."""
     own = robot_file(robot)
     return resolve(path) if path else own.with_name(f"{own.stem}{HARDWARE_SUFFIX}")
 
 
 def read_hardware(file: str | Path) -> HardwareConfig:
-    """Read a hardware file and check what can be checked without the robot."""
+    """Read a hardware file; make the checks that do not need the robot."""
     values = read_yaml(file)
     servos = values.get("servos")
     for joint, servo in servos.items() if isinstance(servos, dict) else ():  # one by one, so that errors name the joint
@@ -70,9 +70,9 @@ def read_hardware(file: str | Path) -> HardwareConfig:
 
 
 def fit(config: HardwareConfig, description: RobotDescription, where: str, own_rest: bool = True) -> Hardware:
-    """Match servos with the robot's joints; joints that the robot file fixes need none, and theirs are not driven.
+    """Match servos with the robot's joints. Joints that the robot file fixes need no servo; their servos are not driven.
 
-    `own_rest`: whether a rest that a servo has of its own counts.
+    `own_rest`: whether to use the `rest` of servos.
     """
     for joint in config.servos:
         if joint not in description.model.joints:
@@ -90,7 +90,7 @@ def fit(config: HardwareConfig, description: RobotDescription, where: str, own_r
 
 
 def _narrowed(description: RobotDescription, servos: list[Servo], where: str, own_rest: bool) -> RobotDescription:
-    """The robot within the limits, speeds and accelerations of its servos."""
+    """Return the robot within the limits, speeds and accelerations of its servos."""
     limits = description.limits
     lower, upper = (np.array([getattr(servo, end) for servo in servos]) for end in ("lower", "upper"))
     velocity = _lowered(limits.velocity, [servo.config.max_velocity for servo in servos])
@@ -104,7 +104,7 @@ def _narrowed(description: RobotDescription, servos: list[Servo], where: str, ow
         if not low <= value <= high:
             raise ConfigError(
                 f"{where}: rest of {servo.joint} is {value:.3f} rad; its servo reaches {low:.3f} to {high:.3f}: "
-                "check zero, direction and limits, or give the servo a rest of its own"
+                "check zero, direction and limits, or give the servo another rest"
             )
     rest.setflags(write=False)
     return dataclasses.replace(
@@ -116,7 +116,7 @@ def _narrowed(description: RobotDescription, servos: list[Servo], where: str, ow
 
 
 def _checked(where: str, check: Callable[[], T]) -> T:
-    """What `check` returns; its ConfigError with `where` in front."""
+    """Return the result of `check`; put `where` before its ConfigError."""
     try:
         return check()
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""What a driver leaves for the next one, however it ends: where it sent the servos last, and whether it was stopped."""
+"""The pulse journal: the last pulses and stops of a driver, for the next driver, also after `kill -9`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from robot_interface_ros.files.untrusted_files import parse_json
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 RECORD = 4096  # bytes; a board's 68 pins need a quarter
-LONGEST_US = 20_000  # a servo's whole frame
+LONGEST_US = 20_000  # the whole period of a servo's pulses
 
 Pulses = Mapping[str, Mapping[int, int]]
 """Port -> pin -> microseconds."""
@@ -22,33 +22,33 @@ Pulses = Mapping[str, Mapping[int, int]]
 
 @dataclass(frozen=True)
 class Left:
-    """What there is to know."""
+    """The state that a driver has left."""
 
     pulses: Pulses = field(default_factory=dict)
-    """The last pulse that each pin was sent."""
+    """The last pulse of each pin."""
     emergency_stopped: bool = False
-    """Whether there was an emergency stop that nobody has ended."""
+    """Whether an emergency stop was active."""
     disabled: bool = False
-    """Whether an operator had taken the torque off."""
+    """Whether an operator had switched the torque off."""
 
     def line(self, servos: int) -> str:
-        """What it means for a driver of which so many servos were sent something before; empty: nothing."""
+        """Return a line for the log; `servos`: number of servos with an earlier pulse. Empty if there is nothing to say."""
         stopped = self.emergency_stopped or self.disabled
-        may_move = "enable with true lets it move"
+        remedy = "call enable with true to let it move"
         if servos:
-            begins = f"beginning where a driver before this one left the servos ({servos} of them)"
-            return begins + (f", and stopped as it was: {may_move}" if stopped else "")
-        return f"stopped as the driver before this one was: {may_move}" if stopped else ""
+            start = f"resuming the last pulses of an earlier driver ({servos} servos)"
+            return start + (f", stopped as before: {remedy}" if stopped else "")
+        return f"stopped, as under an earlier driver: {remedy}" if stopped else ""
 
 
 class Memory:
-    """One file for each port. It is written in one piece, in place, so that kill -9 leaves the last one.
+    """The journal: one file for each port, written in one piece and in place, so the last record survives `kill -9`.
 
-    It does not outlive a boot of this machine: nobody knows what has moved since.
+    After a reboot of this machine the records are ignored, because the joints may have moved since.
     """
 
     def __init__(self, ports: Iterable[str], folder: Path | None = None):
-        """`folder`: where the files lie; None: where the user keeps such things. Raises ConfigError."""
+        """`folder`: folder of the files; None: the user's folder for state (XDG_STATE_HOME). Raises ConfigError."""
         self.folder = folder or _state_folder()
         self._boot = BOOT_ID.read_text().strip()
         self._files: dict[str, int] = {}
@@ -61,18 +61,18 @@ class Memory:
             except OSError as error:
                 self.close()
                 raise ConfigError(
-                    f"cannot write down the servos' pulses in {path} ({error.strerror}); XDG_STATE_HOME=... moves it, "
-                    "remember:=false does without"
+                    f"cannot write the servos' pulses to {path} ({error.strerror}); set XDG_STATE_HOME to another folder, "
+                    "or remember:=false to write none"
                 ) from None
 
     def path(self, port: str) -> Path:
-        """Where what is known of the board on a port lies."""
+        """Return the file of the board on a port."""
         return self.folder / f"driver_{''.join(c if c.isalnum() else '_' for c in port).strip('_')}.json"
 
     def recall(self) -> Left | None:
-        """Return what drivers before this one have left since this machine was started, None where there is nothing.
+        """Return the state that earlier drivers have left since this machine was booted; None if there is none.
 
-        Boards that were driven by different ones count as stopped where any of them was.
+        If different drivers have used the boards, the state is stopped if any of them was stopped.
         """
         found = {port: left for port in self._files if (left := self._read(port)) is not None}
         if not found:
@@ -84,7 +84,7 @@ class Memory:
         )
 
     def keep(self, left: Left) -> None:
-        """Write it down, if it is anything new. Raises OSError."""
+        """Write the state if it has changed. Raises OSError."""
         if left == self._kept:
             return
         stopped = {"emergency_stopped": left.emergency_stopped, "disabled": left.disabled}
@@ -94,7 +94,7 @@ class Memory:
         self._kept = left
 
     def close(self) -> None:
-        """Close the files; safe to call twice."""
+        """Close the files; may be called twice."""
         for file in self._files.values():
             os.close(file)
         self._files = {}
@@ -106,12 +106,12 @@ class Memory:
                 return None
             pulses = {int(pin): whole(us, "a pulse, us", 0, LONGEST_US) for pin, us in found["pulses"].items()}
             return Left({port: pulses}, found["emergency_stopped"] is not False, found["disabled"] is not False)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):  # empty, or not ours
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):  # empty, or not a record
             return None
 
 
 def forget_pulses(ports: Iterable[str]) -> None:
-    """For whoever moves servos without a driver: the next one begins at rest, stopped if it was. Raises ConfigError."""
+    """Remove the pulses from the journal, after servos were moved without a driver; keep stops. Raises ConfigError."""
     memory = Memory(ports)
     left = memory.recall()
     if left is not None:

@@ -1,7 +1,7 @@
-"""From joint angles to pulses and back, servo by servo. Pure.
+"""Converts joint angles to pulses and back, for each servo. Pure.
 
-Three measures of the same thing: the joint's angle in rad, as in the URDF; the servo's angle in degrees, as it is read off a
-servo horn or set in MyRobotLab; the pulse's width in microseconds, which is what the wire carries.
+A position has three representations: the joint's angle in rad, as in the URDF; the servo's angle in degrees, as on a servo
+horn or in MyRobotLab; and the width of the pulse in microseconds, as on the wire.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from robot_interface_ros.config import ConfigError, option, unknown_name
 
 LEAST_PULSE_US, MOST_PULSE_US = 544, 2496
-"""What Arduino's Servo library takes for a pulse: less is read as degrees, and more does not fit its limits."""
+"""Range of pulses in Arduino's Servo library: smaller values are read as degrees, larger ones exceed its limits."""
 
 MOST_STOCK_PIN = 63  # ServoPin_t of Arduino's Servo.h: `uint8_t nbr :6`
-MOST_SERVOS = 48  # Servo.h: MAX_SERVOS is 12 for each of a Mega's four timers; firmware/inmoov_servos has as many
+MOST_SERVOS = 48  # Servo.h: MAX_SERVOS is 12 for each of a Mega's four timers; firmware/inmoov_servos also has 48
 MOST_WATCHDOG_S = 16.0  # two 7-bit bytes of milliseconds
-MOST_TURNS = 2.0  # of a joint either way, in a table; more is an angle in degrees
-BEYOND_TABLE = 0.1  # how far beyond the ends of its table a potentiometer may read, as a share of the table
+MOST_TURNS = 2.0  # of a joint in each direction, in a table; a larger angle is in degrees
+BEYOND_TABLE = 0.1  # allowed reading of a potentiometer beyond the ends of its table, as a share of the table
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class FeedbackConfig:
-    """A potentiometer that says where a joint really is; stock servos have none that can be read."""
+    """A potentiometer that measures a joint's position; those inside stock servos cannot be read."""
 
     channel: int = option(0, "analog input on the servo's board: 0 is A0", minimum=0, maximum=15)
     table: tuple[Point, ...] = option((), "(converter value 0..1023, joint rad) pairs, at least two, values rising")
@@ -40,45 +40,43 @@ class FeedbackConfig:
             raise ConfigError(f"feedback table has values {values}; expected at least two, each above the one before")
 
     def is_likely(self, value: float) -> bool:
-        """Whether a converter value is one of this potentiometer's, and not of a wire that is off or short-circuited."""
+        """Whether a converter value is plausible; a broken or short-circuited wire gives an implausible one."""
         first, last = self.table[0][0], self.table[-1][0]
         slack = BEYOND_TABLE * (last - first)
         return first - slack <= value <= last + slack
 
     def angle(self, value: float) -> float:
-        """The joint's angle, rad, at a converter value; beyond the table its last piece goes on."""
+        """Return the joint's angle, rad, for a converter value; extrapolate beyond the table."""
         return _interpolate(self.table, value)
 
 
 @dataclass(frozen=True)
 class ServoConfig:
-    """One servo and the joint it moves. Checked when made; whoever loads it adds the joint's name to the error."""
+    """One servo and its joint. Its values are checked when it is created; the loader adds the joint's name to an error."""
 
-    board: str = option("", "board that it hangs on")
-    pin: int = option(-1, "digital pin of that board", minimum=2, maximum=69)
-    zero: float = option(90.0, "servo angle, degrees, at which the joint stands at 0", minimum=-720.0, maximum=720.0)
-    direction: int = option(1, "1 or -1: whether both turn the same way", minimum=-1, maximum=1)
+    board: str = option("", "board to which the servo is connected")
+    pin: int = option(-1, "digital pin of this board", minimum=2, maximum=69)
+    zero: float = option(90.0, "servo angle, degrees, at joint angle 0", minimum=-720.0, maximum=720.0)
+    direction: int = option(1, "1: servo and joint turn in the same direction; -1: opposite", minimum=-1, maximum=1)
     gain: float = option(1.0, "servo degrees per joint degree", minimum=0.01, maximum=100.0)
     table: tuple[Point, ...] = option(
-        (), "(joint rad, servo degrees) pairs where the linkage is not linear; replaces zero, direction and gain"
+        (), "(joint rad, servo degrees) pairs for a nonlinear linkage; replaces zero, direction and gain"
     )
-    limits: Point = option((0.0, 180.0), "least and greatest servo angle, degrees")
+    limits: Point = option((0.0, 180.0), "smallest and largest servo angle, degrees")
     pulse_us: Point = option((544.0, 2400.0), "pulse at 0 and at 180 servo degrees, microseconds")
-    rest: float | None = option(None, "joint angle to park at, rad; empty: the robot's rest pose")
-    max_velocity: float | None = option(None, "rad/s, where lower than the robot's", minimum=0.001, maximum=100.0)
-    max_acceleration: float | None = option(
-        None, "rad/s^2, where lower than the robot's", minimum=0.001, maximum=10_000.0
-    )
+    rest: float | None = option(None, "joint angle at power-on and after parking, rad; empty: the robot's rest pose")
+    max_velocity: float | None = option(None, "rad/s, if lower than the robot's", minimum=0.001, maximum=100.0)
+    max_acceleration: float | None = option(None, "rad/s^2, if lower than the robot's", minimum=0.001, maximum=10_000.0)
     idle_timeout_s: float | None = option(
-        None, "no pulses after standing still for so long; 0: always powered; empty: the file's", minimum=0.0
+        None, "torque off after standing still for this time, s; 0: always powered; empty: the file's", minimum=0.0
     )
-    feedback: FeedbackConfig | None = option(None, "potentiometer, where one is wired")
+    feedback: FeedbackConfig | None = option(None, "potentiometer of the joint, if there is one")
 
     def __post_init__(self) -> None:
         if not self.board:
-            raise ConfigError("board is not given; name one of the boards")
+            raise ConfigError("board is missing; name one of the boards")
         if self.pin < 2:
-            raise ConfigError("pin is not given; pins 0 and 1 are the serial line's")
+            raise ConfigError("pin is missing; pins 0 and 1 belong to the serial line")
         if self.direction == 0:
             raise ConfigError("direction is 0; allowed: 1 and -1")
         if not self.limits[0] < self.limits[1]:
@@ -98,7 +96,7 @@ class BoardConfig:
     )
     watchdog_s: tuple[float, float] = option(
         (0.5, 3.0),
-        "with firmware: watchdog, silence of the host until servos hold, and until they go limp; 0: for ever",
+        "with firmware: watchdog, silence of the host after which servos hold, and after which torque is off, s; 0: never",
     )
 
     def __post_init__(self) -> None:
@@ -115,16 +113,18 @@ class HardwareConfig:
     may_touch: tuple[tuple[str, ...], ...] = option(
         (), "sets of links (names or patterns such as r_index*) that may touch each other"
     )
-    idle_timeout_s: float = option(3.0, "idle servos get no pulses after this time; 0: always powered", minimum=0.0)
+    idle_timeout_s: float = option(
+        3.0, "torque off after standing still for this time, s; 0: always powered", minimum=0.0
+    )
 
 
 class Servo:
-    """The calibration of one joint, ready to be computed with."""
+    """The calibration of one joint: conversions between angles and pulses, and limits."""
 
     def __init__(self, joint: str, config: ServoConfig, lower: float, upper: float):
-        """`lower`, `upper`: the joint's own limits, rad; those of the servo may be narrower.
+        """`lower`, `upper`: the joint's limits in the robot, rad; those of the servo may be narrower.
 
-        Raises ConfigError where no angle is left, or a pulse lies outside what the board can make.
+        Raises ConfigError if no angle is within both limits, or if a pulse is outside the board's range.
         """
         self.joint, self.config = joint, config
         low_us, high_us = (self._pulse_of_degrees(degrees) for degrees in config.limits)
@@ -139,13 +139,14 @@ class Servo:
         if not self.lower < self.upper:
             raise ConfigError(
                 f"servo of {joint}: its limits {list(config.limits)} degrees are joint angles of {ends[0]:.3f} to "
-                f"{ends[1]:.3f} rad, the joint's own {lower:.3f} to {upper:.3f}: nothing is left; check zero and direction"
+                f"{ends[1]:.3f} rad, the joint's limits {lower:.3f} to {upper:.3f}: they do not overlap; check zero and "
+                "direction"
             )
 
     def pulse(self, angle: float) -> int:
-        """The pulse, whole microseconds, that puts the joint at `angle`, rad; never outside the servo's limits.
+        """Return the pulse, whole microseconds, for a joint angle, rad; clipped to the servo's limits.
 
-        Raises ValueError for NaN: no pulse stands for it.
+        Raises ValueError for NaN.
         """
         if math.isnan(angle):
             raise ValueError(f"angle of {self.joint} is nan")
@@ -153,7 +154,7 @@ class Servo:
         return min(max(round(self._pulse_of_degrees(self._degrees(angle))), self.min_us), self.max_us)
 
     def angle(self, pulse_us: float) -> float:
-        """The joint's angle, rad, at a pulse: what `pulse` computes, backwards."""
+        """Return the joint's angle, rad, for a pulse: the inverse of `pulse`."""
         low, high = self.config.pulse_us
         return self._joint_angle((pulse_us - low) / (high - low) * 180.0)
 
@@ -176,13 +177,13 @@ class Servo:
 
 
 def check_wiring(config: HardwareConfig) -> None:
-    """Raise ConfigError for a servo on an unknown board, or on a pin that its sketch cannot pulse, and for two on one pin."""
+    """Raise ConfigError for an unknown board, a pin that the sketch cannot pulse, or two servos on one pin."""
     taken: dict[tuple[str, str], str] = {}
     for name in config.boards:
         count = sum(servo.board == name for servo in config.servos.values())
         if count > MOST_SERVOS:
             raise ConfigError(
-                f"board {name} has {count} servos; a Mega pulses {MOST_SERVOS} at most: use another board"
+                f"board {name} has {count} servos; a Mega drives at most {MOST_SERVOS}: use another board"
             )
     for joint, servo in config.servos.items():
         if servo.board not in config.boards:
@@ -199,7 +200,7 @@ def check_wiring(config: HardwareConfig) -> None:
         for pin in pins:
             other = taken.setdefault((servo.board, pin), joint)
             if other != joint or pins.count(pin) > 1:
-                raise ConfigError(f"{other} and {joint} are both on {pin} of board {servo.board}; give each its own")
+                raise ConfigError(f"{other} and {joint} are both on {pin} of board {servo.board}; use different pins")
 
 
 def _check_finite(name: str, table: Sequence[Point]) -> None:
@@ -230,7 +231,7 @@ def _check_table(table: Sequence[Point]) -> None:
 
 
 def _interpolate(table: Sequence[Point], x: float) -> float:
-    """Piecewise linear through points whose first numbers rise; the outer pieces go on beyond the ends."""
+    """Interpolate linearly between points with rising first numbers; extrapolate beyond the ends."""
     piece = min(max(bisect_right(table, (x, math.inf)) - 1, 0), len(table) - 2)
     (x0, y0), (x1, y1) = table[piece], table[piece + 1]
     return y0 + (y1 - y0) * (x - x0) / (x1 - x0)

@@ -1,4 +1,4 @@
-"""Drives the servos of a robot over one board or several: pulses for angles, power for what moves, boards that come back."""
+"""Drives the servos of a robot on one or several boards: converts angles to pulses, switches torque, reopens lost boards."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Array
 
 REOPEN_EVERY_S = 1.0
-FIRST_PULSES_S = 0.06  # after attaching: 33 ms until the timer starts, and one refresh of 20 ms
+FIRST_PULSES_S = 0.06  # time after attaching: 33 ms until the timer starts, and one refresh of 20 ms
 
 
 class ServoDriver:
-    """All servos as one: `drive` takes joint angles once a control period, and never waits.
+    """Drives all servos together: `drive` takes joint angles once per control period, and never waits.
 
-    Whatever it is told, no servo is sent further in one period than its top speed allows, counted from where it was sent
-    last; over a lost board and a detached servo too. A board that is lost begins again with the pulses that are known to
-    have reached it, and meanwhile the joints of the others brake. Before anything else every servo of a board gets, in
-    one burst, the pulse that it had last (at the beginning: that of the rest pose), since a board's first pulse would be
-    1500 us otherwise. Servos that stand still are detached after their idle timeout.
+    In one period a servo moves at most at its top speed from its last pulse, also after a lost board or a detached servo. A
+    lost board resumes with the pulses that it has certainly received; meanwhile the joints of the other boards brake. First,
+    all servos of a board get their last pulses in one burst (at the start: those of the rest pose), because otherwise a
+    board's first pulse would be 1500 us. Servos that stand still are detached after their idle timeout.
     """
 
     def __init__(
@@ -36,9 +35,9 @@ class ServoDriver:
         clock: Callable[[], float] = time.monotonic,
         begins_at: Array | None = None,
     ):
-        """`boards` by their names in the hardware file; `clock` counts seconds.
+        """`boards` by their names in the hardware file; `clock`: steady clock, s.
 
-        `begins_at`: where the joints stand, `(n_joints,)` rad, as far as anybody knows; None: at rest.
+        `begins_at`: assumed positions of the joints, `(n_joints,)` rad; None: at rest.
         """
         self.servos, self.boards = hardware.servos, dict(boards)
         self._configs = hardware.config.boards
@@ -47,8 +46,10 @@ class ServoDriver:
         """Whether `drive` is allowed."""
         self._clock = clock
         self._max_step = hardware.description.limits.velocity * period_s
-        self._brake = hardware.description.max_acceleration * period_s * period_s  # what a step may lose in a period
-        self._step = np.zeros(len(self.servos))  # rad, that the last period moved each joint
+        self._brake = (
+            hardware.description.max_acceleration * period_s * period_s
+        )  # largest change of a step in a period
+        self._step = np.zeros(len(self.servos))  # motion of each joint in the last period, rad
         self._sent = np.array(hardware.parked if begins_at is None else begins_at)  # rad
         self._pulses = [
             servo.pulse(angle) for servo, angle in zip(self.servos, self._sent)
@@ -68,23 +69,25 @@ class ServoDriver:
 
     @property
     def refused(self) -> str:
-        """Why boards cannot be used, where trying again changes nothing; empty: none is refused."""
+        """Reason for which boards cannot be used, also after a retry; empty if no board is refused."""
         return "; ".join(self._refused.values())
 
     @property
     def angles(self) -> Array:
-        """Where the joints are, `(n_joints,)` rad: measured where a servo has a potentiometer, else as commanded."""
-        felt = [self._felt(servo) for servo in self.servos]
-        return np.array([servo.angle(us) if q is None else q for servo, us, q in zip(self.servos, self._pulses, felt)])
+        """Joint positions, `(n_joints,)` rad: measured if a joint has a potentiometer, otherwise as commanded."""
+        measured = [self._measured_angle(servo) for servo in self.servos]
+        return np.array(
+            [servo.angle(us) if q is None else q for servo, us, q in zip(self.servos, self._pulses, measured)]
+        )
 
     @property
     def pulses(self) -> tuple[int, ...]:
-        """What each servo was sent last, microseconds."""
+        """The last pulse of each servo, microseconds."""
         return tuple(self._pulses)
 
     @property
     def sent(self) -> list[int | None]:
-        """The same, as far as the board is known to hear us; None for servos of boards that were sent nothing yet."""
+        """The last pulse of each servo that its board has certainly received; None if the board got no pulses yet."""
         boards = self.boards
         known = {name: board.known if board.overdue else {} for name, board in boards.items()}
         return [
@@ -94,7 +97,7 @@ class ServoDriver:
 
     @property
     def motion(self) -> tuple[Array, Array]:
-        """Where the joints are sent and how far the last period moved them, `(n_joints,)` rad each."""
+        """The joint targets and their motion in the last period, `(n_joints,)` rad each."""
         return self._sent.copy(), self._step.copy()
 
     @property
@@ -104,18 +107,18 @@ class ServoDriver:
 
     @property
     def problem(self) -> str:
-        """Why the robot cannot be driven now, empty where it can; tells of the boards, one line."""
+        """Reason for which the robot cannot be driven now, one line about the boards; empty if it can."""
         problems = [self._lost.get(name, "") for name in self.boards]
         for name, board in self.boards.items():
             if board.state is BoardState.READY:
-                measured = [(servo, how) for servo, how in self._measured if servo.config.board == name]
-                problems += [_doubts(servo, how, board.analog) for servo, how in measured]
+                measured = [(servo, feedback) for servo, feedback in self._measured if servo.config.board == name]
+                problems += [_feedback_fault(servo, feedback, board.analog) for servo, feedback in measured]
             elif name not in self._lost:
                 problems.append(f"board {name} has not answered yet; opening the port resets it, which takes 2 s")
         return "; ".join(filter(None, problems))
 
     def poll(self) -> bool:
-        """Hear the boards and open again those that are lost, once a second; returns whether there is no `problem`."""
+        """Read from the boards, and reopen lost ones once a second; return whether there is no `problem`."""
         now = self._clock()
         for name, board in self.boards.items():
             try:
@@ -129,7 +132,9 @@ class ServoDriver:
                     if name not in self._watching:
                         if self._configs[name].firmware == "watchdog":
                             board.set_watchdog(*self._configs[name].watchdog_s)
-                        board.watch(how.channel for servo, how in self._measured if servo.config.board == name)
+                        board.watch(
+                            feedback.channel for servo, feedback in self._measured if servo.config.board == name
+                        )
                         self._watching.add(name)
             except LinkLost as error:
                 self._forget(name, error)
@@ -138,11 +143,10 @@ class ServoDriver:
         return not self.problem
 
     def drive(self, target: Array) -> None:
-        """Send every servo one period on the way to `target`, `(n_joints,)` rad.
+        """Move every servo one period towards `target`, `(n_joints,)` rad.
 
-        Raises RobotError where the driver is not active or a board is lost, ValueError for NaN.
-
-        Where a board is lost the joints of the others brake: half a robot follows no plan.
+        Raises RobotError if the driver is not active or a board is lost, ValueError for NaN. If a board is lost, the joints
+        of the other boards brake, because a motion of only some joints was not planned.
         """
         ready = self.poll()
         if not self.active:
@@ -150,10 +154,10 @@ class ServoDriver:
         now = self._clock()
         if not ready:
             problem = self.problem
-            self._come_to_a_stand(now)
+            self._brake_joints(now)
             raise LinkLost(problem)
         unprimed = [name for name, board in self.boards.items() if name not in self._primed and not board.overdue]
-        self._find_limp_joints(target, now)
+        self._locate_unpowered_joints(target, now)
         angles = np.clip(target, self._sent - self._max_step, self._sent + self._max_step)
         if unprimed:
             self._still_until = now + FIRST_PULSES_S
@@ -162,7 +166,7 @@ class ServoDriver:
         self._send(angles, now, unprimed)
 
     def relax(self) -> None:
-        """End all pulses; the next `drive` begins with those that were sent last. Raises LinkLost."""
+        """End all pulses; the next `drive` starts with the last pulses. Raises LinkLost."""
         for name, board in self.boards.items():
             if board.state is BoardState.READY:
                 try:
@@ -172,7 +176,7 @@ class ServoDriver:
                     raise
 
     def close(self) -> None:
-        """Relax and close the boards; safe to call twice."""
+        """Switch the torque off and close the boards; may be called twice."""
         for board in self.boards.values():
             try:
                 if board.state is BoardState.READY:
@@ -187,7 +191,7 @@ class ServoDriver:
         self._retry_at = dict.fromkeys(self.boards, self._clock())
 
     def _prime(self, name: str) -> None:
-        """Give all servos of a board their last pulse at once; see FirmataBoard for why."""
+        """Send all servos of a board their last pulses in one burst; firmata_board.py gives the reason."""
         pulses = {servo.config.pin: self._pulse(i) for i, servo in enumerate(self.servos) if servo.config.board == name}
         self.boards[name].attach(dict(sorted(pulses.items())))
         self._primed.add(name)
@@ -197,19 +201,19 @@ class ServoDriver:
             if servo.config.board == name:
                 self._moved_at[i] = now
 
-    def _come_to_a_stand(self, now: float) -> None:
-        """Brake, then keep the pulses as they are, so that a board's watchdog hears us and idle servos go limp."""
-        heard = [servo.config.board in self._primed for servo in self.servos]
+    def _brake_joints(self, now: float) -> None:
+        """Brake, then repeat the pulses, so that a board's watchdog does not act and idle servos lose their torque."""
+        reachable = [servo.config.board in self._primed for servo in self.servos]
         step = np.sign(self._step) * np.maximum(np.abs(self._step) - self._brake, 0.0)
         try:
-            self._send(self._sent + np.where(heard, step, 0.0), now)
-        except LinkLost:  # another one: the caller has a problem to tell already
+            self._send(self._sent + np.where(reachable, step, 0.0), now)
+        except LinkLost:  # another board; the caller already reports a problem
             return
 
     def _send(self, angles: Array, now: float, unprimed: Sequence[str] = ()) -> None:
-        """Send all boards that have their first pulses, or get them now, these angles. Raises LinkLost after all were tried.
+        """Send these angles to all boards that have, or now get, their first pulses. Raises LinkLost after trying all boards.
 
-        A board that is late with its answer gets none, and its joints stay where they were sent.
+        A board with an overdue answer gets nothing, and its joints keep their last pulses.
         """
         late = [self.boards[servo.config.board].overdue for servo in self.servos]
         angles = np.where(late, self._sent, angles)
@@ -248,25 +252,25 @@ class ServoDriver:
     def _pulse(self, i: int) -> Pulse:
         return Pulse(self._pulses[i], self.servos[i].min_us, self.servos[i].max_us)
 
-    def _felt(self, servo: Servo) -> float | None:
-        """Where a potentiometer says that a joint is, rad; None: there is none, or it has said nothing yet."""
+    def _measured_angle(self, servo: Servo) -> float | None:
+        """Return the position that a potentiometer measures, rad; None if there is none, or no value yet."""
         feedback = servo.config.feedback
         value = None if feedback is None else self.boards[servo.config.board].analog.get(feedback.channel)
         return None if value is None or feedback is None else feedback.angle(value)
 
-    def _find_limp_joints(self, target: Array, now: float) -> None:
-        """Begin where a limp joint really is, not where it was sent once, if its potentiometer tells and it is to move."""
+    def _locate_unpowered_joints(self, target: Array, now: float) -> None:
+        """Start a joint without torque at its measured position instead of its last pulse, if it is about to move."""
         for i, servo in enumerate(self.servos):
-            config, felt = servo.config, self._felt(servo)
-            if felt is None or config.pin in self.boards[config.board].attached:
+            config, measured = servo.config, self._measured_angle(servo)
+            if measured is None or config.pin in self.boards[config.board].attached:
                 continue
             if config.board not in self._primed or servo.pulse(target[i]) != self._pulses[i]:
-                self._sent[i] = min(max(felt, servo.lower), servo.upper)
-                self._pulses[i] = servo.pulse(felt)
-                self._moved_at[i] = now  # powered from now on, however small its steps are
+                self._sent[i] = min(max(measured, servo.lower), servo.upper)
+                self._pulses[i] = servo.pulse(measured)
+                self._moved_at[i] = now  # powered from now on, also if its steps are small
 
     def _forget(self, name: str, error: Exception) -> None:
-        """A board is lost: its servos stand where it has heard that they should, not where it was told since."""
+        """Handle a lost board: its servos are at the last pulses that the board has certainly received."""
         self._lost[name] = str(error)
         known = self.boards[name].known
         for i, servo in enumerate(self.servos):
@@ -281,12 +285,12 @@ class ServoDriver:
         self._retry_at[name] = self._clock() + REOPEN_EVERY_S
 
 
-def _doubts(servo: Servo, feedback: FeedbackConfig, analog: Mapping[int, int]) -> str:
-    """What is wrong with a servo's potentiometer, empty for nothing."""
+def _feedback_fault(servo: Servo, feedback: FeedbackConfig, analog: Mapping[int, int]) -> str:
+    """Return the fault of a servo's potentiometer, or empty text."""
     where, value = f"the potentiometer of {servo.joint} (A{feedback.channel})", analog.get(feedback.channel)
     if value is None:
-        return f"{where} has reported nothing yet"
+        return f"{where} has not reported a value yet"
     if not feedback.is_likely(value):
         values = [entry for entry, _ in feedback.table]
-        return f"{where} reads {value}, far from its table's {values[0]:g} to {values[-1]:g}; is a wire off?"
+        return f"{where} reads {value}, far from its table's {values[0]:g} to {values[-1]:g}; is a wire loose?"
     return ""

@@ -1,4 +1,4 @@
-"""A robot of servos as the real-time loop takes it: `Plant` of robot_interface_ros/realtime/realtime_robot.py."""
+"""A robot with servos for the real-time loop: a `Plant` of robot_interface_ros/realtime/realtime_robot.py."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from robot_interface_ros.robot import Array, Command, Episode, Observation, Robo
 from robot_interface_ros.robot_status import PULSE
 
 Pulses = Callable[[], Mapping[int, int]]
-"""What a board that is no real one puts on its pins now: pin -> microseconds."""
+"""Returns the current pulses of a mock or emulated board: pin -> microseconds."""
 
 
 class ServoRobot:
-    """Servos without feedback are where they were sent; those with a potentiometer where that says. No method waits.
+    """Reports measured positions of joints with a potentiometer, and commanded positions of others. No method waits.
 
-    With a `body`, a simulated robot hangs on the boards: what their pins do moves it, and its joints are what is observed.
+    With a `body`, the pulses on the boards' pins move a simulated robot, and its joints are observed.
     """
 
     def __init__(
@@ -29,35 +29,35 @@ class ServoRobot:
         body: Robot | None = None,
         pulses: Mapping[str, Pulses] | None = None,
     ):
-        """`body` and, for each board, its `pulses`: both or neither."""
+        """`body`: a simulated robot; `pulses`: for each board, its pulses. Give both or neither."""
         self.joint_names, self.period_ns = hardware.description.joint_names, period_ns
         self.driver = driver
         self._body, self._pulses = body, dict(pulses or {})
         self._target = hardware.description.default_target()
-        self._told, self._pulsed = hardware.parked, [False] * len(hardware.servos)
+        self._commanded, self._pulsed = hardware.parked, [False] * len(hardware.servos)
         self._position = driver.angles
         self._velocity = np.zeros_like(self._position)
         if body is not None:
-            self._seen = body.reset(Episode())
+            self._observed = body.reset(Episode())
 
     def reset(self, episode: Episode) -> Observation:
-        """Take the episode's target; the joints stand at rest already."""
+        """Take the episode's target; the joints are already at rest."""
         if episode.target is not None:
             self._target = np.array(episode.target, dtype=np.float64)
         return self.receive()
 
     def send(self, command: Command) -> None:
-        """Drive all joints one period on towards the command. Raises LinkLost where a board does not answer."""
+        """Move all joints one period towards the command. Raises LinkLost if a board does not answer."""
         try:
             self.driver.drive(command.position)
-        finally:  # time goes on for the body, whether or not the boards hear us
+        finally:  # time advances for the body, also if a board is lost
             self._pass_period()
 
     def receive(self, timeout_s: float | None = None) -> Observation:
-        """Return what is true now; efforts are unknown and reported as zero, unless a body feels them."""
+        """Return the current observation; without a body, efforts are unknown and reported as zero."""
         if self._body is not None:
-            seen = self._seen
-            return Observation(0, seen.position, seen.velocity, seen.effort, self._target, seen.joint_target)
+            body = self._observed
+            return Observation(0, body.position, body.velocity, body.effort, self._target, body.joint_target)
         return Observation(
             0, self._position, self._velocity, np.zeros_like(self._position), self._target, self._position
         )
@@ -69,7 +69,7 @@ class ServoRobot:
 
     @property
     def report(self) -> Mapping[str, object]:
-        """See Plant: what sketch runs on each board, and the pulse of each servo, microseconds."""
+        """See Plant: the sketch of each board, and the pulse of each servo, microseconds."""
         driver = self.driver
         sketches = {f"board {name}": board.firmware for name, board in driver.boards.items()}
         powered = set(driver.powered)
@@ -80,7 +80,7 @@ class ServoRobot:
         return sketches | pulses
 
     def relax(self) -> None:
-        """Take the torque off; called at every period as long as nothing is to move."""
+        """Switch the torque off; called every period while the robot need not move."""
         self.driver.poll()
         try:
             self.driver.relax()
@@ -88,7 +88,7 @@ class ServoRobot:
             self._pass_period()
 
     def close(self) -> None:
-        """Relax and let go of the boards."""
+        """Switch the torque off and close the boards."""
         self.driver.close()
         if self._body is not None:
             self._body.close()
@@ -97,19 +97,19 @@ class ServoRobot:
         before, self._position = self._position, self.driver.angles
         self._velocity = (self._position - before) / (self.period_ns * 1e-9)
         if self._body is not None:
-            self._told = self._pins_told()
-            self._body.send(Command(0, self.joint_names, self._told))
-            self._seen = self._body.receive()
+            self._commanded = self._pulsed_angles()
+            self._body.send(Command(0, self.joint_names, self._commanded))
+            self._observed = self._body.receive()
 
-    def _pins_told(self) -> Array:
-        """Joint angles that the pins ask for; a servo whose pulses end stays where it stood (worms and pistons hold)."""
+    def _pulsed_angles(self) -> Array:
+        """Return the joint angles of the pulses; a servo whose pulses end keeps its position (its gears hold)."""
         pulses = {board: read() for board, read in self._pulses.items()}
-        told = self._told.copy()
+        commanded = self._commanded.copy()
         for i, servo in enumerate(self.driver.servos):
             us = pulses[servo.config.board].get(servo.config.pin)
             if us is not None:
-                told[i] = servo.angle(us)
+                commanded[i] = servo.angle(us)
             elif self._pulsed[i]:
-                told[i] = self._seen.position[i]
+                commanded[i] = self._observed.position[i]
             self._pulsed[i] = us is not None
-        return told
+        return commanded

@@ -272,4 +272,4 @@ def test_ports_are_shown_with_a_name_that_stays(tmp_path: Path, monkeypatch: pyt
     assert find_port.stable_name(str(device)) == str(links / "usb-Arduino_Mega")
     port = SimpleNamespace(device=str(device), vid=0x2341, description="Arduino Mega 2560")
     assert "Arduino: Arduino Mega 2560" in find_port.describe(port, "")
-    assert "no Arduino" in find_port.describe(SimpleNamespace(device="x", vid=None, description="modem"), "")
+    assert "not an Arduino" in find_port.describe(SimpleNamespace(device="x", vid=None, description="modem"), "")

@@ -121,7 +121,7 @@ ELBOW = "r_elbow_flex_joint"
         ),
         ({"limits": [40, 90]}, "rest of r_elbow_flex_joint is -0.400 rad; its servo reaches -1.396 to -0.960"),
         ({"rest": -1.5}, "rest of r_elbow_flex_joint is -1.500 rad"),
-        ({"direction": 1}, "the joint's own -1.396 to -0.262: nothing is left; check zero and direction"),
+        ({"direction": 1}, "the joint's limits -1.396 to -0.262: they do not overlap; check zero and direction"),
         ({"direction": 0}, "direction is 0; allowed: 1 and -1"),
         ({"table": [[-1.0, 90.0], [math.nan, 60.0]]}, "table\\[1\\]\\[0\\] is nan; expected a finite number"),
         ({"feedback": {"table": [[0, -1.0], [1023, math.nan]]}}, "feedback: table\\[1\\]\\[1\\] is nan"),
@@ -175,7 +175,7 @@ def test_pins_that_the_stock_servo_library_cannot_name_need_our_sketch(pin: int)
 @pytest.mark.bad_input
 def test_a_board_has_room_for_48_servos() -> None:
     servos = {f"joint_{pin}": ServoConfig(board="left", pin=pin) for pin in range(2, 51)}
-    with pytest.raises(ConfigError, match="board left has 49 servos; a Mega pulses 48 at most"):
+    with pytest.raises(ConfigError, match="board left has 49 servos; a Mega drives at most 48"):
         check_wiring(HardwareConfig({"left": BoardConfig()}, servos))
 
 

@@ -110,7 +110,7 @@ def test_a_killed_driver_is_followed_by_one_that_begins_where_it_was(
         assert widths == pytest.approx([first[pin][-1]] * len(widths), abs=late_us)
     board.forget()
     again = start(DRIVER, **arm)
-    again.wait_for("beginning where a driver before this one left the servos")
+    again.wait_for("resuming the last pulses of an earlier driver")
     again.wait_for(SERVING)
     for pin, widths in board.until(all_pulse).items():
         if pin in SERVOS:
@@ -138,7 +138,7 @@ def test_an_emergency_stop_outlives_the_driver(
     driver.signal(signal.SIGKILL)
     driver.process.wait()
     again = start(DRIVER, **arm)
-    again.wait_for("and stopped as it was: enable with true lets it move")
+    again.wait_for("stopped as before: call enable with true to let it move")
     again.wait_for(SERVING)
     board.forget()
     assert not set(board.until_silent()) & set(SERVOS)  # limp until then
@@ -197,7 +197,7 @@ def test_bring_up_starts_a_killed_driver_again_and_ends_limp_with_its_trainer(
     steps = wait_for_steps(run, 10)
     os.kill(child(run, "robot_driver_ros.ros.robot_driver_node"), signal.SIGKILL)
     run.wait_for("robot_driver was killed by SIGKILL; started again (1 of 3)")
-    run.wait_for("beginning where a driver before this one left the servos")
+    run.wait_for("resuming the last pulses of an earlier driver")
     wait_for_steps(run, steps + 10)
     os.kill(child(run, TRAINER), signal.SIGKILL)
     assert run.wait() == 128 + signal.SIGKILL

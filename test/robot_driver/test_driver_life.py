@@ -164,7 +164,7 @@ def test_a_transition_does_not_overwrite_the_one_that_is_under_way() -> None:
     driven.tick(10)
     for other in (driven.life.configure, driven.life.activate, driven.life.deactivate, driven.life.cleanup):
         other(driven.said.append)
-    assert driven.said == ["configure is under way; ask again when it has ended"] * 4
+    assert driven.said == ["configure is running; try again when it has ended"] * 4
     driven.tick(200)
     assert driven.said[4:] == [""] and driven.life.state is LifeState.INACTIVE
     driven.life.activate(driven.said.append)
@@ -172,7 +172,7 @@ def test_a_transition_does_not_overwrite_the_one_that_is_under_way() -> None:
     driven.life.deactivate(driven.said.append)
     driven.tick(5)
     driven.life.cleanup(driven.said.append)
-    assert driven.said[-1] == "deactivate is under way; ask again when it has ended"
+    assert driven.said[-1] == "deactivate is running; try again when it has ended"
     driven.tick(1000)
     assert driven.said[-1] == "" and driven.life.state is LifeState.INACTIVE
 
@@ -240,7 +240,7 @@ def test_a_board_whose_sketch_drives_no_servos_is_refused() -> None:
     mega.sketch, mega.servo_pins = "SimpleDigitalFirmata.ino", frozenset({3, 4, 5, 9})
     board = FirmataBoard("left", mega.connect, time, pins=(4, 8, 22))
     board.open()
-    message = "board left runs SimpleDigitalFirmata.ino 2.3, which drives no servo on pin 8, 22; it does on 3 to 5, 9"
+    message = "board left runs SimpleDigitalFirmata.ino 2.3, which drives no servo on pin 8, 22, only on 3 to 5, 9"
     board.poll()  # the greeting, which is answered with the question
     with pytest.raises(BoardRefused, match=message):
         board.poll()

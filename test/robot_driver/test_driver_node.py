@@ -55,7 +55,7 @@ def test_a_driver_that_is_told_to_leave_parks_first(
     operator.waiter.wait(0.1)
     last = operator.states[-1]
     assert last.position[list(last.name).index(ELBOW)] == pytest.approx(-0.4 if parks else -0.7, abs=0.02)
-    assert any("moving to rest before the torque goes off, 10 s at most" in line for line in node.lines) is parks
+    assert any("moving to rest, then torque off, after at most 10 s" in line for line in node.lines) is parks
 
 
 def test_a_simulated_body_follows_the_pins_and_a_stop_stops_it(start: Callable[..., Any], operator: Operator) -> None:
@@ -77,10 +77,10 @@ def test_a_simulated_body_follows_the_pins_and_a_stop_stops_it(start: Callable[.
 @pytest.mark.parametrize(
     "parameters, message",
     [
-        ({"board": "serial"}, "board:=serial lives in real time; add realtime:=true"),
+        ({"board": "serial"}, "board:=serial needs real time; add realtime:=true"),
         ({"realtime": True, "namespaces": "[/a, /b]"}, "in real time a driver serves one robot"),
         ({"realtime": True, "ports": "[middle=/dev/null]"}, "unknown board 'middle'; known: left, right"),
-        ({"body": "simulated"}, "body:=simulated hangs on mock or emulated boards in real time"),
+        ({"body": "simulated"}, "body:=simulated needs mock or emulated boards, in real time"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(

@@ -67,7 +67,7 @@ def test_a_file_that_is_not_ours_counts_as_none(tmp_path: Path, text: str) -> No
 @pytest.mark.bad_input
 def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"cannot write down the servos' pulses in .*file/deep/driver_dev_ttyACM0"):
+    with pytest.raises(ConfigError, match=r"cannot write the servos' pulses to .*file/deep/driver_dev_ttyACM0"):
         Memory(PORTS[:1], tmp_path / "file" / "deep")
 
 
@@ -91,7 +91,7 @@ def test_a_driver_begins_where_the_one_before_left_the_servos(state: Path) -> No
     told = {servo.config.pin: servo.pulse(servo.lower + 0.3 * (servo.upper - servo.lower)) for servo in hardware.servos}
     Memory([port]).keep(Left({port: told | {60: 700}}))
     robot = driven(port)
-    assert "beginning where a driver before this one left the servos" in robot.found and "stopped" not in robot.found
+    assert "resuming the last pulses of an earlier driver" in robot.found and "stopped" not in robot.found
     assert dict(zip(told, robot._driver.pulses)) == told
     robot.turn()
     robot.close()
@@ -109,7 +109,7 @@ def test_a_stop_outlives_the_driver(state: Path, how: str) -> None:
     Memory([port]).keep(Left({}, **{how: True}))  # type: ignore[arg-type]
     for _ in range(2):  # and the next one too
         robot = driven(port)
-        assert "stopped as the driver before this one was: enable with true lets it move" in robot.found
+        assert "stopped, as under an earlier driver: call enable with true to let it move" in robot.found
         robot.turn()
         robot.life.activate(lambda why: None)
         assert not robot.robot.motion_enabled
@@ -167,6 +167,6 @@ def test_a_full_disk_lets_no_arm_fall(state: Path) -> None:
     assert robot._memory is not None
     (file,) = robot._memory._files.values()
     os.dup2(os.open("/dev/full", os.O_WRONLY), file)
-    assert "cannot write down the servos' pulses in" in robot.turn()
+    assert "cannot write the servos' pulses to" in robot.turn()
     assert "No space left on device" in robot.turn()
     robot.close()

@@ -189,7 +189,7 @@ def test_a_board_with_another_sketch_is_refused(scope: Callable[..., Scope]) -> 
     mega = scope().mega
     board = FirmataBoard("left", mega.connect, time.monotonic, sketch="inmoov_servos")
     board.open()
-    message = r"board left runs StandardFirmata.ino, not inmoov_servos as the hardware file"
+    message = r"board left runs StandardFirmata.ino, not inmoov_servos as in the hardware file"
     with pytest.raises(LinkLost, match=message):
         poll_until_ready(board)
     assert board.state is BoardState.CLOSED

@@ -385,7 +385,7 @@ def test_a_board_that_starts_anew_by_itself_is_noticed_and_begins_where_it_was()
     bench.drive(*[told] * 3)
     bench.megas["left"].boot_s = 0.1
     bench.megas["left"].sag()
-    with pytest.raises(LinkLost, match="board left has started anew by itself"):
+    with pytest.raises(LinkLost, match="board left has restarted by itself"):
         bench.drive(*[told] * 150)
     bench.time.pass_(1.5)
     bench.wait_until_ready()
@@ -500,7 +500,7 @@ def test_a_potentiometer_whose_wire_is_off_moves_nothing(value: int) -> None:
     bench.drive(*[bench.hardware.description.rest] * 50)
     before = bench.driver.pulses
     bench.megas["right"].analog[4] = value
-    message = rf"the potentiometer of {ELBOW} \(A4\) reads {value}, far from its table's 100 to 900; is a wire off"
+    message = rf"the potentiometer of {ELBOW} \(A4\) reads {value}, far from its table's 100 to 900; is a wire loose"
     with pytest.raises(RobotError, match=message):
         bench.driver.drive(bench.hardware.description.limits.upper)
     assert bench.driver.pulses == before
@@ -525,7 +525,7 @@ def test_a_driver_waits_for_what_its_potentiometers_say() -> None:
     while not bench.driver.poll():
         said.append(bench.driver.problem)
         bench.time.pass_()
-    assert said[-1] == f"the potentiometer of {ELBOW} (A4) has reported nothing yet"
+    assert said[-1] == f"the potentiometer of {ELBOW} (A4) has not reported a value yet"
 
 
 class Body(MockRobot):
