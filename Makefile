@@ -21,7 +21,7 @@ endif
 CLOCK := firmware or realtime or faults or many_robots or page
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-quick coverage emulator format lint bench clean
+.PHONY: help setup demo train test test-quick coverage emulator format lint bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ setup: $(STAMP)  ## install everything into .venv, again only if the requirement
 train: $(STAMP)  ## train over topics, evaluate on unseen targets, print where the results are (ARGS="name:=value ...")
 	$(BIN)/rl_trainer train $(ARGS)
 	$(BIN)/rl_trainer evaluate run:=latest $(filter log_dir:=% physics_hz:=%,$(ARGS))
+
+demo: $(STAMP)  ## InMoov reaches for a target that you drag on a web page, with a policy that ships with the package
+	$(BIN)/rl_trainer demo $(ARGS)
 
 test: $(STAMP)  ## run the tests (those on the emulated board if it can be built; in CI it must)
 	@$(BIN)/python -m robot_driver_ros.emulator.build || test -z "$$CI"

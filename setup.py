@@ -12,6 +12,7 @@ EXECUTABLES = {
     "frames_node": "robot_interface_ros.ros.frames_node:main",
     "page_node": "robot_page_ros.ros.page_node:main",
     "srl_node": "srl_ros.ros.srl_node:main",
+    "player_node": "rl_trainer_ros.ros.player_node:main",
     "trainer_node": "rl_trainer_ros.ros.trainer_node:main",
     "rl_trainer": "rl_trainer_ros.cli.main:main",
 }

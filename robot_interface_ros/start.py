@@ -62,6 +62,7 @@ MODULES = {
     "frames_node": "robot_interface_ros.ros.frames_node",
     "srl_node": "srl_ros.ros.srl_node",
     "page_node": "robot_page_ros.ros.page_node",
+    "player_node": "rl_trainer_ros.ros.player_node",
     "trainer_node": "rl_trainer_ros.ros.trainer_node",
     "rl_trainer": "rl_trainer_ros.cli.main",
 }

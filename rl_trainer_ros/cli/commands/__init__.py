@@ -21,6 +21,8 @@ _FILES = (
     "page",
     "record",
     "dataset",
+    "enjoy",
+    "demo",
     "train_srl",
     "robot.find_port",
     "robot.calibrate",

@@ -16,7 +16,6 @@ from rl_trainer_ros.environments.env_config import SIMULATED
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
 from robot_interface_ros.files.atomic_file import write_atomically
-from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.robot_config import robot_file
 from robot_interface_ros.start import leaving_at_once
 
@@ -90,21 +89,18 @@ def evaluate_run(options: EvaluateOptions) -> int:
         from rl_trainer_ros.environments.requirements import task_class
         from rl_trainer_ros.evaluation.film import Film
         from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
-        from rl_trainer_ros.training.checkpoints import trained_models
+        from rl_trainer_ros.training import trained_policy
+        from rl_trainer_ros.training.checkpoints.errors import ModelError
         from rl_trainer_ros.training.runs import run_folder
 
-    folder = run_folder.find(options.run, options.log_dir, learned=True)
-    named = expanded(options.run)
-    model = named if (named / trained_models.ABOUT).is_file() else folder / options.model
-    if model != named and not (model / trained_models.ABOUT).is_file():
-        raise EvaluateError(f"{folder} has no {options.model} model; it has: {_models(folder)}")
     try:
-        policy = trained_models.load(model)
-    except trained_models.ModelError as error:
+        found = trained_policy.load(options.run, options.model, options.log_dir)
+    except ModelError as error:
         raise EvaluateError(str(error)) from None
-    if policy.about.get("counters", {}).get("_n_updates") == 0 and policy.about["algo"] != "random":
+    folder, model, policy = found.run, found.model, found.policy
+    if found.untrained:
         print(f"{model} was saved before the first update: this policy is untrained", file=sys.stderr, flush=True)
-    config = _with_robot(run_folder.load_config(folder), folder, options.robot)
+    config = _with_robot(found.config, folder, options.robot)
     torch.set_num_threads(config.torch_threads)
     if config.encoder_folder:
         _check_encoder(config.encoder_folder, policy.about["encoder"])
@@ -134,14 +130,6 @@ def evaluate_run(options: EvaluateOptions) -> int:
         _save_film(film.gif(), Path(options.video))
     _finish(folder, model, result)
     return 0
-
-
-def _models(folder: Path) -> str:
-    """The models of a run, as arguments."""
-    from rl_trainer_ros.training.checkpoints import trained_models
-
-    found = [name for name in ("final", "latest", "best") if (folder / name / trained_models.ABOUT).is_file()]
-    return ", ".join(f"model:={name}" for name in found) or "none yet"
 
 
 def _with_robot(config: TrainerConfig, run: Path, robot: str) -> TrainerConfig:

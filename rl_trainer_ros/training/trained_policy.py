@@ -1,0 +1,47 @@
+"""A run's trained policy, found and loaded to act with; nothing that a file holds is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rl_trainer_ros.training.checkpoints import trained_models
+from rl_trainer_ros.training.checkpoints.errors import ModelError
+from rl_trainer_ros.training.runs import run_folder
+from robot_interface_ros.files.paths import expanded
+
+if TYPE_CHECKING:
+    from rl_trainer_ros.training.trainer_config import TrainerConfig
+
+MODELS = ("final", "best", "latest")
+
+
+@dataclass(frozen=True)
+class TrainedPolicy:
+    """A policy, where it lies, and the settings of its training."""
+
+    run: Path
+    model: Path
+    policy: trained_models.Policy
+    config: TrainerConfig
+
+    @property
+    def untrained(self) -> bool:
+        """Whether it was saved before the first update."""
+        about = self.policy.about
+        return bool(about.get("counters", {}).get("_n_updates") == 0 and about["algo"] != "random")
+
+
+def load(run: str, model: str, log_dir: str) -> TrainedPolicy:
+    """Load a run's model (final, best or latest); `run` may also name a model's own folder, or be `latest`.
+
+    Raises ModelError or ConfigError, one line.
+    """
+    folder = run_folder.find(run, log_dir, learned=True)
+    named = expanded(run)
+    chosen = named if (named / trained_models.ABOUT).is_file() else folder / model
+    if chosen != named and not (chosen / trained_models.ABOUT).is_file():
+        found = [f"model:={name}" for name in MODELS if (folder / name / trained_models.ABOUT).is_file()]
+        raise ModelError(f"{folder} has no {model} model; it has: {', '.join(found) or 'none yet'}")
+    return TrainedPolicy(folder, chosen, trained_models.load(chosen), run_folder.load_config(folder))

@@ -1,0 +1,54 @@
+"""The policy that ships with the package reaches its target, and follows it where it is moved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("viser")
+
+from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_page_ros.ros.robot_link import RobotLink
+
+pytestmark = [pytest.mark.ros, pytest.mark.realtime]
+REACHED_M = 0.03
+
+
+def test_the_hand_goes_after_a_target_that_is_moved(simulator: Callable, start: Callable, domain: int) -> None:
+    simulator(realtime=True)
+    player = start("rl_trainer_ros.ros.player_node", run="config/policies/reach")
+    player.wait_for("plays")
+    inmoov = load_robot("inmoov")
+    chain = inmoov.model.chain(inmoov.config.end_effector)
+    with Runtime(domain_id=domain, signals=False) as runtime:
+        link = RobotLink(runtime, "/env_0", lambda urdf: None)
+        view = link.view
+
+        def distance() -> float:
+            if not view.position or view.target_position is None:
+                return np.inf
+            hand = chain.position([view.position[name] for name in chain.joint_names])
+            return float(np.linalg.norm(hand - view.target_position))
+
+        def until(condition: Callable[[], bool]) -> None:
+            deadline = time.monotonic() + 30.0
+            while not condition():
+                assert time.monotonic() < deadline, distance()
+                link.take()
+                time.sleep(0.02)
+
+        until(lambda: distance() < REACHED_M)
+        first = np.array(view.target_position)
+        reachable = {**view.position, "r_elbow_flex_joint": view.position["r_elbow_flex_joint"] - 0.4}
+        moved = chain.position([reachable[name] for name in chain.joint_names])
+        assert np.linalg.norm(moved - first) > 2 * REACHED_M
+        until(lambda: link.takes_target)
+        link.request_target(moved)
+        until(lambda: np.allclose(view.target_position, moved))  # type: ignore[arg-type]
+        until(lambda: distance() < REACHED_M)
+        link.close()
