@@ -98,6 +98,7 @@ setup(
         **ROS_WHEELS,
         # colcon runs pytest only if the extra `test` names it.
         "test": [
+            "av>=12",
             "mcap-ros2-support>=0.5,<1",
             "playwright>=1.45",
             "pytest>=7",
@@ -105,6 +106,8 @@ setup(
             "pytest-timeout>=2",
             "pytest-xdist>=3",
             "rosbags>=0.10,<0.12",
+            "minari[arrow]>=0.5,<0.6; python_version >= '3.11'",
+            "pyarrow>=15",
         ],
         # Formats that `rl_trainer dataset export:=...` writes.
         "lerobot": ["av>=12", "pyarrow>=15"],

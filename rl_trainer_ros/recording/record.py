@@ -139,11 +139,10 @@ class StopFlag:
 def _recorder(job: Job, namespace: str) -> tuple[EpisodeRecorder, Callable[[], None]]:
     """A recorder of one simulated robot, and what closes it."""
     config = job.config
-    simulation = {"image_width": config.image_width, "image_height": config.image_height}
-    own = _cameras(config)
-    environment = make_environment(
-        config.environment(), Connection(simulation={"cameras": own, **simulation} if own else {})
-    )
+    simulation: dict[str, Any] = {"contact": config.contact}
+    if cameras := _cameras(config):
+        simulation |= {"cameras": cameras, "image_width": config.image_width, "image_height": config.image_height}
+    environment = make_environment(config.environment(), Connection(simulation=simulation))
     try:
         source = RobotMessages(environment.robot, environment.arm.description, namespace)
         environment.robot = source

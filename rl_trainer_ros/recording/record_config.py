@@ -41,6 +41,7 @@ class RecordConfig(EnvConfig):
     cameras: tuple[str, ...] = option(("external",), "cameras to record; []: none. Over topics: those that are served")
     image_width: int = option(64, "width of an image, pixels, in process", minimum=8, maximum=4096)
     image_height: int = option(64, "height of an image, pixels, in process", minimum=8, maximum=4096)
+    contact: bool = option(True, "measure and record the force on the end effector, in process")
     num_envs: int = option(
         1, "robots at once, /env_0, /env_1, ...; in process each in a process of its own", minimum=1, maximum=256
     )

@@ -17,6 +17,7 @@ from robot_interface_ros.bags.contract_messages import (
     JointStates,
     Poses,
     Wrenches,
+    bool_message,
     signals_row,
     text_message,
 )
@@ -98,8 +99,10 @@ class RobotMessages:
 
     def latched(self) -> list[Recorded]:
         """See Source."""
-        channel = self._channel(topics.ROBOT_DESCRIPTION)
-        return [Recorded(channel, self._first_stamp, text_message(self._urdf))]
+        return [
+            Recorded(self._channel(topics.ROBOT_DESCRIPTION), self._first_stamp, text_message(self._urdf)),
+            Recorded(self._channel(topics.MOTION_ENABLED), self._first_stamp, bool_message(True)),
+        ]
 
     def channels(self) -> list[Channel]:
         """See Source."""

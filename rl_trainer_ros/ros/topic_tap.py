@@ -29,6 +29,8 @@ _STAMPED: dict[str, Any] = {
     topics.SRL_STATE: JointState,
 }
 _PLAIN: dict[str, Any] = {topics.COMMAND_REJECTED: String, topics.EPISODE: String, topics.MOTION_ENABLED: Bool}
+_OF_THE_BAG = (topics.ROBOT_DESCRIPTION, topics.MOTION_ENABLED)
+"""Latched topics whose first message is from before the recording."""
 _SETTLE_S, _FIND_S = 1.0, 10.0
 _POLL_S = 0.05
 
@@ -161,7 +163,7 @@ class TopicTap:
             self._observed += 1
         self._heard.add(name)
         message = Recorded(channel.topic, stamp, data)
-        if name == topics.ROBOT_DESCRIPTION:
+        if name in _OF_THE_BAG and name not in self._latched:
             self._latched[name] = message
         else:
             self._messages.append(message)

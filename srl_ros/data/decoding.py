@@ -117,8 +117,8 @@ class _ImageFiles:
         self.rows.setdefault((namespace, camera), {})[stamp] = self._counts[camera]
         self._counts[camera] += 1
 
-    def finder(self, namespace: str, camera: str) -> Callable[[int], int]:
-        """Return a function from stamp to row: the image of that stamp, else a little older one; -1: there is none."""
+    def finder(self, namespace: str, camera: str, late: bool) -> Callable[[int], int]:
+        """Return a function from stamp to row: the image of that stamp, or, where `late`, a little older one; -1: none."""
         rows = self.rows.get((namespace, camera), {})
         stamps = sorted(rows)
 
@@ -126,7 +126,7 @@ class _ImageFiles:
             if stamp in rows:
                 return rows[stamp]
             at = bisect_right(stamps, stamp) - 1
-            return rows[stamps[at]] if at >= 0 and stamp - stamps[at] <= _LATE_NS else -1
+            return rows[stamps[at]] if late and at >= 0 and stamp - stamps[at] <= _LATE_NS else -1
 
         return find
 
@@ -147,7 +147,10 @@ class _Rows:
     def add(self, track: Track, episode: Episode, images: _ImageFiles, judge: Judge | None) -> None:
         """Add one episode."""
         number, base = len(self.episodes), len(self._frames["stamp"])
-        finders = {camera: images.finder(track.namespace, camera) for camera in images.cameras}
+        finders = {
+            camera: images.finder(track.namespace, camera, _in_real_time(track, episode, camera))
+            for camera in images.cameras
+        }
         hand = _hand(track, episode)
         for stamp in episode.frames:
             state = track.states.get(stamp)
@@ -258,6 +261,13 @@ def _stacked(values: list[Any]) -> NDArray[Any] | None:
     if len({np.shape(value) for value in values}) > 1:
         return None
     return np.array(values, dtype=np.float64)
+
+
+def _in_real_time(track: Track, episode: Episode, camera: str) -> bool:
+    """Whether images may be older than their frame: in lockstep each frame has an image of its own stamp."""
+    if episode.start:
+        return bool((episode.start.get("settings") or {}).get("realtime"))
+    return len(track.images.get(camera, ())) < 0.8 * len(track.states)
 
 
 def _hand(track: Track, episode: Episode) -> Callable[[Any], NDArray[np.float64] | None] | None:
