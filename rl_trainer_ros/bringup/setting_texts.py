@@ -25,11 +25,11 @@ class UsageError(ConfigError):
 
 def parse_words(words: Iterable[str]) -> dict[str, str]:
     """Turn `name:=value` words into a mapping."""
-    values = {}
-    for word in words:
+    values, words = {}, list(words)
+    for i, word in enumerate(words):
         name, separator, value = word.partition(":=")
         if not separator or not name:
-            hint = toolbox_spellings.setting(word) if word.startswith("-") else ""
+            hint = toolbox_spellings.options([one for one in words[i:] if ":=" not in one])
             raise UsageError(
                 f"cannot read '{word}'; "
                 + (hint or f"write settings as name:=value, such as {_as_meant(word)}, without spaces around :=")

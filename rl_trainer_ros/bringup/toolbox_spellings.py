@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 COMMANDS: Mapping[str, str] = {
@@ -61,11 +62,29 @@ VALUES: Mapping[tuple[str, str], str] = {
     ("env", "Kuka2ButtonGymEnv-v0"): "task:=two_buttons robot:=kuka_iiwa",
     ("env", "KukaMovingButtonGymEnv-v0"): "task:=moving_button robot:=kuka_iiwa",
     ("env", "OmnirobotEnv-v0"): "task:=simple robot:=inmoov",
+    ("algo", "ppo2"): "algo:=ppo",
+    ("algo", "ppo1"): "algo:=ppo num_envs:=4",
+    ("algo", "deepq"): "algo:=dqn action:=joint_discrete",
+    ("algo", "cma-es"): "algo:=cma_es",
+    ("algo", "random_agent"): "algo:=random",
+    ("policy", "feedforward"): "policy:=mlp",
+    ("policy", "recurrent"): "algo:=recurrent_ppo",
+    ("policy", "lstm"): "algo:=recurrent_ppo",
+    ("policy", "lnlstm"): "algo:=recurrent_ppo",
     ("srl_model", "raw_pixels"): "observation:=raw_pixels",
     ("srl_model", "joints"): "observation:=joints",
     ("srl_model", "joints_position"): "observation:=joints_position",
 }
 """Setting and its value -> what is written here."""
+
+SAME = ("algo", "action_repeat", "log_dir", "num_timesteps", "policy", "seed", "srl_model")
+"""Settings of the same name."""
+_WITH_VALUE = (
+    *("episode_window", "load_rl_model_path", "lr_schedule", "min_episodes_save", "new_lr", "num_cpu", "num_stack"),
+    "eval_episode_window",
+)
+"""Settings whose value stays, under the other name."""
+_HYPERPARAM, _GONE = "hyperparam", ("latest", "no_vis", "port")
 
 
 def command(name: str) -> str:
@@ -83,3 +102,53 @@ def setting(name: str, value: str = "", known: Sequence[str] = ()) -> str:
     found = VALUES.get((bare, value)) or (SETTINGS.get(bare) if bare not in known or name.startswith("-") else None)
     typed = f"{name}:={value}" if value else name
     return f"the S-RL Toolbox's {typed} is written here as {found}" if found else ""
+
+
+def options(words: Sequence[str]) -> str:
+    """Return one line that names the settings for a whole line of toolbox options, such as `--algo ppo2 --num-cpu 4 -c`.
+
+    Empty where one of them is none of the toolbox, where all are called the same here, or where no setting is left.
+    """
+    rest, found, own = list(words), {}, True  # type: list[str], dict[str, str], bool
+    while rest:
+        name, equals, value = rest.pop(0).partition("=")
+        if not name.startswith("-"):
+            return ""
+        values = [value] if equals else []
+        while rest and not rest[0].startswith("-"):
+            values.append(rest.pop(0))
+        name = name.lstrip("-").replace("-", "_")
+        settings = _settings_of(name, values)
+        if settings is None:
+            return ""
+        own = own and name in SAME and (name, *values) not in VALUES
+        for one in settings:
+            setting_name, _, setting_value = one.partition(":=")
+            found[setting_name] = (
+                setting_value  # of two tasks the later one counts: the continual-learning flags come last
+            )
+    if not found or own:
+        return ""
+    here = " ".join(f"{name}:={shlex.quote(value)}" for name, value in found.items())
+    return f"the S-RL Toolbox's {' '.join(words)} is written here as {here}"
+
+
+def _settings_of(name: str, values: Sequence[str]) -> list[str] | None:
+    """The settings that an option with its values stands for; None where it is none of the toolbox."""
+    if name == _HYPERPARAM:
+        pairs = [value.partition(":") for value in values]
+        return [f"hyperparameters.{key}:={value}" for key, _, value in pairs]
+    if name in _GONE:
+        return []
+    value = values[0] if values else ""
+    known = VALUES.get((name, value))
+    if known:
+        return known.split()
+    if name in SAME:
+        return [f"{name}:={value or '...'}"]
+    if name not in SETTINGS:
+        return None
+    words = [word.rstrip(",;") for word in SETTINGS[name].split() if ":=" in word]
+    if name in _WITH_VALUE and value:
+        return [f"{words[0].partition(':=')[0]}:={value}"]
+    return words

@@ -199,6 +199,17 @@ def test_evaluate_refuses_before_it_loads_anything(words: list[str], said: str) 
         (["train", "num_cpu:=4"], "num_envs:=4"),
         (["train", "--num-stack", "4"], "frame_stack:=4"),
         (["train", "-c"], "action:=end_effector"),
+        (["train", "algo:=ppo2"], "written here as algo:=ppo"),
+        (
+            ["train", "--perform-cross-evaluation-cc"],
+            "cross_evaluate_every_steps:=20000 cross_evaluate_tasks:=circular,square",
+        ),
+        (
+            ["train", "--env", "OmnirobotEnv-v0", "-esc", "--min-episodes-save=7"],
+            "task:=escape robot:=inmoov best_min_episodes:=7",
+        ),
+        (["train", "--num-timesteps", "7"], "such as num_timesteps:=..."),
+        (["replay.pipeline"], "rl_trainer report"),
         (["enjoy"], "rl_trainer evaluate"),
         (["rl_baselines.train", "--algo", "ppo2"], "rl_trainer train"),
         (["replay.compare_plots"], "rl_trainer curves"),
@@ -208,6 +219,36 @@ def test_a_spelling_of_the_toolbox_is_answered_with_its_successor(words: list[st
     with pytest.raises(ConfigError) as caught:
         main.run(words)
     assert successor in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_whole_line_of_the_toolbox_is_answered_with_ours() -> None:
+    theirs = (
+        "train seed:=1 --algo ppo2 --env Kuka2ButtonGymEnv-v0 --srl-model raw_pixels --num-timesteps 1000 --num-cpu 4 "
+        "--no-vis --hyperparam gamma:0.9 ent_coef:0.01 --new-lr 1e-5"
+    )
+    ours = (
+        "written here as algo:=ppo task:=two_buttons robot:=kuka_iiwa observation:=raw_pixels num_timesteps:=1000 "
+        "num_envs:=4 hyperparameters.gamma:=0.9 hyperparameters.ent_coef:=0.01 hyperparameters.learning_rate:=1e-5"
+    )
+    with pytest.raises(ConfigError) as caught:
+        main.run(theirs.split())
+    assert str(caught.value).endswith(ours)
+
+
+FLAGS = """--algo --env --seed --episode-window --log-dir --num-timesteps --srl-model --srl-config-file --latest --num-stack
+--action-repeat --shape-reward -c -joints -r --num-cpu --policy --lr-schedule --hyperparam --min-episodes-save
+--load-rl-model-path --new-lr --port --no-vis -sc -cc -sqc -ec -chc -esc --perform-cross-evaluation-cc --eval-episode-window"""
+"""Of the training entry point of the S-RL Toolbox and its continual-learning fork."""
+
+
+@pytest.mark.parametrize("flag", FLAGS.split())
+def test_every_option_of_the_toolbox_is_answered_and_is_in_the_page(flag: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        main.run(["train", flag])
+    assert ":=" in str(caught.value) and "\n" not in str(caught.value)
+    page = (Path(__file__).parents[2] / "docs" / "coming_from_srl_toolbox.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if re.search(rf"`{flag}\b", line.partition("| ")[2].partition(" |")[0])]
+    assert len(rows) == 1 and "not there yet" not in rows[0]
 
 
 def test_every_successor_is_a_line_that_this_program_takes() -> None:
