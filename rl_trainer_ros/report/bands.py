@@ -29,7 +29,10 @@ def band(curves: Sequence[tuple[Array, Array]], points: int = POINTS) -> Band | 
     Curves are interpolated between their points, unless all have the same steps. The band goes as far as at least half of the
     curves do; beyond its own points a curve counts for nothing.
     """
-    known = [(steps[np.isfinite(values)], values[np.isfinite(values)]) for steps, values in curves]
+    known = []
+    for steps, values in curves:
+        there = np.isfinite(steps) & np.isfinite(values)
+        known.append((steps[there], values[there]))
     known = [(steps, values) for steps, values in known if len(steps)]
     if not known:
         return None
@@ -40,6 +43,6 @@ def band(curves: Sequence[tuple[Array, Array]], points: int = POINTS) -> Band | 
     else:
         grid = np.linspace(begin, end, points) if end > begin else np.array([begin], dtype=np.float64)
     table = np.array([np.interp(grid, steps, values, left=np.nan, right=np.nan) for steps, values in known])
-    there = np.isfinite(table).any(axis=0)
-    grid, table = grid[there], table[:, there]
+    reached = np.isfinite(table).any(axis=0)
+    grid, table = grid[reached], table[:, reached]
     return Band(grid, np.nanmean(table, axis=0), np.nanmin(table, axis=0), np.nanmax(table, axis=0), table)

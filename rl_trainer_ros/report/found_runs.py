@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rl_trainer_ros.report.settings import flat
 from rl_trainer_ros.training.curves.episodes import MONITOR, Episodes, Evaluations, read_episodes, read_evaluations
 from rl_trainer_ros.training.runs import run_folder
-from robot_interface_ros.files.checked_values import mapping, number
+from robot_interface_ros.config import read_yaml
+from robot_interface_ros.files.checked_values import mapping, number, whole
 from robot_interface_ros.files.untrusted_files import FileError, read_json
 
 CONFIG = "config.yaml"
 _OWN = ("attempts", "checkpoints", "videos", "evaluation", "cross_evaluation")
 """Folders of a run that hold no runs."""
 _DEEPEST = 12
+_SECTIONS = ("trainer", "hyperparameters", "robot")
 FINISHED = "finished"
 
 
@@ -38,13 +42,21 @@ class FoundRun:
     training_s: float | None = None
     evaluation: Mapping[str, float] = field(default_factory=dict)
     """The figures of its `evaluation.json`; empty where there is none."""
+    last_step: int = 0
+    """Steps of the whole run, as its `result.json` says; 0: unknown."""
     problem: str = ""
     """Why it is not compared with others, in one line; empty where it is."""
 
     @property
     def steps(self) -> int:
-        """Steps at the end of the last episode that is known."""
-        return int(self.episodes.steps[-1]) if len(self.episodes) else 0
+        """Steps of the whole run, or at the end of the last episode or evaluation that is known."""
+        known = np.concatenate([self.episodes.steps, self.evaluations.steps])
+        return self.last_step or int(known[np.isfinite(known)].max(initial=0.0))
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is anything to show of it. A student of policy distillation has evaluations and no episodes."""
+        return bool(len(self.episodes) or len(self.evaluations.steps) or self.evaluation)
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ def find(folder: Path) -> Iterator[Path]:
 def read(run: Path, name: str) -> FoundRun | DamagedRun:
     """Read a run; never raises for what is wrong with its files."""
     try:
-        settings = flat(run_folder.load_config(run))
+        settings = flat(run_folder.load_config(run), other_sections(run))
     except (OSError, ValueError) as error:
         return DamagedRun(run, name, one_line(error))
     problems = []
@@ -85,30 +97,36 @@ def read(run: Path, name: str) -> FoundRun | DamagedRun:
     except (OSError, ValueError) as error:
         problems.append(one_line(error))
         evaluations = Evaluations(*(np.zeros(0) for _ in range(4)), *(np.zeros((0, 2)) for _ in range(3)))
-    ended, training_s, why = _ended(run)
+    ended, training_s, last_step, why = _ended(run)
     problems += [why] if why else []
-    if not len(episodes):
-        problems.append("no episode has ended")
-    return FoundRun(
-        run, name, settings, ended, episodes, evaluations, training_s, _evaluation(run), "; ".join(problems)
-    )
+    found = FoundRun(run, name, settings, ended, episodes, evaluations, training_s, _evaluation(run), last_step)
+    if not found.measured:
+        problems.append("no episode and no evaluation has ended")
+    return dataclasses.replace(found, problem="; ".join(problems))
 
 
-def _ended(run: Path) -> tuple[str, float | None, str]:
-    """How a run ended, how long it took, and the line about it where it did not finish."""
+def other_sections(run: Path) -> dict[str, Any]:
+    """The sections of a run's `config.yaml` beyond those of every run, such as `distillation`."""
+    values = read_yaml(run / CONFIG)
+    return {name: values[name] for name in values if name not in _SECTIONS}
+
+
+def _ended(run: Path) -> tuple[str, float | None, int, str]:
+    """How a run ended, how long it took, its steps, and the line about it where it did not finish."""
     path = run / "result.json"
     if not path.exists():
-        return "unfinished", None, "unfinished: it has no result.json; it still trains, or was killed"
+        return "unfinished", None, 0, "unfinished: it has no result.json; it still trains, or was killed"
     try:
         result = mapping(read_json(path), str(path))
         seconds = number(result.get("training_s"), f"{path}: training_s", 0.0)
+        steps = whole(result.get("num_timesteps", 0), f"{path}: num_timesteps")
     except FileError as error:
-        return "unfinished", None, one_line(error)
+        return "unfinished", None, 0, one_line(error)
     ended = str(result.get("ended"))
     if ended == FINISHED:
-        return ended, seconds, ""
+        return ended, seconds, steps, ""
     why = result.get("error")
-    return ended, seconds, f"{ended} before its end" + (f": {one_line(why)}" if why else "")
+    return ended, seconds, steps, f"{ended} before its end" + (f": {one_line(why)}" if why else "")
 
 
 def _evaluation(run: Path) -> dict[str, float]:

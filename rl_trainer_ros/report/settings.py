@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from types import MappingProxyType
+from typing import Any
 
 from rl_trainer_ros.environments.env_config import settings_of
 from rl_trainer_ros.training.resumed_settings import FREE
@@ -18,13 +20,15 @@ _NOT_LEARNED = {
 }
 """Settings that do not change what is learned, and those that `flat` tells in another way."""
 _FIRST = ("algo", "preset", "srl_model", "observation", "action", "robot", "world", "imperfection")
+_OF_RUNS = ("seed", "log_dir", "resume", "output", "teachers")
 _LONGEST = 60
 DEFAULT = "default"
 
 
-def flat(config: TrainerConfig) -> dict[str, str]:
+def flat(config: TrainerConfig, others: Mapping[str, Any] = MappingProxyType({})) -> dict[str, str]:
     """Return the settings that change what a run learns, as texts; mappings by parts, such as `hyperparameters.gamma`.
 
+    `others`: further sections of the run's `config.yaml`; of these numbers and words are taken, but no paths and no seed.
     `load_model` is told as the task, state and algorithm of the model: models of several seeds are the same setting.
     """
     found = {ROBOTS: str(len(config.namespaces))}
@@ -41,6 +45,10 @@ def flat(config: TrainerConfig) -> dict[str, str]:
         if "checkpoints" in parts:
             parts = parts[: parts.index("checkpoints")]
         found["load_model"] = "/".join(parts[-4:-1]) or config.load_model
+    for section, values in others.items():
+        for name, value in values.items() if isinstance(values, Mapping) else ():
+            if isinstance(value, (str, int, float)) and "/" not in str(value) and name not in _OF_RUNS:
+                found[f"{section}.{name}"] = _text(value)
     return found
 
 

@@ -119,4 +119,6 @@ def _last_evaluation(run: FoundRun) -> dict[str, float]:
 
 
 def _last_episodes(run: FoundRun, window: int) -> dict[str, float]:
+    if not len(run.episodes):
+        return dict.fromkeys(_FIELDS, np.nan)
     return {measure: float(np.mean(getattr(run.episodes, name)[-window:])) for measure, name in _FIELDS.items()}

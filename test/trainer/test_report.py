@@ -123,6 +123,7 @@ def test_damaged_and_unfinished_runs_have_a_line_each(tmp_path: Path, capsys: py
     (make_run(runs / "no_config", 0.5) / "config.yaml").unlink()
     (make_run(runs / "cut", 0.5) / "result.json").write_text('{"ended": "fin')
     (make_run(runs / "no_numbers", 0.5) / "monitor.csv").write_bytes(b"\xff\0\0" * 100)
+    (runs / "no_numbers" / "evaluations.csv").unlink()
     gone = make_run(runs / "no_table", 0.5)
     (gone / "evaluations.csv").unlink()
     (gone / "evaluations.csv").mkdir()
@@ -134,7 +135,7 @@ def test_damaged_and_unfinished_runs_have_a_line_each(tmp_path: Path, capsys: py
     assert set(lines) == {"killed", "robot_gone", "no_yaml", "other_type", "no_config", "cut", "no_numbers"}
     assert "it has no result.json" in lines["killed"] and "failed before its end: no answer" in lines["robot_gone"]
     assert "not valid YAML" in lines["no_yaml"] and "gamma_of_nothing" in lines["other_type"]
-    assert "no episode has ended" in lines["no_numbers"]
+    assert "no episode and no evaluation has ended" in lines["no_numbers"]
     ElementTree.fromstring((runs / "report.html").read_text().removeprefix("<!DOCTYPE html>"))
     problems = {row["run"]: row["problem"] for row in read(runs / "report_runs.csv")}
     assert problems["whole"] == "" and all(problems[name] for name in lines)
@@ -232,6 +233,21 @@ def test_scores_are_from_the_best_source_that_all_runs_have(tmp_path: Path) -> N
     (folders[1] / "evaluations.csv").unlink()
     assert "last 4 training episodes" in found().source
     assert found().of(found().variants[0], variants.RETURN) == [7.75, 8.0]  # means of 6, 7, 8, 9, plus .25 and .5
+
+
+def test_a_student_has_evaluations_and_no_episodes(tmp_path: Path) -> None:
+    for seed, size in enumerate((1000, 1000, 5000, 5000)):
+        run = make_run(tmp_path / str(seed), 0.2 * seed, seed=seed)
+        (run / "monitor.csv").unlink()
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        config["distillation"] = {"set_size": size, "teachers": f"runs/{seed}", "seed": seed, "balance": [1, 2]}
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+    report = make(tmp_path, tmp_path / "r.html", "", 10, lambda done, total: None)
+    assert list(report.differ) == ["distillation.set_size"] and not report.not_compared
+    labels = [(one.label, len(one.runs)) for one in report.tasks[0].variants]
+    assert labels == [("set_size 1000", 2), ("set_size 5000", 2)]
+    assert [run.steps for run in report.runs] == [1000] * 4
+    ElementTree.fromstring(html(report, datetime(2026, 1, 1)).removeprefix("<!DOCTYPE html>"))
 
 
 def test_a_band_by_hand() -> None:
