@@ -10,6 +10,8 @@ from robot_interface_ros.urdf.kinematics import Matrix3, Pose, Vector3
 from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
 
 Quaternion = tuple[float, float, float, float]
+FARTHEST = 1e9
+"""rad or m: no joint is there, and twice as far is still a number."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,17 @@ class FrameTree:
     def moving(self, positions: Mapping[str, float]) -> tuple[Transform, ...]:
         """Return the transforms of movable joints, parents first, for joint name -> position, rad or m.
 
-        Other names are ignored. Raises RobotModelError with the names of independent joints without a position.
+        Other names are ignored. Raises RobotModelError with the names of independent joints without a position, or with the
+        one whose position is not finite or beyond `FARTHEST`.
         """
         missing = [name for name in self._model.joint_names if name not in positions]
         if missing:
             raise RobotModelError(
                 f"no position of {', '.join(missing)}; do joint_states and robot_description belong to the same robot?"
             )
+        for name in self._model.joint_names:
+            if not abs(positions[name]) < FARTHEST:  # NaN too
+                raise RobotModelError(f"position of joint {name} is {positions[name]:.9g}; is a sensor broken?")
         poses = self._model.local_poses([positions[name] for name in self._model.joint_names])
         carriers = self._carriers
         return tuple(

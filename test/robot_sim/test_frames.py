@@ -157,6 +157,17 @@ def test_a_joint_without_a_position_is_named() -> None:
         FrameTree(load_robot("kuka_iiwa").model).moving({f"lbr_iiwa_joint_{i}": 0.0 for i in range(1, 7)})
 
 
+@pytest.mark.bad_input
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1.7e308])
+@pytest.mark.parametrize("name", ROBOTS)
+def test_a_joint_whose_position_is_no_place_is_named(name: str, value: float) -> None:
+    """The node logs it and goes on: one such message from a broken sensor ended it, or went out on /tf."""
+    model = load_robot(name).model
+    for joint in model.joint_names:
+        with pytest.raises(RobotModelError, match=f"position of joint {joint} is .*is a sensor broken"):
+            FrameTree(model).moving({**dict.fromkeys(model.joint_names, 0.0), joint: value})
+
+
 @pytest.mark.ros
 @pytest.mark.bad_input
 def test_without_tf2_msgs_the_node_says_so_in_one_line(
