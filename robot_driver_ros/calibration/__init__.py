@@ -1,1 +1,1 @@
-"""Calibration: tables from joint positions to pulses, and the dialogue that makes them."""
+"""Calibration: the dialogue that measures servos, and the hardware file that it writes."""

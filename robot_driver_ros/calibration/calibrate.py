@@ -1,4 +1,4 @@
-"""Calibrates servos with a person at the terminal: one servo at a time, slowly; writes a hardware file."""
+"""Calibrates servos in a dialogue at the terminal, one servo at a time, slowly; writes a hardware file."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from robot_interface_ros.config import ConfigError, unknown_name
 
 SPEED_US_PER_S = 100.0  # about 10 servo degrees a second
 TICK_S = 0.02
-LEAST_GAIN, MOST_GAIN = 0.05, 20.0  # servo degrees per joint degree that a linkage may have; InMoov's are 0.3 to 4.7
+LEAST_GAIN, MOST_GAIN = 0.05, 20.0  # plausible servo degrees per joint degree of a linkage; InMoov has 0.3 to 4.7
 
-HELP = """  1450         go to a pulse of 1450 us, slowly      +10  -25    go so many us further
-  at -45       the joint stands at -45 degrees now (two of these give zero, direction and gain; more give a table)
-  min  max     this is as far as the servo may go to this side
-  show         what is known so far                  undo        forget the last at, min or max
-  done         keep it and go on                     skip        leave this servo as it was
+HELP = """  1450         move slowly to a pulse of 1450 us     +10  -25    move by so many us
+  at -45       the joint is at -45 degrees now (two of these give zero, direction and gain; more give a table)
+  min  max     the servo may move up to here in this direction
+  show         show the values so far                undo        remove the last at, min or max
+  done         keep the values, next servo           skip        leave this servo unchanged, next servo
   help         these lines
   quit         stop here; servos that are done are written"""
 
 
 class Stop(Exception):
-    """The person wants to stop here."""
+    """The user wants to stop."""
 
 
 class InputEnded(Stop):
-    """Nobody can answer any more: a closed terminal, or the end of piped answers."""
+    """The input has ended: a closed terminal, or the end of piped answers."""
 
 
 class Terminal(Protocol):
-    """Where the person is."""
+    """The terminal of the user."""
 
     def say(self, text: str) -> None:
         """Print a line."""
 
     def ask(self, prompt: str) -> str:
-        """Return a line. Raises InputEnded where no more can come."""
+        """Return a line of input. Raises InputEnded."""
 
 
 class Console:
-    """A real terminal."""
+    """The terminal of this process."""
 
     def say(self, text: str) -> None:
         """See Terminal."""
@@ -64,14 +64,14 @@ class Console:
         except EOFError:
             print(flush=True)
             raise InputEnded from None
-        if not sys.stdin.isatty():  # answers that are piped in show nothing of themselves
+        if not sys.stdin.isatty():  # piped answers are not echoed
             print(answer, flush=True)
         return answer
 
 
 @dataclasses.dataclass
 class Findings:
-    """What a person has shown of one servo: pulses, microseconds, and joint angles, rad."""
+    """The measured values of one servo: pulses, microseconds, and joint angles, rad."""
 
     least: float | None = None
     most: float | None = None
@@ -79,14 +79,14 @@ class Findings:
     """Joint angle -> pulse."""
 
     def copy(self) -> Findings:
-        """The same, to be changed."""
+        """Return a copy."""
         return Findings(self.least, self.most, dict(self.points))
 
 
 def calibrated(config: ServoConfig, found: Findings) -> ServoConfig:
-    """The settings of a servo with what was found. Raises ConfigError for points that make no sense, or for none. Pure."""
+    """Return the settings of a servo with the measured values. Raises ConfigError for implausible or no values. Pure."""
     if found == Findings():
-        raise ConfigError("nothing is known of this servo yet; say where it stands (at, min, max), or skip it")
+        raise ConfigError("this servo has no values yet; enter some (at, min, max), or skip it")
     low, high = config.pulse_us
 
     def degrees(pulse_us: float) -> float:
@@ -106,7 +106,7 @@ def calibrated(config: ServoConfig, found: Findings) -> ServoConfig:
         (first, servo_first), (second, servo_second) = points
         slope = (servo_second - servo_first) / math.degrees(second - first)
         if abs(slope) < 0.01:
-            raise ConfigError("two angles of the joint at one pulse: move the servo between them")
+            raise ConfigError("two angles of the joint have the same pulse; move the servo between them")
         if not LEAST_GAIN <= abs(slope) <= MOST_GAIN:
             raise ConfigError(
                 f"the servo would turn {abs(slope):.3g} degrees for each degree of the joint; are the angles in degrees?"
@@ -119,7 +119,7 @@ def calibrated(config: ServoConfig, found: Findings) -> ServoConfig:
 
 
 class Calibration:
-    """The conversation. Between two servos the board is reset, so that a servo's first pulse is the one meant for it."""
+    """The calibration dialogue. The board is reset between two servos, so that the first pulse of each is correct."""
 
     def __init__(
         self,
@@ -131,24 +131,24 @@ class Calibration:
         sleep: Callable[[float], None] = time.sleep,
         check: Callable[[HardwareConfig], None] = lambda config: None,
     ):
-        """`limits`, `rest`: of each joint, rad, as the robot's files have them.
+        """`limits`, `rest`: of each joint, rad, from the files of the robot.
 
-        `check`: raises ConfigError for a file that a driver would refuse.
+        `check`: raises ConfigError for settings that a driver would refuse.
         """
         self._check = check
         self.config, self._boards, self._limits, self._rest = config, boards, limits, rest
         self._terminal, self._sleep = terminal, sleep
         self.input_ended = False
-        """Whether the conversation ended because nobody could answer any more."""
+        """Whether the dialogue ended because the input has ended."""
 
     def run(self, joints: Sequence[str]) -> HardwareConfig:
-        """Go through `joints`; returns the file with everything that was kept.
+        """Calibrate `joints` one after the other; return the settings with all kept values.
 
-        Raises LinkLost; `config` holds what was kept until then.
+        Raises LinkLost; then `config` has the values kept so far.
         """
         say = self._terminal.say
         say("Support the robot's limbs, keep clear of them, and keep a hand on the servos' power switch.")
-        say("Servos are powered one at a time; the others are limp. For each:")
+        say("One servo at a time is powered; the others have their torque off. For each:")
         say(HELP)
         try:
             for joint in joints:
@@ -168,14 +168,14 @@ class Calibration:
     def _one(self, joint: str, config: ServoConfig) -> ServoConfig:
         servo = Servo(joint, config, *self._limits[joint])
         pulse = float(servo.pulse(self._rest[joint] if config.rest is None else config.rest))
-        self._terminal.say(f"\n{joint}: board {config.board}, pin {config.pin}; it begins at {pulse:.0f} us")
+        self._terminal.say(f"\n{joint}: board {config.board}, pin {config.pin}; it starts at {pulse:.0f} us")
         answer = self._words("power it? [enter, skip, quit] ")
         if answer == ["skip"]:
             return config
         board = self._boards[config.board]
         self._connect(board)
         if self.config.boards[config.board].firmware == "watchdog":
-            board.set_watchdog(0.0, 0.0)  # people fall silent
+            board.set_watchdog(0.0, 0.0)  # users pause
         wide = Pulse(round(pulse), LEAST_PULSE_US, MOST_PULSE_US)
         board.attach({config.pin: wide})
         self._sleep(FIRST_PULSES_S)
@@ -184,7 +184,7 @@ class Calibration:
         while True:
             words = self._words(f"{joint} {pulse:.0f} us> ")
             if words == ["skip"]:
-                self._terminal.say("left as it was")
+                self._terminal.say("left unchanged")
                 break
             if words == ["done"]:
                 try:
@@ -197,11 +197,11 @@ class Calibration:
                 except ConfigError as error:
                     self._terminal.say(f"not yet: {error}")
                     continue
-            pulse = self._obey(words, pulse, board, joint, config, found)
+            pulse = self._execute(words, pulse, board, joint, config, found)
         board.detach([config.pin])
         return result
 
-    def _obey(
+    def _execute(
         self,
         words: list[str],
         pulse: float,
@@ -210,16 +210,16 @@ class Calibration:
         config: ServoConfig,
         found: list[Findings],
     ) -> float:
-        """Do one thing that was asked; returns the pulse after it."""
+        """Execute one line of input; return the pulse after it."""
         say = self._terminal.say
         word, value = (words[0], _number(words[-1])) if words else ("help", None)
         if word == "at" and len(words) == 2 and value is not None:
             found.append(found[-1].copy())
             found[-1].points[math.radians(value)] = pulse
             rad = math.radians(value)
-            say(f"  noted: {joint} at {value:g} degrees ({rad:.3f} rad) is {pulse:.0f} us{self._far(joint, value)}")
+            say(f"  noted: {joint} at {value:g} degrees ({rad:.3f} rad) is {pulse:.0f} us{self._remark(joint, value)}")
         elif word in ("min", "max") and len(words) == 1:
-            # By the servo's angle, not the pulse's width: a servo may count backwards.
+            # min and max are of the servo's angle, not of the pulse: a servo may turn in the other direction.
             found.append(found[-1].copy())
             setattr(found[-1], "least" if word == "min" else "most", pulse)
             say(f"  noted: {word} is {pulse:.0f} us")
@@ -233,7 +233,7 @@ class Calibration:
             goal = pulse + value if word[0] in "+-" else value
             if LEAST_PULSE_US <= goal <= MOST_PULSE_US:
                 return self._move(board, config.pin, pulse, goal)
-            say(f"  {goal:.0f} us is no pulse of a servo; {LEAST_PULSE_US} to {MOST_PULSE_US} are")
+            say(f"  {goal:.0f} us is not a pulse of a servo; allowed: {LEAST_PULSE_US} to {MOST_PULSE_US}")
         else:
             say(HELP)
         return pulse
@@ -242,12 +242,12 @@ class Calibration:
         points = ", ".join(f"{math.degrees(q):g} degrees at {us:.0f} us" for q, us in sorted(found.points.items()))
         self._terminal.say(f"  min {_us(found.least)}, max {_us(found.most)}; {points or 'no angles yet'}")
 
-    def _far(self, joint: str, degrees: float) -> str:
-        """A remark on an angle that the joint does not have."""
+    def _remark(self, joint: str, degrees: float) -> str:
+        """Return a remark if an angle is beyond the joint's limits, else empty text."""
         lower, upper = (math.degrees(limit) for limit in self._limits[joint])
         if lower - 1.0 <= degrees <= upper + 1.0:
             return ""
-        return f"; the robot's file has {lower:.0f} to {upper:.0f} degrees: `undo` forgets it, if that was wrong"
+        return f"; the robot file has {lower:.0f} to {upper:.0f} degrees: use `undo` if this angle was wrong"
 
     def _move(self, board: FirmataBoard, pin: int, pulse: float, goal: float) -> float:
         while pulse != goal:
@@ -260,7 +260,7 @@ class Calibration:
 
     def _connect(self, board: FirmataBoard) -> None:
         board.open()
-        while board.poll() is not BoardState.READY:  # it raises where nobody answers
+        while board.poll() is not BoardState.READY:  # raises an error if the board does not answer
             self._sleep(TICK_S)
 
     def _words(self, prompt: str) -> list[str]:
@@ -281,10 +281,10 @@ def calibrate(
     sleep: Callable[[float], None] = time.sleep,
     check: Callable[[HardwareConfig], None] = lambda config: None,
 ) -> bool:
-    """Calibrate `joints` (none: all that the robot moves) and write `output`. Raises ConfigError and LinkLost.
+    """Calibrate `joints` (empty: all that the robot moves) and write `output`. Raises ConfigError and LinkLost.
 
-    `check`: raises ConfigError for a file that a driver would refuse. Where nothing was kept nothing is written. Returns
-    False where the input ended before anything was kept.
+    `check`: raises ConfigError for settings that a driver would refuse. Without kept values, nothing is written. Return
+    False if the input ended before any value was kept.
     """
     for joint in joints:
         if joint not in limits:
@@ -293,24 +293,24 @@ def calibrate(
     calibration = Calibration(config, boards, limits, rest, terminal, sleep, check)
     try:
         calibration.run(joints or tuple(limits))
-    finally:  # a lost board or Ctrl-C costs the servo that was at hand, not the hour before
+    finally:  # after a lost board or Ctrl-C, only the values of the current servo are lost
         kept = [joint for joint, servo in calibration.config.servos.items() if servo != config.servos[joint]]
         if kept:
             saved = _write(calibration.config, output)
-            terminal.say(f"{', '.join(kept)} written to {output}{saved}; give it to the driver as hardware:={output}")
+            terminal.say(f"{', '.join(kept)} written to {output}{saved}; use it in the driver with hardware:={output}")
         else:
-            terminal.say(f"nothing was calibrated, so {output} is {'as it was' if output.exists() else 'not written'}")
+            terminal.say(f"nothing was calibrated, so {output} is {'unchanged' if output.exists() else 'not written'}")
     return bool(kept) or not calibration.input_ended
 
 
 def _write(config: HardwareConfig, output: Path) -> str:
-    """Write the file; what was there and is not of our making (comments, another order) is kept beside it."""
+    """Write the file; first rename an existing one that was edited by hand (comments, another order of entries)."""
     try:
         before = output.read_text(encoding="utf-8") if output.exists() else ""
-        ours = not before or hardware_text(read_hardware(output)) == before
+        generated = not before or hardware_text(read_hardware(output)) == before
     except (ConfigError, UnicodeDecodeError):
-        ours = False
-    if ours:
+        generated = False
+    if generated:
         write_hardware(config, output)
         return ""
     backup = output.with_name(f"{output.name}.before")
@@ -319,17 +319,17 @@ def _write(config: HardwareConfig, output: Path) -> str:
         backup, number = output.with_name(f"{output.name}.before{number}"), number + 1
     output.rename(backup)
     write_hardware(config, output)
-    return f" (what it was, with its comments, is {backup})"
+    return f" (the earlier file, with its comments, is now {backup})"
 
 
 def servo_line(servo: ServoConfig) -> str:
-    """A servo's calibration in words."""
+    """Return a servo's calibration as text."""
     low, high = servo.limits
     if servo.table:
-        how = "table " + ", ".join(f"{math.degrees(q):.0f} degrees = {degrees:.1f}" for q, degrees in servo.table)
+        mapping = "table " + ", ".join(f"{math.degrees(q):.0f} degrees = {degrees:.1f}" for q, degrees in servo.table)
     else:
-        how = f"zero {servo.zero:g}, direction {servo.direction}, gain {servo.gain:g}"
-    return f"{how}, limits {low:g} to {high:g} servo degrees"
+        mapping = f"zero {servo.zero:g}, direction {servo.direction}, gain {servo.gain:g}"
+    return f"{mapping}, limits {low:g} to {high:g} servo degrees"
 
 
 def _number(word: str) -> float | None:

@@ -1,4 +1,4 @@
-"""`rl_trainer calibrate`: a robot's files and boards, brought together for the conversation in calibrate.py."""
+"""`rl_trainer calibrate`: loads a robot's files, opens its boards, and starts the dialogue in calibrate.py."""
 
 from __future__ import annotations
 
@@ -26,36 +26,35 @@ def calibrate_robot(
     ports: tuple[str, ...],
     terminal: Terminal | None = None,
 ) -> int:
-    """Calibrate the servos of a robot and write `output`; returns the exit code.
+    """Calibrate the servos of a robot and write `output`; return the exit code.
 
-    It is 1 where the input ended with nothing calibrated.
-
-    It begins with `hardware`; without that with `output`, where it exists, so that one servo after the other can be done.
+    The exit code is 1 if the input ended and nothing was calibrated. Calibration starts from `hardware`, or without it from
+    `output` if this exists, so servos can be calibrated one after the other.
     """
-    begins_with, file = hardware, Path(output).expanduser()
+    start_file, file = hardware, Path(output).expanduser()
     if file.exists() and not hardware:
-        begins_with = output
-        print(f"going on with {file}, as it is", flush=True)
+        start_file = output
+        print(f"starting from {file}", flush=True)
     elif file.exists() and file.resolve() != resolve(hardware).resolve():
         raise ConfigError(
-            f"output {file} exists, and what is calibrated in it would be lost: leave hardware out to go on with it, or choose "
+            f"output {file} exists, and its calibration would be lost: leave hardware out to start from it, or choose "
             "another output"
         )
-    loaded, description = load_hardware(robot, begins_with, groups), load_robot(robot, groups)
+    loaded, description = load_hardware(robot, start_file, groups), load_robot(robot, groups)
     boards = make_boards(board, loaded, ports)
     names, lower, upper = description.joint_names, description.limits.lower.tolist(), description.limits.upper.tolist()
     limits = dict(zip(names, zip(lower, upper)))
     rest = dict(zip(names, loaded.parked.tolist()))
 
     def check(config: HardwareConfig) -> None:
-        """Read what would be written as a driver does."""
+        """Write the settings to a temporary file and load it like a driver."""
         with tempfile.TemporaryDirectory() as folder:
             candidate = Path(folder) / file.name
             write_hardware(config, candidate)
             try:
                 load_hardware(robot, str(candidate), groups)
             except ConfigError as error:
-                raise ConfigError(f"a driver would refuse that: {str(error).removeprefix(f'{candidate}: ')}") from None
+                raise ConfigError(f"a driver would refuse this: {str(error).removeprefix(f'{candidate}: ')}") from None
 
     try:
         done = calibrate(loaded.config, boards.boards, limits, rest, joints, file, terminal, check=check)

@@ -1,4 +1,4 @@
-"""Writes a hardware file: one line a servo, and only what differs from the defaults."""
+"""Writes a hardware file: one line per servo, and only values that differ from the defaults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEAD = "# Boards and servos; what the settings mean: docs/inmoov_hardware.md an
 
 
 def hardware_text(config: HardwareConfig) -> str:
-    """The file's text, which `read_hardware` reads back to the same."""
+    """Return the text of the file; `read_hardware` reads the same settings from it."""
     boards = {name: _changed(board) for name, board in config.boards.items()}
     lines = [_HEAD, "boards:\n", *_rows(boards), f"\nidle_timeout_s: {config.idle_timeout_s!r}\n"]
     if config.may_touch:
@@ -26,7 +26,7 @@ def hardware_text(config: HardwareConfig) -> str:
 
 
 def write_hardware(config: HardwareConfig, path: Path) -> None:
-    """Write the file whole or not at all."""
+    """Write the file atomically."""
     write_atomically(path, hardware_text(config))
 
 
@@ -39,7 +39,7 @@ def _flow(value: Any) -> str:
 
 
 def _changed(instance: Any) -> dict[str, Any]:
-    """Fields that are not at their default, as YAML has them."""
+    """Return the fields that differ from their defaults, as YAML values."""
     values = {}
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)

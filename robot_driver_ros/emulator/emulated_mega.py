@@ -1,4 +1,4 @@
-"""Runs the emulated Mega and hears what its pins do."""
+"""Runs the emulated Mega and receives the pulses on its pins."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from robot_driver_ros.emulator import build
 from robot_interface_ros.errors import RobotError
 
 START_TIMEOUT_S = 20.0
-SILENT_AFTER_S = 0.05  # of the board's time: two refreshes and a half
-BOOT_MS = 500  # of the boot loader; with the sketch's own start this comes to the two seconds of a real Mega
+SILENT_AFTER_S = 0.05  # of the board's time: two and a half refreshes
+BOOT_MS = 500  # of the boot loader; together with the sketch's start, the two seconds of an Arduino Mega
 
 
 class EmulatedMega:
-    """One emulated board, from `plug` to `unplug`; its port is a file that stays the same over both.
+    """One emulated board. Its port is a file whose name stays the same after `unplug` and `plug`.
 
-    Lines come in a thread of their own; `on_pulse(pin, microseconds, start)` is called there for every pulse, `start` in
+    A thread reads the emulator's output and calls `on_pulse(pin, microseconds, start)` for every pulse, `start` in
     microseconds of the board's time.
     """
 
@@ -33,9 +33,9 @@ class EmulatedMega:
         on_pulse: Callable[[int, float, int], None] | None = None,
         speed: float = 1.0,
     ):
-        """Plug it in; it runs `speed` times as fast as a real one, where the machine can.
+        """Plug the board in; it runs `speed` times as fast as an Arduino, if the machine is fast enough.
 
-        Raises RobotError where the emulator was never built.
+        Raises RobotError if the emulator was never built.
         """
         if not build.is_ready():
             raise RobotError(f"no emulated board in {build.folder()}; make it with: make emulator")
@@ -44,14 +44,16 @@ class EmulatedMega:
         self._firmware, self._on_pulse = firmware or build.firmware(), on_pulse
         self._words = [str(boot_ms), str(speed)]
         self._silent_after_s = SILENT_AFTER_S / speed
-        self._last: dict[int, tuple[float, float]] = {}  # pin -> its last pulse, microseconds, and when it was heard
+        self._last: dict[
+            int, tuple[float, float]
+        ] = {}  # pin -> its last pulse, microseconds, and the time of its arrival
         self.cpu_percent = 0.0
-        """Share of one CPU that the emulation took in the last second."""
+        """CPU time of the emulation in the last second, percent of one CPU."""
         self._process: subprocess.Popen[str] | None = None
         self.plug()
 
     def plug(self) -> None:
-        """Plug it in (again)."""
+        """Plug the board in (again)."""
         self._process = subprocess.Popen(
             [str(build.program()), str(self._firmware), self.port, *self._words],
             stdin=subprocess.PIPE,
@@ -60,12 +62,12 @@ class EmulatedMega:
             bufsize=1,
         )
         ready = threading.Event()
-        threading.Thread(target=self._hear, args=(self._process, ready), name="mega", daemon=True).start()
+        threading.Thread(target=self._read, args=(self._process, ready), name="mega", daemon=True).start()
         if not ready.wait(START_TIMEOUT_S) or self._process.poll() is not None:
             raise RobotError(f"the emulated board does not start: {' '.join(map(str, self._process.args))}")  # type: ignore[arg-type]
 
     def unplug(self) -> None:
-        """Cut cable and power."""
+        """Unplug the board, which ends its power."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -73,7 +75,7 @@ class EmulatedMega:
 
     @property
     def is_running(self) -> bool:
-        """Whether it is plugged in, and its emulation goes on: it ends where the emulated processor runs off its program."""
+        """Whether the board is plugged in and its emulation runs; it ends if the emulated processor leaves its program."""
         return self._process is not None and self._process.poll() is None
 
     def connect(self) -> SerialLink:
@@ -83,29 +85,29 @@ class EmulatedMega:
         return SerialLink(self.port)
 
     def pulses(self) -> dict[int, int]:
-        """The pulses, whole microseconds, on pins that have pulsed lately."""
+        """Return pin -> pulse, whole microseconds, of pins with recent pulses."""
         since = time.monotonic() - self._silent_after_s
-        return {pin: round(width) for pin, (width, heard) in dict(self._last).items() if heard > since}
+        return {pin: round(width) for pin, (width, arrival) in dict(self._last).items() if arrival > since}
 
     def set_analog(self, channel: int, value: int) -> None:
-        """Put a voltage on an analog input: 0 to 1023 for 0 to 5 V."""
-        self._tell(f"adc {channel} {round(value * 5000 / 1023)}")
+        """Set the voltage of an analog input: 0 to 1023 for 0 to 5 V."""
+        self._send(f"adc {channel} {round(value * 5000 / 1023)}")
 
     def sag(self) -> None:
-        """Start the board anew while its port stays open, as a supply that sags does."""
-        self._tell("sag")
+        """Restart the board while its port stays open, as after a drop of the supply voltage."""
+        self._send("sag")
 
     def close(self) -> None:
-        """Unplug it for good; safe to call twice."""
+        """Unplug the board and remove its files; may be called twice."""
         self.unplug()
         self._folder.cleanup()
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.write(f"{line}\n")
 
-    def _hear(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
+    def _read(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             kind, *words = line.split()

@@ -104,7 +104,7 @@ def test_what_makes_no_sense_is_said_and_asked_again() -> None:
         [ELBOW], "", "nonsense", "300", "900", "at -30", "at -75", "done", "+500", "at -75", "done"
     )
     said = "\n".join(script.said)
-    assert "300 us is no pulse of a servo" in said and "not yet: two angles of the joint at one pulse" in said
+    assert "300 us is not a pulse of a servo" in said and "not yet: two angles of the joint have the same pulse" in said
     assert config.servos[ELBOW].direction == -1
 
 
@@ -201,9 +201,7 @@ def test_what_a_person_wrote_is_kept_beside(tmp_path: Path, monkeypatch: pytest.
 def test_another_file_to_begin_with_does_not_wipe_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commanded = Commanded(tmp_path, monkeypatch)
     write_hardware(load_hardware().config, commanded.output)
-    with pytest.raises(
-        ConfigError, match="what is calibrated in it would be lost: leave hardware out to go on with it"
-    ):
+    with pytest.raises(ConfigError, match="its calibration would be lost: leave hardware out to start from it"):
         commanded.run(ELBOW, hardware=str(hardware_file("inmoov")))
 
 
@@ -212,17 +210,17 @@ def test_what_a_driver_would_refuse_is_not_kept(tmp_path: Path, monkeypatch: pyt
     commanded = Commanded(tmp_path, monkeypatch)
     table = ("900", "at -60", "1000", "at -65", "1100", "at -70", "800", "min", "1100", "max", "done")
     commanded.run(ELBOW, "", *table, "skip")
-    assert commanded.heard(f"not yet: a driver would refuse that: rest of {ELBOW} is -0.400 rad")
+    assert commanded.heard(f"not yet: a driver would refuse this: rest of {ELBOW} is -0.400 rad")
     assert not commanded.output.exists()
     commanded.run(ELBOW, "", "900", "at -0.5", "1400", "at -1.3", "done", "skip")
-    assert commanded.heard("the robot's file has -80 to -15 degrees")
+    assert commanded.heard("the robot file has -80 to -15 degrees")
     assert commanded.heard("servo would turn 60.6 degrees for each degree of the joint; are the angles in degrees?")
     commanded.run(ELBOW, "", "900", "at -30", "1400", "at -1", "undo", "at -75", "show", "done")
     assert commanded.heard(f"noted: {ELBOW} at -75 degrees (-1.309 rad) is 1400 us")
     assert commanded.heard("kept: zero 2.2, direction -1, gain 1.0776, limits 0 to 90 servo degrees")
     load_hardware("inmoov", str(commanded.output))
     commanded.run(ELBOW, "", "done", "skip")
-    assert commanded.heard("not yet: nothing is known of this servo yet")
+    assert commanded.heard("not yet: this servo has no values yet")
 
 
 def test_a_board_that_is_lost_costs_only_the_servo_at_hand(tmp_path: Path) -> None:
