@@ -5,7 +5,7 @@ Each factory is a function that imports them when it is called.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,9 +27,10 @@ class Encoder(Protocol):
 
     id: str
     state_dim: int
+    cameras: tuple[str, ...]
 
-    def encode(self, image: NDArray[np.uint8]) -> Array:
-        """Encode `(height, width, 3)` uint8 rgb into `(state_dim,)` float64."""
+    def encode_images(self, images: Mapping[str, NDArray[np.uint8]]) -> Array:
+        """Encode the images of one moment, camera -> `(height, width, 3)` uint8 rgb, into `(state_dim,)` float64."""
 
 
 class ShownDataset(Protocol):
@@ -93,24 +94,66 @@ def load_encoder(folder: str | Path) -> Encoder:
     return SrlEncoder.load(folder)
 
 
-def train_encoder(
-    method: str,
-    images: NDArray[np.uint8],
-    ground_truth: Array,
-    names: tuple[str, ...],
-    folder: str | Path,
-    seed: int,
-) -> Encoder:
-    """Train an encoder with the settings of `config/srl/<method>.yaml` and save it in `folder`.
+def srl_models() -> dict[str, str]:
+    """Return the names of all srl_models, those of other packages included, and for each the observation it stands for.
 
-    `images`: `(n, height, width, 3)` uint8 rgb; `ground_truth`: `(n, k)` with one of `names` per column.
+    Empty: it is an encoder, which gives the observation srl_state.
     """
+    from srl_ros.methods import METHODS
+
+    return {name: METHODS.ours[name].observation if name in METHODS.ours else "" for name in METHODS}
+
+
+def srl_cameras(srl_model: str) -> tuple[str, ...]:
+    """Return the cameras that an encoder of `srl_model` uses unless others are asked for."""
+    from srl_ros.methods import METHODS
+
+    return METHODS[srl_model].cameras
+
+
+def srl_summary(srl_model: str) -> str:
+    """Return one line that says what `srl_model` learns."""
+    from srl_ros.methods import METHODS
+
+    return METHODS[srl_model].summary
+
+
+def encoder_cameras(folder: str | Path) -> tuple[str, ...]:
+    """Return the cameras of the encoder saved in `folder`. It loads no weights and no torch."""
+    from srl_ros.cameras import cameras_of
+
+    return cameras_of(folder)
+
+
+def training_config(srl_model: str, **settings: Any) -> Any:
+    """Return the settings of a training of `srl_model`: those of config/srl/, under `settings`. Raises ConfigError."""
     from srl_ros.config import TrainingConfig
+
+    return TrainingConfig.of_method(share_directory() / "config" / "srl", srl_model, **settings)
+
+
+def dataset(**parts: Any) -> Any:
+    """Return a `srl_ros.dataset.Dataset`, transitions in memory, of its fields."""
     from srl_ros.dataset import Dataset
+
+    return Dataset(**parts)
+
+
+def train_encoder(source: Any, config: Any, folder: str | Path, pictures: bool = True) -> Encoder:
+    """Train an encoder on a source of transitions, with the settings of `training_config`, and save it in `folder`."""
     from srl_ros.training import train
 
-    settings = TrainingConfig.load(share_directory() / "config" / "srl" / f"{method}.yaml", seed=seed)
-    return train(Dataset(images, ground_truth, names), settings, Path(folder))
+    return train(source, config, Path(folder), pictures=pictures)
+
+
+def compare_encoders(folders: Sequence[str | Path], to: str | Path, source: Any = None) -> list[str]:
+    """Write the figures of encoders as a table and a picture into the folder `to`; return the lines of the table.
+
+    `source`: transitions to judge all of them on; None: the figures of each training.
+    """
+    from srl_ros.training.comparison import compare
+
+    return compare([Path(folder) for folder in folders], Path(to), source)
 
 
 def bag_dataset(

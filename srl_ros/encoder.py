@@ -1,14 +1,12 @@
 """A trained image encoder, in memory and as a folder: `encoder.json` and one file of weights.
 
-`encoder.json` says what the encoder is and, through the hash in it, which `encoder-<hash>.pt` are its weights. It is
-renamed into place last, so a kill while saving leaves the old encoder or the new one. The weights are read by torch's
-weights-only reader: no code in the file is run.
+`encoder.json` says what the encoder is and, through the hash in it, which `encoder-<hash>.safetensors` are its weights. It is
+renamed into place last, so a kill while saving leaves the old encoder or the new one. No code in the files is run.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,44 +15,38 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
-from robot_interface_ros.command_lines import command_line
+from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.atomic_file import write_atomically
-from robot_interface_ros.files.checked_values import listed, whole
 from robot_interface_ros.files.paths import expanded
-from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_bytes, read_json
-from srl_ros.methods import METHODS
-from srl_ros.models import StateNetwork
+from srl_ros.encoder_files import (
+    EncoderError,
+    EncoderValues,
+    command_for,
+    first_line,
+    read_values,
+    read_weights,
+    weights_hash,
+    weights_name,
+)
+from srl_ros.networks import StateNetwork
 from srl_ros.threads import torch_threads
 
-FORMAT = 1
-_KEYS: dict[str, type] = {
-    "method": str,
-    "weights_sha256": str,
-    "image_shape": list,
-    "state_dim": int,
-    "feature_points": int,
-    "outputs": int,
-    "config": dict,
-    "metrics": dict,
-}
+__all__ = ["FORMAT", "Encoder", "EncoderError", "weights_hash"]
+FORMAT = 2
 _HASH_DIGITS = 12
-WEIGHTS_LIMIT = 64 * 2**20  # bytes; ours have 40 KiB
-MOST_PIXELS, MOST_VALUES = 4096, 4096
 _BATCH = 256
 
 
-class EncoderError(ValueError):
-    """An encoder that cannot be used, or an image that it cannot encode; one line says what is wrong and what to do."""
-
-
 class Encoder:
-    """Encodes rgb images into states.
+    """Encodes the rgb images of one moment into a state.
 
-    `id`: method and hash of the weights, equal where and only where the weights are. `image_shape`: (height, width, 3).
-    `state_dim`: values in a state, each about of mean 0 and deviation 1 over the training images. `method`, `config`,
-    `metrics`: how it was made, and what it was found to know (see `srl_ros.metrics`).
+    `id`: the method, and a hash of weights, input, method and data: equal where and only where these are. `cameras`: names of
+    the cameras whose images are encoded together. `image_shape`: (height, width, 3) of each. `state_dim`: values in a state,
+    each about of mean 0 and deviation 1 over the training images. `method`, `config`, `metrics`: how it was made, and what it
+    was found to know (see `srl_ros.training.evaluation`). `dataset`: sha256 of the data; empty: not known.
     """
 
     def __init__(
@@ -64,36 +56,63 @@ class Encoder:
         method: str,
         config: Mapping[str, Any],
         metrics: Mapping[str, Any],
+        cameras: tuple[str, ...] = ("external",),
+        dataset: str = "",
     ):
         self._network = network.eval().requires_grad_(False)
         self._hash = weights_hash(network.state_dict())
-        self.image_shape, self.state_dim = image_shape, network.state_dim
-        self.method, self.config, self.metrics = method, dict(config), dict(metrics)
-        self.id = f"{method}-{self._hash[:_HASH_DIGITS]}"
+        self.image_shape, self.state_dim, self.cameras = image_shape, network.state_dim, tuple(cameras)
+        self.method, self.config, self.metrics, self.dataset = method, dict(config), dict(metrics), dataset
+        about = json.dumps([self._hash, method, network.kind, list(image_shape), list(self.cameras), dataset])
+        self.id = f"{method}-{hashlib.sha256(about.encode()).hexdigest()[:_HASH_DIGITS]}"
 
     def encode(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Encode `image` (height, width, 3) uint8 rgb into `(state_dim,)` float64, each value exactly a float32.
+        """Encode `(cameras, height, width, 3)` uint8 rgb, or `(height, width, 3)` of one camera, into a state.
 
-        Runs on one thread whatever torch is set to, so the same image gives the same bits in every process of a machine that
-        uses the same build of torch. Another build, or a processor with other vector instructions, adds in another order
-        (docs/srl.md). Raises EncoderError for an image of another shape or type.
+        Returns `(state_dim,)` float64, each value exactly a float32. Runs on one thread whatever torch is set to, so the same
+        image gives the same bits in every process of a machine that uses the same build of torch. Another build, or a
+        processor with other vector instructions, adds in another order (docs/srl.md). Raises EncoderError for an image of
+        another shape or type.
         """
-        if image.shape != self.image_shape or image.dtype != np.uint8:
+        several = image if image.ndim == 4 else image[None]
+        if several.shape != (len(self.cameras), *self.image_shape) or image.dtype != np.uint8:
             height, width, _ = self.image_shape
             raise EncoderError(
-                f"got an image of shape {image.shape}, {image.dtype}; {self.id} was trained on {self.image_shape}, uint8: "
-                f"set the camera to {width}x{height} rgb, or train an encoder on its images"
+                f"got an image of shape {image.shape}, {image.dtype}; {self.id} was trained on {self.image_shape}, uint8, of "
+                f"{', '.join(self.cameras)}: set the camera to {width}x{height} rgb, or train an encoder on its images"
             )
-        state: NDArray[np.float64] = self._run(image[None])[0]
+        state: NDArray[np.float64] = self._run(several[None])[0]
         return state
 
-    def encode_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Encode `(n, height, width, 3)` into `(n, state_dim)`: `encode` of each up to the last bits, and faster."""
-        if images.shape[1:] != self.image_shape or images.dtype != np.uint8:
+    def encode_images(self, images: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.float64]:
+        """Encode the images of one moment by camera; others than `cameras` are ignored. Raises EncoderError."""
+        missing = [camera for camera in self.cameras if camera not in images]
+        if missing:
             raise EncoderError(
-                f"got images of shape {images.shape}, {images.dtype}; expected (n, *{self.image_shape}), uint8"
+                f"{self.id} needs an image of {', '.join(missing)}; there are {', '.join(images) or 'none'}"
             )
-        parts = [self._run(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
+        for camera in self.cameras:
+            if images[camera].shape != self.image_shape or images[camera].dtype != np.uint8:
+                height, width, _ = self.image_shape
+                raise EncoderError(
+                    f"got an image of shape {images[camera].shape}, {images[camera].dtype} of camera {camera}; {self.id} was "
+                    f"trained on {self.image_shape}, uint8: set the camera to {width}x{height} rgb, or train an encoder on "
+                    "its images"
+                )
+        return self.encode(np.stack([images[camera] for camera in self.cameras]))
+
+    def encode_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Encode `(n, cameras, height, width, 3)` into `(n, state_dim)`: `encode` of each up to the last bits, and faster.
+
+        `(n, height, width, 3)` of one camera will do.
+        """
+        several = images if images.ndim == 5 else images[:, None]
+        if several.shape[1:] != (len(self.cameras), *self.image_shape) or images.dtype != np.uint8:
+            raise EncoderError(
+                f"got images of shape {images.shape}, {images.dtype}; expected uint8 of shape "
+                f"{('n', len(self.cameras), *self.image_shape)}"
+            )
+        parts = [self._run(several[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
         return np.concatenate(parts) if parts else np.empty((0, self.state_dim))
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -103,126 +122,83 @@ class Encoder:
 
     def save(self, folder: str | Path) -> None:
         """Save into `folder`, in place of an encoder that is there; makes the folder where needed."""
-        folder, weights = Path(folder), _weights_name(self._hash)
+        folder, weights = Path(folder), weights_name(self._hash, FORMAT)
+        network = self._network
         values = {
             "format": FORMAT,
             "id": self.id,
             "method": self.method,
             "weights_sha256": self._hash,
+            "cameras": list(self.cameras),
             "image_shape": list(self.image_shape),
             "state_dim": self.state_dim,
-            "feature_points": self._network.points,
-            "outputs": self._network.outputs,
+            "network": network.kind,
+            "feature_points": network.points,
+            "outputs": network.outputs,
+            "hidden": network.hidden,
+            "dataset_sha256": self.dataset,
             "config": self.config,
             "metrics": self.metrics,
         }
         text = json.dumps(values, indent=2, allow_nan=False) + "\n"
-        write_atomically(folder / weights, lambda file: torch.save(self._network.state_dict(), file))
+        content = safetensors_bytes({name: value.contiguous() for name, value in network.state_dict().items()})
+        write_atomically(folder / weights, lambda file: file.write(content))
         write_atomically(folder / "encoder.json", text)
-        for old in folder.glob("encoder-*.pt"):
+        for old in (*folder.glob("encoder-*.pt"), *folder.glob("encoder-*.safetensors")):
             if old.name != weights:
                 old.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, folder: str | Path) -> Encoder:
-        """Load what `save` wrote.
+        """Load what `save` of this version or of an older one wrote.
 
         Raises EncoderError when there is none, when a file is cut short, foreign or of a newer version, and when the
         weights are not the ones that encoder.json means.
         """
         folder = expanded(folder)
-        again = f"train again: {_command(folder)}"
-        values = _read_json(folder / "encoder.json", _command(folder))
-        path = folder / _weights_name(values["weights_sha256"])
-        weights = _read_weights(path, again)
-        if weights_hash(weights) != values["weights_sha256"]:
+        again = f"train again: {command_for(folder)}"
+        values = read_values(folder / "encoder.json", command_for(folder), FORMAT)
+        path = folder / weights_name(values.weights_sha256, values.format)
+        weights = read_weights(path, values.format, again)
+        if weights_hash(weights) != values.weights_sha256:
             raise EncoderError(f"{path} does not hold the weights that encoder.json was written with; {again}")
         try:
-            height, width, channels = values["image_shape"]
-            with torch.random.fork_rng(devices=[]):  # first weights are drawn, and a training's generator is not ours
-                network = StateNetwork(height, width, values["feature_points"], values["outputs"])
-            network.load_state_dict(weights)
-        except (RuntimeError, TypeError, ValueError) as error:
+            network = _network(values)
+            network.load_state_dict(weights if values.format > 1 else _renamed(weights))
+        except (RuntimeError, TypeError, ValueError, KeyError) as error:
             raise EncoderError(
-                f"{folder} holds weights and an encoder.json that do not fit together ({_first_line(error)}); {again}"
+                f"{folder} holds weights and an encoder.json that do not fit together ({first_line(error)}); {again}"
             ) from None
-        if network.state_dim != values["state_dim"] or channels != 3:
+        if network.state_dim != values.state_dim:
             raise EncoderError(f"{folder / 'encoder.json'} contradicts itself in image_shape or state_dim; {again}")
-        return cls(network, (height, width, 3), values["method"], values["config"], values["metrics"])
-
-
-def weights_hash(weights: Mapping[str, Tensor]) -> str:
-    """sha256 over names, types, shapes and bytes of `weights`: of their values, and not of a file's layout."""
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        array = weights[name].detach().cpu().numpy()
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def _weights_name(sha256: str) -> str:
-    return f"encoder-{sha256[:_HASH_DIGITS]}.pt"
-
-
-def _command(folder: Path) -> str:
-    """The command that makes the encoder of `folder`, which is named after its method unless a user chose otherwise."""
-    parent = folder.parent
-    log_dir = [f"log_dir:={parent.parent}"] if parent.name == "srl" and str(parent.parent) != "runs" else []
-    return command_line("train_srl", f"srl_model:={folder.name if folder.name in METHODS else 'autoencoder'}", *log_dir)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(":.")
-
-
-def _read_json(path: Path, command: str) -> dict[str, Any]:
-    """Return the checked values of an encoder.json."""
-    try:
-        values = read_json(path)
-    except NoFileError:
-        raise EncoderError(f"no trained encoder at {path.parent}; make one with: {command}") from None
-    except FileError as error:
-        raise EncoderError(f"{error}; train again: {command}") from None
-    version = values.get("format") if isinstance(values, dict) else None
-    if not isinstance(version, int):
-        raise EncoderError(f"{path} was not written by this project: it has no format number; train again: {command}")
-    if version > FORMAT:
-        raise EncoderError(
-            f"{path} has format {version} and this version reads up to {FORMAT}; update rl_trainer_ros, or train again: "
-            f"{command}"
+        made = cls(
+            network, values.image_shape, values.method, values.config, values.metrics, values.cameras, values.dataset
         )
-    wrong = [key for key, kind in _KEYS.items() if not isinstance(values.get(key), kind)]
-    sha256 = values.get("weights_sha256")
-    if not wrong and not (len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
-        wrong = ["weights_sha256"]  # it becomes part of a file name
-    if wrong:
-        raise EncoderError(f"{path} lacks a valid {', '.join(wrong)}; train again: {command}")
-    try:
-        for side, length in enumerate(listed(values.get("image_shape"), "image_shape", 3)):
-            whole(length, f"image_shape[{side}]", 1, MOST_PIXELS)
-        for key in ("state_dim", "feature_points", "outputs"):
-            whole(values.get(key), key, 0, MOST_VALUES)
-    except FileError as error:
-        raise EncoderError(f"{path}: {error}; train again: {command}") from None
-    checked: dict[str, Any] = values
-    return checked
+        if values.format == 1:  # its runs know it by this name
+            made.id = f"{values.method}-{values.weights_sha256[:_HASH_DIGITS]}"
+        return made
 
 
-def _read_weights(path: Path, again: str) -> dict[str, Tensor]:
-    """Return the tensors in `path` by name."""
-    try:
-        content = read_bytes(path, WEIGHTS_LIMIT)
-    except NoFileError:
-        raise EncoderError(f"{path} is missing, though encoder.json names it; {again}") from None
-    except FileError as error:
-        raise EncoderError(f"{error}; {again}") from None
-    try:
-        weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # a cut or foreign file makes torch raise nearly anything
-        raise EncoderError(
-            f"{path} is cut short or no file of weights ({type(error).__name__} while reading it); {again}"
-        ) from None
-    if not isinstance(weights, dict) or not all(isinstance(entry, Tensor) for entry in weights.values()):
-        raise EncoderError(f"{path} holds something else than weights; {again}")
-    return weights
+def _network(values: EncoderValues) -> StateNetwork:
+    height, width, _ = values.image_shape
+    with torch.random.fork_rng(devices=[]):  # first weights are drawn, and a training's generator is not ours
+        try:
+            return StateNetwork(
+                height,
+                width,
+                values.feature_points,
+                values.outputs,
+                len(values.cameras),
+                values.network,
+                values.hidden,
+            )
+        except ConfigError as error:
+            raise EncoderError(str(error)) from None
+
+
+def _renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of format 1, which had one camera: its features are now the first branch."""
+    return {
+        f"branches.0.{name.removeprefix('features.')}" if name.startswith("features.") else name: value
+        for name, value in weights.items()
+    }

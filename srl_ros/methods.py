@@ -1,132 +1,183 @@
-"""The methods by which a state network learns: one class each, and the table of them.
+"""The table of methods: name -> losses with weights, network and size of the state. Data only: torch is not loaded here.
 
-A method holds the `network` that will be the encoder and whatever is needed only to train it. A new method is a class
-like these and one row in METHODS.
+A sum of losses is `autoencoder:1 inverse:2`. A split gives each loss values of its own in the state: `name:weight:size`, in
+the order of the state; size -1 means the values of the loss before it. A new method is a row here, or an entry point.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from robot_interface_ros.config import ConfigError, unknown_name
+from robot_interface_ros.registry import Registry
 
-from srl_ros.dataset import Dataset
-from srl_ros.models import PointDecoder, StateNetwork
-
-if TYPE_CHECKING:
-    from srl_ros.config import TrainingConfig
-
-_SAMPLE = 2000  # images that colour statistics are taken from
-_RAREST = 1e-5  # share of pixels; a colour below it counts as no rarer: single noisy pixels must not rule the loss
-
-
-class Method(nn.Module):
-    """A state network in training. Weights are drawn from torch's generator, which the caller has seeded."""
-
-    trains = True
-
-    def __init__(self, config: TrainingConfig, training: Dataset, outputs: int = 0):
-        super().__init__()
-        _, height, width, _ = training.images.shape
-        self.network = StateNetwork(height, width, config.feature_points, outputs)
-        self.network.features.colours.fit(sample(training.images))
-
-    def loss(self, images: Tensor, truth: Tensor) -> Tensor:
-        """Scalar loss of `images` (n, height, width, 3) uint8 with their `truth` (n, k), all ground truth columns."""
-        raise NotImplementedError
-
-    def reconstruct(self, images: Tensor) -> Tensor | None:
-        """Draw `images` from their states, `(n, height, width, 3)` uint8; None for a method that does not draw."""
-        return None
-
-
-class Autoencoder(Method):
-    """Whatever lets a decoder draw the image again, with small things of rare colour counted as much as large ones.
-
-    Loss: mean over pixels of w |drawn - image|^2 in whitened colours. In a plain mean a target of 20 pixels is lost among
-    4096, and a state of an arm alone is a good answer. The weight w of a pixel is p^-1/2, p the share of its colour (of
-    512) in the dataset, scaled to mean 1: the class rebalancing of Zhang, Isola and Efros 2016, "Colorful image
-    colorization", with the square root in place of their smoothing. The variance of a pixel place would not do: it says
-    where the arm moves, while a target may be anywhere.
-    """
-
-    colour_weights: Tensor
-
-    def __init__(self, config: TrainingConfig, training: Dataset):
-        super().__init__(config, training)
-        mean_image = torch.from_numpy(sample(training.images).mean(axis=0, dtype=np.float64))[None]
-        self.decoder = PointDecoder(self.network.features.colours(mean_image), config.feature_points)
-        self.register_buffer("colour_weights", torch.from_numpy(colour_weights(sample(training.images))))
-
-    def loss(self, images: Tensor, truth: Tensor) -> Tensor:
-        """Weighted reconstruction error; `truth` is not used."""
-        error = (self.decoder(self.network.raw(images)) - self.network.features.colours(images)) ** 2
-        weighted: Tensor = (self.colour_weights[colour_index(images)] * error.mean(dim=1)).mean()
-        return weighted
-
-    def reconstruct(self, images: Tensor) -> Tensor | None:
-        """The decoder's drawing, back in levels of 0 to 255."""
-        colours = self.network.features.colours
-        drawn = self.decoder(self.network.raw(images)).permute(0, 2, 3, 1) @ torch.linalg.inv(colours.matrix)
-        levels: Tensor = (drawn + colours.mean).round().clamp(0, 255).to(torch.uint8)
-        return levels
-
-
-class Supervised(Method):
-    """The state is an estimate of the ground truth columns `config.truth_names`, in deviations from their mean.
-
-    Loss: mean squared error. It asks for a ground truth that a physical robot seldom has.
-    """
-
-    truth_mean: Tensor
-    truth_std: Tensor
-
-    def __init__(self, config: TrainingConfig, training: Dataset):
-        truth = training.columns(config.truth_names)
-        super().__init__(config, training, outputs=len(config.truth_names))
-        self._columns = [training.names.index(name) for name in config.truth_names]
-        self.register_buffer("truth_mean", torch.from_numpy(truth.mean(0)).float())
-        self.register_buffer("truth_std", torch.from_numpy(np.maximum(truth.std(0), 1e-6)).float())
-
-    def loss(self, images: Tensor, truth: Tensor) -> Tensor:
-        """Mean squared error in standard deviations of the truth."""
-        wanted = (truth[:, self._columns] - self.truth_mean) / self.truth_std
-        return ((self.network.raw(images) - wanted) ** 2).mean()
-
-
-class RandomFeatures(Method):
-    """The autoencoder's network as it was drawn: what a learned state has to beat."""
-
-    trains = False
-
-
-METHODS: dict[str, type[Method]] = {
-    "autoencoder": Autoencoder,
-    "supervised": Supervised,
-    "random": RandomFeatures,
+LOSSES = {
+    "autoencoder": "draw the image from the state",
+    "dae": "draw the whole image from the state of one in which a rectangle is blank",
+    "vae": "draw the image from a sampled state; states are normally distributed",
+    "perceptual": "draw an image that a frozen network sees as the camera's",
+    "inverse": "predict the action between two states",
+    "forward": "predict the next state from state and action",
+    "reward": "predict the class of the reward from two states",
+    "priors": "robotic priors: slow changes, rewards have causes, actions have like effects",
+    "triplet": "two cameras at one moment give like states, two moments do not (two cameras)",
+    "reward_prior": "states correlate with the reward",
+    "episode_prior": "states do not tell which episode they are of",
+    "l1": "few values of the state differ from 0",
+    "l2": "the values of the state are small",
+    "supervised": "predict the ground truth",
+    "pca": "principal components of the network's features; not trained by gradients",
+    "curl": "recognise the same image after a shift (CURL)",
+    "atc": "recognise the image that comes next (augmented temporal contrast)",
+    "vicreg": "predict the next state; values vary and do not repeat each other (VICReg)",
+    "mrq": "predict next state, reward and end of the episode from state and action (MR.Q)",
+    "mlr": "predict the states of whole images from images with masked patches (MLR)",
+    "distillation": "predict the actions of a policy that knew the ground truth",
 }
+"""Name -> meaning. `srl_ros.objectives` implements them under the same names."""
+
+ONE_PER_TRUTH = -1
+"""As `state_dim`: one value for each name of the ground truth that is learned."""
 
 
-def sample(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """At most 2000 images, evenly spaced."""
-    return images[:: -(-len(images) // _SAMPLE)]
+@dataclass(frozen=True)
+class Method:
+    """How a state is learned, or which observation stands for it."""
+
+    summary: str
+    """One line for lists."""
+    losses: str = ""
+    """Such as `autoencoder:1 inverse:2`; empty: nothing is trained."""
+    network: str = "feature_points"
+    state_dim: int = 0
+    """Values in a state; 0: as many as the network has of its own, or the sum of a split's sizes."""
+    cameras: tuple[str, ...] = ("external",)
+    """Cameras that are used unless others are asked for."""
+    observation: str = ""
+    """The observation that this name stands for; such a method has no encoder."""
+    own_losses: Mapping[str, str] = field(default_factory=dict)
+    """Losses of another package: name -> `module:Class`, a subclass of `srl_ros.objectives.Objective`."""
 
 
-def colour_index(images: Tensor) -> Tensor:
-    """`(..., 3)` uint8 to `(...)` int64: the upper three bits of red, green and blue, 0 to 511."""
-    red, green, blue = (images >> 5).long().unbind(-1)
-    return red * 64 + green * 8 + blue
+def check_method(thing: object) -> None:
+    """Raise TypeError for what is no Method."""
+    if not isinstance(thing, Method):
+        raise TypeError(f"is {thing!r}; expected an srl_ros.methods.Method")
 
 
-def colour_weights(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """`(512,)` weight of each `colour_index`: the square root of its rarity, with mean 1 over the pixels of `images`."""
-    counts = torch.zeros(512, dtype=torch.int64)
-    for part in np.array_split(images, -(-len(images) // 100)):
-        counts += torch.bincount(colour_index(torch.from_numpy(part.copy())).flatten(), minlength=512)
-    share = counts.double().numpy() / float(counts.sum())
-    weights = np.maximum(share, _RAREST) ** -0.5
-    normalised: NDArray[np.float32] = (weights / (weights * share).sum()).astype(np.float32)
-    return normalised
+TWO = ("external", "above")
+METHODS: Registry[Method] = Registry(
+    "srl_model",
+    {
+        "ground_truth": Method("the target's position is given; no camera", observation="ground_truth"),
+        "raw_pixels": Method("no encoder: the policy sees the images", observation="raw_pixels"),
+        "joints": Method("no encoder: joint positions and velocities alone", observation="joints"),
+        "joints_position": Method("no encoder: joint positions alone", observation="joints_position"),
+        "autoencoder": Method("reconstructs the image", "autoencoder:1"),
+        "supervised": Method("predicts the target's position", "supervised:1", state_dim=ONE_PER_TRUTH),
+        "random": Method("nothing: the network untrained, a baseline"),
+        "vae": Method("reconstructs the image from a sampled state", "vae:1"),
+        "dae": Method("reconstructs what a blank rectangle hides", "dae:1"),
+        "pca": Method("principal components of the pixels", "pca", network="linear", state_dim=32),
+        "robotic_priors": Method("robotic priors", "priors:1"),
+        "inverse": Method("predicts the action", "inverse:2"),
+        "forward": Method("predicts the next state", "forward:1"),
+        "reward": Method("predicts the reward", "reward:1"),
+        "multi_view_srl": Method(
+            "time-contrastive over two cameras, and reconstructs", "triplet:1 autoencoder:1", cameras=TWO
+        ),
+        "srl_combination": Method("reconstruction, reward and action", "autoencoder:1 reward:1 inverse:2"),
+        "autoencoder_inverse": Method("reconstruction and action", "autoencoder:1 inverse:2"),
+        "autoencoder_reward": Method("reconstruction and reward", "autoencoder:1 reward:1"),
+        "autoencoder_forward": Method("reconstruction and next state", "autoencoder:1 forward:1"),
+        "random_inverse": Method(
+            "predicts the action from an untrained network's features", "inverse:2", "frozen_points"
+        ),
+        "reward_inverse": Method("reward and action", "reward:1 inverse:2"),
+        "srl_splits": Method("split: reconstruction and reward, action", "autoencoder:1:198 reward:1:-1 inverse:2:2"),
+        "srl_split_forward": Method(
+            "split: reconstruction and reward, next state", "autoencoder:1:20 reward:1:-1 forward:1:20"
+        ),
+        "srl_3_splits": Method(
+            "split: reconstruction and reward, next state, action",
+            "autoencoder:1:20 reward:1:-1 forward:1:60 inverse:5:20",
+        ),
+        "perceptual": Method("reconstructs what a frozen network sees", "perceptual:1"),
+        "triplet": Method("time-contrastive over two cameras", "triplet:1", cameras=TWO),
+        "reward_prior": Method("states that correlate with the reward", "reward_prior:10"),
+        "episode_prior": Method("robotic priors, blind to the episode", "priors:1 episode_prior:1"),
+        "autoencoder_l1": Method("reconstruction from few values", "autoencoder:1 l1:0.01"),
+        "autoencoder_l2": Method("reconstruction from small values", "autoencoder:1 l2:0.01"),
+        "curl": Method("contrastive over shifts (CURL)", "curl:1"),
+        "atc": Method("contrastive over time (ATC)", "atc:1"),
+        "vicreg": Method("next state, with an anti-collapse term (VICReg)", "vicreg:1"),
+        "mrq": Method("next state, reward and end (MR.Q)", "mrq:1"),
+        "mlr": Method("masked latent reconstruction (MLR)", "mlr:1"),
+        "inverse_forward": Method("action and next state", "inverse:2 forward:1"),
+        "distillation": Method("the actions of a policy that knew the state", "distillation:1"),
+        "pretrained": Method(
+            "principal components of a network trained on ImageNet", "pca", network="efficientnet_lite0", state_dim=64
+        ),
+    },
+    "rl_trainer_ros.srl_methods",
+    check_method,
+)
+
+
+def encoded() -> tuple[str, ...]:
+    """Names of the methods that have an encoder; those of other packages are not imported for it."""
+    return tuple(name for name in METHODS if name not in METHODS.ours or not METHODS.ours[name].observation)
+
+
+class Loss(NamedTuple):
+    """A loss of a method, and the values of the state that it works on."""
+
+    name: str
+    weight: float
+    begin: int
+    end: int | None
+    """None: up to the end of the state."""
+
+
+def parse_losses(text: str, own: Mapping[str, str] | None = None) -> tuple[Loss, ...]:
+    """Read `name[:weight[:size]]`, separated by spaces. Raises ConfigError, one line, for what is no such list."""
+    known = [*LOSSES, *(own or {})]
+    losses: list[Loss] = []
+    for part in text.split():
+        name, *numbers = part.split(":")
+        if name not in known:
+            raise ConfigError(unknown_name("loss", name, known))
+        try:
+            weight, size = float(numbers[0]) if numbers else 1.0, int(numbers[1]) if len(numbers) > 1 else 0
+        except ValueError:
+            raise ConfigError(
+                f"loss {part}: expected name, name:weight or name:weight:size, such as inverse:2:20"
+            ) from None
+        if len(numbers) > 2 or not 0.0 <= weight <= 1e9 or not math.isfinite(weight) or not -1 <= size <= 4096:
+            raise ConfigError(f"loss {part}: weight must be 0 to 1e9, size 1 to 4096, or -1 for the loss before it")
+        if len(numbers) > 1 and size == 0:
+            raise ConfigError(f"loss {part}: size must be 1 to 4096, or -1 for the values of the loss before it")
+        if size == -1:
+            if not losses or losses[-1].end is None:
+                raise ConfigError(
+                    f"loss {part}: size -1 means the values of the loss before it, and there is none with a size"
+                )
+            losses.append(Loss(name, weight, losses[-1].begin, losses[-1].end))
+        else:
+            begin = max((loss.end or 0 for loss in losses), default=0)
+            losses.append(Loss(name, weight, begin if size else 0, begin + size if size else None))
+    if len({loss.end is None for loss in losses}) > 1:
+        raise ConfigError(f"losses '{text}': give every loss a size, or none")
+    if len({loss.name for loss in losses}) < len(losses):
+        raise ConfigError(f"losses '{text}': one loss stands twice")
+    if "pca" in (names := [loss.name for loss in losses]) and len(names) > 1:
+        raise ConfigError(f"losses '{text}': pca is not trained by gradients and goes with no other loss")
+    return tuple(losses)
+
+
+def split_size(losses: tuple[Loss, ...]) -> int:
+    """Values of a state that is split; 0: it is not."""
+    return max((loss.end or 0 for loss in losses), default=0)

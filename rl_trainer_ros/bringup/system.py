@@ -30,7 +30,6 @@ from rl_trainer_ros.bringup.process import Process as Process
 from rl_trainer_ros.bringup.ros_arguments import RosArguments
 from rl_trainer_ros.bringup.viewers import pages, viewers
 from rl_trainer_ros.environments import requirements
-from rl_trainer_ros.environments.env_config import CAMERA, GROUND_TRUTH
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros import ros_environment
 from robot_interface_ros.command_lines import command_line
@@ -324,7 +323,7 @@ def _clock_for_all(robots: list[Process], first: str, clock: str) -> list[Proces
 def _encoders(values: Values) -> list[Process]:
     """One SRL node for all robots, unless the state is the ground truth."""
     trainer = values.trainer
-    if trainer.srl_model == GROUND_TRUTH:
+    if not trainer.encoder_folder:
         return []
     if not Path(trainer.encoder_folder).is_dir():
         raise BringupError(
@@ -338,7 +337,7 @@ def _encoders(values: Values) -> list[Process]:
             "srl_ros.ros.srl_node",
             max_restarts=values.bringup.max_restarts,
             restart_window_s=values.bringup.restart_window_s,
-            parameters={"namespaces": values.served, "srl_folder": trainer.encoder_folder, "camera": CAMERA},
+            parameters={"namespaces": values.served, "srl_folder": trainer.encoder_folder},
         )
     ]
 

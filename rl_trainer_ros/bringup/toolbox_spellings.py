@@ -71,9 +71,6 @@ VALUES: Mapping[tuple[str, str], str] = {
     ("policy", "recurrent"): "algo:=recurrent_ppo",
     ("policy", "lstm"): "algo:=recurrent_ppo",
     ("policy", "lnlstm"): "algo:=recurrent_ppo",
-    ("srl_model", "raw_pixels"): "observation:=raw_pixels",
-    ("srl_model", "joints"): "observation:=joints",
-    ("srl_model", "joints_position"): "observation:=joints_position",
 }
 """Setting and its value -> what is written here."""
 

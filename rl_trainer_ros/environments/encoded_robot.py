@@ -9,10 +9,10 @@ from robot_interface_ros.robot import Command, Episode, Observation, Robot
 
 
 class EncodedRobot:
-    """Adds the encoder's state of one camera image to every observation."""
+    """Adds the encoder's state of the camera images to every observation."""
 
-    def __init__(self, robot: Robot, encoder: Encoder, camera: str):
-        self._robot, self._encoder, self._camera = robot, encoder, camera
+    def __init__(self, robot: Robot, encoder: Encoder):
+        self._robot, self._encoder = robot, encoder
         self.joint_names, self.period_ns = robot.joint_names, robot.period_ns
 
     @property
@@ -37,4 +37,4 @@ class EncodedRobot:
         self._robot.close()
 
     def _encoded(self, observation: Observation) -> Observation:
-        return dataclasses.replace(observation, srl_state=self._encoder.encode(observation.images[self._camera]))
+        return dataclasses.replace(observation, srl_state=self._encoder.encode_images(observation.images))

@@ -18,9 +18,6 @@ from robot_interface_ros.lockstep import period_of
 
 GROUND_TRUTH, JOINTS, RAW_PIXELS, SRL_STATE = "ground_truth", "joints", "raw_pixels", "srl_state"
 """Names of observations that defaults or cameras depend on; `rl_trainer_ros.observations` lists all."""
-CAMERA = "external"
-"""Name of the camera whose images are encoded."""
-
 SettingsOfPart = str | Mapping[str, Any]
 """Settings of a task, an action or an observation: a mapping in Python, its YAML text in files and on command lines."""
 

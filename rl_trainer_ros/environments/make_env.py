@@ -16,7 +16,7 @@ from rl_trainer_ros.actions import ACTIONS, Action
 from rl_trainer_ros.arm.arm import Arm
 from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.encoded_robot import EncodedRobot
-from rl_trainer_ros.environments.env_config import CAMERA, SRL_STATE, EnvConfig, settings_of
+from rl_trainer_ros.environments.env_config import SRL_STATE, EnvConfig, settings_of
 from rl_trainer_ros.environments.environment import GoalRobotEnv, RobotEnv
 from rl_trainer_ros.environments.frame_stack import stacked
 from rl_trainer_ros.environments.rendering import SIZE, check_render_mode, view_of
@@ -70,7 +70,7 @@ def make_environment(
         settings = {"robot": config.robot, "control_hz": config.control_hz, **requirements.simulation_settings(config)}
         the_robot = factories.simulated_robot(**{**settings, **connection.simulation})
         if encoder:
-            the_robot = EncodedRobot(the_robot, encoder, CAMERA)
+            the_robot = EncodedRobot(the_robot, encoder)
     elif connection.transport == "topics":
         check_namespace(connection.namespace)
         the_robot = factories.topic_robot(
@@ -220,5 +220,6 @@ def _needed_by(config: EnvConfig, made: Parts) -> dict[str, str]:
     if made.observation.cameras:
         needed["camera"] = f"observation {config.observed}"
     if config.encoder_folder:
-        needed[f"camera/{CAMERA}/image_raw"] = f"observation {config.observed}"
+        for camera in factories.encoder_cameras(config.encoder_folder):
+            needed[f"camera/{camera}/image_raw"] = f"observation {config.observed}"
     return needed

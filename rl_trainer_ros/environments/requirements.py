@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from rl_trainer_ros import factories
 from rl_trainer_ros.camera_settings import CameraSettings
-from rl_trainer_ros.environments.env_config import CAMERA, RAW_PIXELS, SRL_STATE, EnvConfig, given_to_simulation
+from rl_trainer_ros.environments.env_config import RAW_PIXELS, SRL_STATE, EnvConfig, given_to_simulation
 from rl_trainer_ros.tasks import TASKS, Task
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
 from robot_interface_ros.files.description import resolve, share_directory
@@ -56,7 +57,7 @@ def groups(joint_group: str) -> tuple[str, ...]:
 
 def _cameras(config: EnvConfig) -> dict[str, Any]:
     if config.observed == SRL_STATE:
-        return {"cameras": (CAMERA,)}
+        return {"cameras": factories.encoder_cameras(config.encoder_folder)}
     settings = config.settings("observation")
     if config.observed == RAW_PIXELS:
         return from_mapping(CameraSettings, settings, f"observation {RAW_PIXELS}").simulation()

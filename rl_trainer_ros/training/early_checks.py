@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +27,9 @@ class _AnyEncoder:
 
     id: str = ""
     state_dim: int = 1
+    cameras: tuple[str, ...] = ()
 
-    def encode(self, image: NDArray[np.uint8]) -> Array:
+    def encode_images(self, images: Mapping[str, NDArray[np.uint8]]) -> Array:
         return np.zeros(self.state_dim)
 
 

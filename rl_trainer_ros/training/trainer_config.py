@@ -6,12 +6,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from rl_trainer_ros import factories
 from rl_trainer_ros.environments.env_config import GROUND_TRUTH, SRL_STATE, EnvConfig, settings_of
-from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.config import ConfigError, option, unknown_name
 from robot_interface_ros.names import check_namespaces
 
 TRAINING, EVALUATION = "training", "evaluation"  # episodes by which the best model is chosen
-SRL_MODELS = (GROUND_TRUTH, "autoencoder", "supervised", "random")
 SETTINGS = ("task_settings", "action_settings", "observation_settings", "hyperparameters")
 """Names of the settings that are mappings, in YAML."""
 
@@ -24,7 +24,8 @@ class TrainerConfig(EnvConfig):
     """
 
     srl_model: str = option(
-        GROUND_TRUTH, "source of the target's position for the policy: ground truth, or an encoder", choices=SRL_MODELS
+        GROUND_TRUTH,
+        "source of the target's position for the policy; `rl_trainer list what:=srl_models` shows all",
     )
     srl_folder: str = option("", "folder of the trained encoder; empty: <log_dir>/srl/<srl_model>", path=True)
     algo: str = option("ppo", "learning algorithm; rl_trainer list shows all")
@@ -124,10 +125,12 @@ class TrainerConfig(EnvConfig):
         settings_of("hyperparameters", self.hyperparameters)
         if self.load_replay_buffer and not self.load_model and not self.resume:
             raise ConfigError("load_replay_buffer:=true needs load_model:=..., whose replay buffer it loads")
-        encoded = self.srl_model != GROUND_TRUTH
-        if encoded and self.observation not in ("", SRL_STATE):
+        if self.srl_model != GROUND_TRUTH and self.srl_model not in factories.srl_models():
+            raise ConfigError(unknown_name("srl_model", self.srl_model, factories.srl_models()))
+        gives = self._stands_for or SRL_STATE
+        if self.srl_model != GROUND_TRUTH and self.observation not in ("", gives):
             raise ConfigError(
-                f"srl_model {self.srl_model} needs observation {SRL_STATE}, but observation is {self.observation}; leave "
+                f"srl_model {self.srl_model} needs observation {gives}, but observation is {self.observation}; leave "
                 "one of the two out"
             )
 
@@ -161,13 +164,24 @@ class TrainerConfig(EnvConfig):
         return self.srl_model if self.srl_model != GROUND_TRUTH else self.observed
 
     @property
+    def _stands_for(self) -> str:
+        """The observation that `srl_model` is another name for; empty: it is an encoder."""
+        return GROUND_TRUTH if self.srl_model == GROUND_TRUTH else factories.srl_models()[self.srl_model]
+
+    @property
+    def observed(self) -> str:
+        """The observation's name: see EnvConfig, and srl_model may name it too."""
+        return self._stands_for if self.srl_model != GROUND_TRUTH and self._stands_for else super().observed
+
+    @property
     def encoder_folder(self) -> str:
         """Folder of the encoder; empty if none is used."""
-        if self.srl_model == GROUND_TRUTH:
+        if self._stands_for:
             return ""
         return self.srl_folder or f"{self.log_dir}/srl/{self.srl_model}"
 
     def environment(self, **changes: Any) -> EnvConfig:
         """Return only the settings of the environment, with `changes`, to make it outside of this training."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(EnvConfig)}
-        return EnvConfig(**{**own, "srl_folder": self.encoder_folder, **changes})
+        named = {"observation": self._stands_for} if self.srl_model != GROUND_TRUTH and self._stands_for else {}
+        return EnvConfig(**{**own, **named, "srl_folder": self.encoder_folder, **changes})

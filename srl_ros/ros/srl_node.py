@@ -1,4 +1,4 @@
-"""SRL node: camera images in, encoded states out, with the image's stamp.
+"""SRL node: camera images in, encoded states out, with the images' stamp.
 
 Run it with `ros2 run rl_trainer_ros srl_node --ros-args -p srl_folder:=runs/srl/autoencoder`; the parameters are the fields
 of `SrlNodeConfig`. It keeps no state between images but the last answer of each robot: a repeated image is answered again
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 
-from robot_interface_ros.config import option
+from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.names import check_namespaces
 from robot_interface_ros.ros.serving.program import Loop, Stepping, run_program
 from robot_interface_ros.ros.transport import contract, messages
@@ -22,31 +23,48 @@ from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import Waiter
 from srl_ros.encoder import Encoder, EncoderError
 
+_MOST_WAITING = 8
+"""Moments of which some camera's image has not come yet; the oldest is forgotten beyond that."""
+
 
 @dataclass(frozen=True)
 class SrlNodeConfig:
     """Which encoder serves which robots."""
 
     srl_folder: str = option("runs/srl/autoencoder", "folder of the trained encoder", path=True)
-    camera: str = option("external", "camera whose images are encoded")
+    camera: str = option("", "with an encoder of one camera: encode the images of this one; empty: the encoder's own")
     namespaces: tuple[str, ...] = option(("env_0",), "robots whose images are encoded")
 
 
 class EncodedStream:
-    """Answers the images of one robot."""
+    """Answers the images of one robot: when those of all cameras with one stamp are there."""
 
-    def __init__(self, node: Node, waiter: Waiter, encoder: Encoder, namespace: str, camera: str):
-        self._node, self._encoder, self._namespace = node, encoder, namespace
+    def __init__(self, node: Node, waiter: Waiter, encoder: Encoder, namespace: str, cameras: tuple[str, ...]):
+        """`cameras`: topics whose images the encoder gets, in the order of its own cameras."""
+        self._node, self._encoder, self._namespace, self._cameras = node, encoder, namespace, cameras
         self._publisher = node.create_publisher(JointState, absolute(namespace, contract.SRL_STATE), contract.RELIABLE)
-        waiter.subscribe(Image, absolute(namespace, contract.image_topic(camera)), self._on_image)
+        self._waiting: dict[int, dict[str, Image]] = {}
         self._writer = messages.srl_state_writer(encoder.state_dim, encoder.id)
         self._last: tuple[int, JointState] | None = None
+        for camera in cameras:
+            topic = absolute(namespace, contract.image_topic(camera))
+            waiter.subscribe(Image, topic, partial(self._on_image, camera))
 
-    def _on_image(self, message: Image) -> None:
+    def _on_image(self, camera: str, message: Image) -> None:
         stamp = messages.stamp_ns(message)
         if self._last is None or self._last[0] != stamp:
+            there = self._waiting.setdefault(stamp, {})
+            there[camera] = message
+            if len(there) < len(self._cameras):
+                while len(self._waiting) > _MOST_WAITING:  # an image was lost; in lockstep it is sent again
+                    self._waiting.pop(next(iter(self._waiting)))
+                return
+            self._waiting.clear()
             try:
-                state = self._encoder.encode(messages.image_array(message))
+                images = {
+                    own: messages.image_array(there[name]) for own, name in zip(self._encoder.cameras, self._cameras)
+                }
+                state = self._encoder.encode_images(images)
             except (EncoderError, messages.MessageError) as error:  # a camera of another size: say so, and stay
                 self._node.get_logger().error(f"{self._namespace}: {error}", throttle_duration_sec=5.0)
                 return
@@ -59,12 +77,19 @@ def prepare(runtime: Runtime, node: Node, config: SrlNodeConfig) -> Loop:
     check_namespaces(config.namespaces)
     encoder = Encoder.load(config.srl_folder)
     stepping = Stepping(runtime, node, config.namespaces)
+    cameras = encoder.cameras
+    if config.camera:
+        if len(cameras) > 1:
+            raise ConfigError(
+                f"camera is {config.camera}, and {encoder.id} encodes {', '.join(cameras)} together; leave it out"
+            )
+        cameras = (config.camera,)
     for namespace in config.namespaces:
-        EncodedStream(stepping.node, stepping.waiter, encoder, namespace, config.camera)
+        EncodedStream(stepping.node, stepping.waiter, encoder, namespace, cameras)
 
     def loop() -> int:
         robots = ", ".join(config.namespaces)
-        node.get_logger().info(f"encoding {config.camera} images of {robots} with {encoder.id}")
+        node.get_logger().info(f"encoding {', '.join(cameras)} images of {robots} with {encoder.id}")
         stepping.run()
         return 0
 

@@ -110,7 +110,9 @@ def test_the_command_line_names_what_is_known(tmp_path: Path, refused_line: Call
         (["evaluate", "episodes:=0"], "evaluate: episodes is 0; allowed: 1 to 1000000"),
         (["evaluate", f"log_dir:={tmp_path}"], "rl_trainer train log_dir:="),
         (["evaluate", f"run:={tmp_path}"], "is not a run folder: it has no config.yaml"),
-        (["train_srl", "srl_model:=vae"], "unknown srl_model 'vae'"),
+        (["train_srl", "srl_model:=vea"], "unknown srl_model 'vea'"),
+        (["train_srl", "srl_model:=raw_pixels"], "needs no training"),
+        (["train_srl", "losses:=invers"], "unknown loss 'invers'"),
     ):
         assert message in refused_line(*words)
     assert "unknown command 'trian'" in refused("rl_trainer_ros.cli.main", "trian")

@@ -51,11 +51,10 @@ def test_an_encoded_state_starts_one_camera_and_one_encoder_for_all_robots(tmp_p
     started = processes(srl_model="autoencoder", srl_folder=str(tmp_path), num_envs="2")
     assert list(started) == ["robot_sim", "srl", "trainer"]
     assert started["robot_sim"].parameters["cameras"] == ("external",)
-    assert started["srl"].parameters == {
-        "namespaces": ("/env_0", "/env_1"),
-        "srl_folder": str(tmp_path),
-        "camera": "external",
-    }
+    assert started["srl"].parameters == {"namespaces": ("/env_0", "/env_1"), "srl_folder": str(tmp_path)}
+    (tmp_path / "encoder.json").write_text('{"cameras": ["external", "above"]}')
+    started = processes(srl_model="autoencoder", srl_folder=str(tmp_path), num_envs="2")
+    assert started["robot_sim"].parameters["cameras"] == ("external", "above")
 
 
 @pytest.mark.parametrize(
@@ -202,7 +201,7 @@ def test_discovery_stays_local_unless_asked(
     "given, named",
     [
         ({"num_timestep": "5"}, ["num_timestep", "num_timesteps", "robot_source", "log_dir"]),
-        ({"srl_model": "vae"}, ["vae", "ground_truth", "autoencoder", "supervised", "random"]),
+        ({"srl_model": "vea"}, ["vea", "ground_truth", "autoencoder", "supervised", "random"]),
         ({"robot_source": "gazebo"}, ["gazebo", "sim", "mock", "emulated", "driver", "external"]),
         ({"seed": "x"}, ["seed", "'x'", "a whole number"]),
         ({"num_timesteps": "0"}, ["num_timesteps", "0"]),

@@ -194,8 +194,7 @@ def test_evaluate_refuses_before_it_loads_anything(words: list[str], said: str) 
     [
         (["train", "env:=InmoovGymEnv-v0"], "task:=point_to_point robot:=inmoov"),
         (["train", "env:=SomethingElse-v0"], "task:=... robot:=..."),
-        (["train", "srl_model:=raw_pixels"], "observation:=raw_pixels"),
-        (["train", "srl_model:=vae"], "autoencoder"),
+        (["train", "srl_model:=vea"], "did you mean vae"),
         (["train", "num_cpu:=4"], "num_envs:=4"),
         (["train", "--num-stack", "4"], "frame_stack:=4"),
         (["train", "-c"], "action:=end_effector"),

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 
-
-def save_random_encoder(folder: Path, seed: int = 0) -> None:
+def save_random_encoder(folder: Path, seed: int = 0, cameras: tuple[str, ...] = ("external",)) -> None:
     """Save an untrained encoder of 64x64 images, standardised on images of the simulator."""
     from rl_trainer_ros import factories
-    from rl_trainer_ros.cli.commands.train_srl import record
     from rl_trainer_ros.environments.make_env import make_robot_env
+    from rl_trainer_ros.environments.transition_recording import record
 
-    environment = make_robot_env(simulation={"cameras": ("external",)}, end_at_success=False)
-    images, targets = record(environment, 100, seed=0)
+    environment = make_robot_env(simulation={"cameras": cameras}, end_at_success=False)
+    source = factories.dataset(**record(environment, cameras, 100, seed=0))
     environment.close()
-    factories.train_encoder(
-        "random", images, np.asarray(targets), ("target_x", "target_y", "target_z"), folder, seed=seed
-    )
+    factories.train_encoder(source, factories.training_config("random", seed=seed), folder, pictures=False)

@@ -65,7 +65,7 @@ from robot_sim_ros.sim_config import SimConfig
 from robot_sim_ros.world.config import load_world
 from srl_ros.dataset import Dataset, DatasetError
 from srl_ros.encoder import Encoder, EncoderError
-from srl_ros.models import StateNetwork
+from srl_ros.networks import StateNetwork
 
 pytestmark = [pytest.mark.slow, pytest.mark.bad_input, pytest.mark.xdist_group("untrusted_files")]
 CHANGES = int(os.environ.get("FUZZ", "15"))
@@ -362,7 +362,7 @@ def test_encoders(tmp_path: Path) -> None:
     torch.manual_seed(0)
     Encoder(StateNetwork(32, 32, 2), (32, 32, 3), "random", {}, {}).save(tmp_path)
     fuzz_tree(tmp_path / "encoder.json", json.dumps, lambda: Encoder.load(tmp_path))
-    (weights,) = tmp_path.glob("encoder-*.pt")
+    (weights,) = tmp_path.glob("encoder-*.safetensors")
     whole, chance = weights.read_bytes(), random.Random(13)
     for _ in range(CHANGES):
         weights.write_bytes(broken(whole, chance))

@@ -16,7 +16,7 @@ import torch
 
 from srl_ros import encoder as module
 from srl_ros.encoder import FORMAT, Encoder, EncoderError
-from srl_ros.models import StateNetwork
+from srl_ros.networks import StateNetwork
 from srl_ros.threads import torch_threads
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def weights_file(folder: Path) -> Path:
-    (path,) = folder.glob("encoder-*.pt")
+    (path,) = folder.glob("encoder-*.safetensors")
     return path
 
 
@@ -115,9 +115,9 @@ def test_a_batch_equals_single_images() -> None:
     np.testing.assert_allclose(states[-5:], states[:5], atol=1e-4)
 
 
-def test_the_id_is_of_the_weights() -> None:
+def test_the_id_is_of_weights_and_method() -> None:
     assert make(seed=0).id == make(seed=0).id != make(seed=1).id
-    assert make(method="autoencoder").id.removeprefix("autoencoder") == make().id.removeprefix("random")
+    assert make(method="autoencoder").id.removeprefix("autoencoder") != make().id.removeprefix("random")
 
 
 def test_saving_again_replaces_the_old_encoder(folder: Path) -> None:
@@ -171,7 +171,7 @@ def test_missing_foreign_and_exchanged_weights_are_named(folder: Path, tmp_path:
     path.write_bytes(weights_file(tmp_path / "other").read_bytes())
     assert "does not hold the weights that encoder.json was written with" in refused(folder)
     torch.save([1, 2], path)
-    assert "holds something else than weights" in refused(folder)
+    assert "no file of weights" in refused(folder)
     path.unlink()
     assert "is missing, though encoder.json names it" in refused(folder)
 
@@ -210,6 +210,10 @@ def test_no_code_runs_on_loading(folder: Path, tmp_path: Path, archive: bool) ->
         ({"method": 3, "outputs": "x"}, "lacks a valid method, outputs"),
         ({"weights_sha256": "../../../etc/passwd"}, "lacks a valid weights_sha256"),
         ({"feature_points": 9}, "do not fit together"),
+        ({"network": "yolo"}, "lacks a valid network"),
+        ({"cameras": []}, "lacks a valid cameras"),
+        ({"cameras": ["external", "external"]}, "lacks a valid cameras"),
+        ({"cameras": ["external", "above"]}, "do not fit together"),
         ({"image_shape": [64]}, "image_shape is .64.; expected a list of 3"),
         ({"image_shape": [62, 64, 3]}, "62 pixels|64x62 pixels"),
         ({"state_dim": 29}, "contradicts itself"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from srl_ros.metrics import gtc, knn_mse, linear_r2
+from srl_ros.training.metrics import gtc, knn_mse, linear_r2
 
 
 def test_knn_mse_by_hand() -> None:

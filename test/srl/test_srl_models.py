@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from srl_ros.methods import colour_index, colour_weights
-from srl_ros.models import FeaturePoints, PointDecoder, StateNetwork, WhitenedColours, check_image_size
+from srl_ros.networks import StateNetwork, check_image_size
+from srl_ros.networks.colours import Colours
+from srl_ros.networks.feature_points import FeaturePoints, PointDecoder
+from srl_ros.objectives.drawing import colour_index, colour_weights
 
 
 def points_of(maps: torch.Tensor) -> torch.Tensor:
@@ -48,7 +50,7 @@ def test_whitened_colours_have_no_correlation_and_unit_spread() -> None:
     generator = np.random.default_rng(0)
     mix = np.array([[40.0, 38.0, 35.0], [0.0, 20.0, -20.0], [18.0, -9.0, -9.0]])
     images = np.clip(generator.normal(size=(20, 16, 16, 3)) @ mix + 128.0, 0, 255).astype(np.uint8)
-    colours = WhitenedColours()
+    colours = Colours()
     colours.fit(images)
     white = colours(torch.from_numpy(images)).permute(0, 2, 3, 1).reshape(-1, 3).double().numpy()
     np.testing.assert_allclose(white.mean(0), 0.0, atol=1e-4)
@@ -58,7 +60,7 @@ def test_whitened_colours_have_no_correlation_and_unit_spread() -> None:
 def test_noise_in_grey_images_is_not_blown_up() -> None:
     grey = np.random.default_rng(0).integers(0, 256, (10, 16, 16, 1)).repeat(3, axis=3)
     images = np.clip(grey + np.random.default_rng(1).normal(0.0, 1.0, grey.shape), 0, 255).astype(np.uint8)
-    colours = WhitenedColours()
+    colours = Colours()
     colours.fit(images)
     deviations = np.linalg.eigvalsh(
         np.cov(colours(torch.from_numpy(images)).permute(1, 0, 2, 3).reshape(3, -1).numpy())
@@ -79,7 +81,7 @@ def test_states_are_standardised_on_the_given_images() -> None:
     network = StateNetwork(16, 24, points=4)
     images = torch.randint(0, 256, (200, 16, 24, 3), dtype=torch.uint8)
     with torch.no_grad():
-        network.features.layers[4].weight *= 10.0  # type: ignore[index, operator, union-attr]
+        network.branches[0].layers[4].weight *= 10.0  # type: ignore[index, operator, union-attr]
         network.standardise_on(network.raw(images))
         states = network(images)
     assert states.shape == (200, 12) and network.state_dim == 12

@@ -13,11 +13,13 @@ import torch
 from srl_ros.config import TrainingConfig
 from srl_ros.dataset import Dataset, DatasetError
 from srl_ros.encoder import Encoder
-from srl_ros.methods import METHODS
-from srl_ros.training import TrainingError, split, train
+from srl_ros.training import TrainingError, loop, train
+from srl_ros.transitions import split_by_episode
 
 NAMES = ("target_x", "target_y", "depth")
 CONFIG = TrainingConfig(truth_names=NAMES, epochs=4, learning_rate=0.003)
+PICTURES = ("loss", "reconstructions", "states", "neighbours", "correlations")
+OURS = ("autoencoder", "supervised", "random")
 pytestmark = [pytest.mark.xdist_group("srl_training"), pytest.mark.slow]
 
 
@@ -63,7 +65,7 @@ def with_method(method: str, **values: object) -> TrainingConfig:
 @pytest.fixture(scope="module")
 def encoders(pictures: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Encoder]:
     folder = tmp_path_factory.mktemp("srl")
-    return {name: train(pictures, with_method(name), folder / name, silent) for name in METHODS}
+    return {name: train(pictures, with_method(name), folder / name, silent, False) for name in OURS}
 
 
 def test_the_autoencoders_state_knows_where_the_target_is(encoders: dict[str, Encoder]) -> None:
@@ -102,35 +104,33 @@ def test_the_best_validation_is_kept_and_everything_is_written(tmp_path: Path) -
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert float(rows[2]["training_loss"]) < float(rows[0]["training_loss"])
-    assert all((folder / name).read_bytes()[:4] == b"\x89PNG" for name in ("loss.png", "reconstructions.png"))
+    assert all((folder / f"{name}.png").read_bytes()[:4] == b"\x89PNG" for name in PICTURES)
     values = json.loads((folder / "encoder.json").read_text())
     assert values["config"]["epochs"] == 3 and values["metrics"] == encoder.metrics and values["id"] == encoder.id
     assert Encoder.load(folder).config == encoder.config
 
 
 def test_an_epoch_that_does_harm_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from srl_ros import training
-
     dataset, config = scenes(60, size=32), with_method("autoencoder", epochs=3)
     validations = iter([3.0, 1.0, 2.0])
-    monkeypatch.setattr(training, "_mean_loss", lambda method, part: next(validations))
-    kept = train(dataset, config, tmp_path / "a", silent).id
+    monkeypatch.setattr(loop, "mean_loss", lambda method, part: next(validations))
+    kept = train(dataset, config, tmp_path / "a", silent, False).id
     validations = iter([3.0, 2.0, 1.0])
-    assert train(dataset, config, tmp_path / "b", silent).id != kept
+    assert train(dataset, config, tmp_path / "b", silent, False).id != kept
     validations = iter([3.0, 0.5, 0.5])  # of equals the first
-    assert train(dataset, config, tmp_path / "c", silent).id == kept
+    assert train(dataset, config, tmp_path / "c", silent, False).id == kept
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OURS)
 def test_a_seed_repeats_bit_for_bit(method: str, tmp_path: Path) -> None:
     dataset = scenes(60, size=32)
     torch.manual_seed(11)
-    first = train(dataset, with_method(method, epochs=2), tmp_path / "a", silent)
+    first = train(dataset, with_method(method, epochs=2), tmp_path / "a", silent, False)
     torch.manual_seed(12)  # nor does what was drawn before matter
-    second = train(dataset, with_method(method, epochs=2), tmp_path / "b", silent)
+    second = train(dataset, with_method(method, epochs=2), tmp_path / "b", silent, False)
     assert first.id == second.id and first.metrics == second.metrics
     assert first.encode(dataset.images[0]).tobytes() == second.encode(dataset.images[0]).tobytes()
-    assert train(dataset, with_method(method, epochs=2, seed=1), tmp_path / "c", silent).id != first.id
+    assert train(dataset, with_method(method, epochs=2, seed=1), tmp_path / "c", silent, False).id != first.id
 
 
 def test_torch_is_left_as_it_was(tmp_path: Path) -> None:
@@ -142,16 +142,17 @@ def test_torch_is_left_as_it_was(tmp_path: Path) -> None:
     assert torch.rand(1) == expected and torch.get_num_threads() == threads
 
 
-def test_the_split_holds_out_whole_stretches() -> None:
+def test_the_split_holds_out_whole_episodes() -> None:
     count = 500
-    images = np.zeros((count, 16, 16, 3), np.uint8)
-    dataset = Dataset(images, np.arange(count, dtype=np.float64)[:, None], ("index",))
-    training, validation = (part.ground_truth[:, 0] for part in split(dataset, 0.2, np.random.default_rng(0)))
+    episodes = Dataset(np.zeros((count, 16, 16, 3), np.uint8), np.zeros((count, 1)), ("index",)).episodes
+    training, validation = split_by_episode(episodes, 0.2, np.random.default_rng(0))
     assert len(validation) == 100 and sorted([*training, *validation]) == list(range(count))
-    assert set(validation // 10) & set(training // 10) == set()  # 50 stretches of 10
-    again = split(dataset, 0.2, np.random.default_rng(0))[1].ground_truth[:, 0]
-    other = split(dataset, 0.2, np.random.default_rng(1))[1].ground_truth[:, 0]
+    assert set(validation // 10) & set(training // 10) == set()  # episodes not known: 50 stretches of 10
+    again = split_by_episode(episodes, 0.2, np.random.default_rng(0))[1]
+    other = split_by_episode(episodes, 0.2, np.random.default_rng(1))[1]
     assert np.array_equal(validation, again) and not np.array_equal(validation, other)
+    with pytest.raises(DatasetError, match="1 episode cannot be split"):
+        split_by_episode(np.zeros(30, np.int64), 0.2, np.random.default_rng(0))
 
 
 @pytest.mark.bad_input
@@ -170,9 +171,7 @@ def test_what_cannot_be_trained_on_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.bad_input
 def test_a_loss_that_is_not_finite_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from srl_ros import training
-
-    monkeypatch.setattr(training, "_mean_loss", lambda method, part: float("nan"))
+    monkeypatch.setattr(loop, "mean_loss", lambda method, part: float("nan"))
     with pytest.raises(TrainingError, match="not finite in epoch 1; lower learning_rate .it is 0.003"):
         train(scenes(40, size=32), CONFIG, tmp_path, silent)
     assert not (tmp_path / "encoder.json").exists()

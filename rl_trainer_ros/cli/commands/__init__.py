@@ -24,6 +24,7 @@ _FILES = (
     "enjoy",
     "demo",
     "train_srl",
+    "compare_srl",
     "robot.find_port",
     "robot.calibrate",
     "robot.move",

@@ -91,6 +91,7 @@ def _fields(classes: Iterable[Any]) -> dict[str, list[str]]:
 
 def _names() -> dict[str, list[str]]:
     """Names that registries and the package's files have."""
+    from rl_trainer_ros import factories
     from rl_trainer_ros.actions import ACTIONS
     from rl_trainer_ros.algorithms import ALGORITHMS
     from rl_trainer_ros.environments.requirements import world_names
@@ -106,6 +107,7 @@ def _names() -> dict[str, list[str]]:
         "action": list(ACTIONS),
         "observation": [*OBSERVATIONS, "srl_state"],
         "algo": list(ALGORITHMS),
+        "srl_model": list(factories.srl_models()),
         "robot": list(robot_names()),
         "imperfection": [*imperfections, "none"],
         "world": world_names(),

@@ -79,9 +79,15 @@ def _algorithms(settings: bool) -> str:
 
 
 def _srl_models(settings: bool) -> str:
-    from rl_trainer_ros.training.trainer_config import SRL_MODELS
+    from rl_trainer_ros import factories
 
-    return table([(name,) for name in SRL_MODELS])
+    def summary(name: str) -> str:
+        try:
+            return factories.srl_summary(name)
+        except ConfigError as error:  # another package's
+            return str(error)
+
+    return table([(name, summary(name)) for name in factories.srl_models()], ("srl_model", "what it learns"))
 
 
 def _robots(settings: bool) -> str:

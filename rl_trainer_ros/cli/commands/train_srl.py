@@ -1,113 +1,103 @@
-"""`rl_trainer train_srl`: record images off the simulator, train an encoder on them."""
+"""`rl_trainer train_srl`: record images in the simulator, train an encoder on them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
-from rl_trainer_ros.environments.env_config import CAMERA, GROUND_TRUTH, EnvConfig
-from rl_trainer_ros.training.trainer_config import SRL_MODELS
+from rl_trainer_ros.environments.env_config import EnvConfig
 from robot_interface_ros.command_lines import command_line
-from robot_interface_ros.config import option
+from robot_interface_ros.config import ConfigError, option, unknown_name
 from robot_interface_ros.start import leaving_at_once
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from rl_trainer_ros.environments.environment import RobotEnv
-
-EPISODE_STEPS, STRIDE = 40, 8
-"""Every STRIDE-th image is kept: neighbours differ too little to teach anything."""
 
 
 @dataclass(frozen=True)
 class TrainSrlOptions:
     """Arguments of `rl_trainer train_srl`."""
 
-    srl_model: str = option(
-        "autoencoder",
-        "what to train; see config/srl/",
-        choices=tuple(model for model in SRL_MODELS if model != GROUND_TRUTH),
+    srl_model: str = option("autoencoder", "what to train; rl_trainer list what:=srl_models shows them")
+    losses: str = option(
+        "", "losses instead of the model's own: 'autoencoder:1 inverse:2', 'autoencoder:1:20 inverse:2:10'"
     )
+    network: str = option("", "network instead of the model's own, such as small_cnn or resnet18")
+    state_dim: int = option(0, "values in a state; 0: the model's own number", minimum=0, maximum=4096)
+    cameras: tuple[str, ...] = option((), "cameras that are encoded together; empty: the model's, mostly external")
+    epochs: int = option(0, "passes over the images; 0: as in config/srl/", minimum=0, maximum=10_000)
+    device: str = option("auto", "where to train: auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
     robot: str = option("inmoov", "robot to take images of", path=True)
+    task: str = option("reach", "task whose world the images show")
     images: int = option(10_000, "images to record in the simulator", minimum=100, maximum=1_000_000)
     imperfection: str = option(
-        "", "what is imperfect about it: a name in config/imperfections/, or a .yaml file", path=True
+        "", "imperfection of the simulation: a name in config/imperfections/, or a .yaml file", path=True
     )
     seed: int = option(0, "seed of recording and training", minimum=0, maximum=2**31 - 1)
     log_dir: str = option("runs", "the model goes to <log_dir>/srl/<srl_model>", path=True)
-
-
-def record(
-    environment: RobotEnv, images: int, seed: int, report: Callable[[int], None] = lambda done: None
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Return `(images, height, width, 3)` uint8 rgb and the target's position in each, `(images, 3)` m.
-
-    Episodes are in turn scripted with noise, which shows the hand near its target, and random. `report(done)` is called
-    after each episode.
-    """
-    import numpy as np
-
-    from rl_trainer_ros.arm.scripted import ScriptedReach
-
-    generator = np.random.default_rng(seed)
-    scripted = ScriptedReach(environment.arm, environment.task.period_s)
-    pictures: list[NDArray[np.uint8]] = []
-    targets: list[NDArray[np.float64]] = []
-    episode = 0
-    while len(pictures) < images:
-        environment.reset(seed=seed if episode == 0 else None)
-        drift = generator.uniform(-1.0, 1.0, environment.action_space.shape)
-        for step in range(EPISODE_STEPS):
-            if step % STRIDE == STRIDE - 1:
-                pictures.append(environment.step_state.observation.images[CAMERA])
-                targets.append(environment.step_state.observation.target_position)
-            wanted = scripted.act(environment.step_state) if episode % 2 == 0 else drift
-            noise = generator.normal(0.0, 0.4, environment.action_space.shape)
-            environment.step(np.clip(wanted + noise, -1.0, 1.0).astype(np.float32))
-        episode += 1
-        report(min(len(pictures), images))
-    return np.array(pictures[:images]), np.array(targets[:images])
 
 
 def record_and_train(options: TrainSrlOptions) -> int:
     """Record, train, save in `<log_dir>/srl/<srl_model>` and say what comes next."""
     with leaving_at_once():
         from rl_trainer_ros import factories
-        from rl_trainer_ros.environments.make_env import Connection, make_environment
 
+    models = factories.srl_models()
+    if options.srl_model not in models:
+        raise ConfigError(unknown_name("srl_model", options.srl_model, models))
+    if models[options.srl_model]:
+        raise ConfigError(
+            f"srl_model {options.srl_model} is the observation {models[options.srl_model]}, which needs no training: "
+            f"{command_line('train', f'srl_model:={options.srl_model}')}"
+        )
+    config = factories.training_config(options.srl_model, **_settings(options))  # errors come before the recording
+    cameras = options.cameras or factories.srl_cameras(options.srl_model)
     folder = Path(options.log_dir) / "srl" / options.srl_model
-    config = EnvConfig(robot=options.robot, imperfection=options.imperfection, task_settings={"end_at_success": False})
-    environment = make_environment(config, Connection(simulation={"cameras": (CAMERA,)}))
-    try:
-        images, targets = record(environment, options.images, options.seed, Progress("image", options.images).show)
-    finally:
-        environment.close()
-    print(f"recorded {len(images):,} images of {images.shape[2]}x{images.shape[1]} pixels", flush=True)
-    factories.train_encoder(
-        options.srl_model, images, targets, ("target_x", "target_y", "target_z"), folder, options.seed
-    )
+    source = factories.dataset(**recorded(options, cameras))
+    height, width, _ = source.image_shape
+    print(f"recorded {len(source):,} images of {width}x{height} pixels, {', '.join(cameras)}", flush=True)
+    factories.train_encoder(source, config, folder)
     print(f"encoder saved in {folder}; train with it: {_next(options)}", flush=True)
     return 0
+
+
+def recorded(options: TrainSrlOptions, cameras: tuple[str, ...]) -> dict[str, Any]:
+    """Return transitions from the simulator as the parts of a dataset. The same options give the same bits."""
+    with leaving_at_once():
+        from rl_trainer_ros.environments.make_env import Connection, make_environment
+        from rl_trainer_ros.environments.transition_recording import record
+
+    settings = {"end_at_success": False} if options.task == "reach" else {}  # images of a hand at its target
+    config = EnvConfig(options.task, settings, robot=options.robot, imperfection=options.imperfection)
+    environment = make_environment(config, Connection(simulation={"cameras": cameras}))
+    try:
+        return record(environment, cameras, options.images, options.seed, Progress("image", options.images).show)
+    finally:
+        environment.close()
+
+
+def _settings(options: TrainSrlOptions) -> dict[str, Any]:
+    """The settings of the training that are given."""
+    given = {name: getattr(options, name) for name in ("losses", "network", "state_dim", "epochs")}
+    return {"seed": options.seed, "device": options.device, **{name: value for name, value in given.items() if value}}
 
 
 def _next(options: TrainSrlOptions) -> str:
     """The command line that trains a policy with this encoder."""
     defaults = TrainSrlOptions()
-    same = ("robot", "imperfection", "log_dir")
+    same = ("task", "robot", "imperfection", "log_dir")
     more = [f"{name}:={getattr(options, name)}" for name in same if getattr(options, name) != getattr(defaults, name)]
     return command_line("train", f"srl_model:={options.srl_model}", *more)
 
 
 COMMAND = Command(
     "train_srl",
-    "train an image encoder on images recorded off the simulator",
+    "train an image encoder on images recorded in the simulator; a training that was killed goes on",
     run=record_and_train,
     options=TrainSrlOptions,
-    examples=("rl_trainer train_srl srl_model:=autoencoder",),
+    examples=(
+        "rl_trainer train_srl srl_model:=autoencoder",
+        "rl_trainer train_srl srl_model:=vae cameras:=[external,above]",
+        "rl_trainer train_srl srl_model:=autoencoder losses:='autoencoder:1:20 inverse:2:10'",
+    ),
 )

@@ -1,0 +1,60 @@
+"""`rl_trainer compare_srl`: encoders in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rl_trainer_ros.cli.command import Command
+from robot_interface_ros.command_lines import command_line
+from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.start import leaving_at_once
+
+
+@dataclass(frozen=True)
+class CompareSrlOptions:
+    """Arguments of `rl_trainer compare_srl`."""
+
+    encoders: tuple[str, ...] = option((), "folders of encoders; empty: all below <log_dir>/srl")
+    log_dir: str = option("runs", "where encoders are looked for", path=True)
+    images: int = option(
+        0, "images to record and to judge all encoders on; 0: figures of each training", minimum=0, maximum=1_000_000
+    )
+    robot: str = option("inmoov", "robot to take images of", path=True)
+    task: str = option("reach", "task whose world the images show")
+    seed: int = option(1000, "seed of the images; another than that of the trainings", minimum=0, maximum=2**31 - 1)
+    to: str = option("", "folder of encoders.csv and encoders.png; empty: <log_dir>/srl", path=True)
+
+
+def compare(options: CompareSrlOptions) -> int:
+    """Print the table, and write it with its picture."""
+    with leaving_at_once():
+        from rl_trainer_ros import factories
+
+    root = Path(options.log_dir) / "srl"
+    folders = options.encoders or tuple(str(path.parent) for path in sorted(root.glob("*/encoder.json")))
+    if not folders:
+        raise ConfigError(f"no encoders below {root}; make one with: {command_line('train_srl')}")
+    source = None
+    if options.images:
+        from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, recorded
+
+        cameras = tuple(dict.fromkeys(camera for folder in folders for camera in factories.encoder_cameras(folder)))
+        wanted = TrainSrlOptions(images=options.images, robot=options.robot, task=options.task, seed=options.seed)
+        source = factories.dataset(**recorded(wanted, cameras))
+    to = Path(options.to) if options.to else root
+    print("\n".join(factories.compare_encoders(folders, to, source)))
+    print(f"table and picture: {to / 'encoders.csv'}, {to / 'encoders.png'}")
+    return 0
+
+
+COMMAND = Command(
+    "compare_srl",
+    "what encoders know of target and hand, in one table and picture",
+    run=compare,
+    options=CompareSrlOptions,
+    examples=(
+        "rl_trainer compare_srl",
+        "rl_trainer compare_srl encoders:=[runs/srl/vae,runs/srl/dae] images:=2000",
+    ),
+)

@@ -1,0 +1,123 @@
+"""What the states of unseen images know of the ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from srl_ros.objectives import Batch
+from srl_ros.training.batches import DataFacts, gathered
+from srl_ros.training.learner import Learner
+from srl_ros.training.metrics import Array, gtc, knn_mse, linear_r2, nmse, probe, r2
+from srl_ros.transitions import TransitionSource
+
+MOST = 4000  # images of either part; more change the third digit
+NEIGHBOURS = 5
+GROUPS = ("target", "hand")
+"""Beginnings of names in the ground truth that are a place in metres: target_x, target_y, target_z."""
+Batches = Callable[[NDArray[np.int64]], Iterator[Batch]]
+
+
+def evaluate(
+    learner: Learner,
+    batches: Batches,
+    source: TransitionSource,
+    training: NDArray[np.int64],
+    validation: NDArray[np.int64],
+    facts: DataFacts,
+) -> dict[str, Any]:
+    """Return the figures of `srl_ros.training.metrics`; read-outs are fitted on training images, judged on the others."""
+    training, validation = thinned(training), thinned(validation)
+    fitted, states = (states_of(learner, batches, rows) for rows in (training, validation))
+    found: dict[str, Any] = {"validation_images": len(states), "state_dim": states.shape[1]}
+    if "ground_truth" in source.has:
+        truths = [gathered(source, rows, ("ground_truth",))["ground_truth"] for rows in (training, validation)]
+        found |= figures(fitted, truths[0], states, truths[1], source.truth_names)
+    accuracy = reward_accuracy(learner, batches, validation)
+    return found if accuracy is None else {**found, "reward_accuracy": accuracy}
+
+
+def figures(fitted: Array, fitted_truth: Array, states: Array, truth: Array, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return all figures of states `(n, d)` and truth `(n, k)`; `fitted` ones are for the read-outs.
+
+    The keys at the top are of all of `names`; under `target` and `hand` they are of these places alone.
+    """
+    neighbours = min(NEIGHBOURS, len(states) - 1)
+    correlation = gtc(states, truth)
+    straight, read = linear_r2(fitted, fitted_truth, states, truth), probe(fitted, fitted_truth, states)
+    bent = r2(read, truth)
+    found: dict[str, Any] = {
+        "knn_mse": knn_mse(states, truth, neighbours),
+        "nmse": nmse(states, truth, neighbours),
+        "gtc": dict(zip(names, correlation.tolist())),
+        "gtc_mean": float(correlation.mean()) if len(correlation) else 0.0,
+        "linear_r2": dict(zip(names, straight.tolist())),
+        "nonlinear_r2": dict(zip(names, bent.tolist())),
+    }
+    for group in GROUPS:
+        at = [i for i, name in enumerate(names) if name.startswith(f"{group}_")]
+        if at:
+            error_cm = 100.0 * np.linalg.norm(read[:, at] - truth[:, at], axis=1)
+            found[group] = {
+                "knn_mse": knn_mse(states, truth[:, at], neighbours),
+                "nmse": nmse(states, truth[:, at], neighbours),
+                "gtc_mean": float(correlation[at].mean()),
+                "linear_r2": float(straight[at].mean()),
+                "nonlinear_r2": float(bent[at].mean()),
+                "probe_error_cm": float(np.median(error_cm)),
+                "probe_error_90_cm": float(np.quantile(error_cm, 0.9)),
+            }
+    return found
+
+
+def describe(metrics: dict[str, Any]) -> str:
+    """The figures of `evaluate` in one line."""
+
+    def values(named: dict[str, float]) -> str:
+        return " ".join(f"{name} {value:.2f}" for name, value in named.items())
+
+    parts = []
+    if "gtc" in metrics:
+        parts += [
+            f"GTC {values(metrics['gtc'])} (mean {metrics['gtc_mean']:.2f})",
+            f"linear R2 {values(metrics['linear_r2'])}",
+            f"KNN-MSE {metrics['knn_mse']:.4g}",
+        ]
+    parts += [
+        f"{group} read out within {metrics[group]['probe_error_cm']:.1f} cm (median)"
+        for group in GROUPS
+        if group in metrics
+    ]
+    if "reward_accuracy" in metrics:
+        parts.append(f"class of the reward right in {metrics['reward_accuracy']:.0%}")
+    return f"on {metrics['validation_images']:,} unseen images: {'; '.join(parts) or 'no ground truth'}"
+
+
+@torch.no_grad()
+def states_of(learner: Learner, batches: Batches, rows: NDArray[np.int64]) -> Array:
+    """Standardised states `(n, d)` of the images of `rows`."""
+    states = torch.cat([learner.network(batch.images).cpu() for batch in batches(rows)])
+    array: Array = states.double().numpy()
+    return array
+
+
+@torch.no_grad()
+def reward_accuracy(learner: Learner, batches: Batches, rows: NDArray[np.int64]) -> float | None:
+    """Share of the rewards whose class is predicted right; None where no loss predicts it."""
+    right, count = 0, 0
+    for batch in batches(rows):
+        predicted = learner.predict_reward_class(batch)
+        if predicted is None:
+            return None
+        right += int((predicted == batch.reward_class).sum())
+        count += len(predicted)
+    return right / count
+
+
+def thinned(rows: NDArray[np.int64], most: int = MOST) -> NDArray[np.int64]:
+    """At most `most` rows, evenly spaced."""
+    return rows[:: -(-len(rows) // most)]

@@ -1,0 +1,127 @@
+"""A network with the objectives by which it learns."""
+
+from __future__ import annotations
+
+import importlib
+
+import torch
+from torch import Tensor, nn
+
+from robot_interface_ros.config import ConfigError
+from srl_ros.config import TrainingConfig
+from srl_ros.methods import METHODS, Loss
+from srl_ros.networks import StateNetwork
+from srl_ros.objectives import OBJECTIVES, Batch, Encoded, Objective, Setup
+from srl_ros.objectives.base import States
+from srl_ros.training.batches import DataFacts
+from srl_ros.transitions import DatasetError, TransitionSource
+
+
+def objective_classes(config: TrainingConfig) -> dict[str, type[Objective]]:
+    """Return the classes of a method's losses by name. Raises ConfigError for one that cannot be imported."""
+    own = METHODS[config.method].own_losses
+    return {
+        loss.name: _imported(own[loss.name]) if loss.name in own else OBJECTIVES[loss.name]
+        for loss in config.all_losses
+    }
+
+
+def needs_of(config: TrainingConfig) -> frozenset[str]:
+    """Return the parts of `Transitions` that a method needs."""
+    return frozenset(part for kind in objective_classes(config).values() for part in kind.needs)
+
+
+def check_source(source: TransitionSource, config: TrainingConfig) -> None:
+    """Raise DatasetError, one line, where the data lack something that the method needs."""
+    for name, kind in objective_classes(config).items():
+        lacks = [part for part in kind.needs if part not in source.has]
+        if lacks:
+            raise DatasetError(
+                f"loss {name} needs {', '.join(lacks)}, which these data lack; they have "
+                f"{', '.join(sorted(source.has)) or 'images alone'}"
+            )
+        if len(source.cameras) < kind.cameras:
+            raise DatasetError(
+                f"loss {name} compares {kind.cameras} cameras, and these images are of {', '.join(source.cameras)} alone; "
+                "record more: cameras:=[external,above]"
+            )
+
+
+class Learner(nn.Module):
+    """The weighted sum of a method's losses. Weights are drawn from torch's generator, which the caller has seeded."""
+
+    def __init__(self, source: TransitionSource, config: TrainingConfig, facts: DataFacts):
+        super().__init__()
+        height, width, _ = source.image_shape
+        self.network = StateNetwork(
+            height, width, config.feature_points, config.outputs, cameras=len(source.cameras), kind=config.kind
+        )
+        self.network.fit_colours(facts.sample)
+        self.losses: tuple[Loss, ...] = config.all_losses
+        classes = objective_classes(config)
+        self.objectives = nn.ModuleDict(
+            {f"loss_{loss.name}": classes[loss.name](self._setup(loss, config, facts)) for loss in self.losses}
+        )
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything is learned by gradients."""
+        return any(objective.trains for objective in self._each())
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Scalar loss."""
+        states = States(self.network, batch)
+        total = torch.zeros((), device=batch.images.device)
+        for loss in self.losses:
+            total = total + loss.weight * self.objectives[f"loss_{loss.name}"](Encoded(states, loss.begin, loss.end))
+        return total
+
+    def after_step(self) -> None:
+        """Tell the objectives that a gradient step is done."""
+        for objective in self._each():
+            objective.after_step(self.network)
+
+    def draw(self, batch: Batch) -> Tensor | None:
+        """Draw the images of a batch, (n, cameras, height, width, 3) uint8; None where no loss draws."""
+        return self._first("draw", batch)
+
+    def predict_reward_class(self, batch: Batch) -> Tensor | None:
+        """The most likely class of each reward; None where no loss predicts it."""
+        return self._first("predict_reward_class", batch)
+
+    def _first(self, what: str, batch: Batch) -> Tensor | None:
+        states = States(self.network, batch)
+        for loss in self.losses:
+            answer: Tensor | None = getattr(self.objectives[f"loss_{loss.name}"], what)(
+                Encoded(states, loss.begin, loss.end)
+            )
+            if answer is not None:
+                return answer
+        return None
+
+    def _each(self) -> list[Objective]:
+        return list(self.objectives.values())  # type: ignore[arg-type]
+
+    def _setup(self, loss: Loss, config: TrainingConfig, facts: DataFacts) -> Setup:
+        dim = self.network.state_dim if loss.end is None else loss.end - loss.begin
+        return Setup(
+            network=self.network,
+            dim=dim,
+            config=config,
+            sample=facts.sample,
+            action_dim=facts.action_dim,
+            discrete=facts.discrete,
+            reward_classes=facts.reward_classes,
+            reward_range=facts.reward_range,
+        )
+
+
+def _imported(path: str) -> type[Objective]:
+    module, _, name = path.partition(":")
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except Exception as error:  # another's package may fail in any way
+        raise ConfigError(f"loss at {path} cannot be imported: {' '.join(str(error).split())}") from error
+    if not (isinstance(kind, type) and issubclass(kind, Objective)):
+        raise ConfigError(f"loss at {path} is {kind!r}; expected a subclass of srl_ros.objectives.Objective")
+    return kind
