@@ -1,4 +1,4 @@
-"""Checks the settings of a training before any process is started; both front ends of bring-up call it.
+"""Checks the settings of a training, or of served robots, before any process starts; both front ends of bring-up call it.
 
 Names and combinations are checked here. Settings that need a learner or a saved model are checked by
 `training/learner_check.py` in a process of its own, so that no torch is loaded here.
@@ -22,15 +22,19 @@ TIMEOUT_S = 120.0
 _NEEDED_FOR = ("hyperparameters", "preset", "policy", "load_model", "resume")
 
 
-def check(config: TrainerConfig) -> None:
-    """Raise ConfigError, one line, for settings with which no training can begin."""
+def check(config: TrainerConfig, serving: bool = False) -> None:
+    """Raise ConfigError, one line, for settings with which no training can begin.
+
+    `serving`: robots are served without a trainer, so only their settings are checked.
+    """
     try:
         from rl_trainer_ros.training import early_checks
     except ModuleNotFoundError:  # ros2 launch may run with a Python that has no learner's packages; the trainer's has
         pass
     else:
-        early_checks.check(config)
-    check_learner(config)
+        (early_checks.check_served if serving else early_checks.check)(config)
+    if not serving:
+        check_learner(config)
 
 
 def check_learner(config: TrainerConfig) -> None:

@@ -70,7 +70,7 @@ class System:
     give_up_timeout_s: for the trainer to find out by itself that a process it needs stays down.
     endless: none ends it; it serves until it is told to stop.
     ros_words: ROS arguments for every process.
-    config: the settings of the training, as the launch arguments make them.
+    config: the settings of the training, or of what is served, as the launch arguments make them.
     """
 
     processes: tuple[Process, ...]
@@ -156,6 +156,7 @@ def robots(
         SERVING_TIMEOUT_S,
         endless=True,
         ros_words=ros.words,
+        config=values.trainer,
     )
 
 

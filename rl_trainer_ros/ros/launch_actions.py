@@ -57,8 +57,7 @@ def start_all(make_system: MakeSystem, context: LaunchContext) -> list[LaunchDes
     """One action for each process of the system, and what is to happen when it ends."""
     given, ros = own_arguments(context), surroundings(context)
     asked = make_system(given, ros=ros)
-    if not asked.endless:
-        preflight.check(asked.config)
+    preflight.check(asked.config, serving=asked.endless)
     actions = _Actions(asked, launched_itself(context))
     return [action for process in asked.processes for action in actions.start(process)]
 

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from rl_trainer_ros import factories
 from rl_trainer_ros.actions import ACTIONS
 from rl_trainer_ros.algorithms import CONTINUOUS, DISCRETE, algorithm, check_kind
+from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.make_env import parts
-from rl_trainer_ros.environments.requirements import check_world, task_class
+from rl_trainer_ros.environments.requirements import task_class
 from rl_trainer_ros.training.cross_evaluation.tasks import check_fit
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.robot import Array
+from robot_interface_ros.robot_config import load_robot
 
 
 @dataclass
@@ -39,15 +41,27 @@ def check(config: TrainerConfig) -> None:
     The trainer does the same checks. `learner_check` does those that need the learner or a saved model.
     """
     algorithm(config.algo)
-    check_world(config.world)
-    if config.world:
-        factories.check_world_file(config.world)
-    factories.check_imperfection(config.imperfection)
+    check_simulation(config)
     _check_log_dir(config.log_dir)
     parts(config, _AnyEncoder() if config.encoder_folder else None)
     check_fit(config, _AnyEncoder() if config.encoder_folder else None)
     action = ACTIONS[config.action or task_class(config.task).action]
     check_kind(config.algo, DISCRETE if action.discrete else CONTINUOUS)
+
+
+def check_served(config: TrainerConfig) -> None:
+    """Raise ConfigError, one line, for a robot, world or imperfection that cannot be served. Its node finds the same."""
+    check_simulation(config)
+    settings = requirements.robot_settings(config)
+    load_robot(config.robot, settings.get("groups"), settings.get("posture", ""))
+
+
+def check_simulation(config: TrainerConfig) -> None:
+    """Raise ConfigError, one line, for a world or an imperfection that the simulation does not have."""
+    requirements.check_world(config.world)
+    if config.world:
+        factories.check_world_file(config.world)
+    factories.check_imperfection(config.imperfection)
 
 
 def _check_log_dir(log_dir: str) -> None:

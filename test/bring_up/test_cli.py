@@ -14,7 +14,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from rl_trainer_ros.bringup import toolbox_spellings
+from rl_trainer_ros.bringup import supervisor, toolbox_spellings
 from rl_trainer_ros.bringup.launch_arguments import arguments, part_of, resolve_values
 from rl_trainer_ros.bringup.setting_texts import from_words, parse_words, value_of
 from rl_trainer_ros.cli import main
@@ -172,6 +172,27 @@ def test_what_no_training_can_have_is_found_early(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as caught:
             early_checks.check(resolve_values(parse_words([setting])).trainer)
         assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "word, said",
+    [
+        ("world:={folder}/world.yaml", "unknown setting 'objcts' (did you mean objects?)"),
+        ("world:={folder}/nothing.yaml", "unknown world"),
+        ("imperfection:=midl", "did you mean mild?"),
+        ("robot:={folder}/nothing.yaml", "no file"),
+        ("robot:=nao", "unknown robot 'nao'"),
+    ],
+)
+def test_robots_that_cannot_be_served_are_refused_before_a_process_starts(
+    word: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "world.yaml").write_text("objcts: []")
+    monkeypatch.setattr(supervisor, "run", lambda system: pytest.fail("it was started"))
+    with pytest.raises(ConfigError) as caught:
+        main.run(["robots", word.format(folder=tmp_path)])
+    assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.bad_input

@@ -11,11 +11,13 @@ from rl_trainer_ros.cli.command import Command
 
 def robots(words: list[str]) -> int:
     """Serve the robots that the words describe, until Ctrl-C."""
-    from rl_trainer_ros.bringup import supervisor
+    from rl_trainer_ros.bringup import preflight, supervisor
     from rl_trainer_ros.bringup import system as bringup
 
     own, ros = ros_arguments.split(words)
-    return supervisor.run(bringup.robots(parse_words(own), ros=ros))
+    system = bringup.robots(parse_words(own), ros=ros)
+    preflight.check(system.config, serving=True)
+    return supervisor.run(system)
 
 
 COMMAND = Command(
