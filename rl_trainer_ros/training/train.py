@@ -33,7 +33,7 @@ from rl_trainer_ros.training.callbacks.control import SaveOnRequest
 from rl_trainer_ros.training.callbacks.make_callbacks import last_evaluation, make_callbacks
 from rl_trainer_ros.training.callbacks.progress import ProgressCallback
 from rl_trainer_ros.training.checkpoints.errors import NotSaved
-from rl_trainer_ros.training.checkpoints.folders import TIMED
+from rl_trainer_ros.training.checkpoints.folders import TIMED, trained
 from rl_trainer_ros.training.checkpoints.saver import Diverged, Saver
 from rl_trainer_ros.training.cross_evaluation.tasks import check_fit
 from rl_trainer_ros.training.runs import logs, run_folder
@@ -143,6 +143,7 @@ class TrainingRun:
             ended, error = "failed", failure
         progress.close()
         learned = learner.num_timesteps > 0
+        untrained = not trained({"algo": config.algo, "counters": learner.counters(), "ended": ended})
         try:  # save first: the callbacks' plots may take long, or fail
             if learned:
                 saver.save_end(ended)
@@ -157,9 +158,8 @@ class TrainingRun:
             with suppress(OSError):  # a full disk, which the saver has reported
                 run_folder.write_result(result)
         learner.close()
-        report(
-            f"{ended} after {learner.num_timesteps:,} steps and {result.training_s:.0f} s; {_outcome(result, saver)}"
-        )
+        outcome = _outcome(result, saver.newest, untrained)
+        report(f"{ended} after {learner.num_timesteps:,} steps and {result.training_s:.0f} s; {outcome}")
         if not learned:
             self._forget(folder)
         return result
@@ -212,10 +212,13 @@ def hidden(config: TrainerConfig, task: Task) -> str:
     )
 
 
-def _outcome(result: TrainingResult, saver: Saver) -> str:
-    """Return where the model was saved, in words."""
+def _outcome(result: TrainingResult, newest: Path | None, untrained: bool) -> str:
+    """Return where the model was saved, in words. `newest`: the checkpoint that was saved last."""
     if not result.num_timesteps:
         return "nothing was learned, so no model is saved"
-    if result.ended == "finished" or saver.newest is None:
-        return f"model saved in {saver.newest}" if saver.newest else "no model saved"
-    return f"model saved in {saver.newest}; continue with resume:={shlex.quote(str(result.folder))}"
+    if newest is None:
+        return "no model saved"
+    if result.ended == "finished":
+        return f"model saved in {newest}"
+    state = "model, untrained because it ended before the first update," if untrained else "model"
+    return f"{state} saved in {newest}; continue with resume:={shlex.quote(str(result.folder))}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rl_trainer_ros.training.checkpoints import trained_models
+from rl_trainer_ros.training.checkpoints import folders, trained_models
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.runs import run_folder
 from robot_interface_ros.files.paths import expanded
@@ -29,8 +29,7 @@ class TrainedPolicy:
     @property
     def untrained(self) -> bool:
         """Whether it was saved before the first update."""
-        about = self.policy.about
-        return bool(about.get("counters", {}).get("_n_updates") == 0 and about["algo"] != "random")
+        return not folders.trained(self.policy.about)
 
 
 def load(run: str, model: str, log_dir: str) -> TrainedPolicy:

@@ -335,6 +335,35 @@ def test_run_folders(run: Path, tmp_path: Path) -> None:
     fuzz_tree(path, json.dumps, lambda: run_folder.training_s_of(tmp_path))
 
 
+def test_a_run_whose_settings_are_cut_is_refused(run: Path, tmp_path: Path) -> None:
+    """Wherever the file ends within its settings: else those after that place would take their defaults."""
+    lines = (run / "config.yaml").read_text().splitlines(keepends=True)
+    path = tmp_path / "config.yaml"
+    for end in range(2, lines.index("hyperparameters:\n") + 1):
+        path.write_text("".join(lines[:end]))
+        with pytest.raises(ConfigError, match=f"^{path}.*(lacks hyperparameters, robot|not valid YAML)") as caught:
+            run_folder.load_config(tmp_path)
+        assert "\n" not in str(caught.value)
+    path.write_text("trainer:\n  task: button\n")
+    with pytest.raises(ConfigError, match=r"is cut, it lacks .*; trainer lacks .*robot, .* and \d+ more: restore it"):
+        run_folder.load_config(tmp_path)
+
+
+@pytest.mark.parametrize("name, said", [("checkpoints", "is not a folder"), ("monitor.csv", "is not a regular file")])
+def test_what_stands_in_the_place_of_a_runs_files_is_told_before_a_resume(
+    name: str, said: str, run: Path, tmp_path: Path
+) -> None:
+    place = shutil.copytree(run, tmp_path / "run", symlinks=True) / name
+    if place.is_dir():
+        shutil.rmtree(place)
+        place.touch()
+    else:
+        place.unlink()
+        place.mkdir()
+    with pytest.raises((ModelError, FileError), match=f"{place} {said}"):
+        resume.start(TrainerConfig(resume=str(place.parent), num_timesteps=10**6))
+
+
 def test_tables(run: Path, tmp_path: Path) -> None:
     chance = random.Random(11)
     header = "steps,episodes,success_rate,success_rate_low,success_rate_high\n"

@@ -28,7 +28,7 @@ def make_run(folder: Path, config: TrainerConfig, robots: tuple[str, ...]) -> Pa
         place.mkdir(parents=True, exist_ok=True)
         (place / "monitor.csv").write_text(text)
     settings = {**dataclasses.asdict(config), "namespaces": list(config.namespaces)}
-    (folder / "config.yaml").write_text(yaml.safe_dump({"trainer": settings}))
+    (folder / "config.yaml").write_text(yaml.safe_dump({"trainer": settings, "hyperparameters": {}, "robot": {}}))
     (folder / "versions.txt").write_text("")
     return folder
 

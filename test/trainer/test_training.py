@@ -203,6 +203,23 @@ def test_a_start_that_learned_nothing_is_no_run(tmp_path: Path) -> None:
         evaluate_run(EvaluateOptions(run=str(result.folder), model="best"))
 
 
+def test_the_latest_run_for_an_evaluation_is_one_whose_policy_was_updated(tmp_path: Path) -> None:
+    """A training that is stopped before its first update saves what it has, says so, and does not stand for the last one."""
+    settings = {"hyperparameters": "{n_steps: 64, batch_size: 32, n_epochs: 1}"}
+    config = replace(TrainerConfig(transport="in_process", log_dir=str(tmp_path), num_timesteps=64), **settings)  # type: ignore[arg-type]
+    runs, steps = {}, iter(range(20))
+    for name, should_stop in (("stopped", lambda: next(steps) >= 10), ("finished", lambda: False)):
+        lines: list[str] = []
+        runs[name] = TrainingRun(config, lambda _: make_environment(config)).run(should_stop, lines.append).folder
+        assert ("model, untrained because it ended before the first update, saved in" in lines[-1]) == (
+            name == "stopped"
+        )
+        assert run_folder.find("latest", str(tmp_path), learned=True) == runs[name]
+    (runs["stopped"] / "config.yaml").touch()
+    assert run_folder.find("latest", str(tmp_path), learned=True) == runs["finished"]
+    assert run_folder.find("latest", str(tmp_path)) == runs["stopped"]
+
+
 def test_the_model_is_saved_before_what_watches_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Fragile(BaseCallback):
         def _on_step(self) -> bool:

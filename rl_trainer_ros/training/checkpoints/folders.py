@@ -59,6 +59,12 @@ class Checkpoint:
         return self.kind == EXACT or (self.kind == FINAL and self.about.get("ended") == "finished")
 
 
+def trained(about: Mapping[str, Any]) -> bool:
+    """Whether the policy that an about.json speaks of was updated. One that is stopped before its first update was not."""
+    counted = about.get("counters", {}).get("_n_updates")
+    return counted != 0 or about["algo"] == "random" or about.get("ended") == "finished"
+
+
 def write(run: Path, num_timesteps: int, kind: str, fill: Callable[[Path], None]) -> Path:
     """Make a checkpoint; `fill(folder)`: writes its files. Raises OSError, and then leaves no files behind."""
     parent = run / CHECKPOINTS
@@ -95,6 +101,13 @@ def read(folder: Path) -> Checkpoint:
         raise ModelError(
             f"{folder} is damaged or not a model of rl_trainer_ros: {error}; use another checkpoint"
         ) from None
+
+
+def check_place(run: Path) -> None:
+    """Raise ModelError where something else stands in the place of the folder of a run's checkpoints."""
+    place = run / CHECKPOINTS
+    if os.path.lexists(place) and not place.is_dir():
+        raise ModelError(f"{place} is not a folder, and checkpoints are saved in a folder of that name: move it away")
 
 
 def all_of(run: Path, damaged: Callable[[ModelError], None] = lambda error: None) -> list[Checkpoint]:

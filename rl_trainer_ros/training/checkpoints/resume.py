@@ -36,6 +36,8 @@ def start(config: TrainerConfig) -> Checkpoint | None:
     or ModelError.
     """
     run, named = run_of(config), Path(config.resume)
+    folders.check_place(run)
+    logs.check_places(run)
     if named != run:
         chosen = folders.read(named)
         if not chosen.resumable:

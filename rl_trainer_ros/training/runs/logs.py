@@ -27,11 +27,19 @@ _TABLES = {PROGRESS: "time/total_timesteps", EVALUATIONS: "steps", CROSS_EVALUAT
 
 def sizes(run: Path) -> dict[str, int]:
     """Return the size of each robot's monitor file in bytes, by its path in the run's folder."""
-    files = (run / MONITOR, *run.glob(f"[0-9]*/{MONITOR}"))
-    for path in files:
+    check_places(run)
+    return {str(path.relative_to(run)): path.stat().st_size for path in _monitors(run) if path.is_file()}
+
+
+def check_places(run: Path) -> None:
+    """Raise FileError where something other than a file stands in the place of a run's table."""
+    for path in (*_monitors(run), *(run / name for name in _TABLES)):
         if path.exists() and not path.is_file():
             raise FileError(f"{path} is not a regular file; the run writes a table there: move it away")
-    return {str(path.relative_to(run)): path.stat().st_size for path in files if path.is_file()}
+
+
+def _monitors(run: Path) -> list[Path]:
+    return [run / MONITOR, *run.glob(f"[0-9]*/{MONITOR}")]
 
 
 def beyond(run: Path, checkpoint: Checkpoint | None) -> dict[str, str]:

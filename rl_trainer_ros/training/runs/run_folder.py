@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -17,7 +17,8 @@ from typing import Any
 
 import yaml
 
-from rl_trainer_ros.training.checkpoints.folders import ABOUT, LINKS
+from rl_trainer_ros.training.checkpoints.errors import ModelError
+from rl_trainer_ros.training.checkpoints.folders import ABOUT, LINKS, read, trained
 from rl_trainer_ros.training.runs import robot_files
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import command_line
@@ -28,6 +29,7 @@ from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.files.untrusted_files import FileError, read_json
 from robot_interface_ros.robot_config import RobotDescription
 
+_SECTIONS = ("trainer", "hyperparameters", "robot")
 _VERSIONS_OF = ("rl_trainer_ros", "rclpy", "numpy", "torch", "stable-baselines3", "gymnasium", "pybullet", "xacro")
 
 
@@ -102,8 +104,18 @@ def hyperparameters_of(folder: Path) -> dict[str, Any]:
 
 
 def load_config(folder: Path) -> TrainerConfig:
-    """Read the settings of a run from its folder."""
-    return from_mapping(TrainerConfig, _section(folder, "trainer"), str(folder / "config.yaml"))
+    """Read the settings of a run from its folder; settings that are newer than the run have their defaults.
+
+    Raises ConfigError where a section is missing, as in a file that was cut: the settings after the cut would be lost.
+    """
+    path = folder / "config.yaml"
+    given, values = _section(folder, "trainer"), read_yaml(path)
+    lacking = [name for name in _SECTIONS if name not in values]
+    if lacking:
+        settings = [field.name for field in dataclasses.fields(TrainerConfig) if field.name not in given]
+        more = f"; trainer lacks {_some(settings)}" if settings else ""
+        raise ConfigError(f"{path} is cut, it lacks {', '.join(lacking)}{more}: restore it from a copy of the run")
+    return from_mapping(TrainerConfig, given, str(path))
 
 
 def _section(folder: Path, name: str) -> Mapping[str, Any]:
@@ -117,10 +129,14 @@ def _section(folder: Path, name: str) -> Mapping[str, Any]:
 
 
 def find(run: str, log_dir: str = "runs", learned: bool = False) -> Path:
-    """Return the run folder for `latest`, or for the path of a run or of a file in it. `learned`: latest with a model."""
+    """Return the run folder for `latest`, or for the path of a run or of a file in it.
+
+    `learned`: the latest with a trained model, or where there is none, the latest with a model.
+    """
     if run == "latest":
         runs = sorted(expanded(log_dir).glob("*/*/*/*/config.yaml"), key=lambda path: path.stat().st_mtime)
         found = [path.parent for path in runs if not learned or has_model(path.parent)]
+        found = [folder for folder in found if learned and _is_trained(folder)] or found
         if not found:
             missing = "run with a model" if runs else "run"
             words = ("train", *([f"log_dir:={log_dir}"] if log_dir != TrainerConfig.log_dir else []))
@@ -136,6 +152,19 @@ def find(run: str, log_dir: str = "runs", learned: bool = False) -> Path:
 def has_model(run: Path) -> bool:
     """Return whether a run has saved a model."""
     return any((run / link / ABOUT).is_file() for link in LINKS)
+
+
+def _is_trained(run: Path) -> bool:
+    """Whether the model that a run saved last was updated; one that cannot be read is refused where it is loaded."""
+    for link in ("final", "latest", "best"):
+        with contextlib.suppress(ModelError):
+            return trained(read(run / link).about)
+    return True
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _resolved(robot: RobotDescription) -> dict[str, Any]:
