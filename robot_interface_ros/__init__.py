@@ -1,1 +1,1 @@
-"""The robot contract: robot model, kinematics, limits and the `Robot` protocol; what touches ROS lies in `ros/`."""
+"""The robot contract: robot model, kinematics, limits and the `Robot` protocol; only `ros/` uses ROS."""

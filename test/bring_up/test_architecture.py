@@ -1,4 +1,4 @@
-"""Who may import whom: the tables of docs/architecture.md, held against every import of the code."""
+"""Who may import whom: every import is checked against the tables of docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PACKAGES = ("robot_interface_ros", "robot_sim_ros", "robot_driver_ros", "srl_ros
 ROS = re.compile(r"(rclpy|rpyutils|launch|launch_ros|ament_\w+|\w+_msgs|\w+_srvs|\w+_interfaces)$")
 ASKS_AMENT = "robot_interface_ros/files/package_search.py"
 MOST_FILES = 15
-"""Modules of one folder at most, about a dozen; subfolders not counted."""
+"""Largest number of modules in a folder, without subfolders."""
 
 
 class Import(NamedTuple):
     file: str
     """Path from the repository's root."""
     module: str
-    """The module that is imported, or its package where a name of it is."""
+    """The imported module, or its package if a name is imported."""
     lazy: bool
     """Whether it is inside a function."""
     for_types: bool
@@ -35,7 +35,7 @@ class Import(NamedTuple):
 
 @cache
 def files() -> dict[str, str]:
-    """Every module of ours by its dotted name, with its path from the repository's root."""
+    """Every module of this repository by its dotted name, with its path from the root."""
     paths = [path.relative_to(REPO) for package in PACKAGES for path in sorted((REPO / package).rglob("*.py"))]
     return {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path.as_posix() for path in paths}
 
@@ -80,7 +80,7 @@ def rules() -> dict[str, dict[str, set[str]]]:
 
 
 def row_of(path: str) -> tuple[str, str]:
-    """The package of a file, and the row of its table that speaks of it: the longest that fits."""
+    """The package of a file, and its row in the table: the longest that matches."""
     package, _, inner = path.removesuffix(".py").partition("/")
     rows = rules().get(package, {})
     fitting = [row for row in rows if inner == row or inner.startswith(f"{row}/")]
@@ -167,7 +167,7 @@ STARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "the simulator": (("robot_sim_ros",), (*LEARNING, *WITHOUT_ROS, "gymnasium", "robot_driver_ros")),
     "state representation": (("srl_ros",), ("stable_baselines3", "gymnasium", *WITHOUT_ROS, "pybullet")),
 }
-"""Rooms -> what importing all of their modules, but for those of ros/, must not load."""
+"""Rooms -> modules that an import of the whole room, without `ros/`, must not load."""
 NOT_OF_THEM = (
     "robot_interface_ros/files/xacro_child.py",  # a program of its own
     "rl_trainer_ros/environments/vectorised/",  # stable-baselines3's kind of environments

@@ -1,4 +1,4 @@
-"""What a user mistypes is answered in one line that names what is known, by every program."""
+"""For a mistyped argument, every program prints one line with the known names."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refused(module: str, *words: str, code: int = 2) -> str:
 
 @pytest.fixture
 def refused_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """The same of `rl_trainer` in this process, where an import of torch is paid for once. It may start nothing."""
+    """The same for `rl_trainer` in this process, so that torch is imported only once. No process may start."""
 
     def started(*_: object) -> int:
         raise AssertionError("processes were started")
@@ -174,7 +174,7 @@ def test_what_the_learner_would_refuse_is_told_by_a_process_of_its_own(changes: 
 
 @pytest.mark.slow
 def test_a_bad_hyperparameter_is_refused_before_anything_starts() -> None:
-    """One line: no simulator has been started whose lines would stand before it."""
+    """One line: no simulator was started, whose lines would come before it."""
     assert "did you mean gamma?" in refused("rl_trainer_ros.cli.main", "train", "hyperparameters.gama:=0.9")
 
 

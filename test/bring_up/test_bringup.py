@@ -1,4 +1,4 @@
-"""Which processes a system has and what they are told, without starting any."""
+"""The processes of a system and their arguments, without starting any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CHANGELOG.md tells where modules have moved to, and they are there."""
+"""CHANGELOG.md lists the new paths of moved modules, and these exist."""
 
 from __future__ import annotations
 

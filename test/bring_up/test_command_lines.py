@@ -1,4 +1,4 @@
-"""Command lines that we print work when they are copied: the program is found, and every word arrives as it was meant."""
+"""Printed command lines work when they are copied: the program is found, and every word arrives unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORDS = ("train", "log_dir:=my runs", "namespaces:=[/a, /b]", "task_settings:={c
 
 @pytest.fixture
 def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A virtual environment whose programs print the words that they get; its path has a space."""
+    """A virtual environment whose programs print their arguments; its path has a space."""
     folder = tmp_path / "my venv"
     (folder / "bin").mkdir(parents=True)
     for name in ("rl_trainer", "tensorboard"):

@@ -1,4 +1,4 @@
-"""Every command line that the README, the docs and the help texts show is one that the program takes."""
+"""Every command line in the README, the docs and the help texts is accepted by the program."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ INLINE = re.compile(r"`((?:\.venv/bin/)?rl_trainer [a-z][^`]*)`")
 START = re.compile(r"(?:.*\s)?(?:\S*/)?rl_trainer(?=\s+[a-z])|ros2 launch rl_trainer_ros (?P<launch>\w+)\.launch\.py")
 QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
 FILES = ("resume", "load_model", "hardware", "srl_folder", "params_file", "sim_params_file", "driver_params_file")
-"""Settings that name a file or a run of the reader's."""
+"""Settings that name a file or a run of the reader."""
 
 
 def shown() -> Iterator[tuple[str, str]]:
-    """Where a command line stands, and the line."""
+    """The place of a command line, and the line."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         lines = [line for block in FENCED.findall(text) for line in block.replace("\\\n", " ").splitlines()]
@@ -73,5 +73,5 @@ def test_a_command_line_that_is_shown_is_accepted(where: str, line: str) -> None
 
 
 def test_enough_command_lines_are_found() -> None:
-    """The pattern still finds what the pages show."""
+    """The pattern finds command lines in the pages."""
     assert len(command_lines()) > 80

@@ -1,4 +1,4 @@
-"""The shell's tab key, asked in a real shell; and the examples of the help, which must be read as they are shown."""
+"""Tab completion in a real shell; and the examples of help texts, which must be valid commands."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def script() -> str:
     ],
 )
 def test_tab_in_bash(script: str, line: str, offered: list[str]) -> None:
-    """The words are split as bash does, at colons and equals signs too."""
+    """Words are split as in bash, also at colons and equals signs."""
     words = [word for part in line.split(" ") for word in (part.replace(":=", " := ").split(" ") if part else [""])]
     ask = (
         f"{script}\nCOMP_LINE={shlex.quote(line)}; COMP_POINT={len(line)}\n"

@@ -1,4 +1,4 @@
-"""README and docs: every relative link, every #anchor and every file that is named exists."""
+"""README and docs: every relative link, every #anchor and every named file exists."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def files() -> set[str]:
 
 FILES = files()
 ENDS = {"/".join(parts[i:]) for parts in (name.split("/") for name in FILES) for i in range(len(parts))}
-"""Each path and every end of one: a page may name `draw.py` where it speaks of the folder."""
+"""Each path and every end of a path: a page about a folder may name only `draw.py`."""
 
 
 def name_of(page: Path) -> str:
@@ -43,7 +43,7 @@ def name_of(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub makes of a page's headings."""
+    """The anchors that GitHub creates for a page's headings."""
     seen: set[str] = set()
     for heading in HEADING.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
         shown = LINK.sub(lambda link: link[0].partition("]")[0].strip("!["), heading)

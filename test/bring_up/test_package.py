@@ -1,4 +1,4 @@
-"""What is installed where, and that the places which name the same things agree."""
+"""Installed files, and agreement between the places that list the same things."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_every_ros_package_that_is_imported_is_asked_for() -> None:
 
 
 def test_the_readme_installs_everything_that_pip_would() -> None:
-    """In a workspace of ROS nothing reads setup.py's requirements, so the README names each of them."""
+    """A ROS workspace does not read setup.py's requirements, so the README lists them."""
     (call,) = re.findall(r"^pip install ((?:.*\\\n)*.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
     named = {re.split("[<>=]", word)[0] for word in shlex.split(call.replace("\\\n", " "))}
     source = (ROOT / "setup.py").read_text().partition("install_requires=[")[2].partition("]")[0]
@@ -238,7 +238,7 @@ def load_launch_file(name: str = "train") -> ModuleType:
 
 
 class Recorded:
-    """Stands for any class of launch: keeps what it was made with."""
+    """Replaces any class of launch; keeps its arguments."""
 
     def __init__(self, *positional: Any, **named: Any) -> None:
         self.positional, self.named = positional, named
@@ -265,7 +265,7 @@ STUBS = {
 
 @pytest.fixture
 def stubbed_launch_file(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The launch file on stubs that record, so that it is executed on machines without ROS as well."""
+    """The launch file with recording stubs, so that it also runs on machines without ROS."""
     for name, classes in STUBS.items():
         stub = ModuleType(name)
         for kind in classes:
@@ -410,7 +410,7 @@ def test_robots_are_launched_without_a_trainer(stubbed_launch_file: ModuleType) 
 
 @pytest.fixture
 def launch_file() -> ModuleType:
-    """launch/train.launch.py on ROS's launch, where there is one (its name alone may find our folder)."""
+    """launch/train.launch.py with ROS's launch, if installed (the name `launch` may also find our folder)."""
     try:
         from launch import LaunchDescription  # noqa: F401
     except ImportError:

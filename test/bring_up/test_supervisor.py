@@ -1,4 +1,4 @@
-"""The supervisor with real child processes: what ends, what is started again, who gets which signal, who is left."""
+"""The supervisor with real child processes: ends, restarts, signals, and remaining processes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ while True: signal.pause()
 
 
 class Supervised:
-    """A supervisor in a process of its own, and what it says."""
+    """A supervisor in a separate process, and its output."""
 
     def __init__(
         self, folder: Path, trainer: str, sim: str = SERVING_SIM, options: str = "", stdout: int = subprocess.PIPE
@@ -84,7 +84,7 @@ class Supervised:
                 self.selector.register(stream, selectors.EVENT_READ, name)
 
     def read(self, deadline: float) -> None:
-        """Take in what is said next."""
+        """Read the next output."""
         ready = self.selector.select(deadline - time.monotonic())
         assert ready, f"nothing more within {TIMEOUT_S} s of: {self.heard}"
         for key, _ in ready:
@@ -94,11 +94,11 @@ class Supervised:
                 self.selector.unregister(key.fileobj)
 
     def lines(self, name: str = "stderr") -> list[str]:
-        """The full lines heard so far."""
+        """The complete lines so far."""
         return self.heard[name].decode().split("\n")[:-1]
 
     def await_line(self, part: str, name: str = "stderr") -> str:
-        """The first line with `part` in it, as soon as it is said."""
+        """Wait for the first line that contains `part`."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             found = [line for line in self.lines(name) if part in line]
@@ -107,19 +107,19 @@ class Supervised:
             self.read(deadline)
 
     def end(self) -> int:
-        """Everything it says until all have closed their output, and its exit code."""
+        """Return the whole output until all processes have closed theirs, and the exit code."""
         deadline = time.monotonic() + TIMEOUT_S
         while self.selector.get_map():
             self.read(deadline)
         return self.popen.wait(TIMEOUT_S)
 
     def tell(self, word: str = "go") -> None:
-        """Give the fake that waits for it a word."""
+        """Send a word to the fake process that waits for it."""
         with open(self.folder / "word", "w") as file:
             file.write(word)
 
     def noted(self) -> list[str]:
-        """What the fakes have noted."""
+        """The lines that the fake processes have written."""
         return (self.folder / "noted").read_text().splitlines()
 
 

@@ -1,4 +1,4 @@
-"""Who publishes frames and who shows them, without starting any; and that RViz's file shows what there is."""
+"""The processes that publish and show frames, without starting any; and the topics of RViz's file."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_what_only_shows_is_never_the_end_of_training(machine: Callable[..., dic
 
 
 def test_the_supervisor_starts_others_programs(tmp_path: Path) -> None:
-    """A program that is not ours gets its words, and its end does not end the trainer."""
+    """A program of another package gets its arguments, and its end does not end the trainer."""
     said, trainer = tmp_path / "said", tmp_path / "pretend_trainer.py"
     shown = tmp_path / "shown"
     shown.write_text(f'#!/bin/sh\necho "$@" > {said}.new && mv {said}.new {said}\n')

@@ -1,4 +1,4 @@
-"""Calibration with a person who is a script, on mock boards."""
+"""Calibration with scripted answers, on mock boards."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ELBOW = "r_elbow_flex_joint"
 
 
 class Script:
-    """Answers in order; keeps what was said."""
+    """A terminal that answers in order and keeps the output."""
 
     def __init__(self, answers: Iterable[str]):
         self.answers, self.said = list(answers), []
@@ -40,7 +40,7 @@ class Script:
 
 
 class Bench:
-    """Mock boards under a conversation, and what their pins did meanwhile."""
+    """Mock boards during a dialogue, with the pulses on their pins."""
 
     def __init__(self) -> None:
         self.hardware, self.time = whole_robot(), Time()
@@ -140,7 +140,7 @@ class Commanded:
         monkeypatch.setattr("robot_driver_ros.calibration.calibrate.SPEED_US_PER_S", 1e5)
 
     def run(self, joint: str, *answers: str, hardware: str = "") -> str:
-        """What was said last."""
+        """The last line of output."""
         self.script = Script(answers)
         groups, output = (), str(self.output)
         assert calibrate_robot("inmoov", groups, (joint,), hardware, output, "mock", (), self.script) == 0
@@ -206,7 +206,7 @@ def test_another_file_to_begin_with_does_not_wipe_the_output(tmp_path: Path, mon
 
 
 def test_what_a_driver_would_refuse_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table from which the servo does not reach its rest; radians for degrees; and the way out by undo."""
+    """A table with which the servo does not reach its rest; radians instead of degrees; both undone."""
     commanded = Commanded(tmp_path, monkeypatch)
     table = ("900", "at -60", "1000", "at -65", "1100", "at -70", "800", "min", "1100", "max", "done")
     commanded.run(ELBOW, "", *table, "skip")

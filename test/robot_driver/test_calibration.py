@@ -1,4 +1,4 @@
-"""Joint angles to pulses and back, and what is refused when a hardware file is read."""
+"""Joint angles to pulses and back, and refusals of hardware files."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_hardware_file_lies_beside_the_robots_own() -> None:
 
 
 def hardware_with(tmp_path: Path, **changes: Any) -> Path:
-    """The shipped file with some servos' settings changed."""
+    """The hardware file of this package with changed settings of some servos."""
     values = yaml.safe_load(hardware_file("inmoov").read_text())
     for joint, settings in changes.items():
         values["servos"][joint] = {**values["servos"].get(joint, {}), **settings}

@@ -1,4 +1,4 @@
-"""The guard against self-collision, held against PyBullet's contacts and against normal reaching."""
+"""The guard against self-collision, compared with PyBullet's contacts, and during normal reaching."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trainer, driver and cable are cut in the middle of a motion, on an emulated board: what its pins do meanwhile and after."""
+"""Trainer, driver and cable fail in the middle of a motion, on an emulated board: the pulses during and after the failure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def helpers_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def arm_on(board: Scope, folder: Path, firmware: str = "stock") -> dict[str, Any]:
-    """Settings of a driver whose right arm hangs on `board`, always powered: a servo that goes limp may get a cut pulse."""
+    """Settings of a driver with the right arm on `board`, always powered: switching torque off may shorten a pulse."""
     config = read_hardware(Path(__file__).parents[2] / "config" / "robots" / "inmoov_hardware.yaml")
     right = dataclasses.replace(config.boards["right"], port=board.mega.port, firmware=firmware)
     path = folder / "hardware.yaml"
@@ -63,7 +63,7 @@ def all_pulse(seen: dict[int, list[float]]) -> bool:
 
 
 def stands(count: int) -> Callable[[dict[int, list[float]]], bool]:
-    """Whether every pin has had the same pulse for `count` of them, but for the stock sketch's late ends."""
+    """Whether the last `count` pulses of every pin are equal, apart from late ends by the stock sketch."""
 
     def check(seen: dict[int, list[float]]) -> bool:
         lasts = [seen.get(pin, [])[-count:] for pin in SERVOS]
@@ -73,7 +73,7 @@ def stands(count: int) -> Callable[[dict[int, list[float]]], bool]:
 
 
 def check_smooth(pulses: dict[int, list[float]]) -> None:
-    """No pulse outside its limits, and no two that are further apart than a servo may go meanwhile."""
+    """Check that no pulse is outside its limits, and that pulses change at most at a servo's top speed."""
     for pin, servo in SERVOS.items():
         widths = pulses[pin]
         assert servo.min_us - 1.0 <= min(widths) <= max(widths) <= servo.max_us + LATE_US
@@ -85,7 +85,7 @@ def check_smooth(pulses: dict[int, list[float]]) -> None:
 def test_a_killed_driver_is_followed_by_one_that_begins_where_it_was(
     firmware: str, start: Callable, scope: Callable, operator: Operator, tmp_path: Path
 ) -> None:
-    """The stock sketch pulses on for ever, ours for 3 s; both what was sent last. Times are the board's."""
+    """The stock sketch repeats the last pulse for ever, ours for 3 s. Times are the board's."""
     board = scope(firmware=build.own_firmware() if firmware == "watchdog" else None)
     arm = arm_on(board, tmp_path, firmware)
     driver = start(DRIVER, **arm)

@@ -1,4 +1,4 @@
-"""The life of a managed driver on mock boards: who has power when, whatever was pressed before."""
+"""The lifecycle of a managed driver on mock boards: which servos have power, after any sequence of commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from robot_interface_ros.safety.safe_robot import SafeRobot
 
 
 class Driven:
-    """A driver with its boards, and the loop that a node is."""
+    """A driver with its boards, and the loop of a node."""
 
     def __init__(self) -> None:
         self.bench = bench = MockBench()
@@ -178,7 +178,7 @@ def test_a_transition_does_not_overwrite_the_one_that_is_under_way() -> None:
 
 
 def test_a_transition_is_answered_when_it_has_ended_and_not_before() -> None:
-    """However long it takes, such as a way to rest of ten minutes; or when the driver leaves."""
+    """The wait has no timeout, also for ten minutes of motion to rest; it ends when the driver ends."""
 
     class Slow:
         def __init__(self) -> None:
@@ -188,7 +188,7 @@ def test_a_transition_is_answered_when_it_has_ended_and_not_before() -> None:
             self.ends.append(ended)
 
         def tick(self) -> None:
-            """Nothing to advance."""
+            """Do nothing."""
 
     life, answers, asked = Slow(), [], threading.Event()
     transitions = Transitions(life, asked.set)  # type: ignore[arg-type]

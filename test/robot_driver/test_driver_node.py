@@ -93,7 +93,7 @@ def test_settings_that_do_not_fit_are_named(
 
 @pytest.mark.bad_input
 def test_a_port_that_is_not_there_ends_the_driver_at_once_with_the_cause(start: Callable[..., Any]) -> None:
-    """Exit code 2: bring-up does not try again, and nobody is told to call the enable service."""
+    """Exit code 2: bring-up does not restart it, and no message suggests the enable service."""
     node = start(DRIVER, realtime=True, board="serial", ports="[right=/dev/ttyNOWHERE]")
     assert node.wait() == 2
     said = "\n".join(node.lines)

@@ -1,4 +1,4 @@
-"""The stock StandardFirmata on an emulated ATmega2560: what the driver says, and the pulses that come out of the pins."""
+"""The stock StandardFirmata on an emulated ATmega2560: the driver's messages, and the pulses on the pins."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_the_board_itself_clips_to_a_servos_limits(scope: Callable[..., Scope]) 
 
 
 def test_a_message_whose_end_is_lost_does_not_stop_the_board(scope: Callable[..., Scope]) -> None:
-    """The stock sketch has room for 32 bytes between START_SYSEX and END_SYSEX, and writes those that follow over itself."""
+    """The stock sketch has room for 32 bytes between START_SYSEX and END_SYSEX; further bytes overwrite other variables."""
     the_scope = scope(speed=4.0)
     the_scope.greet()
     pins = list(range(2, 13))
@@ -183,7 +183,7 @@ def test_a_message_whose_end_is_lost_does_not_stop_the_board(scope: Callable[...
 def test_servos_wait_until_a_board_that_was_asked_twice_has_said_everything(
     scope: Callable[..., Scope], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While it answers, the stock sketch keeps 63 bytes of what it is sent: servos would get half of their first pulses."""
+    """While it answers, the stock sketch keeps only 63 received bytes, so only some servos would get their first pulses."""
     monkeypatch.setattr(firmata_board, "ASK_EVERY_S", 0.05)  # so that the board answers later than it is asked again
     the_scope = scope()
     the_scope.greet()
@@ -314,7 +314,7 @@ def test_a_board_whose_supply_sags_in_motion_begins_where_its_servos_stand(
 
 
 def moved(board: Scope, before: dict[int, float]) -> float:
-    """How far the servo that has gone furthest is from where it was, microseconds."""
+    """Largest change of a servo's pulse, microseconds."""
     return max(abs(board.pulses[pin][-1] - us) for pin, us in before.items())
 
 

@@ -1,4 +1,4 @@
-"""The Firmata codec: known answers from the protocol's description, and input that is cut and noisy."""
+"""The Firmata codec: known answers from the protocol's description, and incomplete and noisy input."""
 
 from __future__ import annotations
 

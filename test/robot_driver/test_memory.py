@@ -1,4 +1,4 @@
-"""What a driver that was killed leaves for the next one."""
+"""The pulse journal: the state of a killed driver, and the next driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our own sketch, firmware/inmoov_servos, on an emulated ATmega2560: its pulses, and what it does when the host is silent."""
+"""Our own sketch, firmware/inmoov_servos, on an emulated ATmega2560: its pulses, and its behaviour when the host is silent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WRIST, JAW = 7, 26
 
 @pytest.fixture
 def bench(scope: Callable[..., Scope]) -> Callable[..., Scope]:
-    """A board with our sketch that has answered, and whose watchdog sleeps: a busy machine may be silent for long."""
+    """A board with our sketch that has answered. Its watchdog is off, because a busy machine may be silent for long."""
 
     def make(speed: float = 6.0, watchdog: bool = False) -> Scope:
         made = scope(speed=speed, firmware=build.own_firmware())
@@ -43,7 +43,7 @@ def bench(scope: Callable[..., Scope]) -> Callable[..., Scope]:
 
 
 def start(bench: Scope, pulses: dict[int, int]) -> None:
-    """Attach servos and wait for their pulses, and for whatever the board had to say before."""
+    """Attach servos and wait for their pulses, and for the earlier texts of the board."""
     bench.board.attach({pin: Pulse(us, 600, 2400) for pin, us in pulses.items()})
     bench.until(lambda seen: all(len(seen.get(pin, ())) > 3 for pin in pulses))
     bench.board.poll()
@@ -51,13 +51,13 @@ def start(bench: Scope, pulses: dict[int, int]) -> None:
 
 
 def send(bench: Scope, *messages: bytes) -> None:
-    """Send all at once."""
+    """Send all messages at once."""
     assert bench.board._link is not None
     bench.board._link.write(b"".join(messages))
 
 
 def silence_until(bench: Scope, text: str) -> None:
-    """Say nothing until the board remarks on it."""
+    """Send nothing until the board reports the silence."""
     deadline = time.monotonic() + WAIT_S
     while bench.board.poll() and text not in bench.board.texts:
         assert time.monotonic() < deadline
@@ -93,7 +93,7 @@ def test_five_hundred_postures_come_out_of_every_pin(name: str, bench: Callable[
 
 
 def all_are(told: dict[int, Pulse], seen: dict[int, list[float]]) -> bool:
-    """Whether the latest pulses are those that were told."""
+    """Whether the latest pulses are the written ones."""
     return all(pin in seen and abs(seen[pin][-1] - pulse.us) < EXACT_US for pin, pulse in told.items())
 
 

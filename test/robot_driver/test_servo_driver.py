@@ -1,4 +1,4 @@
-"""The driver on mock boards: what comes out of the pins, whatever goes in."""
+"""The driver on mock boards: pulses on the pins for any input."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def test_a_board_that_is_lost_while_it_goes_limp_begins_again_with_its_last_puls
 
 
 def reach_us(bench: MockBench, periods: float) -> list[float]:
-    """How far each servo goes in so many periods at its top speed, microseconds."""
+    """Largest change of each servo's pulse in `periods` periods at its top speed, microseconds."""
     speeds = bench.hardware.description.limits.velocity
     servos = bench.hardware.servos
     return [v * periods * PERIOD_S / abs(s.angle(1001) - s.angle(1000)) + 1.0 for s, v in zip(servos, speeds)]
@@ -278,7 +278,7 @@ def test_a_board_whose_supply_sags_in_motion_begins_where_its_servos_stand(
 
 
 def test_a_board_that_is_late_with_its_answer_gets_questions_and_no_pulses() -> None:
-    """It may be starting, and would put halves of messages together. What was not written is not taken for written."""
+    """The board may be restarting, and would join halves of messages. Pulses that were not written do not count as written."""
     bench = ready_bench()
     limits = bench.hardware.description.limits
     robot = in_real_time(bench)
@@ -321,7 +321,7 @@ def test_a_board_that_is_late_with_its_answer_gets_questions_and_no_pulses() -> 
 
 
 def test_bytes_that_are_lost_make_no_sysex_longer_than_the_board_has_room_for() -> None:
-    """Runs of bytes that nobody hears, of any length and wherever messages begin and end, while servos come and go."""
+    """Lost runs of bytes of any length and position, while servos are attached and detached."""
     bench, generator = ready_bench(), np.random.default_rng(8)
     limits, lost = bench.hardware.description.limits, 0
     for mega in bench.megas.values():
@@ -359,7 +359,7 @@ def test_what_a_silent_board_was_told_is_not_remembered() -> None:
 
 
 def test_a_lost_answer_is_no_silence() -> None:
-    """Bytes that noise took away on the line cost a question, which is asked again."""
+    """After bytes are lost by noise, the request is repeated."""
     bench = ready_bench()
     rest = bench.hardware.description.rest
     bench.drive(*[rest] * 5)
@@ -445,7 +445,7 @@ def test_potentiometers_say_where_a_joint_really_is() -> None:
 
 
 def test_a_limp_joint_with_a_potentiometer_begins_where_it_is() -> None:
-    """At first, after it hung limp while somebody moved it, and after an unplug; the others where they were sent last."""
+    """At the start, after it was moved by hand without torque, and after an unplug; other joints resume their last pulse."""
     bench = measured_bench()
     bench.wait_until_ready()
     elbow, rest = elbow_of(bench), bench.hardware.description.rest
@@ -474,7 +474,7 @@ def test_a_limp_joint_with_a_potentiometer_begins_where_it_is() -> None:
 
 
 def idle_bench() -> tuple[MockBench, Any, int]:
-    """All servos limp, the elbow where its potentiometer says; the bench, where the joints are, and which is the elbow."""
+    """All servos without torque, the elbow at its measured position; return bench, positions and the elbow's index."""
     bench = measured_bench()
     bench.wait_until_ready()
     index = bench.hardware.description.joint_names.index(ELBOW)
@@ -529,7 +529,7 @@ def test_a_driver_waits_for_what_its_potentiometers_say() -> None:
 
 
 class Body(MockRobot):
-    """Goes where it is told, at most 0.02 rad a period."""
+    """Moves to the command, at most 0.02 rad per period."""
 
     def send(self, command: Command) -> None:
         way = np.clip(command.position - self.receive().position, -0.02, 0.02)
@@ -537,7 +537,7 @@ class Body(MockRobot):
 
 
 def test_a_body_whose_pulses_end_stays_where_it_stands() -> None:
-    """Also after a pulse that was cut short, which no servo can follow within a period."""
+    """Also after a shortened pulse, which no servo can follow within a period."""
     bench = measured_bench()
     hardware, pulses = bench.hardware, {"right": dict[int, int]()}
     body = Body(hardware.description, PERIOD_NS)

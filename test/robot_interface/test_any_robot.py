@@ -1,4 +1,4 @@
-"""Robots that the package does not ship: where their files are found, what is held still, what follows what."""
+"""Robots of users: how their files are found, which joints are fixed, and which follow others."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ MIMICS = (
 
 
 def own_robot(folder: Path, urdf: str, settings: str = "") -> RobotDescription:
-    """A robot whose YAML names its URDF by a path from the YAML's own folder."""
+    """A robot file that names its URDF by a path relative to the folder of the robot file."""
     (folder / "robot").mkdir(parents=True)
     (folder / "robot" / "mine.urdf").write_text(urdf)
     lines = f"urdf: robot/mine.urdf\nend_effector: e\narticulated: [arm]\ngroups: {{arm: [lead]}}\n{settings}"

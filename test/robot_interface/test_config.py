@@ -1,4 +1,4 @@
-"""Settings from mappings: every unknown name and wrong value is one line that says what is allowed."""
+"""Settings from mappings: an unknown name or a wrong value gives one line with the allowed ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract check: our own nodes keep every rule; nodes that break one are told which."""
+"""The contract check: the nodes of this package keep every rule; for a node that breaks a rule, the rule is named."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def serve(domain: int) -> Iterator[Callable[..., None]]:
         inner: type | None = None,
         groups: tuple[str, ...] = (),
     ) -> None:
-        """`inner`: what takes the place of LockstepRobot or RealTimeRobot."""
+        """`inner`: class that replaces LockstepRobot or RealTimeRobot."""
         description = load_robot("inmoov", groups)
         stepping = Stepping(runtime, runtime.node("broken"))
         robot = safe(plant(description, PERIOD), description)

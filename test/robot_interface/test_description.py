@@ -1,4 +1,4 @@
-"""From a path to URDF text, and one line that names the cause when that fails."""
+"""From a path to URDF text; a failure gives one line with the cause."""
 
 import sys
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_resolve_knows_home_and_package_paths() -> None:
 
 
 def test_share_directory_is_found_beside_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In <prefix>/lib/python3.x/site-packages as pip and colcon install it, whatever the interpreter's own prefix."""
+    """In <prefix>/lib/python3.x/site-packages, where pip and colcon install it; the interpreter's prefix may differ."""
     module = tmp_path / "lib" / "python3.11" / "site-packages" / "robot_interface_ros" / "files" / "description.py"
     share = tmp_path / "share" / "rl_trainer_ros"
     (share / "urdf").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Nothing that a stranger publishes ends a node: it is refused, counted and told."""
+"""No message from an unknown node ends a node: it is refused, counted and reported."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def runtime(domain: int) -> Iterator[Runtime]:
 
 
 class Stranger:
-    """Publishes what it likes, hears /diagnostics."""
+    """Publishes any messages, and subscribes to /diagnostics."""
 
     def __init__(self, runtime: Runtime):
         self.node = Node("stranger", context=runtime.context, start_parameter_services=False)
@@ -60,13 +60,13 @@ class Stranger:
             self.waiter.wait(0.02)
 
     def heard_by(self, node: str) -> dict[str, Any]:
-        """Topic -> type of message of all subscriptions of a node."""
+        """Topic -> message type of all subscriptions of a node."""
         found = self.node.get_subscriber_names_and_types_by_node(node, "/")
         kinds = {f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}": kind for kind in VALID}
         return {topic: kinds[types[0]] for topic, types in found}
 
     def attack(self, topic: str, kind: Any, pause_s: float) -> None:
-        """`pause_s`: after each message, so that no more come than the reader's queue holds."""
+        """`pause_s`: pause after each message, so that the reader's queue does not overflow."""
         publisher = self.node.create_publisher(kind, topic, contract.LATCHED)  # what every reader accepts
         self.until(publisher.get_subscription_count)
         for data in hostile_bytes(VALID[kind]):

@@ -1,4 +1,4 @@
-"""InMoov's description: joints, kinematics, symmetry, mimics, frozen groups, masses, and what PyBullet makes of it."""
+"""InMoov's description: joints, kinematics, symmetry, mimics, fixed groups, masses, and its behaviour in PyBullet."""
 
 import math
 import xml.etree.ElementTree as ElementTree
@@ -93,7 +93,7 @@ def posture(model: RobotModel, **angles: float) -> np.ndarray:
 
 
 class Loaded:
-    """A description in a PyBullet client of its own."""
+    """A description in a separate PyBullet client."""
 
     def __init__(self, folder: Path, articulated: str = "all", merged: bool = False) -> None:
         self.model = RobotModel.from_urdf(text(articulated))
@@ -115,7 +115,7 @@ class Loaded:
             pybullet.resetJointState(self.body, self.joints[name], angle, physicsClientId=self.client)
 
     def gravity_torques(self, q: np.ndarray) -> dict[str, float]:
-        """What holds the posture, N·m (every movable joint, as PyBullet orders them)."""
+        """Torques that hold the posture, N·m (all movable joints, in PyBullet's order)."""
         pybullet.setGravity(0, 0, -9.81, physicsClientId=self.client)
         self.place(q)
         order = sorted(self.joints, key=lambda name: self.joints[name])
@@ -127,7 +127,7 @@ class Loaded:
         return dict(zip(order, torques, strict=True))
 
     def touching(self) -> set[frozenset[str]]:
-        """Pairs of links that penetrate each other; "base" is the root and all that is merged into it."""
+        """Pairs of links that penetrate each other; "base" is the root and all links merged into it."""
         names = {index: name for name, index in self.links.items()} | {-1: "base"}
         pybullet.performCollisionDetection(physicsClientId=self.client)
         contacts = pybullet.getContactPoints(self.body, self.body, physicsClientId=self.client)

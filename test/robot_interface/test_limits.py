@@ -1,4 +1,4 @@
-"""No command crosses a limit, and no command is applied in part."""
+"""No command exceeds a limit, and no command is applied in part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both sides of lockstep without ROS: which stamp is executed, repeated, refused, awaited, ignored."""
+"""Both sides of lockstep without ROS: stamps that are executed, repeated, refused, awaited or ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folding fixed links changes neither where things are nor how they move."""
+"""Merging fixed links changes neither poses nor motion."""
 
 import math
 import time
@@ -126,7 +126,7 @@ def test_text_that_is_no_robot_is_refused() -> None:
 
 @pytest.mark.parametrize(("fixed", "moving"), [(1500, 1), (100, 400)])
 def test_long_chains_are_read_mended_and_folded_in_seconds(fixed: int, moving: int) -> None:
-    """A walk from every link to the root takes minutes for so many, and one that calls itself ends in a RecursionError."""
+    """Walking from every link to the root would take minutes, and a recursive function would raise RecursionError."""
     links = [
         f'<link name="l{i}"><collision><geometry><sphere radius="0.01"/></geometry></collision></link>'
         for i in range(fixed + moving + 1)

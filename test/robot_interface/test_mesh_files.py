@@ -1,4 +1,4 @@
-"""Meshes of robots: read in five formats, converted for PyBullet, and named where they cannot be used."""
+"""Meshes of robots: read in five formats and converted for PyBullet; an unusable mesh is named in the error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_tetrahedron_in_every_format_is_seen_and_felt_by_pybullet(tmp_path: Path, name: str) -> None:
-    """Of COLLADA its unit and its node's place count, of glTF its node's place."""
+    """COLLADA: the unit and the pose of the node are used; glTF: the pose of the node."""
     file = own_robot(tmp_path, arm(b=meshed(name, 'scale="2 1 1"')), {name: FORMATS[name]})
     low, high = read_mesh(tmp_path / name).bounds
     shift = 0.1 if name in ("p.dae", "p.glb") else 0.0

@@ -1,4 +1,4 @@
-"""Namespaces are checked before anything starts, and remappings mean each robot's names."""
+"""Namespaces are checked before processes start, and remappings apply to each robot's names."""
 
 from __future__ import annotations
 

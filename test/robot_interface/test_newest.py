@@ -1,4 +1,4 @@
-"""What a client in real time takes for an observation."""
+"""The newest messages of all streams as an observation of a client in real time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MS = 1_000_000
 
 
 class Clocks:
-    """A steady clock and a wall clock that are a constant apart."""
+    """A steady clock and a wall clock with a constant difference."""
 
     def __init__(self) -> None:
         self.steady, self.apart = 500 * MS, 10_000 * MS

@@ -1,4 +1,4 @@
-"""`rl_trainer stop` and `rl_trainer enable`: a person beside a robot, without the `ros2` command."""
+"""`rl_trainer stop` and `rl_trainer enable`: an operator without the `ros2` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Robot descriptions as people have them: what is loaded, what is estimated or doubted, and one line for what is refused."""
+"""Robot descriptions of users: loading, estimates, warnings, and one line for each refusal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CYLINDER_KG = 1000 * math.pi * 0.03**2 * 0.3
 
 
 def moved(description: RobotDescription, target: tuple[float, ...] = (0.4, -0.3, 0.5)) -> np.ndarray:
-    """Positions of the joints after 2 s on the way to `target`, rad; all that it says is finite."""
+    """Return joint positions after 2 s of motion to `target`, rad; check that all observed values are finite."""
     robot = PyBulletRobot(description, SimConfig(), start_ns=0)
     robot.reset(Episode())
     for _ in range(40):
@@ -138,7 +138,7 @@ def test_a_moving_frame_without_shape_is_light_and_one_that_is_fixed_to_a_link_w
 
 
 def test_one_heavy_looking_link_is_not_taken_for_grams(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A head of 0.5 kg whose shape is a ball of 1 mm is denser than steel, and its shape only marks the place."""
+    """A head of 0.5 kg whose shape is a ball of 1 mm is denser than steel; its shape is only a marker."""
     dot = '<collision><geometry><sphere radius="0.001"/></geometry></collision>'
     description, lines = warnings_of(own_robot(tmp_path, arm(b=link("b", shapes=dot))), caplog)
     assert masses_and_centres(description.urdf)["b"][0] == 0.5
@@ -146,7 +146,7 @@ def test_one_heavy_looking_link_is_not_taken_for_grams(tmp_path: Path, caplog: p
 
 
 def test_gravity_by_hand_and_joints_too_weak_for_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """All joints about y, the first one level: links of 0.5 kg whose middles are 0.15, 0.45 and 0.75 m from it."""
+    """All joints turn about y, and the arm is level: links of 0.5 kg centred 0.15, 0.45 and 0.75 m from the first joint."""
     level = joint("j1", "base", "a", LIMIT.replace('"20"', '"5"'))
     description, lines = warnings_of(own_robot(tmp_path, arm(j1=level), more="rest: {j1: 1.5}"), caplog)
     torque = 0.5 * 9.81 * math.sin(1.5) * (0.15 + 0.45 + 0.75)

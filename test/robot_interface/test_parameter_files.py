@@ -1,4 +1,4 @@
-"""Which values of parameter files and command lines are a node's own, and which are everybody's."""
+"""Values of parameter files and command lines for one node, and for all nodes."""
 
 from __future__ import annotations
 

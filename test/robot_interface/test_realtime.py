@@ -34,7 +34,7 @@ class Clock:
 
 
 class Bench:
-    """A robot with its clock; `run` ticks it, and every tick is checked against the limits."""
+    """A robot with its clock; `run` ticks it and checks the limits at every tick."""
 
     def __init__(self, plant: Any = None, period: int = PERIOD, **settings: Any):
         self.clock, self.period = Clock(), period
@@ -70,7 +70,7 @@ class Bench:
 
     @property
     def speed(self) -> float:
-        """Of the fastest joint in the last tick, rad/s."""
+        """Speed of the fastest joint in the last tick, rad/s."""
         return float(np.abs(self.path[-1] - self.path[-2]).max() * SECOND / self.period)
 
     def check_limits(self) -> None:
@@ -169,7 +169,7 @@ def test_a_reset_is_a_ramp_that_ends_at_rest_with_the_episode_of_that_moment() -
 
 
 def test_a_reset_does_not_overshoot_at_a_fine_rate() -> None:
-    """At 200 Hz braking takes dozens of periods; the ramp must begin it in time."""
+    """At 200 Hz braking takes dozens of periods, so it must begin in time."""
     bench = Bench(period=5_000_000)
     bench.track(1.0)
     bench.run(0.6)  # stands
@@ -252,7 +252,7 @@ def test_no_sequence_of_commands_stops_and_resets_crosses_a_limit() -> None:
 
 
 class Limp(MockRobot):
-    """Servos that can be relaxed, and then sink; or that do not follow at all."""
+    """Servos that sink when their torque is off, or that do not follow commands."""
 
     relaxed = blocked = False
 
@@ -365,7 +365,7 @@ def test_late_ticks_are_left_out_and_never_made_up_for() -> None:
 
 
 def test_punctuality_by_hand() -> None:
-    """Intervals of 50, 52 and 260 ms: the last is late by 208 ms, four periods that had no tick."""
+    """Intervals of 50, 52 and 260 ms: the last is late by 208 ms, four periods without a tick."""
     clock = Clock()
     ticker, begin = Ticker(PERIOD, clock), clock.now
     for at_ms in (50, 100, 152, 412):

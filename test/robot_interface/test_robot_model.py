@@ -104,7 +104,7 @@ def test_collision_primitives_are_read_and_meshes_left_out() -> None:
 
 
 def test_a_model_survives_pickling() -> None:
-    """Environments in other processes get their robot that way."""
+    """Environments in other processes receive their robot in this way."""
     model = arm()
     assert pickle.loads(pickle.dumps(model)) == model
 

@@ -1,4 +1,4 @@
-"""The files for ros2_control, and a driver that is commanded as joint_state_topic_hardware_interface does it on the wire."""
+"""The files for ros2_control, and a driver with commands like those of joint_state_topic_hardware_interface."""
 
 from __future__ import annotations
 

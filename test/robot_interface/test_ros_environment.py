@@ -1,4 +1,4 @@
-"""Environments in which ROS cannot start, or finds nobody: one line with the cause and the remedy."""
+"""Environments in which ROS cannot start, or nodes cannot find each other: one line with cause and remedy."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_middleware_that_lies_where_ros_looks_is_not_tried(tmp_path: Path) -> 
     ],
 )
 def test_a_middleware_that_is_not_there_is_one_line_of_every_program(module: str) -> None:
-    """rclpy's import would end the process: this is said before."""
+    """The import of rclpy would end the process, so the error comes before it."""
     code, said = _run({"RMW_IMPLEMENTATION": "rmw_nowhere_cpp"}, "-m", module)
     assert code != 0 and said.startswith("RMW_IMPLEMENTATION=rmw_nowhere_cpp is not installed here: unset"), said
     assert said.count("\n") == 1

@@ -1,4 +1,4 @@
-"""What a person reads on /rosout: refusals, stops, and why a program has ended."""
+"""Messages on /rosout for users: refusals, stops, and the error that ends a program."""
 
 from __future__ import annotations
 

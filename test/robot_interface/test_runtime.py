@@ -1,4 +1,4 @@
-"""What a Runtime leaves behind: nothing."""
+"""A Runtime leaves no nodes and no signal handlers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from robot_interface_ros.ros.transport.runtime import Runtime  # noqa: E402
 
 
 def test_close_destroys_every_node_also_those_that_somebody_still_holds(domain: int) -> None:
-    """A node that stays keeps its DDS participant alive, which slows down the next environment of the process."""
+    """A remaining node keeps its DDS participant alive, which delays the next environment of the process."""
     runtime = Runtime(domain_id=domain, signals=False)
     nodes = [runtime.topic_node(f"node_{i}") for i in range(4)]
     nodes[0].destroy_node()  # its owner was faster
@@ -25,6 +25,6 @@ def test_close_destroys_every_node_also_those_that_somebody_still_holds(domain: 
 
 
 def test_settings_of_ours_are_no_remappings(domain: int, capfd: pytest.CaptureFixture[str]) -> None:
-    """rcl takes any name:=value of a command line for a remapping of its old spelling, and warns of each."""
+    """rcl reads any name:=value of a command line as an old remapping, and warns."""
     Runtime(["rl_trainer", "namespace:=arm", "--ros-args", "-r", "a:=b"], domain_id=domain, signals=False).close()
     assert "remap" not in capfd.readouterr().err

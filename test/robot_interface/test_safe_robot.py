@@ -1,4 +1,4 @@
-"""SafeRobot: what reaches the wrapped robot, and what an emergency stop stops."""
+"""SafeRobot: the commands that reach the wrapped robot, and the effect of an emergency stop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def safe_robot() -> SafeRobot:
 
 
 def test_a_servo_is_never_slammed() -> None:
-    """A command to the far limit moves the slowest joint by its real speed times the period, .35 * .05 rad, and no more."""
+    """A command to the far limit moves the slowest joint by its top speed times the period, .35 * .05 rad, and no more."""
     robot, description = safe_robot(), load_robot("inmoov")
     observation = robot.reset(Episode())
     lift = description.joint_names.index("r_shoulder_lift_joint")

@@ -1,4 +1,4 @@
-"""Executables end without a traceback when they are interrupted while they import, or when nobody reads their output."""
+"""Executables end without a traceback after Ctrl-C during imports, and when their output is closed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_ctrl_c_while_importing_ends_at_once_and_quietly(how: str, tmp_path: Pat
 
 
 def test_an_ignored_ctrl_c_stays_ignored() -> None:
-    """As of a process that a shell started with &."""
+    """As for a process that a shell started with &."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with start.leaving_at_once():

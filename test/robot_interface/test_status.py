@@ -1,4 +1,4 @@
-"""`rl_trainer status`: what it says of robots that move, are stopped, silent, doubled or not there."""
+"""`rl_trainer status`: its output for robots that move, are stopped, are silent, exist twice or do not exist."""
 
 from __future__ import annotations
 

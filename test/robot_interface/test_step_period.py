@@ -1,4 +1,4 @@
-"""A client in real time sees every tick of the robot once, whatever their clocks do."""
+"""A client in real time sees every tick of the robot once, also with drifting clocks."""
 
 from __future__ import annotations
 

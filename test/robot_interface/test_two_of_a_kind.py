@@ -1,4 +1,4 @@
-"""Two robots of one namespace, or two clients of one robot: who was there first is served, the other one is told."""
+"""Two robots in one namespace, or two clients of one robot: the first is served, the second is refused with the reason."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_one_is_no_crowd_and_two_are_named() -> None:
 
 @pytest.fixture
 def serve(domain: int) -> Iterator[Callable[..., None]]:
-    """Serve a mock robot in a thread, in a context of its own, as another process would."""
+    """Serve a mock robot in a thread, in a separate context, like another process."""
     runtimes: list[Runtime] = []
     threads: list[threading.Thread] = []
 
@@ -71,7 +71,7 @@ def serve(domain: int) -> Iterator[Callable[..., None]]:
 
 @pytest.fixture
 def connect(domain: int) -> Iterator[Callable[..., Any]]:
-    """Return a client in a context of its own."""
+    """Return a client in a separate context."""
     made: list[tuple[Runtime, Any]] = []
 
     def connect_client(realtime: bool, start_timeout_s: float = 30.0) -> Any:
@@ -131,7 +131,7 @@ def test_a_client_refuses_two_robots(
     client = connect(realtime)
 
     def go_on() -> None:
-        """Discovery may find the second one after the first."""
+        """Reset until discovery has found both robots."""
         for _ in range(100):
             client.reset(Episode())
             time.sleep(0.1)

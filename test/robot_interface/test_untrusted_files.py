@@ -1,4 +1,4 @@
-"""Files from anywhere: each reader answers with what a file says or with one line of ours, in a short time.
+"""Files from unknown authors: each reader returns the content or raises a one-line error, in a short time.
 
 Each kind of file that we read is made once as it should be, then changed by a seeded hand: a value of another type, a huge
 or negative number, NaN, deep nesting, a key too few, a file that is cut, filled with NUL, or of another encoding.
@@ -85,7 +85,7 @@ def deep(depth: int) -> Any:
 
 
 def places(tree: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of every value in nested mappings and lists; of long lists the first two."""
+    """Paths of all values in nested mappings and lists; of long lists only the first two."""
     found = [at]
     if isinstance(tree, dict):
         for key, value in tree.items():
@@ -97,7 +97,7 @@ def places(tree: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def changed(tree: Any, chance: random.Random) -> Any:
-    """The tree with one value replaced or removed."""
+    """Return the tree with one value replaced or removed."""
     at = chance.choice(places(tree))
     value = copy.deepcopy(chance.choice((*STRANGE, deep(50), deep(300))))
     if not at:
@@ -114,7 +114,7 @@ def changed(tree: Any, chance: random.Random) -> Any:
 
 
 def broken(content: bytes, chance: random.Random) -> bytes:
-    """The content cut, with other bytes in it, in another encoding, or followed by something else."""
+    """Return the content shortened, with changed bytes, in another encoding, or with additional bytes."""
     place = chance.randrange(len(content) + 1)
     return chance.choice(
         [
@@ -132,7 +132,7 @@ def broken(content: bytes, chance: random.Random) -> bytes:
 
 
 def answers(read: Callable[[], object], told: object) -> None:
-    """`read` must succeed or say in one line what is wrong, in a short time."""
+    """Check that `read` succeeds or raises a one-line error, in a short time."""
     begin = time.process_time()
     try:
         read()
@@ -183,7 +183,7 @@ ROBOT = """<robot name="arm"><link name="base"><inertial><mass value="1"/>
 
 @pytest.fixture
 def robot(tmp_path: Path) -> Path:
-    """A robot of one joint: its own file, which names its URDF."""
+    """A robot with one joint: its robot file, which names its URDF."""
     (tmp_path / "arm.urdf").write_text(ROBOT)
     path = tmp_path / "arm.yaml"
     path.write_text(
@@ -291,7 +291,7 @@ def checkpoint(run: Path, tmp_path: Path) -> Path:
 
 
 def loaded(checkpoint: Path) -> trained_models.Policy:
-    """Everything in a checkpoint, as resume and evaluate read it."""
+    """Read everything in a checkpoint, as resume and evaluate do."""
     contents.check_whole(folders.read(checkpoint))
     return trained_models.load(checkpoint)
 
@@ -506,7 +506,7 @@ def test_text_says_where_it_is_no_utf_8(tmp_path: Path) -> None:
 
 
 def test_arrays_claim_no_more_than_is_there(tmp_path: Path) -> None:
-    """A header of 4e12 floats takes no memory: it is compared with the file first."""
+    """A header of 4e12 floats allocates no memory: its size is compared with the file first."""
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (4000000000000,), }"
     header += b" " * (118 - len(header)) + b"\n"
     path = tmp_path / "replay.npz"

@@ -1,4 +1,4 @@
-"""Faults of published robot descriptions: each repaired, each said, none touched that is none."""
+"""Faults of published robot descriptions: each is repaired and reported; correct values stay unchanged."""
 
 from __future__ import annotations
 

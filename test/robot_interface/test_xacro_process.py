@@ -1,4 +1,4 @@
-"""A xacro file is a program: one that never ends, or fills the memory, is refused in one line within the limits."""
+"""A xacro file is a program: an endless one, or one that fills the memory, is refused within the limits, in one line."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_warnings_are_passed_on(tmp_path: Path, caplog: pytest.LogCaptureFixture
 
 
 def test_a_text_is_made_once_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A robot is loaded many times in a process; xacro runs again only where a file of it has changed."""
+    """A robot is loaded many times in a process; xacro runs again only if one of its files has changed."""
     inner = written(tmp_path / "inner.xacro", '<link name="one"/>')
     outer = written(tmp_path / "outer.xacro", '<xacro:include filename="inner.xacro"/>')
     runs, run = [], xacro_process._run

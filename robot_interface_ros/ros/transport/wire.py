@@ -138,7 +138,7 @@ def joint_state_reader(joint_names: tuple[str, ...]) -> SerialReader:
 
 
 def joint_target_reader(joint_names: tuple[str, ...]) -> SerialReader:
-    """Return a reader of the position alone, for messages that have no velocity and no effort, as `joint_target` has none."""
+    """Return a reader of positions, for messages without velocity and effort, such as `joint_target`."""
 
     def alike(message: Any) -> Writer | None:
         usual = tuple(message.name) == joint_names and not len(message.velocity) and not len(message.effort)
