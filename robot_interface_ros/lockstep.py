@@ -97,15 +97,15 @@ class StampCollector:
         streams: Iterable[str],
         period_ns: int,
         read: Callable[[str, Any], Any] = lambda stream, message: message,
-        crowd: Callable[[str], str] = lambda stream: "",
+        conflict: Callable[[str], str] = lambda stream: "",
     ):
         """`robot`: its name in errors; `streams`: the required ones; `period_ns`: the control period that the client expects.
 
         `read(stream, message)` returns the value to keep of an awaited message, or None if it refuses the message.
-        `crowd(stream)` returns text that names a stream's publishers if there are several; it is called only for errors.
+        `conflict(stream)` returns text that names a stream's publishers if there are several; it is called only for errors.
         """
         self._robot, self._streams, self._period_ns = robot, tuple(streams), period_ns
-        self._read, self._crowd = read, crowd
+        self._read, self._conflict = read, conflict
         self._wanted = self._streams
         self._stamp: int | None = None
         self._early: list[tuple[str, int, Any]] = []
@@ -159,9 +159,9 @@ class StampCollector:
     def _wrong_stamp(self, stream: str, ahead: int) -> str:
         where = "after" if ahead > 0 else "before"
         fault = f"{self._robot} sent {stream} with a stamp {abs(ahead) * 1e-9:g} s {where} the awaited one"
-        crowd = self._crowd(stream)
-        if crowd:
-            return f"{fault}: {crowd}"
+        conflict = self._conflict(stream)
+        if conflict:
+            return f"{fault}: {conflict}"
         if ahead % self._period_ns:
             return (
                 f"{fault}: {self._robot} runs at another control rate than the {1e9 / self._period_ns:g} Hz expected here "

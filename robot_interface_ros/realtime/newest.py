@@ -41,16 +41,16 @@ class Newest:
         clock: Clock = time.monotonic_ns,
         wall_clock: Clock = time.time_ns,
         read: Callable[[str, Any], Any] = lambda stream, message: message,
-        crowd: Callable[[str], str] = lambda stream: "",
+        conflict: Callable[[str], str] = lambda stream: "",
         refuse: Callable[[str, str], None] = lambda stream, reason: None,
     ):
         """`robot`: its name in errors.
 
         `read(stream, message)` returns the value to keep of a message, or None if it refuses the message.
-        `crowd(stream)` returns text that names a stream's publishers if there are several; it is called only for errors.
+        `conflict(stream)` returns text that names a stream's publishers if there are several; it is called only for errors.
         `refuse(stream, reason)` is called for a message that is ignored because of its stamp.
         """
-        self._read, self._crowd, self._refuse = read, crowd, refuse
+        self._read, self._conflict, self._refuse = read, conflict, refuse
         self._robot, self._streams, self._freshness = robot, tuple(streams), freshness
         self._clock, self._wall_clock = clock, wall_clock
         self._parts: dict[str, _Part] = {}
@@ -163,5 +163,5 @@ class Newest:
 
     def _interrupted(self, stream: str, fault: str, advice: str, other: str = "") -> RobotInterrupted:
         """Return the error. Several publishers of a stream are the more likely cause, so they replace the advice."""
-        crowd = self._crowd(stream) or (self._crowd(other) if other else "")
-        return RobotInterrupted(f"{stream} of {self._robot} {fault}; {crowd or advice}")
+        conflict = self._conflict(stream) or (self._conflict(other) if other else "")
+        return RobotInterrupted(f"{stream} of {self._robot} {fault}; {conflict or advice}")

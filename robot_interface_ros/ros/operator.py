@@ -29,7 +29,7 @@ from robot_interface_ros.ros.transport.contract import (
     ROBOT_DESCRIPTION,
     absolute,
 )
-from robot_interface_ros.ros.transport.graph import crowd
+from robot_interface_ros.ros.transport.graph import conflict
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter
 from robot_interface_ros.ros_environment import check_discovery, discovery_words
@@ -127,14 +127,14 @@ def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id
         _until(waiter, lambda: bool(descriptions), f"no {name}, which has the limits of the joints,", timeout_s)
         check_goals(goals, descriptions[-1])
         deadline = time.monotonic() + GONE_S
-        while others := crowd(node, namespace, JOINT_COMMAND, "this one"):
+        while others := conflict(node, namespace, JOINT_COMMAND, "this one"):
             if time.monotonic() > deadline:
                 raise CommandRejected(others)
             waiter.wait(0.02)
         publisher = node.create_publisher(JointState, absolute(namespace, JOINT_COMMAND), RELIABLE)
         deadline = time.monotonic() + timeout_s
         while not there():
-            if others := crowd(node, namespace, JOINT_COMMAND):  # two clients that started at the same moment
+            if others := conflict(node, namespace, JOINT_COMMAND):  # two clients that started at the same moment
                 raise CommandRejected(others)
             if refused:  # a refusal of this client, whose commands have the stamp zero
                 raise CommandRejected(f"{namespace} refused the command: {refused[-1].partition(': ')[2]}")

@@ -119,10 +119,10 @@ def test_newer_stamps_between_two_periods_cut_and_name_the_rate_or_who_publishes
         RobotInterrupted, match="sent x with a stamp 0.02 s after .* another control rate than the 20 Hz expected here"
     ):
         awaited.offer("x", 5 * PERIOD + 20_000_000, "new")
-    crowded = StampCollector("/env_0", ["x"], PERIOD, crowd=lambda stream: f"2 publishers on /env_0/{stream}")
-    crowded.expect(5 * PERIOD)
+    conflicting = StampCollector("/env_0", ["x"], PERIOD, conflict=lambda stream: f"2 publishers on /env_0/{stream}")
+    conflicting.expect(5 * PERIOD)
     with pytest.raises(RobotInterrupted, match="after the awaited one: 2 publishers on /env_0/x$"):
-        crowded.offer("x", 5 * PERIOD + 20_000_000, "new")
+        conflicting.offer("x", 5 * PERIOD + 20_000_000, "new")
 
 
 @pytest.mark.bad_input

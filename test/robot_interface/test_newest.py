@@ -132,7 +132,7 @@ def test_where_two_publish_they_are_named_and_no_clock_is_to_be_set(clocks: Cloc
         Freshness(),
         lambda: clocks.steady,
         clocks.wall,
-        crowd=lambda stream: f"2 publishers on {stream}",
+        conflict=lambda stream: f"2 publishers on {stream}",
     )
     newest.offer("a", clocks.wall() + 3_600_000 * MS, "a stranger's")
     with pytest.raises(RobotInterrupted, match="a of /env_0 has a stamp 3600.000 s in the future; 2 publishers on a$"):

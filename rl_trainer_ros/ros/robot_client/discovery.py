@@ -12,7 +12,7 @@ from rl_trainer_ros.ros.robot_client.streams import ObservationStreams
 from rl_trainer_ros.ros.robot_client.timeouts import likely_cause
 from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.ros.transport import contract
-from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
+from robot_interface_ros.ros.transport.conflicts import conflict_text
 
 TELL_AFTER_S = 2.0  # of waiting for another client to leave
 FORGOTTEN_S = 25.0  # a process that was killed is in the graph for 20 s
@@ -65,7 +65,7 @@ class Discovery:
         link = self._link
         while len(those := link.robots()) > 1:
             if time.monotonic() >= deadline:
-                raise RobotError(two_of_a_kind(link.namespace, link.topic(contract.JOINT_STATES), those))
+                raise RobotError(conflict_text(link.namespace, link.topic(contract.JOINT_STATES), those))
             link.pause()
 
     def _until_served(self, streams: Sequence[str], deadline: float) -> None:
@@ -80,7 +80,7 @@ class Discovery:
             if not missing:
                 return
             if (now := time.monotonic()) >= min(tell_at, deadline):
-                others = link.crowd(contract.JOINT_COMMAND, "this one")
+                others = link.conflict(contract.JOINT_COMMAND, "this one")
                 if not self._commands.advertised and others:
                     if now >= deadline:
                         raise RobotTimeout(f"{link.namespace}: {others}")

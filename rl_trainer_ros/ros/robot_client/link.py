@@ -33,13 +33,13 @@ class Link:
         """Whether somebody publishes on each of these topics."""
         return all(self.node.count_publishers(self.topic(name)) for name in names)
 
-    def crowd(self, name: str, newcomer: str = "") -> str:
-        """Say who publishes on a topic, where there are several; else empty. `newcomer`: see `graph.crowd`."""
-        return graph.crowd(self.node, self.namespace, name, newcomer)
+    def conflict(self, name: str, newcomer: str = "") -> str:
+        """Return text that names the publishers on a topic if there are several. `newcomer`: see `graph.conflict`."""
+        return graph.conflict(self.node, self.namespace, name, newcomer)
 
-    def crowds(self, names: Iterable[str]) -> list[str]:
+    def conflicts(self, names: Iterable[str]) -> list[str]:
         """Say of which of these topics there are several publishers, and who they are."""
-        return [said for said in map(self.crowd, names) if said]
+        return [said for said in map(self.conflict, names) if said]
 
     def robots(self) -> list[str]:
         """Return the full names of the nodes that serve a robot in this namespace."""

@@ -45,7 +45,7 @@ class LockstepExchange:
         self._link, self._streams, self._commands = parts.link, parts.streams, parts.commands
         self._period_ns, self._rest = parts.period_ns, parts.description.rest
         self.collector = StampCollector(
-            parts.link.namespace, parts.streams.names, parts.period_ns, parts.streams.read, parts.link.crowd
+            parts.link.namespace, parts.streams.names, parts.period_ns, parts.streams.read, parts.link.conflict
         )
         limits, acceleration = parts.description.limits, parts.description.max_acceleration
         self._limiter = TargetLimiter(limits, acceleration, parts.period_ns * 1e-9)

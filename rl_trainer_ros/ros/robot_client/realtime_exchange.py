@@ -21,7 +21,7 @@ from robot_interface_ros.realtime.newest import Freshness, Newest
 from robot_interface_ros.realtime.ticker import StepPeriod, Ticker
 from robot_interface_ros.robot import Command, Observation
 from robot_interface_ros.ros.transport import contract, messages
-from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
+from robot_interface_ros.ros.transport.conflicts import conflict_text
 from robot_interface_ros.safety.limits import PresumedTarget, TargetLimiter
 
 _REPORT_NS = 1_000_000_000
@@ -61,7 +61,7 @@ class RealTimeExchange:
             parts.streams.names,
             freshness,
             read=self._read,
-            crowd=parts.link.crowd,
+            conflict=parts.link.conflict,
             refuse=parts.streams.refuse,
         )
         description, period_s = parts.description, parts.period_ns * 1e-9
@@ -202,7 +202,7 @@ class _Report:
         if len(those) < 2:
             self._second_robot_since = math.inf
             return
-        said = two_of_a_kind(self._link.namespace, self._link.topic(contract.JOINT_STATES), those)
+        said = conflict_text(self._link.namespace, self._link.topic(contract.JOINT_STATES), those)
         self._link.node.get_logger().warning(said, throttle_duration_sec=10.0)
         self._second_robot_since = min(self._second_robot_since, time.monotonic())
         if time.monotonic() - self._second_robot_since > FORGOTTEN_S:

@@ -106,7 +106,7 @@ class ObservationStreams:
             said = self._readers[stream](message)
         except (UnreadableMessage, RobotError) as error:
             unreadable = isinstance(error, UnreadableMessage)
-            if not unreadable and stream not in self._well_read and not self._link.crowd(stream):
+            if not unreadable and stream not in self._well_read and not self._link.conflict(stream):
                 said = str(error)
                 raise RobotError(said if stream in said else f"{self._link.namespace}: {stream}: {said}") from None
             self.refuse(stream, str(error))
@@ -150,8 +150,8 @@ class ObservationStreams:
         waited = f"within {link.timeouts.answer_timeout_s:g} s"
         refusals = {name: self._refusals[name] for name in missing if name in self._refusals}
         refused = [f"the last message on {name} was refused: {reason}" for name, reason in refusals.items()]
-        # Publishers that were killed are in the graph for 20 s more, so a crowd is only another likely cause.
-        causes = "; ".join([*(refused or [likely_cause(missing)]), *link.crowds(missing)])
+        # Publishers that were killed are in the graph for 20 s more, so a conflict is only another likely cause.
+        causes = "; ".join([*(refused or [likely_cause(missing)]), *link.conflicts(missing)])
         return RobotTimeout(f"{link.namespace}: no answer on {topics} {waited}; {causes}")
 
     def report_first(self, observation: Observation) -> None:

@@ -164,16 +164,16 @@ class TopicRobot:
     def _always_cut(self, last: RobotInterrupted) -> RobotError:
         rate = f"{1e9 / self.period_ns:g} Hz"
         why = f"does another client command it, or does it run at another control rate than {rate}?"
-        crowds = self._link.crowds((contract.JOINT_STATES, contract.JOINT_COMMAND))
+        conflicts = self._link.conflicts((contract.JOINT_STATES, contract.JOINT_COMMAND))
         return RobotError(
             f"{self.namespace}: {_MOST_CUTS} episodes in a row were interrupted at their first command; "
-            f"{crowds[0] if crowds else why} The last: {last}"
+            f"{conflicts[0] if conflicts else why} The last: {last}"
         )
 
     def _check_first(self) -> None:
         """While an episode is asked for: yield to a client that was not known yet when our publisher was made."""
         self._link.check_running()
-        if self._observed_once or not self._commands.advertised or not self._link.crowd(contract.JOINT_COMMAND):
+        if self._observed_once or not self._commands.advertised or not self._link.conflict(contract.JOINT_COMMAND):
             return
         self._commands.withdraw()
         self._link.rest(random.uniform(0.1, 1.0))  # of two that begin together one is to be the first

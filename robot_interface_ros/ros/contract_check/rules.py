@@ -13,7 +13,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from robot_interface_ros.ros.contract_check.client import ContractClient, RuleBroken
 from robot_interface_ros.ros.transport import contract, messages, offered_qos
-from robot_interface_ros.ros.transport.graph import crowd, has_parameter_node
+from robot_interface_ros.ros.transport.graph import conflict, has_parameter_node
 from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
 
 TARGET = (0.25, -0.3, 1.1)
@@ -116,7 +116,7 @@ def endpoints(client: ContractClient) -> str:
             f"required, but missing: {', '.join(map(client.kind_of, missing))}; nothing within {LATE * client.timeout_s:g} s"
         )
     deadline = time.monotonic() + client.timeout_s
-    while clients := crowd(client.node, client.namespace, contract.JOINT_COMMAND):
+    while clients := conflict(client.node, client.namespace, contract.JOINT_COMMAND):
         if time.monotonic() > deadline:
             raise RuleBroken(f"expected no other client; {clients}")
         client.listen(0.05)

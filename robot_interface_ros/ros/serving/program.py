@@ -21,12 +21,12 @@ from robot_interface_ros.files.parameter_files import from_arguments
 from robot_interface_ros.names import in_namespace, place_of, resolve, rules_of
 from robot_interface_ros.ros.serving.namespace_lock import NamespaceLock
 from robot_interface_ros.ros.serving.parameters import from_parameters
+from robot_interface_ros.ros.transport.conflicts import conflict_text
 from robot_interface_ros.ros.transport.contract import EPISODE_SEED, JOINT_STATES, PARAMETER_NODE, absolute
 from robot_interface_ros.ros.transport.graph import robots
 from robot_interface_ros.ros.transport.refused import Refused, RefusingExecutor
 from robot_interface_ros.ros.transport.rosout import last_word
 from robot_interface_ros.ros.transport.runtime import Runtime
-from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
 from robot_interface_ros.ros.transport.waiting import make_waiter
 from robot_interface_ros.ros_environment import check_discovery
 
@@ -107,7 +107,7 @@ class Stepping:
             time.sleep(max(0.0, self._made + _DISCOVERY_S - time.monotonic()))
         others = [holder] if holder else robots(self.node, namespace)
         if holder or (others and self._answers(namespace)):
-            raise RobotError(two_of_a_kind(namespace, topic, [*others, "this robot"]))
+            raise RobotError(conflict_text(namespace, topic, [*others, "this robot"]))
 
     def _answers(self, namespace: str) -> bool:
         """Whether the parameter node of a robot in this namespace answers."""

@@ -18,10 +18,10 @@ from robot_interface_ros.realtime.ticker import Punctuality, Ticker
 from robot_interface_ros.robot import Array, layer_with
 from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.conflicts import conflict_text
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.graph import robots
 from robot_interface_ros.ros.transport.messages import UnreadableMessage
-from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
 from robot_interface_ros.ros.transport.waiting import Waiter
 
 _DIAGNOSTICS_S = 1.0
@@ -100,7 +100,7 @@ class RealTimeServer:
             text = robot.unavailable() or "stopped; call the enable service with true to continue"
         elif len(servers := robots(self._node, self._namespace)) > 1:
             topic = self._node.resolve_topic_name(absolute(self._namespace, contract.JOINT_STATES))
-            level, text = DiagnosticStatus.WARN, two_of_a_kind(self._namespace, topic, servers)
+            level, text = DiagnosticStatus.WARN, conflict_text(self._namespace, topic, servers)
         elif commanders > 1:
             level = DiagnosticStatus.WARN
             text = f"{commanders} publishers command it, and the latest command wins; resets are refused meanwhile"

@@ -22,7 +22,7 @@ from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.serving.camera_streams import CameraStreams
 from robot_interface_ros.ros.transport import contract, messages
 from robot_interface_ros.ros.transport.contract import absolute
-from robot_interface_ros.ros.transport.graph import crowd
+from robot_interface_ros.ros.transport.graph import conflict
 from robot_interface_ros.ros.transport.refused import shortened
 from robot_interface_ros.ros.transport.waiting import Deferred, Waiter
 from robot_interface_ros.ros.transport.wire import CommandReader, SerialWriter, stamp_ns
@@ -171,7 +171,7 @@ class RobotServer:
                 self.publish(result)
             later.answer(response)
 
-        others = crowd(self.node, self.namespace, contract.JOINT_COMMAND)
+        others = conflict(self.node, self.namespace, contract.JOINT_COMMAND)
         try:
             if others:
                 raise CommandRejected(others)

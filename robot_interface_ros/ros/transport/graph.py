@@ -7,8 +7,8 @@ from collections import Counter
 from rclpy.node import Node
 
 from robot_interface_ros.ros.transport import contract
+from robot_interface_ros.ros.transport.conflicts import conflict_text
 from robot_interface_ros.ros.transport.contract import absolute
-from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
 
 _UNKNOWN = "_NODE_NAME_UNKNOWN_"  # node name of an endpoint that was discovered before its node
 
@@ -26,7 +26,7 @@ def robots(node: Node, namespace: str) -> list[str]:
     return sorted((publishing & subscribed).elements())
 
 
-def crowd(node: Node, namespace: str, name: str, newcomer: str = "") -> str:
+def conflict(node: Node, namespace: str, name: str, newcomer: str = "") -> str:
     """Return text that names the publishers on a topic of a namespace if there are several; otherwise empty.
 
     `newcomer`: text for a further publisher that is about to start.
@@ -34,7 +34,7 @@ def crowd(node: Node, namespace: str, name: str, newcomer: str = "") -> str:
     topic = node.resolve_topic_name(absolute(namespace, name))
     if node.count_publishers(topic) + bool(newcomer) < 2:
         return ""
-    return two_of_a_kind(namespace, topic, [*publishers(node, topic), *filter(None, [newcomer])])
+    return conflict_text(namespace, topic, [*publishers(node, topic), *filter(None, [newcomer])])
 
 
 def has_parameter_node(node: Node, namespace: str) -> bool:

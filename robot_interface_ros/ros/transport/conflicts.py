@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def two_of_a_kind(namespace: str, topic: str, publishers: Sequence[str]) -> str:
+def conflict_text(namespace: str, topic: str, publishers: Sequence[str]) -> str:
     """Return text that names the publishers and the remedy; empty for fewer than two publishers.
 
     `publishers`: names of the nodes that publish on `topic`, one for each publisher.

@@ -29,9 +29,9 @@ from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.ros.operator import move
 from robot_interface_ros.ros.serving.namespace_lock import NamespaceLock
 from robot_interface_ros.ros.serving.program import Stepping
+from robot_interface_ros.ros.transport.conflicts import conflict_text
 from robot_interface_ros.ros.transport.contract import RELIABLE
 from robot_interface_ros.ros.transport.runtime import Runtime
-from robot_interface_ros.ros.transport.two_of_a_kind import two_of_a_kind
 from robot_interface_ros.ros.transport.waiting import make_waiter
 from robot_interface_ros.safety.safe_robot import SafeRobot
 
@@ -42,8 +42,8 @@ REMEDY = r"two robots \(or two clients\) serve /env_0\. End one .* domain_id:=, 
 
 
 def test_one_is_no_crowd_and_two_are_named() -> None:
-    assert two_of_a_kind("/env_0", "/env_0/joint_command", ["/trainer"]) == ""
-    said = two_of_a_kind("/env_0", "/env_0/joint_command", ["/trainer", "/another"])
+    assert conflict_text("/env_0", "/env_0/joint_command", ["/trainer"]) == ""
+    said = conflict_text("/env_0", "/env_0/joint_command", ["/trainer", "/another"])
     assert said.startswith(
         "2 publishers on /env_0/joint_command (/another, /trainer): two robots (or two clients) serve"
     )
