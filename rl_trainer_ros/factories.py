@@ -87,6 +87,13 @@ def topic_robot(
     return TopicRobot(runtime, description, namespace, mode=mode, **settings)
 
 
+def open_runtime(namespaces: Sequence[str]) -> Any:
+    """Return a context in which ROS runs: it gives a function that returns a Runtime and a SharedWaiter for `namespaces`."""
+    from rl_trainer_ros.ros.robot_client.shared_waiter import open_runtime as opened
+
+    return opened(namespaces)
+
+
 def load_encoder(folder: str | Path) -> Encoder:
     """Return the in-process encoder saved in `folder`."""
     from srl_ros.encoder import Encoder as SrlEncoder

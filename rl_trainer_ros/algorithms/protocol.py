@@ -68,6 +68,9 @@ class Learner(Actor, Protocol):
     def learn(self, steps: int, callback: Any, *, anew: bool) -> None:
         """Learn for `steps` more steps. `anew`: counters start at 0; otherwise they continue."""
 
+    def advance(self, steps: int, updates: int) -> None:
+        """Count what was learned by other means than `learn`."""
+
     def set_logger(self, logger: Any) -> None:
         """Set the library's logger."""
 

@@ -95,6 +95,7 @@ REPLACED: Mapping[str, str] = MappingProxyType(
         "cma-es": "is called cma_es",
         "random_agent": "is called random",
         "her": "is not an algorithm of its own: use sac, tqc, td3, ddpg or dqn with goal_conditioned:=true",
+        "distillation": "is a command: rl_trainer distil teachers:=...",
     }
 )
 """Names in the S-RL Toolbox of algorithms that have another name now, or no longer exist."""

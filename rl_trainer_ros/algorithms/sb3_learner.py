@@ -86,6 +86,11 @@ class Sb3Learner:
         """See Learner."""
         self._algorithm.learn(steps, callback=callback, reset_num_timesteps=anew)
 
+    def advance(self, steps: int, updates: int) -> None:
+        """See Learner."""
+        self._algorithm.num_timesteps += steps
+        self._algorithm._n_updates += updates
+
     def set_logger(self, logger: Any) -> None:
         """See Learner."""
         self._algorithm.set_logger(logger)

@@ -81,6 +81,9 @@ class EnvConfig:
     task_memory: bool = option(
         False, "append the task's memory to the observation; rl_trainer list what:=tasks describes it"
     )
+    task_labels: tuple[str, ...] = option(
+        (), "tasks that a one-hot label in the observation tells apart, such as [circular, square]; empty: no label"
+    )
     srl_folder: str = option(
         "", "folder of a trained encoder; its state replaces the target's position in the observation", path=True
     )
@@ -116,6 +119,8 @@ class EnvConfig:
         period_of(self.control_hz)
         for part in ("task", "action", "observation"):
             self.settings(part)
+        if len(set(self.task_labels)) < len(self.task_labels):
+            raise ConfigError(f"task_labels is {shown(list(self.task_labels))}; name each task once")
         if self.goal_conditioned and self.frame_stack > 1:
             raise ConfigError("frame_stack does not work with goal_conditioned; leave one of the two out")
 

@@ -33,3 +33,15 @@ def stacked(environment: gymnasium.Env[Any, Any], frames: int) -> gymnasium.Env[
     joined = spaces.Box(low, high, dtype=space.dtype.type)
     frame_by_frame = FrameStackObservation(environment, frames, padding_type="reset")
     return TransformObservation(frame_by_frame, lambda stack: np.concatenate(list(stack), axis=-1), joined)
+
+
+def stacked_space(space: spaces.Space[Any], frames: int) -> spaces.Space[Any]:
+    """Return the space of `frames` observations of a space, joined as `stacked` joins them."""
+    return stacked(_Spaces(space), frames).observation_space
+
+
+class _Spaces(gymnasium.Env[Any, Any]):
+    """An environment that only tells what it observes."""
+
+    def __init__(self, observation: spaces.Space[Any]):
+        self.observation_space, self.action_space = observation, spaces.Discrete(1)

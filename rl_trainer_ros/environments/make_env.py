@@ -20,7 +20,7 @@ from rl_trainer_ros.environments.env_config import SRL_STATE, EnvConfig, setting
 from rl_trainer_ros.environments.environment import GoalRobotEnv, RobotEnv
 from rl_trainer_ros.environments.frame_stack import stacked
 from rl_trainer_ros.environments.rendering import SIZE, check_render_mode, view_of
-from rl_trainer_ros.observations import OBSERVATIONS, Goals, ObservationSpace, SrlState, WithMemory
+from rl_trainer_ros.observations import OBSERVATIONS, Goals, ObservationSpace, SrlState, WithLabel, WithMemory
 from rl_trainer_ros.tasks import Task
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
@@ -153,13 +153,22 @@ def parts(config: EnvConfig, encoder: factories.Encoder | None) -> Parts:
     period_s = period_of(config.control_hz) * 1e-9
     task = kind(arm, period_s, from_mapping(kind.Settings, config.settings("task"), f"task {config.task}"))
     action = _action(config.action or kind.action, arm, period_s, config.settings("action"))
+    return Parts(description, arm, task, action, observation_of(config, arm, task, encoder))
+
+
+def observation_of(config: EnvConfig, arm: Arm, task: Task, encoder: factories.Encoder | None) -> ObservationSpace:
+    """Return what a policy of these settings observes while `arm` does `task`. Raises ConfigError, one line."""
     observation = _observation(config.observed, arm, config.settings("observation"), encoder)
     if config.goal_conditioned:
         observation = Goals(observation, config.observed)
         task.goal_reward(np.zeros((1, 3)), np.zeros((1, 3)))  # raises an error now, not in the middle of a training
     if config.task_memory:
         observation = WithMemory(observation, task)
-    return Parts(description, arm, task, action, observation)
+    if config.task_labels:
+        for name in config.task_labels:
+            requirements.task_class(name)
+        observation = WithLabel(observation, config.task, config.task_labels)
+    return observation
 
 
 def _posture(kind: type[Task], robot: str) -> str:

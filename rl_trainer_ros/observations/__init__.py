@@ -12,6 +12,7 @@ from rl_trainer_ros.observations.joints import Joints, JointsPosition
 from rl_trainer_ros.observations.observation import ObservationSpace
 from rl_trainer_ros.observations.raw_pixels import RawPixels
 from rl_trainer_ros.observations.srl_state import SrlState
+from rl_trainer_ros.observations.with_label import WithLabel
 from rl_trainer_ros.observations.with_memory import WithMemory
 from robot_interface_ros.registry import Registry, subclass_check
 
@@ -23,4 +24,13 @@ OBSERVATIONS: Registry[type[ObservationSpace]] = Registry(
 )
 """`srl_state` is not in this list, because it needs an encoder; the setting `srl_model` selects it."""
 
-__all__ = ["OBSERVATIONS", "Goals", "GroundTruth", "ObservationSpace", "RawPixels", "SrlState", "WithMemory"]
+__all__ = [
+    "OBSERVATIONS",
+    "Goals",
+    "GroundTruth",
+    "ObservationSpace",
+    "RawPixels",
+    "SrlState",
+    "WithLabel",
+    "WithMemory",
+]

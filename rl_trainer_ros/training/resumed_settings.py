@@ -10,6 +10,7 @@ from rl_trainer_ros.environments.env_config import settings_of
 from rl_trainer_ros.training.checkpoints import folders
 from rl_trainer_ros.training.runs import robot_files, run_folder
 from rl_trainer_ros.training.trainer_config import SETTINGS, TrainerConfig
+from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.paths import expanded
 
@@ -26,6 +27,11 @@ def settings_of_run(resume: str, log_dir: str) -> TrainerConfig:
     """Return the settings of the run that `resume` names (latest, or the path of a run or of a checkpoint in it)."""
     run = run_folder.find(resume, log_dir)
     config = run_folder.load_config(run)
+    if run_folder.distillation_of(run) is not None:
+        raise ConfigError(
+            f"{run} is a distillation; continue it with {command_line('distil', f'resume:={run}')}, or train its student: "
+            f"{command_line('train', f'load_model:={run}', f'algo:={config.algo}')}"
+        )
     robot_files.check(run, config.robot, f"start a new run with its model: load_model:={run} robot:=...")
     return dataclasses.replace(config, resume=str(_named(resume, log_dir)))
 

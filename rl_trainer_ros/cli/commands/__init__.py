@@ -25,6 +25,8 @@ _FILES = (
     "demo",
     "train_srl",
     "compare_srl",
+    "distillation.distil",
+    "distillation.continual",
     "robot.find_port",
     "robot.calibrate",
     "robot.move",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rclpy.qos import QoSProfile
@@ -100,3 +101,10 @@ class RobotWaiter:
     def close(self) -> None:
         """See Waiter."""
         self._shared.leave(self)
+
+
+@contextmanager
+def open_runtime(namespaces: Sequence[str]) -> Iterator[Callable[[], tuple[Runtime, SharedWaiter]]]:
+    """Start ROS for a program that is no node, and give what makes a SharedWaiter for the robots in `namespaces`."""
+    with Runtime() as runtime:
+        yield lambda: (runtime, SharedWaiter(runtime, namespaces))

@@ -16,9 +16,9 @@ _SHARE = 0.01  # largest share of the training time for plotting
 
 
 def draw_run(run: Path, window: int, title: str = "") -> bool:
-    """Plot `learning_curve.png` in a run's folder; return False if no episode has ended yet."""
+    """Plot `learning_curve.png` in a run's folder; return False if no episode has ended and nothing was evaluated yet."""
     curve = Curve(read_episodes(run), read_evaluations(run))
-    if not len(curve.episodes):
+    if not len(curve.episodes) and not len(curve.evaluations.steps):
         return False
     save_picture({"training": curve}, run / PICTURE, window, title)
     return True

@@ -33,6 +33,10 @@ _SECTIONS = ("trainer", "hyperparameters", "robot")
 _VERSIONS_OF = ("rl_trainer_ros", "rclpy", "numpy", "torch", "stable-baselines3", "gymnasium", "pybullet", "xacro")
 
 
+DISTILLATION = "distillation"
+"""Section of a student's `config.yaml`."""
+
+
 @dataclass(frozen=True)
 class TrainingResult:
     """Folder and end of a run."""
@@ -67,9 +71,18 @@ def training_s_of(folder: Path) -> float | None:
         return None
 
 
-def create(config: TrainerConfig, hyperparameters: dict[str, Any], robot: RobotDescription) -> Path:
-    """Make a new run folder with `config.yaml` (settings, hyper-parameters, the robot's limits) and `versions.txt`."""
-    parent = expanded(config.log_dir) / config.task / config.state / config.algo
+def create(
+    config: TrainerConfig,
+    hyperparameters: dict[str, Any],
+    robot: RobotDescription,
+    distillation: Mapping[str, Any] | None = None,
+) -> Path:
+    """Make a new run folder with `config.yaml` (settings, hyper-parameters, the robot's limits) and `versions.txt`.
+
+    `distillation`: how a student is taught: its tasks and settings; None: a training.
+    """
+    tasks = "+".join(dict.fromkeys(distillation["tasks"])) if distillation else config.task
+    parent = expanded(config.log_dir) / tasks[:100] / config.state / config.algo
     parent.mkdir(parents=True, exist_ok=True)
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     for name in [now, *(f"{now}_{i}" for i in range(1, 100))]:  # two runs may start in the same second
@@ -79,17 +92,25 @@ def create(config: TrainerConfig, hyperparameters: dict[str, Any], robot: RobotD
         except FileExistsError:
             continue
     folder = parent / name
-    write_config(folder, config, hyperparameters, _resolved(robot))
+    write_config(folder, config, hyperparameters, _resolved(robot), distillation)
     with contextlib.suppress(ConfigError, OSError):  # the robot was not made from files
         write_json(folder / robot_files.FILE, robot_files.record(config.robot))
     write_atomically(folder / "versions.txt", "".join(f"{name} {version}\n" for name, version in versions().items()))
     return folder
 
 
-def write_config(folder: Path, config: TrainerConfig, hyperparameters: dict[str, Any], robot: dict[str, Any]) -> None:
-    """Write `config.yaml`: settings, hyper-parameters, the robot's limits."""
+def write_config(
+    folder: Path,
+    config: TrainerConfig,
+    hyperparameters: dict[str, Any],
+    robot: dict[str, Any],
+    distillation: Mapping[str, Any] | None = None,
+) -> None:
+    """Write `config.yaml`: settings, hyper-parameters, the robot's limits, and of a student how it is taught."""
     settings = {**dataclasses.asdict(config), "namespaces": list(config.namespaces), "resume": ""}
+    settings["task_labels"] = list(config.task_labels)
     values = {"trainer": settings, "hyperparameters": hyperparameters, "robot": robot}
+    values |= {DISTILLATION: dict(distillation)} if distillation else {}
     write_atomically(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False))
 
 
@@ -101,6 +122,11 @@ def go_on(folder: Path, config: TrainerConfig) -> None:
 def hyperparameters_of(folder: Path) -> dict[str, Any]:
     """Read a run's hyper-parameters, as they were resolved at its start."""
     return dict(_section(folder, "hyperparameters"))
+
+
+def distillation_of(folder: Path) -> dict[str, Any] | None:
+    """Return how a student was taught, as `create` was told; None where the run is a training."""
+    return dict(_section(folder, DISTILLATION)) if DISTILLATION in read_yaml(folder / "config.yaml") else None
 
 
 def load_config(folder: Path) -> TrainerConfig:

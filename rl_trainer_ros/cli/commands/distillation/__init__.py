@@ -1,0 +1,1 @@
+"""Commands that teach students: `distil` and `continual`."""

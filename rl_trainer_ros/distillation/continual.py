@@ -1,0 +1,230 @@
+"""Continual learning: one task after the other, and what is still known of the earlier ones.
+
+Every stage is a run in a folder of its own, and what is finished is read from these folders. So the same command continues
+after a kill, between two stages and within one.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rl_trainer_ros import algorithms
+from rl_trainer_ros.distillation import distil as distillation
+from rl_trainer_ros.distillation.continual_config import DISTIL, FINETUNE, JOINT, ContinualConfig
+from rl_trainer_ros.distillation.distil_config import DistilConfig
+from rl_trainer_ros.environments.env_config import settings_of
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.make_env import make_environment
+from rl_trainer_ros.environments.requirements import task_class
+from rl_trainer_ros.evaluation.matrix import Matrix
+from rl_trainer_ros.training.checkpoints import folders
+from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate
+from rl_trainer_ros.training.cross_evaluation.models import Model
+from rl_trainer_ros.training.cross_evaluation.tasks import EvaluatedTask
+from rl_trainer_ros.training.runs import run_folder
+from rl_trainer_ros.training.train import TrainingRun
+from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.errors import StopRequested
+from robot_interface_ros.files.atomic_file import write_atomically
+from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_json
+
+Report = Callable[[str], None]
+SETTINGS, MATRIX = "continual.json", "matrix.csv"
+_FREE = ("folder", "log_dir", "eval_episodes", "torch_threads")
+
+
+def learn(config: ContinualConfig, report: Report = print) -> Matrix:
+    """Learn all tasks by the method that is asked for; return the policy's figures on all tasks after each of its stages.
+
+    `matrix.csv` holds them too. Raises ConfigError, ModelError, RobotError, OSError.
+    """
+    if not config.tasks:
+        raise ConfigError("tasks is empty; name them in their order: tasks:='[circular, square, escape]'")
+    for task in config.tasks:
+        task_class(task)
+    folder = Path(config.place)
+    _keep_settings(folder, config)
+    stages = _Stages(config, folder, report)
+    models = {DISTIL: stages.distilled, FINETUNE: stages.fine_tuned, JOINT: stages.jointly}[config.method]()
+    return stages.matrix(models)
+
+
+def _keep_settings(folder: Path, config: ContinualConfig) -> None:
+    """Write the settings where there are none; ConfigError where what is there was begun with others."""
+    own = {
+        name: value for name, value in json.loads(json.dumps(dataclasses.asdict(config))).items() if name not in _FREE
+    }
+    path = folder / SETTINGS
+    try:
+        before = read_json(path)
+    except NoFileError:
+        write_atomically(path, json.dumps(own, indent=2) + "\n")
+        return
+    except FileError as error:
+        raise ConfigError(f"{error}; give another folder:=...") from None
+    for name, value in own.items():
+        if not isinstance(before, dict) or before.get(name) != value:
+            was = before.get(name) if isinstance(before, dict) else before
+            raise ConfigError(f"{folder} was begun with {name} {was!r}, not {value!r}; give another folder:=...")
+
+
+class _Stages:
+    def __init__(self, config: ContinualConfig, folder: Path, report: Report):
+        self._config, self._folder, self._report = config, folder, report
+        self._action = config.action or task_class(config.tasks[0]).action
+
+    def distilled(self) -> list[Path]:
+        """Return the student after each task."""
+        config, data, students = self._config, [], []  # type: ignore[var-annotated]
+        for k, task in enumerate(config.tasks):
+            begins_with = students[-1] if config.from_student and students else None
+            teacher = self._train(f"{k + 1}_teacher_{task}", task, begins_with)
+            recorded = self._folder / f"{k + 1}_data_{task}"
+            common: dict[str, Any] = {
+                "num_envs": config.num_envs,
+                "seed": config.seed,
+                "torch_threads": config.torch_threads,
+            }
+            distillation.record_only(
+                DistilConfig(teachers=str(teacher), output=str(recorded), set_size=config.set_size, **common),
+                report=self._report,
+            )
+            data.append(recorded)
+            name = f"{k + 1}_student"
+            students.append(
+                self._distil(
+                    name,
+                    DistilConfig(
+                        teachers=",".join(map(str, data)),
+                        set_size=config.set_size * len(data),
+                        epochs=config.epochs,
+                        temperature=config.temperature,
+                        algo=config.algo,
+                        hyperparameters=config.hyperparameters,
+                        task_labels=config.tasks if config.task_label else (),
+                        log_dir=str(self._folder / name),
+                        **common,
+                    ),
+                )
+            )
+        return students
+
+    def fine_tuned(self) -> list[Path]:
+        """Return the policy after each task: each begins with the one before."""
+        runs: list[Path] = []
+        for k, task in enumerate(self._config.tasks):
+            runs.append(self._train(f"{k + 1}_{task}", task, runs[-1] if runs else None))
+        return runs
+
+    def jointly(self) -> list[Path]:
+        """Return the policy that was trained on all tasks at the same time, as many steps as the others have together."""
+        tasks = self._config.tasks
+        n = max(1, round(self._config.num_envs / len(tasks))) * len(tasks)
+        base = dataclasses.replace(
+            self._training("1_joint", tasks[0]),
+            num_timesteps=self._config.num_timesteps * len(tasks),
+            namespaces=tuple(f"/env_{i}" for i in range(n)),
+        )
+
+        def make_env(namespace: str) -> RobotEnv:
+            place = base.namespaces.index(namespace) % len(tasks)
+            return make_environment(dataclasses.replace(base, task=tasks[place]))
+
+        return [self._trained("1_joint", base, make_env)]
+
+    def matrix(self, runs: list[Path]) -> Matrix:
+        """Evaluate the policy after each stage on all tasks, and write the table."""
+        config = self._config
+        tasks = [EvaluatedTask(task, robot=config.robot) for task in config.tasks]
+        models = [Model(run, run / "final", run_folder.load_config(run)) for run in runs]
+        names = [f"after {task}" for task in config.tasks] if len(runs) > 1 else ["after all"]
+        self._report(f"evaluating {len(models)} models on {len(tasks)} tasks, {config.eval_episodes} episodes each")
+        found = cross_evaluate(models, names, tasks, config.eval_episodes)
+        text, rows = io.StringIO(), found.rows()
+        table = csv.DictWriter(
+            text, list(dict.fromkeys(name for row in rows for name in row)), restval="", lineterminator="\n"
+        )
+        table.writeheader()
+        table.writerows(rows)
+        write_atomically(self._folder / MATRIX, text.getvalue())
+        return found
+
+    def _training(self, stage: str, task: str) -> TrainerConfig:
+        config = self._config
+        return TrainerConfig(
+            task=task,
+            robot=config.robot,
+            action=self._action,
+            observation=config.observation,
+            observation_settings=config.observation_settings,
+            task_labels=config.tasks if config.task_label else (),
+            algo=config.algo,
+            hyperparameters=config.hyperparameters,
+            transport="in_process",
+            namespaces=tuple(f"/env_{i}" for i in range(config.num_envs)),
+            num_timesteps=config.num_timesteps,
+            seed=config.seed,
+            torch_threads=config.torch_threads,
+            log_dir=str(self._folder / stage),
+        )
+
+    def _train(self, stage: str, task: str, begins_with: Path | None = None) -> Path:
+        """Train a policy on one task, with new weights or those of a run, or go on with it; return its run."""
+        config = self._training(stage, task)
+        if begins_with is not None:
+            # Not fine-tuning's small rate: what is asked for is new.
+            given = settings_of("hyperparameters", config.hyperparameters)
+            rate = algorithms.hyperparameters(config.algo, given).get("learning_rate")
+            given = {**given, **({} if rate is None else {"learning_rate": rate})}
+            config = dataclasses.replace(
+                config, load_model=str(begins_with), freeze_normalisation=False, hyperparameters=json.dumps(given)
+            )
+        return self._trained(stage, config, lambda _: make_environment(config))
+
+    def _trained(self, stage: str, config: TrainerConfig, make_env: Callable[[str], RobotEnv]) -> Path:
+        begun = self._begun(stage)
+        if begun is not None and _finished(begun):
+            return begun
+        self._report(f"{self._config.method}: {stage}{', continued' if begun else ''}")
+        if begun is not None:
+            config = TrainerConfig(  # all else is the run's own
+                resume=str(begun),
+                transport="in_process",
+                namespaces=config.namespaces,
+                num_timesteps=config.num_timesteps,
+                log_dir=config.log_dir,
+            )
+        result = TrainingRun(config, make_env).run(report=self._report)
+        if result.error is not None:
+            raise result.error
+        if result.ended != "finished":
+            raise StopRequested
+        return result.folder
+
+    def _distil(self, stage: str, config: DistilConfig) -> Path:
+        begun = self._begun(stage)
+        if begun is not None and _finished(begun):
+            return begun
+        self._report(f"{self._config.method}: {stage}{', continued' if begun else ''}")
+        if begun is not None:
+            config = DistilConfig(resume=str(begun), torch_threads=config.torch_threads)
+        return distillation.distil(config, report=self._report)
+
+    def _begun(self, stage: str) -> Path | None:
+        """The run of a stage; None where there is none yet."""
+        found = sorted((self._folder / stage).glob("*/*/*/*/config.yaml"))
+        return found[-1].parent if found else None
+
+
+def _finished(run: Path) -> bool:
+    """Whether a run has come to its end."""
+    if not (run / "final" / folders.ABOUT).is_file():
+        return False
+    return bool(folders.read(run / "final").about.get("ended") == "finished")

@@ -1,0 +1,64 @@
+"""Settings of continual learning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rl_trainer_ros.environments.env_config import settings_of
+from robot_interface_ros.config import ConfigError, option
+
+DISTIL, FINETUNE, JOINT = "distil", "finetune", "joint"
+METHODS = (DISTIL, FINETUNE, JOINT)
+
+
+@dataclass(frozen=True)
+class ContinualConfig:
+    """Arguments of `rl_trainer continual`. Robots are simulated in process."""
+
+    tasks: tuple[str, ...] = option((), "tasks to learn, in this order: [circular, square, escape]")
+    method: str = option(
+        DISTIL,
+        "distil: a teacher for each task, then one student of all teachers so far; finetune: one policy, trained on one task "
+        "after the other; joint: one policy, trained on all tasks at the same time",
+        choices=METHODS,
+    )
+    from_student: bool = option(False, "distil: a teacher begins with the student's weights; false: with new ones")
+    num_timesteps: int = option(120_000, "environment steps of training for each task", minimum=1, maximum=10**12)
+    set_size: int = option(20_000, "distil: samples that are recorded of each teacher", minimum=1, maximum=100_000_000)
+    epochs: int = option(30, "distil: passes over all samples, for each student", minimum=1, maximum=100_000)
+    temperature: float = option(1.0, "distil: of the teachers' distributions", minimum=1e-3, maximum=1e3)
+    task_label: bool = option(True, "the policy sees which task is asked for")
+    algo: str = option("ppo", "algorithm that trains", choices=("ppo", "a2c", "trpo", "sac"))
+    hyperparameters: str = option("", "of that algorithm, in YAML; or hyperparameters.NAME:=VALUE")
+    robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file", path=True)
+    action: str = option("", "what the policy's numbers do; empty: the first task's own")
+    observation: str = option("", "what the policy sees; empty: ground_truth")
+    observation_settings: str = option("", "settings of that observation, in YAML; or observation.NAME:=VALUE")
+    num_envs: int = option(4, "robots that are simulated at the same time", minimum=1, maximum=1000)
+    eval_episodes: int = option(
+        50, "episodes on each task, after each task that is learned", minimum=1, maximum=1_000_000
+    )
+    torch_threads: int = option(1, "threads of the learner", minimum=1, maximum=256)
+    seed: int = option(0, "seed of everything random", minimum=0, maximum=2**31 - 1)
+    folder: str = option(
+        "",
+        "where everything is written; the same command continues what is there. Empty: "
+        "<log_dir>/continual/<tasks>_<method>_seed<seed>",
+        path=True,
+    )
+    log_dir: str = option("runs", "where that folder is made", path=True)
+
+    def __post_init__(self) -> None:
+        if self.tasks and (len(self.tasks) < 2 or len(set(self.tasks)) < len(self.tasks)):
+            raise ConfigError("tasks needs two or more different tasks: tasks:='[circular, square, escape]'")
+        for name in ("hyperparameters", "observation_settings"):
+            settings_of(name, getattr(self, name))
+        if self.from_student and self.method != DISTIL:
+            raise ConfigError(f"from_student has no effect with method:={self.method}; leave it out")
+        if self.method == JOINT and self.observation == "raw_pixels":
+            raise ConfigError("method:=joint cannot simulate several tasks with images; use distil or finetune")
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return self.folder or f"{self.log_dir}/continual/{'+'.join(self.tasks)}_{self.method}_seed{self.seed}"

@@ -1,0 +1,108 @@
+"""Teachers: trained runs, or folders in which their answers were recorded."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rl_trainer_ros import factories
+from rl_trainer_ros.distillation import data_set
+from rl_trainer_ros.distillation.data_set import DataSet
+from rl_trainer_ros.distillation.distil_config import DistilConfig
+from rl_trainer_ros.distillation.distributions import Actions, of_policy
+from rl_trainer_ros.environments.env_config import GROUND_TRUTH, RAW_PIXELS, EnvConfig
+from rl_trainer_ros.training.checkpoints import trained_models
+from rl_trainer_ros.training.checkpoints.trained_models import Policy
+from rl_trainer_ros.training.runs import robot_files, run_folder
+from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.files.paths import expanded
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained policy, and the environment that it was trained in."""
+
+    folder: Path
+    """Of the checkpoint."""
+    policy: Policy
+    config: TrainerConfig
+
+    @property
+    def environment(self) -> EnvConfig:
+        """What it acts in."""
+        return self.config.environment(realtime=False)
+
+    def answer(self, observations: Any) -> Actions:
+        """Return what it would do for observations as its environment gives them, `(n, ...)`."""
+        return of_policy(self.policy.algorithm, self.policy.normalisation.apply(observations))
+
+    def check(self) -> None:
+        """Raise ConfigError where it has no distribution of actions to learn from."""
+        algorithm = self.policy.algorithm
+        seen = algorithm.observation_space.sample()[None]
+        try:
+            of_policy(algorithm, seen)
+        except ConfigError as error:
+            raise ConfigError(f"teacher {self.folder}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A folder of teacher data."""
+
+    folder: Path
+    data: DataSet
+
+
+def find(names: Sequence[str], log_dir: str) -> list[Teacher | Recorded]:
+    """Return the teachers that are named: runs, checkpoints, folders of data or folders of such. Raises one-line errors."""
+    found: list[Teacher | Recorded] = []
+    for name in names:
+        path = expanded(name)
+        below = sorted(child for child in path.glob("*") if data_set.is_data(child)) if path.is_dir() else []
+        if (path / data_set.DATA).exists():
+            found.append(Recorded(path, data_set.read(path)))
+        elif below and not (path / "config.yaml").exists():
+            found += [Recorded(child, data_set.read(child)) for child in below]
+        else:
+            found.append(_trained(name, log_dir))
+    return found
+
+
+def _trained(name: str, log_dir: str) -> Teacher:
+    path = expanded(name)
+    if path.is_dir() and not any(path.iterdir()):
+        raise ConfigError(f"teacher {name} is an empty folder; name a trained run or a folder of teacher data")
+    run = run_folder.find(name, log_dir, learned=True)
+    checkpoint = trained_models.source(name, log_dir)
+    config = run_folder.load_config(run)
+    robot_files.check(run, config.robot, "train the teacher again")
+    if config.goal_conditioned:
+        raise ConfigError(f"teacher {run} is goal-conditioned; such teachers cannot be distilled")
+    return Teacher(checkpoint.folder, trained_models.load(checkpoint.folder), config)
+
+
+def seen_by_student(teacher: Teacher, config: DistilConfig) -> EnvConfig:
+    """Return the environment of a teacher with the student's observation, without its label. Raises ConfigError."""
+    changes: dict[str, Any] = {"task_labels": ()}
+    if config.srl_model:
+        seen = GROUND_TRUTH if config.srl_model == GROUND_TRUTH else factories.srl_models()[config.srl_model]
+        folder = config.srl_folder or f"{config.log_dir}/srl/{config.srl_model}"
+        changes |= {"srl_folder": "" if seen else folder, "observation": seen, "observation_settings": ""}
+    if config.observation:
+        changes |= {
+            "srl_folder": "",
+            "observation": config.observation,
+            "observation_settings": config.observation_settings,
+        }
+    elif config.observation_settings:
+        changes["observation_settings"] = config.observation_settings
+    if config.frame_stack:
+        changes["frame_stack"] = config.frame_stack
+    if changes.get("observation", teacher.environment.observed) == RAW_PIXELS:
+        changes["task_memory"] = False
+    return dataclasses.replace(teacher.environment, **changes)
