@@ -1,4 +1,4 @@
-"""Reads bags of any origin: a folder with metadata.yaml, a single file, files of a bag that was split, MCAP or SQLite3."""
+"""Reads bags from any source: a folder with metadata.yaml, a single file, the files of a split bag; MCAP or SQLite3."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ LARGEST_DECOMPRESSED = 2**36
 
 
 class Bag:
-    """The files of one bag, in their order."""
+    """The files of one bag, in order."""
 
     def __init__(self, path: Path, files: tuple[Path, ...], packed: bool, notes: tuple[str, ...] = ()):
-        """`packed`: each message is compressed by itself; `notes`: what was wrong with the folder."""
+        """`packed`: each message is compressed separately; `notes`: faults of the folder."""
         self.path, self.files, self.notes = path, files, notes
         self._packed = packed
 
     def messages(self, note: Note = print, types: Types = lambda topic, kind: None) -> Iterator[Recorded]:
-        """Yield all messages that can be read; see `read_mcap`. Raises BagError where there are none."""
+        """Yield all readable messages; see `read_mcap`. Raises BagError if there are none."""
         for line in self.notes:
             note(line)
         refused = []
@@ -57,7 +57,7 @@ class Bag:
 
 
 def find_bags(path: Path, note: Note = print) -> list[Bag]:
-    """Return the bags that a path stands for: a file, a folder, or a folder of several. Raises BagError where there is none."""
+    """Return the bags of a path: a file, a folder, or a folder of several bags. Raises BagError if there is none."""
     if path.is_file():
         if _plain_suffix(path) not in _READERS:
             raise BagError(f"{path} is no bag: expected a folder with {METADATA}, a .mcap or a .db3 file")
@@ -75,7 +75,7 @@ def find_bags(path: Path, note: Note = print) -> list[Bag]:
 
 
 def _of_folder(folder: Path) -> Bag | None:
-    """The bag in a folder; None where there is none."""
+    """Return the bag in a folder; None if there is none."""
     there = sorted(
         (file for file in folder.iterdir() if _plain_suffix(file) in _READERS and file.is_file()), key=_split_order
     )
@@ -98,7 +98,7 @@ def _of_folder(folder: Path) -> Bag | None:
 
 
 def _told(folder: Path) -> tuple[list[Path], bool]:
-    """The files that metadata.yaml names, and whether their messages are compressed one by one. Raises FileError."""
+    """Return the files in metadata.yaml, and whether their messages are compressed separately. Raises FileError."""
     values: Any = read_yaml(folder / METADATA, _YAML_LIMIT)
     about = values.get("rosbag2_bagfile_information") if isinstance(values, dict) else None
     names = about.get("relative_file_paths") if isinstance(about, dict) else None
@@ -117,14 +117,14 @@ def _plain_suffix(file: Path) -> str:
 
 
 def _split_order(file: Path) -> tuple[int, str]:
-    """Files of a split bag end in _0, _1, ... _10."""
+    """Return a sort key: files of a split bag end in _0, _1, ... _10."""
     number = file.name.partition(".")[0].rpartition("_")[2]
     return (int(number) if number.isdecimal() and len(number) < 10 else 0), file.name
 
 
 @contextlib.contextmanager
 def _unpacked(file: Path) -> Iterator[Path]:
-    """The file itself, or a decompressed copy that is gone afterwards."""
+    """Yield the file, or a temporary decompressed copy."""
     if file.suffix != _COMPRESSED:
         yield file
         return

@@ -20,35 +20,35 @@ def bag_name(task: str, seed: int, at: float | None = None) -> str:
 
 
 class BagWriter:
-    """A bag that is being written, in chunks that are whole. Raises BagError where it exists, OSError as files do."""
+    """A bag that is being written, in complete chunks. Raises BagError if it exists, and OSError like files."""
 
     def __init__(self, folder: Path):
-        """`folder`: of the new bag; with -2, -3, ... behind its name where there is one already."""
+        """`folder`: folder of the new bag; if it exists, -2, -3, ... is added to its name."""
         self.folder = _new_folder(folder)
         self._writer = McapWriter(self.folder / f"{self.folder.name}_0.mcap")
-        self._write_metadata()  # so that a killed process leaves a whole bag
+        self._write_metadata()  # so that a killed process leaves a complete bag
 
     @property
     def size(self) -> int:
-        """Bytes so far."""
+        """Number of bytes so far."""
         return self._writer.size
 
     @property
     def messages(self) -> int:
-        """Messages so far."""
+        """Number of messages so far."""
         return sum(self._writer.counts.values())
 
     def add(self, channels: Iterable[Channel]) -> None:
-        """Make topics known; those that are known already are left as they are."""
+        """Add topics; topics that were already added stay unchanged."""
         for channel in channels:
             self._writer.add(channel)
 
     def write_chunk(self, messages: Sequence[Recorded]) -> None:
-        """Append messages of known topics, all of them or, where an OSError is raised, none."""
+        """Append messages of added topics: all of them, or none if OSError is raised."""
         self._writer.write_chunk(messages)
 
     def close(self) -> None:
-        """End the file with its index; safe to call twice."""
+        """End the file with its index; may be called twice."""
         try:
             self._writer.close()
         finally:

@@ -1,4 +1,4 @@
-"""Messages <-> bytes in CDR, the serialised form that ROS 2's topics and bags have. No ROS here.
+"""Messages <-> bytes in CDR, the serialised form of messages on ROS 2 topics and in bags. No ROS here.
 
 Plain CDR with its encapsulation header (OMG DDS-XTypes 1.3, 7.4; RTPS 2.5, 10.2): four bytes, the second of which tells the
 order of bytes, then the fields, each aligned to its own size counted from behind the header. Padding is zero here; rclpy
@@ -19,7 +19,7 @@ NANOSECONDS = 1_000_000_000
 _HEADER = b"\x00\x01\x00\x00"  # little endian
 _STAMP = struct.Struct("<iI")
 MOST_NAMES = 100_000
-"""Entries of a sequence of names at most: more than any robot has."""
+"""Largest number of entries in a sequence of names; more than any robot has."""
 
 
 class CdrWriter:
@@ -66,7 +66,7 @@ class CdrWriter:
         return len(self.data) - len(values)
 
     def header(self, stamp: int, frame_id: str) -> None:
-        """Append a std_msgs/Header; the stamp (integer ns) lies at bytes 4 to 12 of every message that begins with one."""
+        """Append a std_msgs/Header; the stamp (integer ns) is at bytes 4 to 12 of every message that begins with a header."""
         seconds, nanoseconds = divmod(stamp, NANOSECONDS)
         self.put("i", seconds)
         self.put("I", nanoseconds)
@@ -74,7 +74,7 @@ class CdrWriter:
 
 
 class CdrReader:
-    """Takes fields off one message of unknown origin. Raises BagError where its bytes do not make the field."""
+    """Reads the fields of one message from an unknown source. Raises BagError if its bytes do not fit the field."""
 
     def __init__(self, data: bytes | memoryview):
         if len(data) < 4 or data[0] != 0 or data[1] not in (0, 1):
@@ -84,7 +84,7 @@ class CdrReader:
 
     @property
     def position(self) -> int:
-        """How many bytes are read."""
+        """Number of bytes read so far."""
         return self._at
 
     def take(self, kind: str, n: int = 1) -> tuple[float, ...]:
@@ -151,7 +151,7 @@ def stamp_of(data: bytes | memoryview) -> int:
 
 
 class Template:
-    """One serialised message again and again, of which the stamp and some rows of numbers or bytes change."""
+    """A serialised message in which only the stamp and some rows of numbers or bytes change."""
 
     def __init__(self, writer: CdrWriter, rows: Sequence[tuple[int, int]] = ()):
         """`writer`: has written a message that begins with a header; `rows`: first byte and size in bytes of each row."""
@@ -169,7 +169,7 @@ class Template:
 
 
 def exact(kind: str, data: bytes) -> bytes:
-    """Return a JointState without the bytes behind its last field, which rclpy may leave; other messages as they are.
+    """Return a JointState without the bytes after its last field, which rclpy may add; other messages unchanged.
 
     Readers that hold a message's length against its fields refuse the longer one. Raises BagError where it is no JointState.
     """

@@ -1,4 +1,4 @@
-"""Observations and commands -> the serialised messages that a robot's nodes would publish of them. No ROS here.
+"""Observations and commands -> serialised messages, as a robot's nodes would publish them. No ROS here.
 
 The same fields as `robot_interface_ros/ros/transport/messages.py` fills, in the same order; a test compares the bytes.
 """
@@ -18,10 +18,10 @@ from robot_interface_ros.robot import Array
 
 
 class JointStates:
-    """JointState messages with the same names: position and, where `fields` is 3, velocity and effort."""
+    """JointState messages with constant names: position and, if `fields` is 3, velocity and effort."""
 
     def __init__(self, names: Sequence[str], frame_id: str = "", fields: int = 1):
-        """`fields`: 1: position alone; 3: velocity and effort too."""
+        """`fields`: 1: only position; 3: also velocity and effort."""
         n, writer = len(names), CdrWriter()
         writer.header(0, frame_id)
         writer.texts(names)
@@ -67,7 +67,7 @@ class Images:
     """Image messages of one size: rgb8 `(height, width, 3)` uint8, or 32FC1 `(height, width)` float32."""
 
     def __init__(self, frame_id: str, like: NDArray[Any]):
-        """`like`: an image of the size and kind of all that are written."""
+        """`like`: an image with the size and kind of all images."""
         depth = like.ndim == 2
         height, width = like.shape[:2]
         writer = CdrWriter()

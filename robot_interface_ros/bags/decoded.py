@@ -1,4 +1,4 @@
-"""Serialised messages of the robot contract -> arrays, for messages of unknown origin. No ROS here."""
+"""Serialised messages of the robot contract -> arrays, for messages from unknown sources. No ROS here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from robot_interface_ros.bags.errors import BagError
 from robot_interface_ros.robot import Array
 
 LARGEST_SIDE = 16_384
-"""Pixels of an image's width or height at most."""
+"""Largest width or height of an image, pixels."""
 
 
 class Joints(NamedTuple):
@@ -23,7 +23,7 @@ class Joints(NamedTuple):
     names: tuple[str, ...]
     position: Array
     velocity: Array
-    """Empty where it is not measured."""
+    """Empty if it is not measured."""
 
 
 def joints(data: bytes) -> Joints:
@@ -68,7 +68,7 @@ def image(data: bytes) -> tuple[int, NDArray[np.uint8]]:
     if channels is None:
         raise BagError(f"an image's encoding is '{encoding[:20]}'; rgb8, bgr8 and mono8 are read")
     if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
-        raise BagError(f"an image is said to have {width}x{height} pixels")
+        raise BagError(f"an image declares {width}x{height} pixels")
     if step < channels * width or len(pixels) != step * height:
         raise BagError(f"an image of {width}x{height} {encoding} with step {step} has {len(pixels):,} bytes")
     rows = np.frombuffer(pixels, np.uint8).reshape(height, step)[:, : channels * width].reshape(height, width, channels)

@@ -1,4 +1,4 @@
-"""The messages of a bag -> what happened to each robot: its frames, its steps, its episodes. Nothing here decodes images.
+"""The messages of a bag -> frames, steps and episodes of each robot. Images are not decoded here.
 
 A frame is one observation: every stream's message with one stamp. A step goes from the frame that an action answers to the
 frame that it led to. In a recording of this project marks, actions and rewards say so; in a plain recording of the
@@ -27,7 +27,7 @@ from robot_interface_ros.robot import Array
 
 Note = Callable[[str], None]
 ImageSink = Callable[[str, str, int, bytes], None]
-"""Is told each image: namespace, camera, stamp (integer ns), serialised message."""
+"""Called for each image: namespace, camera, stamp (integer ns), serialised message."""
 _JOINTS = (
     topics.JOINT_STATES,
     topics.JOINT_COMMAND,
@@ -38,12 +38,12 @@ _JOINTS = (
 )
 _NAMES = (*_JOINTS, topics.TARGET_POSE, topics.CONTACT, topics.ROBOT_DESCRIPTION, layout.EPISODE_MARK, topics.EPISODE)
 _NEW_EPISODE_PERIODS = 1.5
-"""A gap of more periods than that ends an episode of a plain recording: in lockstep a reset takes two."""
+"""A gap of more periods than this ends an episode of a plain recording; a reset in lockstep takes two."""
 
 
 @dataclass
 class Track:
-    """Everything of one robot in a bag but its images, each by stamp (integer ns)."""
+    """All messages of one robot in a bag except images, by stamp (integer ns)."""
 
     namespace: str
     joints: dict[str, dict[int, Joints]] = field(default_factory=lambda: {name: {} for name in _JOINTS})
@@ -55,7 +55,7 @@ class Track:
     urdf: str = ""
     drawn: dict[int, dict[str, Any]] = field(default_factory=dict)
     damaged: Counter[str] = field(default_factory=Counter)
-    """Topic -> messages that could not be read."""
+    """Topic -> number of unreadable messages."""
 
     @property
     def states(self) -> dict[int, Joints]:
@@ -74,11 +74,11 @@ class Episode:
     """Each step's first and last frame, as indices of `frames`."""
     start: dict[str, Any]
     end: dict[str, Any]
-    """The marks; empty where there are none."""
+    """The marks of the episode; empty if there are none."""
 
 
 def read_tracks(bag: Bag, images: ImageSink, note: Note) -> dict[str, Track]:
-    """Read a bag to its end. Returns namespace -> track; raises BagError where the contract's topics are not in it."""
+    """Read a bag to its end; return namespace -> track. Raises BagError if it has no topics of the contract."""
     tracks: dict[str, Track] = {}
     places: dict[str, tuple[str, str] | None] = {}
     others: Counter[str] = Counter()
@@ -110,14 +110,14 @@ def read_tracks(bag: Bag, images: ImageSink, note: Note) -> dict[str, Track]:
 
 
 def episodes_of(track: Track, note: Note, where: str) -> list[Episode]:
-    """Return the episodes of a robot, in the order of time. `where` names the bag in notes."""
+    """Return the episodes of a robot in order of time. `where`: the bag's name in notes."""
     if track.marks:
         return _marked(track, note, where)
     return _unmarked(track, note, where)
 
 
 def _place(topic: str) -> tuple[str, str] | None:
-    """Namespace and name of a topic of the contract or of a recording; None for any other."""
+    """Return namespace and name of a topic of the contract or of a recording; None for other topics."""
     for name in _NAMES:
         if topic.endswith(f"/{name}"):
             return topic[: -len(name) - 1] or "/", name
@@ -154,7 +154,7 @@ def _take(track: Track, name: str, message: Recorded, images: ImageSink) -> None
 
 
 def _marked(track: Track, note: Note, where: str) -> list[Episode]:
-    """Episodes between marks: actions say where a step begins, rewards where it ends."""
+    """Return the episodes between marks: a step begins at an action and ends at a reward."""
     episodes: list[Episode] = []
     actions, rewards = sorted(track.joints[layout.ACTION]), sorted(track.joints[layout.REWARD])
     marks = sorted(track.marks, key=lambda mark: (mark["stamp"], mark["mark"] == layout.START))
@@ -179,7 +179,7 @@ def _marked(track: Track, note: Note, where: str) -> list[Episode]:
 def _episode(
     namespace: str, actions: list[int], rewards: list[int], start: dict[str, Any], end: dict[str, Any]
 ) -> Episode:
-    """Pair every action with the first reward after it and before the next action; one that was cut off has none."""
+    """Pair every action with the first reward before the next action; an incomplete step has no reward."""
     stamps: dict[int, int] = {}
     steps = []
     for i, action in enumerate(actions):
@@ -191,7 +191,7 @@ def _episode(
 
 
 def _unmarked(track: Track, note: Note, where: str) -> list[Episode]:
-    """A plain recording: every command is a step, and gaps in the stamps part the episodes."""
+    """Return the episodes of a plain recording: every command is a step, and gaps in the stamps separate episodes."""
     stamps = sorted(track.states or set().union(*track.images.values()))
     if len(stamps) < 2:
         return []
@@ -214,14 +214,14 @@ def _unmarked(track: Track, note: Note, where: str) -> list[Episode]:
 
 
 class Moments(NamedTuple):
-    """One episode of a plain recording as arrays, from which a task can judge its steps; `f` frames."""
+    """One episode of a plain recording as arrays, from which a task computes rewards; `f` frames."""
 
     stamps: tuple[int, ...]
     joint_names: tuple[str, ...]
     position: Array
     """(f, joints) rad."""
     velocity: Array
-    """(f, joints) rad/s; 0 where it is not measured."""
+    """(f, joints) rad/s; 0 if it is not measured."""
     target: Array
     """(f, 3) m."""
     signals: tuple[dict[str, float], ...]
@@ -229,11 +229,11 @@ class Moments(NamedTuple):
 
 
 Judge = Callable[[Moments], "tuple[Array, Array] | None"]
-"""Rewards and whether the task ended, each `(steps,)`; None where the episode lacks what the task needs."""
+"""Rewards and whether the task ended, each `(steps,)`; None if the episode lacks data that the task needs."""
 
 
 def moments(track: Track, episode: Episode) -> Moments | None:
-    """Return an episode as arrays; None where joint states or the target lack at a frame."""
+    """Return an episode as arrays; None if a frame lacks joint states or the target."""
     states, target = track.states, track.target
     if any(stamp not in states or stamp not in target for stamp in episode.frames) or not episode.frames:
         return None

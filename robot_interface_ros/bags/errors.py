@@ -1,7 +1,7 @@
-"""What can be wrong with a bag."""
+"""The error for bags."""
 
 from robot_interface_ros.errors import ConfigError
 
 
 class BagError(ConfigError):
-    """A bag that cannot be read or written; one line says what is wrong and what to do."""
+    """A bag cannot be read or written; the message is one line with cause and remedy."""

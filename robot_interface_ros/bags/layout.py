@@ -1,4 +1,4 @@
-"""What our bags hold: topics, their types and quality of service, and what is beside the robot contract's topics.
+"""The content of recordings: topics, types, quality of service, and the topics that are not in the robot contract.
 
 All names are relative to a robot's namespace, as in the contract. Beside the contract's topics a recording has
 
@@ -27,7 +27,7 @@ ACTION, ACTION_PROBABILITIES, REWARD, EPISODE_MARK = "action", "action_probabili
 REWARD_NAMES = ("reward", "terminated", "truncated", "is_success", "distance")
 START, END = "start", "end"
 FORMAT = 1
-"""Of the episode marks; a larger one is of a newer version."""
+"""Format of the episode marks; a larger number is from a newer version."""
 
 
 class Channel(NamedTuple):
@@ -45,7 +45,7 @@ class Recorded(NamedTuple):
 
     topic: str
     time: int
-    """When it was logged, integer ns: in our recordings its stamp."""
+    """Log time, integer ns; in recordings of this project, the stamp of the message."""
     data: bytes
     """Serialised."""
 
@@ -74,7 +74,7 @@ _LATCHED = {topics.EPISODE, topics.MOTION_ENABLED, topics.ROBOT_DESCRIPTION}
 
 
 def channel(namespace: str, name: str) -> Channel:
-    """Return the channel of a name of the contract, or of a recording, in a namespace."""
+    """Return the channel of a name of the contract or of a recording, in a namespace."""
     kind = _KINDS.get(name)
     if kind is None and name.startswith(f"{topics.CAMERA}/"):
         kind = message_types.CAMERA_INFO if name.endswith("/camera_info") else message_types.IMAGE

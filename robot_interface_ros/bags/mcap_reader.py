@@ -1,7 +1,7 @@
-"""Reads MCAP files of any origin, from their beginning, also those that were cut short or are damaged in places.
+"""Reads MCAP files from any source, from the beginning, also incomplete and partly damaged ones.
 
-No index is needed: a recording that was killed has none. A chunk that is damaged is left out, and said; where the file ends
-in the middle of a record, what comes before counts.
+No index is needed, because the recording of a killed process has none. A damaged chunk is left out with a note. If the file
+ends within a record, the records before it are used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from robot_interface_ros.files.untrusted_files import FileError, open_regular
 
 LARGEST_FILE = 2**44
 LARGEST_CHUNK = 2**30
-"""Bytes of a chunk, decompressed, at most: rosbag2 makes chunks of 1 MiB, and this project's recordings of 64 MiB."""
+"""Largest size of a decompressed chunk, bytes: rosbag2 writes chunks of 1 MiB, this project chunks of up to 64 MiB."""
 _RECORD = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<HIQQ")
 _DAMAGE = (McapError, EOFError, ValueError, OverflowError, struct.error, zstandard.ZstdError, RuntimeError, MemoryError)
@@ -57,7 +57,7 @@ class _Reading:
         self._size = path.stat().st_size
 
     def messages(self) -> Iterator[Recorded]:
-        """Yield all that can be read."""
+        """Yield all readable messages."""
         reader = StreamReader(self._file, emit_chunks=True, record_size_limit=max(self._size, 1))
         records = iter(reader.records)
         while True:
@@ -95,7 +95,7 @@ class _Reading:
                 self._note(f"{self._path}: a chunk before byte {self._file.tell():,} is damaged and left out: {said}")
 
     def _in_chunk(self, raw: bytes) -> list[Recorded]:
-        """The messages of a chunk; all of them, for a chunk that is damaged in the middle tells nothing."""
+        """Return all messages of a chunk, or none: a partly damaged chunk is not used."""
         found, at, end = [], 0, len(raw)
         while at < end:
             opcode, length = _RECORD.unpack_from(raw, at)
@@ -131,7 +131,7 @@ class _Reading:
 
 
 def _decompressed(chunk: Chunk) -> bytes:
-    """The records of a chunk; never more memory than a chunk may have, whatever it declares."""
+    """Return the records of a chunk; the memory is limited, also if the chunk declares a larger size."""
     size = chunk.uncompressed_size
     if size > LARGEST_CHUNK:
         raise ValueError(f"it declares {size:,} bytes; at most {LARGEST_CHUNK:,} are read")

@@ -1,4 +1,4 @@
-"""Writes one MCAP file chunk by chunk (https://mcap.dev/spec). Each chunk goes to the file whole, in one write.
+"""Writes one MCAP file chunk by chunk (https://mcap.dev/spec). Each chunk is written in one piece.
 
 The `mcap` package's own Writer begins a new chunk when one is full. Here a chunk ends where the caller says, which is at the
 end of an episode: a process that is killed loses the episode under way and nothing else. Each chunk repeats the types of its
@@ -32,7 +32,7 @@ _LEVEL = 3  # of zstd: images of the simulator become a fifth, at 300 MB/s
 
 
 class McapWriter:
-    """An MCAP file of profile ros2 that is being written. A file that exists is never overwritten (FileExistsError)."""
+    """An MCAP file of profile ros2 that is being written. An existing file is never overwritten (FileExistsError)."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -42,7 +42,7 @@ class McapWriter:
         self._channels: dict[str, ChannelRecord] = {}
         self._indices: list[ChunkIndex] = []
         self.counts: dict[str, int] = {}
-        """Topic -> number of messages, of all chunks that are in the file."""
+        """Topic -> number of messages in the file."""
         self.channels: dict[str, Channel] = {}
         self.first, self.last = 0, 0
         """Times of the first and last message, integer ns."""
@@ -51,7 +51,7 @@ class McapWriter:
         self._append(MAGIC + _record(Header("ros2", "rl_trainer_ros")))
 
     def add(self, channel: Channel) -> None:
-        """Make a topic known. One that is known already is left as it is."""
+        """Add a topic; a topic that was already added stays unchanged."""
         if channel.topic in self._channels:
             return
         kind = channel.kind
@@ -72,7 +72,7 @@ class McapWriter:
         self.channels[channel.topic], self.counts[channel.topic] = channel, 0
 
     def write_chunk(self, messages: Sequence[Recorded]) -> None:
-        """Append one chunk of these messages, whole or, where an OSError is raised, not at all; their topics are known."""
+        """Append one chunk of these messages completely, or nothing if OSError is raised. Their topics must be added before."""
         if not messages:
             return
         body = bytearray(self._types({message.topic for message in messages}))
@@ -113,7 +113,7 @@ class McapWriter:
             self.counts[topic] += 1
 
     def close(self) -> None:
-        """Append index and summary, and bring the file to disk; safe to call twice. After an OSError the file is closed too."""
+        """Append index and summary, synchronise to disk, and close, also after OSError; may be called twice."""
         if self._file < 0:
             return
         try:
@@ -124,7 +124,7 @@ class McapWriter:
             self._file = -1
 
     def _types(self, topics: set[str]) -> bytes:
-        """Schemas and channels of some topics, as a chunk begins with them."""
+        """Return schemas and channels of topics, with which a chunk begins."""
         builder = RecordBuilder()
         channels = [record for topic, record in self._channels.items() if topic in topics]
         for schema in self._schemas.values():
@@ -135,7 +135,7 @@ class McapWriter:
         return bytes(builder.end())
 
     def _append(self, data: bytes) -> None:
-        """Write all of `data` at the end; where that fails, the file is as it was."""
+        """Append all of `data`; if that fails, the file stays unchanged."""
         rest = memoryview(data)
         try:
             while rest:

@@ -1,4 +1,4 @@
-"""Types of the messages in our bags: definition and type hash, as rosbag2 stores them beside the messages.
+"""Message types of recordings: definitions and type hashes, which rosbag2 stores with the messages.
 
 Definitions are those of ROS 2's common_interfaces and rcl_interfaces, without comments. A hash is that of REP 2016; tests
 hold both against the `rosbags` package, and the bytes against rclpy.
@@ -13,9 +13,9 @@ class MessageType(NamedTuple):
     """One message type."""
 
     name: str
-    """As ROS writes it: sensor_msgs/msg/Image."""
+    """Name as in ROS: sensor_msgs/msg/Image."""
     definition: str
-    """With the definitions of its fields' types behind it, as MCAP's schema encoding `ros2msg` has it."""
+    """Followed by the definitions of its fields' types, as in MCAP's schema encoding `ros2msg`."""
     type_hash: str
 
 

@@ -1,4 +1,4 @@
-"""A bag that was cut short or is damaged -> a whole one beside it, with an index; the old one stays as it is."""
+"""Repairs an incomplete or damaged bag: writes a complete one with an index; the old one stays unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHUNK = 4 * 2**20
 
 
 def repaired(bag: Bag, note: Note) -> Path:
-    """Write all that can be read of a bag into a new one, `<bag>_repaired`, and return its folder.
+    """Write all readable messages of a bag into a new one, `<bag>_repaired`, and return its folder.
 
     Types that are no part of the robot contract are left out, and said. Raises BagError, and OSError as files do.
     """

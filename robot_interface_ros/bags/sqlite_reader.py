@@ -1,4 +1,4 @@
-"""Reads the SQLite3 files of `ros2 bag record`; they are opened for reading alone."""
+"""Reads the SQLite3 files of `ros2 bag record`; they are opened read-only."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LARGEST_MESSAGE = 2**28
 
 
 def read_sqlite(path: Path, note: Note = print, types: Types = lambda topic, kind: None) -> Iterator[Recorded]:
-    """Yield the messages of a file by time; see `read_mcap`."""
-    # A file without its write-ahead log beside it is whole: then not even a lock is taken, also in a read-only folder.
+    """Yield the messages of a file in order of time; see `read_mcap`."""
+    # A file without a write-ahead log is complete. It is opened without a lock, so this works in a read-only folder.
     whole = "&immutable=1" if not path.with_name(f"{path.name}-wal").exists() else ""
     try:
         database = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro{whole}", uri=True)
