@@ -1,4 +1,4 @@
-"""A system of bring-up as actions of ROS 2's launch; the files in launch/ hold no more than their own names."""
+"""A system of bring-up as actions of ROS 2 launch; the files in launch/ only call `description`."""
 
 import contextlib
 import dataclasses
@@ -26,7 +26,7 @@ from robot_interface_ros.config import unknown_name
 from robot_interface_ros.files.parameter_files import misspelt
 from robot_interface_ros.names import parse_rule
 
-# What launch itself, launch_ros and `ros2 launch` keep among the launch configurations.
+# Names that launch, launch_ros and `ros2 launch` store among the launch configurations.
 NOT_OURS = {
     "launch-prefix",
     "launch-prefix-filter",
@@ -41,11 +41,11 @@ NOT_OURS = {
 
 
 MakeSystem = Callable[..., System]
-"""`system` or `robots` of bring-up."""
+"""`system` or `robots` in `bringup/system.py`."""
 
 
 def description(make_system: MakeSystem) -> LaunchDescription:
-    """Declare every argument, then start the processes that their values ask for."""
+    """Declare all launch arguments, then start the processes for their values."""
     declared = [
         DeclareLaunchArgument(argument.name, default_value=argument.default, description=argument.description)
         for argument in arguments()
@@ -54,7 +54,7 @@ def description(make_system: MakeSystem) -> LaunchDescription:
 
 
 def start_all(make_system: MakeSystem, context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """One action for each process of the system, and what is to happen when it ends."""
+    """Return one action for each process of the system, with a handler for its end."""
     given, ros = own_arguments(context), surroundings(context)
     asked = make_system(given, ros=ros)
     preflight.check(asked.config, serving=asked.endless)
@@ -63,16 +63,19 @@ def start_all(make_system: MakeSystem, context: LaunchContext) -> list[LaunchDes
 
 
 def own_arguments(context: LaunchContext, command_line: Sequence[str] = sys.argv) -> dict[str, str]:
-    """The launch arguments that are ours, by name.
+    """Return the launch arguments of this package, by name.
 
-    Launch hands a launch file's arguments on to those that it includes, so an unknown name may be a parent's. It is certainly
-    a mistake where the command line launches our own file; elsewhere a name that is nearly one of ours is told.
+    Launch passes the arguments of a launch file to included files, so an unknown name may belong to a parent file. If the
+    command line launches the file of this package, an unknown name is an error; otherwise a name that nearly matches one of
+    this package causes a warning.
     """
     known = [argument.name for argument in arguments()]
     given = {name: text for name, text in context.launch_configurations.items() if name in known or part_of(name)}
     others = [name for name in context.launch_configurations if name not in given and name not in NOT_OURS]
     if launched_itself(context, command_line):
-        return given | {name: context.launch_configurations[name] for name in others}  # refused, each with what is near
+        return given | {
+            name: context.launch_configurations[name] for name in others
+        }  # these are refused, each with similar names
     for name in others:
         if misspelt(name, known):
             unknown = unknown_name("launch argument", name, known).partition(";")[0]
@@ -81,11 +84,11 @@ def own_arguments(context: LaunchContext, command_line: Sequence[str] = sys.argv
 
 
 def launched_itself(context: LaunchContext, command_line: Sequence[str] = sys.argv) -> bool:
-    """Whether the command line names our launch file, by path or by package and file; else another one includes it."""
-    told = getattr(getattr(context, "locals", None), "current_launch_file_path", None)
-    if not told:
+    """Return whether the command line launches the file of this package, and not another file that includes it."""
+    current = getattr(getattr(context, "locals", None), "current_launch_file_path", None)
+    if not current:
         return True
-    path = Path(told)
+    path = Path(current)
     for before, word in zip(("", *command_line), command_line):
         if before == "rl_trainer_ros" and word == path.name:
             return True
@@ -96,27 +99,27 @@ def launched_itself(context: LaunchContext, command_line: Sequence[str] = sys.ar
 
 
 def surroundings(context: LaunchContext) -> RosArguments:
-    """Namespace and remappings that surround our launch file; launch_ros gives them to each process."""
+    """Return namespace and remappings around this launch file; launch_ros applies them to each process."""
     configurations = context.launch_configurations
     rules = tuple(parse_rule(f"{old}:={new}") for old, new in configurations.get("ros_remaps") or ())
     return RosArguments(configurations.get("ros_namespace") or "/", rules)
 
 
 class _Actions:
-    """The processes of one system, and which of them stay down."""
+    """Actions for the processes of one system; it knows which of them stay down."""
 
     def __init__(self, asked: System, alone: bool):
-        """`alone`: nothing else is launched with it, so that its end is the launch's."""
+        """`alone`: nothing else is launched with it, so the end of the system ends the launch."""
         self.asked, self.alone = asked, alone
         self.down: list[str] = []
         self.nodes: dict[str, Node] = {}
         self.ended = False
 
     def start(self, process: Process, restarts: tuple[float, ...] = ()) -> list[LaunchDescriptionEntity]:
-        """Launch's own respawn counts restarts only since Jazzy, so a dead process is replaced by a new action here."""
-        # SIGTERM ends `ros2 launch` at once and leaves its processes behind; with this they get the signal as well.
+        """Return the actions that start a process. A restart is a new action: launch's respawn has a limit only since Jazzy."""
+        # SIGTERM ends `ros2 launch` at once, but not its processes. With this prefix, the kernel sends them the signal too.
         prefix = f"setpriv --pdeathsig {process.orphan_signal.name}" if shutil.which("setpriv") else None
-        # What places a node comes before launch_ros's own namespace; every other name after the user's SetRemap.
+        # Namespace and name of the node come before those of launch_ros; other remappings come after the user's SetRemap.
         places = {old: new for old, new in process.remappings.items() if old.startswith("__")}
         node = Node(
             package=process.package,
@@ -138,7 +141,7 @@ class _Actions:
     def died(
         self, process: Process, restarts: tuple[float, ...], event: ProcessExited, context: LaunchContext
     ) -> list[LaunchDescriptionEntity]:
-        """Start a process again that died before its time, as often as it may, after a pause where it died lately."""
+        """Restart a process that died, up to its max_restarts, with a pause if it died recently."""
         if context.is_shutdown or self.ended:
             return []
         now = time.monotonic()
@@ -158,7 +161,7 @@ class _Actions:
     def trainer_ended(
         self, process: Process, event: ProcessExited, context: LaunchContext
     ) -> list[LaunchDescriptionEntity]:
-        """End the system; an exception is the one way to make `ros2 launch` return something else than 0."""
+        """End the system. Only an exception makes `ros2 launch` return another exit code than 0."""
         if event.returncode != 0:
             raise RuntimeError(f"{process.name} {exit_text(event.returncode)}")
         if self.alone:
@@ -168,5 +171,5 @@ class _Actions:
 
 
 def give_up(process: Process, context: LaunchContext) -> None:
-    """End a system whose trainer has not noticed that this process stays down; after the trainer's end it is not called."""
-    raise RuntimeError(f"{process.name} stays down, and nobody has ended because of it")
+    """End a system whose trainer has not ended although this process stays down."""
+    raise RuntimeError(f"{process.name} stays down, and the trainer has not ended")

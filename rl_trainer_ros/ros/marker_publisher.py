@@ -1,4 +1,4 @@
-"""Markers -> visualization_msgs on `<namespace>/markers` and, latched, `<namespace>/workspace`."""
+"""Publish markers as visualization_msgs on `<namespace>/markers` and, latched, on `<namespace>/workspace`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _TYPES = {
     "points": MarkerMessage.POINTS,
     "text": MarkerMessage.TEXT_VIEW_FACING,
 }
-_LASTING = Duration(sec=2)  # so that what is no longer published goes away
+_LASTING = Duration(sec=2)  # RViz removes markers that are no longer published
 
 
 class MarkerPublisher:
-    """Publishes what is to be seen of each robot; on a node of its own, which only publishes."""
+    """Publishes the markers of each robot, on a node of its own."""
 
     def __init__(self, runtime: Runtime, namespaces: Sequence[str], roots: Sequence[str]):
-        """`roots`: each robot's root link."""
+        """`roots`: name of each robot's root link."""
         self._node = runtime.topic_node("trainer_markers", namespaces)
         self._frames = [frame(namespace, root) for namespace, root in zip(namespaces, roots)]
         self._markers, self._workspaces = (
@@ -42,16 +42,16 @@ class MarkerPublisher:
         self._markers[i].publish(marker_array(episode_markers(scene), self._frames[i], _LASTING))
 
     def show_workspace(self, i: int, points: Array) -> None:
-        """Publish where robot i's end effector can be, `(n, 3)` m, once and for all."""
+        """Publish the workspace of robot i's end effector once, `(n, 3)` m."""
         self._workspaces[i].publish(marker_array([workspace_marker(points)], self._frames[i], Duration()))
 
     def close(self) -> None:
-        """Leave the topics."""
+        """Destroy the node."""
         self._node.destroy_node()
 
 
 def marker_array(markers: Sequence[Marker], frame_id: str, lifetime: Duration) -> MarkerArray:
-    """One message of all markers; a zero stamp has RViz draw them in the newest place of their frame."""
+    """Return one message with all markers. With a zero stamp, RViz uses the latest transform of their frame."""
     return MarkerArray(markers=[_message(marker, frame_id, lifetime) for marker in markers])
 
 

@@ -1,4 +1,4 @@
-"""Records robots that are served over topics: all at the same time, each in a fiber."""
+"""Record robots over topics, all at the same time, each in a fiber."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from robot_interface_ros.ros.transport.runtime import Runtime
 
 @dataclass
 class _Robot:
-    """One robot that is recorded."""
+    """One recorded robot."""
 
     namespace: str
     environment: RobotEnv
@@ -30,7 +30,7 @@ class _Robot:
 
 
 def record_over_topics(job: Job, open_sink: Callable[[], BagSink], stop: StopFlag) -> BagSink | None:
-    """Record until all episodes are in the sink, which is opened when all robots are found; None where it never was.
+    """Record until all episodes are in the sink. It is opened when all robots are found; return None if it never was.
 
     Ctrl-C ends it. Raises RobotError, ConfigError.
     """

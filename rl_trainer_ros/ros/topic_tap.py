@@ -1,4 +1,4 @@
-"""Hears every topic of one robot as it is, serialised, for a recording."""
+"""Receive every topic of one robot in serialised form, for a recording."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _POLL_S = 0.05
 
 
 class TopicTap:
-    """The messages of one robot over topics; a Source of a recording. In lockstep a repeated message counts once."""
+    """Messages of one robot over topics; a Source of a recording. In lockstep, repeated messages are recorded once."""
 
     def __init__(self, shared: SharedWaiter, namespace: str, cameras: tuple[str, ...], lockstep: bool):
-        """`cameras`: whose images, depths and intrinsics are recorded, where they are published."""
+        """`cameras`: their images, depths and intrinsics are recorded if they are published."""
         self._node, self._waiter, self._namespace, self._lockstep = shared.node, shared.part(), namespace, lockstep
         self._channels: dict[str, Channel] = {}
         self._messages: list[Recorded] = []
@@ -55,9 +55,9 @@ class TopicTap:
         self._cameras = cameras
 
     def find(self, reset: Callable[[], Any], deadline_s: float = _FIND_S) -> None:
-        """Reset until every topic that is published is heard, so that the first episode is whole.
+        """Reset until messages of every published topic arrive, so that the first episode is complete.
 
-        Raises RobotError where a camera is not published.
+        Raises RobotError if a camera is not published.
         """
         deadline = time.monotonic() + deadline_s
         while True:
@@ -76,7 +76,7 @@ class TopicTap:
             f"nobody publishes {topic} with every observation; start the robot with cameras:=[{', '.join(self._cameras)}], "
             "or record other cameras: cameras:=[...]"
             if absent
-            else f"{topic} is published, and nothing comes within {deadline_s:g} s; is its publisher alive?"
+            else f"{topic} has a publisher, but no message comes within {deadline_s:g} s; is the publisher alive?"
         )
 
     def take(self) -> list[Recorded]:
@@ -103,18 +103,18 @@ class TopicTap:
             self._waiter.wait(_POLL_S)
 
     def close(self) -> None:
-        """Leave the topics."""
+        """Close the subscriptions."""
         self._waiter.close()
 
     def _behind(self) -> list[str]:
-        """Topics that have not brought the newest observation yet, of those that bring one with every observation."""
+        """Return the topics with a message for every observation whose message for the latest one is still missing."""
         steady = [
             name
             for name in (topics.TARGET_POSE, topics.CONTACT, topics.WORLD_STATE, *self._kinds)
             if name.startswith(f"{topics.CAMERA}/") or name in (topics.TARGET_POSE, topics.CONTACT, topics.WORLD_STATE)
         ]
         newest = self._newest.get(topics.JOINT_STATES, 0)
-        slow = 0 if self._lockstep else 10**12  # in real time cameras have a rate of their own
+        slow = 0 if self._lockstep else 10**12  # in real time, cameras have their own rate
         return [
             name
             for name in dict.fromkeys(steady)
@@ -122,7 +122,7 @@ class TopicTap:
         ]
 
     def _command_is_under_way(self) -> bool:
-        """Whether the command that the newest observation answers has not come yet: it comes back to us as to all others."""
+        """Return whether the command before the latest observation has not been received yet by this subscription."""
         return self._lockstep and self._observed > 1 and self._newest.get(topics.JOINT_COMMAND, 0) < self._answered
 
     def _published(self, name: str) -> bool:
@@ -132,7 +132,7 @@ class TopicTap:
         return str(self._node.resolve_topic_name(topics.absolute(self._namespace, name)))
 
     def _subscribe(self) -> None:
-        """Hear what is published by now; `joint_command` is our own, and is heard in any case."""
+        """Subscribe to all topics published so far, and to `joint_command`, which this process publishes."""
         for name, kind in self._kinds.items():
             if name in self._channels or not (name == topics.JOINT_COMMAND or self._published(name)):
                 continue
@@ -152,7 +152,7 @@ class TopicTap:
         try:
             stamp = stamp_of(data) if stamped else self.last_stamp
             data = exact(channel.kind.name, data)
-        except BagError:  # bytes that are no message of this type; the robot's client counts and reports them
+        except BagError:  # not a message of this type; the robot's client counts and reports it
             return
         if stamped:
             if stamp <= self._newest.get(name, -1) and (self._lockstep or stamp == self._newest[name]):

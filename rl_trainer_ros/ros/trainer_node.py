@@ -1,8 +1,8 @@
 """Trainer node: trains on the robots that serve the robot contract in its namespaces.
 
-Run it with `ros2 run rl_trainer_ros trainer_node --ros-args --params-file config/trainer.yaml`; the parameters are the
-fields of `TrainerConfig`. It exits with 0 when training ended or was stopped, 2 for bad settings, 3 when it failed, for
-example because a robot is gone for good; once a step was learned from, a model is saved in each case.
+Run it with `ros2 run rl_trainer_ros trainer_node --ros-args --params-file config/trainer.yaml`; its parameters are the
+fields of `TrainerConfig`. Exit codes: 0 when training has finished or was stopped, 2 for invalid settings, 3 after a failure,
+for example if a robot does not come back. If anything was learned, a model is saved in each case.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FAILED = 3
 
 
 def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
-    """Check everything and make the environments; the loop trains."""
+    """Check all settings and make the environments; the returned loop trains."""
     config = resumed_settings.resolved(config)
     robots = (*config.namespaces, *([config.eval_namespace] if config.eval_namespace else []))
     timeouts = Timeouts(start_timeout_s=config.start_timeout_s, answer_timeout_s=config.answer_timeout_s)
@@ -62,7 +62,7 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
         try:
             with watched(runtime, config, training.environments) as callbacks:
                 result = training.run(stopped, say, (*callbacks, figures), control.take_save)
-        except StopRequested:  # before it began
+        except StopRequested:  # before training started
             return 0
         except (ConfigError, ModelError, OSError) as error:
             last_word(node, "trainer", error)
@@ -83,7 +83,7 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
 
 
 def say(line: str) -> None:
-    """Print a line; where nobody listens any more (a launcher was killed), training and saving go on."""
+    """Print a line. If standard output is closed (the launcher was killed), training and saving continue."""
     try:
         print(line, flush=True)
     except OSError:

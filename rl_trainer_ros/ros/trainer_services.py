@@ -1,6 +1,6 @@
-"""A training over ROS: its figures as topics and in /diagnostics, and services that pause, save and stop it.
+"""ROS interface of a training: metrics as topics and in /diagnostics, and services that pause, save and stop it.
 
-Everything here runs in the services' thread, so it answers, and goes on telling, while a policy is updated.
+It runs in the thread of the services, so it also answers and publishes during an update of the policy.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class TrainerServices:
     """`~/pause` (SetBool), `~/save` and `~/stop` (Trigger), `~/<figure>` (Float64) and an entry in /diagnostics."""
 
     def __init__(self, node: Node, control: Control, figures: Callable[[], Figures], stop: Callable[[], None]):
-        """`stop` ends the training, whatever it waits for."""
+        """`stop`: ends the training, even during a wait."""
         self._node, self._control, self._figures, self._stop = node, control, figures, stop
         node.create_service(SetBool, "~/pause", self._on_pause)
         node.create_service(Trigger, "~/save", self._on_save)
@@ -49,7 +49,7 @@ class TrainerServices:
     def _on_pause(self, request: Any, response: Any) -> Any:
         self._control.pause(request.data)
         response.success = True
-        response.message = "pauses after this step; in real time, after this episode" if request.data else "goes on"
+        response.message = "pauses after this step; in real time, after this episode" if request.data else "continues"
         return response
 
     def _on_save(self, request: Any, response: Any) -> Any:
@@ -67,12 +67,12 @@ class TrainerServices:
         figures = self._figures()
         for field, publisher in self._publishers.items():
             value = float(getattr(figures, field))
-            if value == value:  # not before there is one
+            if value == value:  # NaN: no value yet
                 publisher.publish(Float64(data=value))
         level = DiagnosticStatus.WARN if figures.state == PAUSED else DiagnosticStatus.OK
-        said = f"{figures.state}, {figures.steps:,} of {figures.total_steps:,} steps"
+        summary = f"{figures.state}, {figures.steps:,} of {figures.total_steps:,} steps"
         name = self._node.get_name()
-        status = messages.diagnostic_status(level, f"{name}: training", name, said, vars(figures))
+        status = messages.diagnostic_status(level, f"{name}: training", name, summary, vars(figures))
         message = DiagnosticArray(status=[status])
         message.header.stamp = messages.to_time(time.time_ns())
         self._diagnostics.publish(message)

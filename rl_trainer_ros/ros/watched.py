@@ -1,4 +1,4 @@
-"""Markers of a training for as long as it lasts, where they are asked for."""
+"""Publish markers during a training, if `markers` is set."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.robot import Array
 from robot_interface_ros.ros.transport.runtime import Runtime
 
-POINTS, POINTS_SEED, TRAVEL_S = 1500, 0, 4.2  # of the workspace, as the reach task draws it from rest
+POINTS, POINTS_SEED, TRAVEL_S = 1500, 0, 4.2  # sampled points of the workspace, as in the task reach
 
 
 @contextmanager
 def watched(
     runtime: Runtime, config: TrainerConfig, environments: Sequence[RobotEnv]
 ) -> Iterator[Sequence[WatchCallback]]:
-    """The callbacks that a training needs for its markers: one where `config.markers` is set, else none."""
+    """Yield the callbacks that publish markers: one if `config.markers` is set, otherwise none."""
     if not config.markers:
         yield ()
         return
@@ -38,7 +38,7 @@ def watched(
 
 
 def reachable(environment: RobotEnv, points: int = POINTS) -> Array:
-    """Places `(points, 3)` m that the end effector can reach within an episode of reach, in the root's frame."""
+    """Return positions that the end effector can reach in an episode of reach, `(points, 3)` m, root frame."""
     generator = np.random.default_rng(POINTS_SEED)
     workspace = ReachWorkspace(environment.arm, TRAVEL_S)
     return np.array([workspace.draw(generator) for _ in range(points)])

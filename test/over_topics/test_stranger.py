@@ -77,8 +77,8 @@ def test_it_is_trained_without_a_companion(
     assert trainer.wait(200.0) == 0, trainer.lines
     said = "\n".join(trainer.lines)
     assert "model saved in" in said
-    assert said.count("/two_joints/target_pose is not published: the trainer's own target counts") == 1
-    assert said.count("/two_joints/joint_states has no effort: they count as 0") == 1
+    assert said.count("/two_joints/target_pose is not published: the trainer's own target is used") == 1
+    assert said.count("/two_joints/joint_states has no effort: 0 is used instead") == 1
     assert said.count("episode.target is not served: its episodes cannot be repeated") == 1
     assert said.count("/two_joints/joint_target is not published") == bool(mode)
 
@@ -115,10 +115,10 @@ def test_other_joints_orders_and_qualities_of_service_are_adopted(
     assert (last.position > first.position + 0.1).all()
     assert not last.velocity.any() and not last.effort.any()
     said = "".join(capfd.readouterr())
-    assert "joint_states has no velocity and no effort: they count as 0" in said
-    assert "/two_joints/joint_states is published best effort, volatile, and heard so" in said
-    assert ("each message that is lost costs 0.1 s" in said) == (mode == "Lockstep")
-    assert "/two_joints/joint_command is asked for as transient local" in said
+    assert "joint_states has no velocity and no effort: 0 is used instead" in said
+    assert "/two_joints/joint_states is published best effort, volatile, so the subscription is best effort, volatile too" in said
+    assert ("each lost message costs 0.1 s" in said) == (mode == "Lockstep")
+    assert "/two_joints/joint_command is published as transient local" in said
 
 
 def test_both_sides_move_alike_in_lockstep(domain: int) -> None:
@@ -211,7 +211,7 @@ def test_a_reset_that_leads_elsewhere_is_said_once(domain: int, capfd: pytest.Ca
             drive(made, 3)
         made.close()
     said = "".join(capfd.readouterr())
-    assert said.count("after a reset shoulder_joint is at 0.600, and the robot's file has rest 0.000") == 1
+    assert said.count("after a reset shoulder_joint is at 0.600, but rest in the robot file is 0.000") == 1
 
 
 def test_a_target_that_somebody_publishes_counts(domain: int) -> None:

@@ -319,7 +319,7 @@ def test_parameters_that_do_not_answer_are_an_error_and_no_other_task(runtime: R
     runtime.node("robot", namespace="/env_0", start_parameter_services=False)
     waiter, timeouts = make_waiter(client), Timeouts(start_timeout_s=1.5)
     calls = EpisodeCalls(client, waiter, "/env_0", timeouts, lambda: None)
-    with pytest.raises(RobotTimeout, match="/env_0: nobody serves /env_0/robot/set_parameters within 1.5 s, though"):
+    with pytest.raises(RobotTimeout, match="/env_0: nobody serves /env_0/robot/set_parameters within 1.5 s, although"):
         calls.start(Episode(), time.monotonic() + 1.5, time.monotonic())
 
 

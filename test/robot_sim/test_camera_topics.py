@@ -187,7 +187,7 @@ def test_a_camera_that_is_not_served_is_named(simulator: Callable, domain: int) 
         robot = TopicRobot(runtime, load_robot("inmoov"), period_ns=PERIOD, cameras=("left_eye",), timeouts=timeouts)
         with pytest.raises(
             RobotError,
-            match="left_eye/image_raw, which /env_0 does not publish within 2 s; does the robot serve those",
+            match="left_eye/image_raw, which /env_0 does not publish within 2 s; does the robot serve these",
         ):
             robot.reset(Episode())
         robot.close()

@@ -194,7 +194,7 @@ def test_services_answer_while_the_policy_is_updated(watch: Callable[..., Any]) 
     watcher.until(lambda: updating in watcher.states)
     watcher.until(lambda: watcher.steps[-1:] == [600.0])
     assert "pauses after this step" in watcher.call("pause", True)
-    assert watcher.call("pause", False) == "goes on"
+    assert watcher.call("pause", False) == "continues"
     assert "saves" in watcher.call("save")
     assert watcher.states[-1] == updating
 

@@ -1,1 +1,1 @@
-"""A robot behind the topics of the robot contract, as the `Robot` that an in-process simulation is too."""
+"""The client of a robot over the topics of the robot contract. It implements `Robot`, as an in-process simulation does."""

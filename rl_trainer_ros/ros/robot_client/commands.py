@@ -1,4 +1,4 @@
-"""The topic joint_command of one robot: whether it is ours, what was sent last, and whether the robot refused it."""
+"""The topic joint_command of one robot: its publisher, the last command, and refusals."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from robot_interface_ros.ros.transport.contract import absolute
 
 
 class CommandStream:
-    """Publishes commands; there is no publisher until nobody else commands the robot."""
+    """Publishes commands. It creates its publisher only when no other client commands the robot."""
 
     def __init__(self, link: Link):
         self._link = link
         self._publisher: Any = None
-        self._sent: Any = None  # as it was published
+        self._sent: Any = None  # the published message
         self._question = JointState()
         self._writers: dict[tuple[str, ...], wire.SerialWriter] = {}
         self.rejection = ""
-        """Why the robot refused what was published last; empty: it did not."""
+        """Why the robot refused the last command; empty: it did not."""
 
     @property
     def advertised(self) -> bool:
-        """Whether we have a publisher."""
+        """Whether this client has a publisher."""
         return self._publisher is not None
 
     @property
     def under_way(self) -> bool:
-        """Whether a command was sent since the episode began."""
+        """Whether a command was sent in this episode."""
         return self._sent is not None
 
     def publish(self, command: Command) -> None:
@@ -46,30 +46,30 @@ class CommandStream:
     def repeat(self, question: bool) -> None:
         """Publish the last command again; with `question`, or without a command, ask for the current observation.
 
-        Both are harmless to repeat: a robot answers an old stamp, and the stamp zero, with what it observed last.
+        Both may be repeated: a robot answers an old stamp, and the stamp zero, with its last observation.
         """
         self.rejection = ""
         self._publisher.publish(self._question if question or self._sent is None else self._sent)
 
     def forget(self) -> None:
-        """Send the last command no more: an episode ends."""
+        """Forget the last command at the end of an episode, so that it is not repeated."""
         self._sent = None
 
     def check_accepted(self) -> None:
-        """Raise RobotInterrupted where the robot refused the last command."""
+        """Raise RobotInterrupted if the robot refused the last command."""
         if self.rejection:
             raise RobotInterrupted(f"{self._link.namespace} refused the command: {self.rejection}")
 
     def on_rejected(self, message: String) -> None:
-        """Take a message of command_rejected."""
+        """Handle a message of command_rejected."""
         stamp, _, reason = message.data.partition(": ")
         if self._sent is not None and stamp == str(wire.stamp_ns(self._sent)):
             self.rejection = reason
 
     def are_heard(self) -> bool:
-        """Whether somebody hears our commands, with another quality of service where that is what is asked for.
+        """Return whether a subscriber receives the commands; adapt the publisher's quality of service if it requests another.
 
-        A publisher is made when nobody else has one: a robot refuses the resets of all where there are two.
+        The publisher is created only if there is no other: with two publishers, a robot refuses the resets of both.
         """
         node, topic = self._link.node, self._link.topic(contract.JOINT_COMMAND)
         if self._publisher is None:
@@ -83,12 +83,12 @@ class CommandStream:
             node.destroy_publisher(self._publisher)
             self._publisher = self._advertise(qos)
             node.get_logger().warning(
-                f"{topic} is asked for as transient local, and published so: who subscribes later gets the last command"
+                f"{topic} is published as transient local, as its subscriber requests: later subscribers get the last command"
             )
         return False
 
     def withdraw(self) -> None:
-        """Have no publisher until nobody else has one."""
+        """Remove the publisher until no other client has one."""
         self._link.node.destroy_publisher(self._publisher)
         self._publisher = None
 

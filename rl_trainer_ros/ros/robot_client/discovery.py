@@ -1,4 +1,4 @@
-"""Finding a robot: who serves it, what it may lack, and whether there is only one."""
+"""Find a robot: wait for its topics and services, detect missing optional parts, and refuse a second robot."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from robot_interface_ros.errors import RobotError, RobotTimeout
 from robot_interface_ros.ros.transport import contract
 from robot_interface_ros.ros.transport.conflicts import conflict_text
 
-TELL_AFTER_S = 2.0  # of waiting for another client to leave
-FORGOTTEN_S = 25.0  # a process that was killed is in the graph for 20 s
-_YOUNG_S = 5.0  # so long after its start a client finds robots that were there before it
-_WITHOUT = {  # what a robot may lack, and what counts then
-    contract.TARGET_POSE: "the trainer's own target counts, and does not move",
-    contract.JOINT_TARGET: "actions start from what was commanded, within the limits and near what is measured",
-    contract.COMMAND_REJECTED: "a command that it refuses is not noticed",
+TELL_AFTER_S = 2.0  # waiting time for another client before it is reported
+FORGOTTEN_S = 25.0  # a killed process stays in the graph for 20 s
+_YOUNG_S = 5.0  # time after its start in which a client discovers robots that were started before it
+_WITHOUT = {  # optional topics, and the effect of their absence
+    contract.TARGET_POSE: "the trainer's own target is used, and does not move",
+    contract.JOINT_TARGET: "actions start from the last command, within the limits and near the measured position",
+    contract.COMMAND_REJECTED: "refused commands are not detected",
 }
 
 
@@ -36,19 +36,19 @@ class Discovery:
         needed_by: Mapping[str, str],
         recognise: Callable[[float], None],
     ):
-        """`needed_by`: see TopicRobot; `recognise(deadline)` checks a robot that was just found, see Exchange."""
+        """`needed_by`: see TopicRobot; `recognise(deadline)`: checks a new robot, see Exchange."""
         self._link, self._streams, self._commands, self._calls = link, streams, commands, calls
         self._needed_by, self._recognise = needed_by, recognise
         self._needed_elsewhere = [name for name in needed_by if name not in (*streams.names, contract.CAMERA)]
         self._made = time.monotonic()
-        self._known = False  # which of the streams that it may lack the robot serves
+        self._known = False  # whether it is known which optional streams the robot has
         self.look_until = 0.0
-        """Until when a robot's parameters are looked for, where it is not known yet whether it has them; steady clock, s."""
+        """Time until which the robot's parameters are searched, if it is unknown whether it has them; monotonic clock, s."""
 
     def find(self, deadline: float) -> None:
-        """Wait for the robot and, the first time, for a moment for what else it may serve; then hear all that it offers.
+        """Wait for the robot and, the first time, also for its optional topics; then subscribe to all of them.
 
-        Raises RobotTimeout, and RobotError where two robots are served or a needed stream lacks.
+        Raises RobotTimeout, and RobotError if there are two robots or a needed stream is missing.
         """
         if not self._known:
             self._until_served((contract.JOINT_STATES,), deadline)
@@ -61,11 +61,11 @@ class Discovery:
         self._streams.adopt_all()
 
     def _until_alone(self, deadline: float) -> None:
-        """Wait until no second robot is in the namespace; one that was killed goes after a while."""
+        """Wait until there is no second robot in the namespace; a killed one disappears after a while."""
         link = self._link
-        while len(those := link.robots()) > 1:
+        while len(nodes := link.robots()) > 1:
             if time.monotonic() >= deadline:
-                raise RobotError(conflict_text(link.namespace, link.topic(contract.JOINT_STATES), those))
+                raise RobotError(conflict_text(link.namespace, link.topic(contract.JOINT_STATES), nodes))
             link.pause()
 
     def _until_served(self, streams: Sequence[str], deadline: float) -> None:
@@ -93,9 +93,9 @@ class Discovery:
             link.pause()
 
     def _get_to_know(self, deadline: float) -> None:
-        """Find out what a robot serves that it may lack, and say once what it does not.
+        """Find out which optional topics a robot has, and report each missing one once.
 
-        Raises RobotError where the task or the observation cannot be without something of it.
+        Raises RobotError if the task or the observation needs a missing one.
         """
         link, begin, timeouts = self._link, time.monotonic(), self._link.timeouts
         self.look_until = min(deadline, begin + timeouts.optional_timeout_s)
@@ -119,7 +119,7 @@ class Discovery:
             link.node.get_logger().warning(f"{link.topic(name)} is not published: {_WITHOUT[name]}")
 
     def _is_needed(self, name: str) -> bool:
-        """Whether nothing can count in this stream's place. States come from a node of ours that may be slow to start."""
+        """Return whether this stream cannot be replaced. The SRL state is not checked here: its node may start slowly."""
         return name in self._needed_by or name not in (contract.JOINT_STATES, contract.SRL_STATE, *_WITHOUT)
 
     def _needs(self, name: str) -> str:

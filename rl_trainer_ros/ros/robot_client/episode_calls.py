@@ -1,4 +1,4 @@
-"""The calls that start an episode: its parameters, then the reset. Answers may be late, lost or a refusal."""
+"""Service calls that start an episode: set its parameters, then reset. Answers may be late, lost or negative."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EpisodeCalls:
     """Client of a robot's `reset` service and of the parameters of its episodes."""
 
     def __init__(self, node: Node, waiter: Waiter, namespace: str, timeouts: Timeouts, check: Callable[[], None]):
-        """`check` is called while waiting and raises what ends the wait."""
+        """`check`: called while waiting; an exception from it ends the wait."""
         self._node, self._waiter, self._namespace, self._timeouts, self._check = (
             node,
             waiter,
@@ -39,23 +39,23 @@ class EpisodeCalls:
         )
         self._states = absolute(namespace, contract.JOINT_STATES)
         self.takes_episodes: bool | None = None
-        """Whether the robot takes seed and target of an episode; None until it was asked."""
+        """Whether the robot accepts seed and target of an episode; None: not known yet."""
         self.target_is_ours = False
-        """Whether the robot shows no target of its own, so that the episode's counts in any case."""
+        """Whether the robot publishes no target, so that the episode's target is used."""
 
     @property
     def parameters_ready(self) -> bool:
-        """Whether somebody serves the parameters now."""
+        """Whether the parameter service is available now."""
         return bool(self._parameters.service_is_ready())
 
     def start(self, episode: Episode, deadline: float, look_until: float) -> int:
         """Start an episode and return the stamp of its first observation, ns. Raises RobotTimeout or RobotError.
 
-        `look_until`: until when the parameters are looked for, where it is not known yet whether the robot has them.
+        `look_until`: time until which the parameters are searched, if it is unknown whether the robot has them.
         """
         if self._has_parameters(deadline, look_until):
             answer = self._call(self._parameters, _request(episode), deadline, "take the episode's parameters")
-            if messages.undeclared(answer):  # a node that has the name by chance
+            if messages.undeclared(answer):  # another node that has this name by chance
                 self._do_without()
         answer = self._call(self.reset, Trigger.Request(), deadline, "reset").message
         if not answer.isdecimal():
@@ -69,23 +69,23 @@ class EpisodeCalls:
         return str(self._node.resolve_service_name(client.srv_name))
 
     def _has_parameters(self, deadline: float, look_until: float) -> bool:
-        """Whether the robot takes an episode's parameters, found out once. Raises RobotTimeout where it should and does not.
+        """Return whether the robot accepts the parameters of an episode; it is found out once.
 
-        A robot has them where it had them before, or where the node that holds them is there: going on without would
-        quietly be another task.
+        Raises RobotTimeout if the robot should accept them but does not: it accepted them before, or its parameter node is
+        running. Training without them would silently be another task.
         """
         if self.takes_episodes is False:
             return False
         while not (ready := self.parameters_ready) and time.monotonic() < deadline:
             if time.monotonic() >= look_until and is_named(self._node, self._states) and not self._should_have_them():
                 break
-            self._waiter.wait(0.02)  # discovery wakes nobody: look again
+            self._waiter.wait(0.02)  # discovery does not end a wait, so check again
             self._check()
         name = self.name_of(self._parameters)
         if not ready and self._should_have_them():
             waited = f"within {self._timeouts.start_timeout_s:g} s"
             raise RobotTimeout(
-                f"{self._namespace}: nobody serves {name} {waited}, though this robot has parameters of episodes; "
+                f"{self._namespace}: nobody serves {name} {waited}, although this robot has parameters of episodes; "
                 f"{likely_cause([name])}"
             )
         self.takes_episodes = ready
@@ -94,7 +94,7 @@ class EpisodeCalls:
         return ready
 
     def _do_without(self) -> None:
-        """Say once what a robot without parameters of episodes means."""
+        """Report once that the robot does not accept the parameters of an episode."""
         self.takes_episodes = False
         chooses = "" if self.target_is_ours else "this robot chooses targets itself, and "
         name = f"{self._parameters.srv_name} with {contract.EPISODE_SEED} and {contract.EPISODE_TARGET}"
@@ -104,9 +104,9 @@ class EpisodeCalls:
         return bool(self.takes_episodes) or has_parameter_node(self._node, self._namespace)
 
     def _call(self, client: Any, request: Any, deadline: float, what: str) -> Any:
-        """Call until one call is answered well. Only the last call's answer counts: earlier ones may be late.
+        """Call until a call succeeds. Only the answer to the last call is used, because earlier ones may be late.
 
-        Each call is given twice as long as the one before, so that a robot that is slow to answer is heard in the end.
+        The timeout doubles with each call, so that slow answers are received in the end.
         """
         refusal, patience_s = "", self._timeouts.repeat_after_s
         while True:
@@ -123,7 +123,7 @@ class EpisodeCalls:
                 if not refusal:
                     return response
                 patience_s = self._timeouts.repeat_after_s
-                self._rest(min(time.monotonic() + 0.2, deadline))  # it may be allowed to go on
+                self._rest(min(time.monotonic() + 0.2, deadline))  # the robot may accept the next call
             else:
                 client.remove_pending_request(future)
             if time.monotonic() >= deadline:
@@ -153,7 +153,7 @@ def _request(episode: Episode) -> SetParameters.Request:
 
 
 def _refusal(response: Any) -> str:
-    """Return why a service refused; empty when it did not."""
+    """Return why a service refused; empty if it did not."""
     if isinstance(response, Trigger.Response):
         return "" if response.success else response.message or "refused without a reason"
     if messages.undeclared(response):

@@ -1,4 +1,4 @@
-"""What differs between a robot in lockstep and one in real time, as the parts that a TopicRobot is put together from."""
+"""Interfaces of the parts of a TopicRobot that differ between lockstep and real time."""
 
 from __future__ import annotations
 
@@ -16,63 +16,63 @@ from robot_interface_ros.robot_config import RobotDescription
 
 
 class Collector(Protocol):
-    """Judges stamps: gathers the messages of one observation. See StampCollector (lockstep) and Newest (real time)."""
+    """Collects the messages of one observation by their stamps. See StampCollector (lockstep) and Newest (real time)."""
 
     @property
     def oldest(self) -> int | None:
-        """Oldest stamp seen while waiting; older than the last observation's means that the robot was restarted."""
+        """Oldest stamp received while waiting. If it is older than the last observation, the robot was restarted."""
 
     @property
     def parts(self) -> dict[str, Any]:
-        """Stream -> what is kept of its message."""
+        """Stream -> content of its message."""
 
     @property
     def missing(self) -> list[str]:
-        """Streams of which there is nothing yet."""
+        """Streams without a message yet."""
 
     @property
     def complete(self) -> bool:
-        """Whether there is something of every stream."""
+        """Whether there is a message of every stream."""
 
     def leave_out(self, streams: Collection[str]) -> None:
-        """Await these no longer."""
+        """Do not wait for these streams any more."""
 
     def expect_any(self) -> None:
-        """An episode is being started, and the stamp of its first observation is not known yet."""
+        """Accept any stamp: an episode is being started, and the stamp of its first observation is not known yet."""
 
     def expect(self, stamp: int, also: tuple[str, ...] = ()) -> None:
-        """Await an observation with this stamp, this time with a message of the streams `also` as well."""
+        """Wait for an observation with this stamp, this time also with the streams `also`."""
 
     def offer(self, stream: str, stamp: int, message: Any) -> None:
-        """Take a message, or not. Raises RobotInterrupted where its stamp says that the episode was cut."""
+        """Take a message, or ignore it. Raises RobotInterrupted if its stamp shows that the episode was interrupted."""
 
 
 class Exchange(Protocol):
-    """Sends commands and awaits the observation that answers each."""
+    """Sends commands, and waits for the observation after each."""
 
     exact: bool
-    """Whether the first observation of an episode is the one with the reset's stamp; else it may be a newer one."""
+    """Whether the first observation of an episode has exactly the stamp of the reset; otherwise it may be newer."""
 
     @property
     def collector(self) -> Collector:
-        """What judges the stamps of the messages that come."""
+        """The collector of received messages."""
 
     def recognise(self, deadline: float) -> None:
-        """Check that a robot that was just found works in this mode. Raises RobotTimeout."""
+        """Check that a new robot works in this mode. Raises RobotTimeout."""
 
     def begin(self, stamp: int, also: tuple[str, ...], deadline: float) -> Observation:
-        """Return the first observation of an episode, which has the stamp `stamp`, or a newer one in real time."""
+        """Return the first observation of an episode, with the stamp `stamp`, or a newer one in real time."""
 
     def send(self, command: Command) -> None:
-        """Publish a command. Raises CommandRejected where it is not valid."""
+        """Publish a command. Raises CommandRejected if it is invalid."""
 
     def receive(self, deadline: float) -> Observation:
-        """Return the observation that answers the last command. Raises RobotTimeout and RobotInterrupted."""
+        """Return the observation after the last command. Raises RobotTimeout and RobotInterrupted."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What an exchange works with."""
+    """Parts of a robot's client that an Exchange uses."""
 
     link: Link
     streams: ObservationStreams
@@ -82,18 +82,18 @@ class Parts:
 
 
 class Mode(Protocol):
-    """How a robot is served: `Lockstep` or `RealTime`."""
+    """Mode of a robot: `Lockstep` or `RealTime`."""
 
     @property
     def more_streams(self) -> Mapping[str, Any]:
-        """Stream -> type of message, of what an observation needs beside the streams of every mode."""
+        """Stream -> message type, for streams that only this mode needs."""
 
     @property
     def image_qos(self) -> QoSProfile:
-        """With what quality of service images are heard, unless their publisher offers less."""
+        """Quality of service of image subscriptions, unless the publisher offers less."""
 
     def cost_of_loss(self, repeat_after_s: float) -> str:
-        """Say what a lost message costs; empty where that is nothing to warn of."""
+        """Return the effect of a lost message, for a warning; empty if there is none."""
 
     def exchange(self, parts: Parts) -> Exchange:
-        """Return what sends and awaits."""
+        """Make the Exchange."""

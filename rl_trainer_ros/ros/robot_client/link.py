@@ -1,4 +1,4 @@
-"""What the parts of one robot's client share: node, waiter, names of topics, and who is there."""
+"""Shared by the parts of one robot's client: node, waiter, topic names, and queries of the graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from robot_interface_ros.ros.transport.waiting import Waiter
 
 
 class Link:
-    """One robot's namespace, as this process sees it."""
+    """Access of this process to one robot's namespace."""
 
     def __init__(self, runtime: Runtime, node: Node, waiter: Waiter, namespace: str, timeouts: Timeouts):
         self.node, self.waiter, self.namespace, self.timeouts = node, waiter, namespace, timeouts
@@ -30,37 +30,37 @@ class Link:
         return self._topics[name]
 
     def published(self, *names: str) -> bool:
-        """Whether somebody publishes on each of these topics."""
+        """Return whether each of these topics has a publisher."""
         return all(self.node.count_publishers(self.topic(name)) for name in names)
 
     def conflict(self, name: str, newcomer: str = "") -> str:
-        """Return text that names the publishers on a topic if there are several. `newcomer`: see `graph.conflict`."""
+        """Return a text that names the publishers of a topic if there are several, else "". `newcomer`: see `graph.conflict`."""
         return graph.conflict(self.node, self.namespace, name, newcomer)
 
     def conflicts(self, names: Iterable[str]) -> list[str]:
-        """Say of which of these topics there are several publishers, and who they are."""
-        return [said for said in map(self.conflict, names) if said]
+        """Return such a text for each of these topics that has several publishers."""
+        return [text for text in map(self.conflict, names) if text]
 
     def robots(self) -> list[str]:
         """Return the full names of the nodes that serve a robot in this namespace."""
         return graph.robots(self.node, self.namespace)
 
     def wait(self, timeout_s: float) -> None:
-        """Take messages for at most so long. Raises StopRequested, and what a callback raised."""
+        """Handle messages, for at most `timeout_s`. Raises StopRequested, and exceptions of callbacks."""
         self.waiter.wait(timeout_s)
         self.check_running()
 
     def pause(self) -> None:
-        """Wait for a moment before the graph is looked at again: discovery wakes nobody."""
+        """Wait 20 ms before the graph is read again, because discovery does not end a wait."""
         self.wait(0.02)
 
     def rest(self, duration_s: float) -> None:
-        """Take messages for so long."""
+        """Handle messages for this time."""
         until = time.monotonic() + duration_s
         while (left := until - time.monotonic()) > 0.0:
             self.wait(left)
 
     def check_running(self) -> None:
-        """Raise StopRequested where this process is asked to stop."""
+        """Raise StopRequested if this process should stop."""
         if self._runtime.stop_requested:
             raise StopRequested

@@ -1,4 +1,4 @@
-"""Lockstep: every command is answered by the one observation whose stamp is a period later; what is lost is repeated."""
+"""Lockstep: the answer to a command is the observation whose stamp is one period later. Lost messages are repeated."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Lockstep:
     image_qos: ClassVar[QoSProfile] = RELIABLE
 
     def cost_of_loss(self, repeat_after_s: float) -> str:
-        """See Mode: lockstep is meant to be reliable."""
-        return f"in lockstep each message that is lost costs {repeat_after_s:g} s"
+        """See Mode: lockstep should use reliable topics."""
+        return f"in lockstep each lost message costs {repeat_after_s:g} s"
 
     def exchange(self, parts: Parts) -> Exchange:
         """See Mode."""
@@ -34,9 +34,9 @@ class Lockstep:
 
 
 class LockstepExchange:
-    """A command without an answer is repeated, alternately with a question for the current observation (stamp zero).
+    """Repeats a command without an answer, alternating with a request for the current observation (stamp zero).
 
-    The joint target is computed here as the robot computes it, with the same limits and the same arithmetic.
+    The joint target is computed in the same way as in the robot, with the same limits and the same arithmetic.
     """
 
     exact = True
@@ -53,7 +53,7 @@ class LockstepExchange:
         self._stamp = 0  # of the last observation
 
     def recognise(self, deadline: float) -> None:
-        """See Exchange. Another mode or control rate shows in the stamps."""
+        """See Exchange. The stamps reveal another mode or control rate later."""
 
     def begin(self, stamp: int, also: tuple[str, ...], deadline: float) -> Observation:
         """See Exchange."""
@@ -73,7 +73,7 @@ class LockstepExchange:
         self._limiter.accept(command)
         self.collector.expect(self._stamp + self._period_ns)
         self._commands.publish(command)
-        self._joint_target = self._limiter.step()  # while the robot is at work
+        self._joint_target = self._limiter.step()  # computed while the robot moves
 
     def receive(self, deadline: float) -> Observation:
         """See Exchange."""
@@ -88,7 +88,7 @@ class LockstepExchange:
                 repeats += 1
                 repeat_at = now + every_s
             self._link.wait(min(deadline, repeat_at) - now)
-            if repeats:  # before that it may have been another's command that was refused
+            if repeats:  # before a repetition, the refusal may belong to a command of another client
                 self._commands.check_accepted()
         if self._commands.under_way:
             self._stamp += self._period_ns

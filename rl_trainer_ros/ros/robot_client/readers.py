@@ -1,4 +1,4 @@
-"""How the messages of each stream are read, those of cameras among them."""
+"""Read the messages of each stream, including cameras."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RAW = (contract.JOINT_STATES, contract.JOINT_TARGET, contract.TARGET_POSE)
 
 
 class CameraParts:
-    """Reads the images and depths of one robot, and sees to it that their size is what a policy was made for."""
+    """Reads images and depths of one robot, and checks that they have the size that the policy expects."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class CameraParts:
         depth_cameras: tuple[str, ...] = (),
         sizes: Mapping[str, tuple[int, int]] | None = None,
     ):
-        """`sizes`: camera -> width and height, pixels; a camera that is not in it must keep the size of its first image."""
+        """`sizes`: camera -> width and height, pixels; other cameras must keep the size of their first image."""
         self._namespace = namespace
         self._images = {camera: contract.image_topic(camera) for camera in cameras}
         self._depths = {camera: contract.depth_topic(camera) for camera in depth_cameras}
@@ -54,14 +54,14 @@ class CameraParts:
         return {camera: parts[topic] for camera, topic in self._depths.items()} if self._depths else NO_DEPTHS
 
     def read(self, topic: str, message: Image) -> NDArray[Any]:
-        """Return the picture in a message. Raises RobotError for another size or encoding, naming the topic."""
+        """Return the image or depths in a message. Raises RobotError with the topic for another size or encoding."""
         where = absolute(self._namespace, topic)
         camera, reader = self._readers[topic]
         width, height = self._sizes.get(camera, (message.width, message.height))
         if (message.width, message.height) != (width, height):
             raise RobotError(
                 f"{where}: images of {message.width}x{message.height} pixels; expected {width}x{height}: "
-                "give the robot the image_width and image_height that this was made for"
+                "start the robot with the image_width and image_height of this environment"
             )
         try:
             picture = reader(message)
@@ -74,9 +74,9 @@ class CameraParts:
 def stream_readers(
     namespace: str, joint_names: tuple[str, ...], cameras: CameraParts, encoder_id: str | None
 ) -> dict[str, Callable[[Any], Any]]:
-    """Return stream -> function from its message to what an observation holds of it.
+    """Return stream -> function from its message to the values of an observation.
 
-    Each raises RobotError for a message that is not what the contract asks for, UnreadableMessage for bytes that are none.
+    Each raises RobotError for a message that violates the contract, and UnreadableMessage for bytes that are not a message.
     """
     states, poses = wire.joint_state_reader(joint_names), wire.pose_reader()
     targets = wire.joint_target_reader(joint_names)
@@ -92,7 +92,7 @@ def stream_readers(
 
 
 def _measured(position: Array, velocity: Array, effort: Array) -> tuple[Array, Array, Array]:
-    """Velocities or efforts that are all NaN were not measured (ros2_control's way to say so): zero, as where they lack."""
+    """Replace velocities or efforts that are all NaN by 0: ros2_control marks values that are not measured so."""
     for row in (velocity, effort):
         if len(row) and row[0] != row[0] and np.isnan(row).all():
             row[:] = 0.0
@@ -102,8 +102,8 @@ def _measured(position: Array, velocity: Array, effort: Array) -> tuple[Array, A
 def _srl_state(namespace: str, encoder_id: str | None, message: JointState) -> Array:
     if message.header.frame_id != encoder_id:
         raise RobotError(
-            f"{namespace}: states come from encoder {shortened(message.header.frame_id)}, but "
-            f"{encoder_id} was asked for, and states of different encoders mean different things. Start the SRL "
+            f"{namespace}: states come from encoder {shortened(message.header.frame_id)}, but this environment "
+            f"uses encoder {encoder_id}, and states of different encoders mean different things. Start the SRL "
             "node with the same srl_folder"
         )
     return messages.srl_state_array(message)

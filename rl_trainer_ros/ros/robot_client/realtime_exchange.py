@@ -1,4 +1,4 @@
-"""Real time: a command is sent, and at the end of its period the newest message of every stream is the observation."""
+"""Real time: the observation is the latest message of every stream at the end of a command's period."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _REPORT_NS = 1_000_000_000
 
 @dataclass(frozen=True)
 class RealTime:
-    """See Mode. `freshness`: what may pass for an observation."""
+    """See Mode. `freshness`: limits of age and skew of an observation."""
 
     more_streams: ClassVar[Mapping[str, Any]] = {contract.JOINT_TARGET: JointState}
-    image_qos: ClassVar[QoSProfile] = QoSProfile(depth=1)  # of images the newest is enough
+    image_qos: ClassVar[QoSProfile] = QoSProfile(depth=1)  # only the latest image is needed
     freshness: Freshness = Freshness()
 
     def cost_of_loss(self, repeat_after_s: float) -> str:
-        """See Mode: the next message comes in a moment."""
+        """See Mode: the next message comes soon anyway."""
         return ""
 
     def exchange(self, parts: Parts) -> Exchange:
@@ -45,11 +45,11 @@ class RealTime:
 
 
 class RealTimeExchange:
-    """Waits, on the steady clock, for the end of the period. Messages that are too old, or too far apart, end the episode.
+    """Waits for the end of the period by the monotonic clock. Messages that are too old or too far apart end the episode.
 
-    The joint target that an action starts from is the one that the robot publishes. `Observation.timing` says how old
-    everything was. A caller that comes late (a policy update) overruns its period: the robot holds by its watchdog
-    meanwhile, and the command then gets a whole period of its own, so that what is received answers it.
+    An action starts from the joint target that the robot publishes. `Observation.timing` gives the ages of all parts. A late
+    caller (after a policy update) overruns its period: meanwhile the robot holds because of its watchdog. The late command
+    then gets a whole period, so that the next observation shows its effect.
     """
 
     exact = False
@@ -72,7 +72,7 @@ class RealTimeExchange:
         self._observed = self._sent = time.monotonic()
 
     def recognise(self, deadline: float) -> None:
-        """See Exchange. Without joint_target it is told from one in lockstep by its states: they come without commands."""
+        """See Exchange. A robot without joint_target is in real time if its joint_states come without commands."""
         if contract.JOINT_TARGET in self._streams.names:
             return
         link, newest, states = self._link, self._newest, contract.JOINT_STATES
@@ -91,7 +91,7 @@ class RealTimeExchange:
                 first = newest.stamp(states)
 
     def begin(self, stamp: int, also: tuple[str, ...], deadline: float) -> Observation:
-        """See Exchange: wait for something of every stream."""
+        """See Exchange: wait for a message of every stream."""
         self._newest.expect(stamp, also)
         self._presumed.restart(self._rest)
         return self._until_complete(deadline)
@@ -150,7 +150,7 @@ class RealTimeExchange:
 
     @property
     def _arrived(self) -> float:
-        """When the newest joint states came, s on the steady clock."""
+        """Arrival time of the latest joint states, s on the monotonic clock."""
         return self._newest.arrived_s(contract.JOINT_STATES)
 
     def _read(self, stream: str, message: Any) -> Any:
@@ -159,7 +159,7 @@ class RealTimeExchange:
 
 
 class _Report:
-    """Once a second: what /diagnostics say of the steps, and whether two robots publish."""
+    """Once per second: publishes metrics of the steps on /diagnostics, and checks whether two robots publish."""
 
     def __init__(self, link: Link, period_s: float):
         self._link, self._period_s = link, period_s
@@ -170,7 +170,7 @@ class _Report:
         """Messages of joint_states since the last report."""
 
     def turn(self, timing: Mapping[str, Any]) -> None:
-        """Report, if a second is over. Raises RobotError where two robots publish, and go on."""
+        """Report if a second has passed. Raises RobotError if two robots keep publishing."""
         if self._ticker.left_s > 0.0:
             return
         self._ticker.tick()
@@ -186,24 +186,24 @@ class _Report:
             "overruns": timing["overruns"],
         }
         namespace = self._link.namespace
-        name, said = f"trainer: {namespace}", "observations are fresh"
-        status = messages.diagnostic_status(DiagnosticStatus.OK, name, namespace, said, values)
+        name, summary = f"trainer: {namespace}", "observations are fresh"
+        status = messages.diagnostic_status(DiagnosticStatus.OK, name, namespace, summary, values)
         message = DiagnosticArray(status=[status])
         message.header.stamp = messages.to_time(time.time_ns())
         self._publisher.publish(message)
 
     def _check_alone(self) -> None:
-        """Raise RobotError where two robots publish, which observations of one moment do not show.
+        """Raise RobotError if two robots publish, which single observations do not show.
 
-        A robot that was killed and started again is in the graph twice for a while, but publishes once a period.
+        A robot that was killed and restarted is in the graph twice for a while, but publishes only once per period.
         """
-        heard, self.states = self.states, 0
-        those = self._link.robots() if heard * self._period_s > 1.5 else ()
-        if len(those) < 2:
+        received, self.states = self.states, 0
+        nodes = self._link.robots() if received * self._period_s > 1.5 else ()
+        if len(nodes) < 2:
             self._second_robot_since = math.inf
             return
-        said = conflict_text(self._link.namespace, self._link.topic(contract.JOINT_STATES), those)
-        self._link.node.get_logger().warning(said, throttle_duration_sec=10.0)
+        error = conflict_text(self._link.namespace, self._link.topic(contract.JOINT_STATES), nodes)
+        self._link.node.get_logger().warning(error, throttle_duration_sec=10.0)
         self._second_robot_since = min(self._second_robot_since, time.monotonic())
         if time.monotonic() - self._second_robot_since > FORGOTTEN_S:
-            raise RobotError(said)
+            raise RobotError(error)

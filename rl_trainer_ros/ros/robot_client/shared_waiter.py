@@ -1,4 +1,4 @@
-"""One node and one wait set for all robots of a trainer: whatever comes for any of them ends the same wait."""
+"""One node and one wait set for all robots of a trainer. A message for any of them ends the wait."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from robot_interface_ros.ros_environment import check_discovery
 
 
 class SharedWaiter:
-    """Made once, given to every TopicRobot; gone with the last of them.
+    """Made once and passed to every TopicRobot; closed with the last of them.
 
-    `fibers` drives the robots: what waits in a fiber lets the others go on; what waits outside of any blocks as usual.
+    `fibers` runs the robots: while one waits in a fiber, the others continue. A wait outside of fibers blocks.
     """
 
     def __init__(self, runtime: Runtime, namespaces: Sequence[str]):
-        """`namespaces`: of all the robots that there may be."""
+        """`namespaces`: of all possible robots."""
         check_discovery()
         self.node = runtime.topic_node("trainer_robots", namespaces)
         self.waiter = make_waiter(self.node)
@@ -37,13 +37,13 @@ class SharedWaiter:
         return self._parts[-1]
 
     def wake(self) -> None:
-        """End the wait of every robot; from any thread."""
+        """End the wait of every robot; may be called from any thread."""
         for part in list(self._parts):
             part.inbox.filled = True
         self.waiter.wake()
 
     def leave(self, part: RobotWaiter) -> None:
-        """A robot is closed; after the last one the node is destroyed."""
+        """Remove a closed robot; after the last one, destroy the node."""
         self._parts.remove(part)
         if not self._parts:
             self._forget()
@@ -54,7 +54,7 @@ class SharedWaiter:
 class RobotWaiter:
     """One robot's part of a SharedWaiter, as a Waiter.
 
-    What a callback raises is raised where this robot waits next: the wait that runs it may be another's.
+    An exception of a callback is raised in the next wait of this robot, because another robot's wait may run the callback.
     """
 
     def __init__(self, shared: SharedWaiter):
@@ -83,11 +83,11 @@ class RobotWaiter:
         return self._shared.waiter.serve(service_type, name, handler)
 
     def client(self, service_type: Any, name: str) -> Any:
-        """See Waiter. Whoever waits for a call's future lets the future `wake` this waiter when it is done."""
+        """See Waiter. To wait for the future of a call, let it `wake` this waiter when it is done."""
         return self._shared.waiter.client(service_type, name)
 
     def wait(self, timeout_s: float) -> None:
-        """See Waiter; also returns, with nothing done, when something came for another robot."""
+        """See Waiter; it also returns, without a message, when a message came for another robot."""
         self._shared.fibers.pause(self.inbox, timeout_s)
         if self._error is not None:
             error, self._error = self._error, None

@@ -1,4 +1,4 @@
-"""What is heard of one robot: its streams, what is kept of each message, and the observation that they make together."""
+"""Subscriptions to the streams of one robot; they read the messages and combine them to observations."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from robot_interface_ros.ros.transport.messages import UnreadableMessage
 if TYPE_CHECKING:
     from rl_trainer_ros.ros.robot_client.exchange import Collector, Mode
 
-_REST_RAD = 0.2  # further than so from the file's rest, a reset leads somewhere else
+_REST_RAD = 0.2  # largest expected distance from the robot file's rest after a reset
 
 
 class ObservationStreams:
-    """Subscriptions to the streams of one robot. Their messages go to a collector, which keeps what `read` returns."""
+    """Subscriptions to the streams of one robot. Their messages go to a collector, which stores the results of `read`."""
 
     def __init__(
         self,
@@ -52,16 +52,16 @@ class ObservationStreams:
             kinds[contract.WORLD_STATE] = JointState
         kinds.update(mode.more_streams)
         self.names = list(kinds)
-        """The streams of an observation, less those that the robot is found not to serve."""
+        """The streams of an observation, without those that the robot does not have."""
         self.own_target: Array | None = None
-        """`(3,)` m, the target of an episode of a robot that publishes none; None for a robot that does."""
+        """Target of the episode for a robot that publishes none, `(3,)` m; None for a robot that publishes its target."""
         self._kinds = {**kinds, contract.COMMAND_REJECTED: String, contract.EPISODE: String}
         self._readers = stream_readers(link.namespace, description.joint_names, cameras, encoder_id)
-        self._well_read: set[str] = set()  # streams of which a message could be used
+        self._well_read: set[str] = set()  # streams with at least one valid message
         self._refusals: dict[str, str] = {}  # stream -> why its last message was refused
         self._first_states = b""
         self._cost_of_loss = mode.cost_of_loss(link.timeouts.repeat_after_s)
-        # With what a topic is heard where nobody who publishes on it offers less.
+        # Quality of service of the subscriptions, unless a publisher offers less.
         self._qos = {name: mode.image_qos if kind is Image else contract.RELIABLE for name, kind in self._kinds.items()}
         self._qos[contract.EPISODE] = contract.LATCHED
 
@@ -71,58 +71,59 @@ class ObservationStreams:
         self._subscriptions = {name: self._subscribe(name, qos) for name, qos in self._qos.items()}
 
     def leave_out(self, names: Collection[str]) -> None:
-        """The robot does not serve these."""
+        """Remove streams that the robot does not have."""
         self.names = [name for name in self.names if name not in names]
         self._collector.leave_out(names)
 
     def adopt_all(self) -> None:
-        """Hear every topic with what its publishers offer: a reliable reader hears no best-effort writer."""
+        """Adapt all subscriptions to the publishers: a reliable subscription does not receive from a best-effort publisher."""
         for name in self._qos:
             self.adopt(name)
 
     def adopt(self, name: str) -> None:
-        """Hear one topic with what its publishers offer."""
+        """Adapt the quality of service of one subscription to its publishers."""
         topic, qos = self._link.topic(name), self._qos[name]
-        heard = offered_qos.hearing_all(self._link.node, topic, qos)
-        if heard == qos:
+        adapted = offered_qos.hearing_all(self._link.node, topic, qos)
+        if adapted == qos:
             return
-        self._qos[name] = heard
-        self._subscriptions[name] = self._subscribe(name, heard)
-        said, log = f"{topic} is published {offered_qos.words(heard)}, and heard so", self._link.node.get_logger()
+        self._qos[name] = adapted
+        self._subscriptions[name] = self._subscribe(name, adapted)
+        words, log = offered_qos.words(adapted), self._link.node.get_logger()
+        line = f"{topic} is published {words}, so the subscription is {words} too"
         if self._cost_of_loss:
-            log.warning(f"{said}: {self._cost_of_loss}")
+            log.warning(f"{line}: {self._cost_of_loss}")
         else:
-            log.info(said)
+            log.info(line)
 
     def read(self, stream: str, message: Any) -> Any:
-        """Return what a message says; None where it is refused, and counted, for it may be a stranger's.
+        """Return the content of a message; None if it is refused (and counted), since it may come from another node.
 
-        Raises RobotError where the robot itself seems to be at fault: nobody else publishes there, and none of its
-        messages could be used so far.
+        Raises RobotError if the robot itself seems to be at fault: the topic has no other publisher, and no message was
+        valid so far.
         """
         if stream not in self._readers:
             return message
         try:
-            said = self._readers[stream](message)
+            content = self._readers[stream](message)
         except (UnreadableMessage, RobotError) as error:
             unreadable = isinstance(error, UnreadableMessage)
             if not unreadable and stream not in self._well_read and not self._link.conflict(stream):
-                said = str(error)
-                raise RobotError(said if stream in said else f"{self._link.namespace}: {stream}: {said}") from None
+                text = str(error)
+                raise RobotError(text if stream in text else f"{self._link.namespace}: {stream}: {text}") from None
             self.refuse(stream, str(error))
             return None
         if stream == contract.JOINT_STATES and stream not in self._well_read:
             self._first_states = message
         self._well_read.add(stream)
-        return said
+        return content
 
     def refuse(self, stream: str, reason: str) -> None:
-        """Count a message that is not used, and report it."""
+        """Count a refused message, and report it."""
         self._refusals[stream] = reason
         self._link.waiter.refused.note(self._link.topic(stream), reason)
 
     def observation(self, stamp: int, joint_target: Array, timing: Mapping[str, Any] = NOTHING) -> Observation:
-        """Return the observation that the collected messages make."""
+        """Return the observation from the collected messages."""
         parts = self._collector.parts
         position, velocity, effort = parts[contract.JOINT_STATES]
         return Observation(
@@ -142,7 +143,7 @@ class ObservationStreams:
         )
 
     def no_answer(self, last_stamp: int) -> RobotError:
-        """Return the error for streams that have not come in time. `last_stamp`: of the last observation, ns."""
+        """Return the error for streams without a message in time. `last_stamp`: of the last observation, ns."""
         link, missing, oldest = self._link, self._collector.missing, self._collector.oldest
         if oldest is not None and oldest < last_stamp:
             return RobotInterrupted(f"the stamps of {link.namespace} went back: it was restarted")
@@ -150,24 +151,26 @@ class ObservationStreams:
         waited = f"within {link.timeouts.answer_timeout_s:g} s"
         refusals = {name: self._refusals[name] for name in missing if name in self._refusals}
         refused = [f"the last message on {name} was refused: {reason}" for name, reason in refusals.items()]
-        # Publishers that were killed are in the graph for 20 s more, so a conflict is only another likely cause.
+        # Killed publishers stay in the graph for 20 s, so several publishers are only one more likely cause.
         causes = "; ".join([*(refused or [likely_cause(missing)]), *link.conflicts(missing)])
         return RobotTimeout(f"{link.namespace}: no answer on {topics} {waited}; {causes}")
 
     def report_first(self, observation: Observation) -> None:
-        """Say what joint_states lack, and where a reset leads elsewhere than the robot's file says; for the first reset."""
+        """After the first reset: report missing fields of joint_states, and a pose that differs from the robot file's rest."""
         state, log = deserialize_message(self._first_states, JointState), self._link.node.get_logger()
         lacking = [field for field in ("velocity", "effort") if not len(getattr(state, field))]
         if lacking:
-            log.warning(f"{self._link.topic(contract.JOINT_STATES)} has no {' and no '.join(lacking)}: they count as 0")
+            log.warning(
+                f"{self._link.topic(contract.JOINT_STATES)} has no {' and no '.join(lacking)}: 0 is used instead"
+            )
         rest = self._description.rest
         away = np.abs(observation.position - rest)
         if away.max() > _REST_RAD:
             i = int(away.argmax())
             log.warning(
                 f"{self._link.namespace}: after a reset {self._description.joint_names[i]} is at "
-                f"{observation.position[i]:.3f}, and the robot's file has rest {rest[i]:.3f}; episodes begin with the way "
-                "between them, if it is not mended"
+                f"{observation.position[i]:.3f}, but rest in the robot file is {rest[i]:.3f}; correct one of them, or each "
+                "episode starts with a motion between them"
             )
 
     def _subscribe(self, name: str, qos: QoSProfile) -> Any:

@@ -1,4 +1,4 @@
-"""A robot behind the topics of the robot contract, as the same `Robot` that an in-process simulation is."""
+"""The client of a robot over the topics of the robot contract. It implements `Robot`, as an in-process simulation does."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from robot_interface_ros.ros.transport import contract
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.safety.finite import check_finite
 
-_MOST_CUTS = 5
+_MAX_INTERRUPTIONS = 5
 
 
 class _Yields(Exception):
-    """Another client commands the robot, and was there first."""
+    """This client yields, because another client already commands the robot."""
 
 
 class TopicRobot:
     """Client of one robot, in lockstep or in real time.
 
-    It is put together from these parts: `Discovery` waits until the robot is served, `EpisodeCalls` sets an episode's
-    parameters and calls reset, `CommandStream` publishes commands, `ObservationStreams` hears the answers and makes
-    observations of them. The mode gives the two parts that differ: an `Exchange` knows what to await after a command, and
-    its `Collector` which stamps count.
+    It is composed of these parts: `Discovery` waits until the robot is served, `EpisodeCalls` sets an episode's parameters
+    and calls reset, `CommandStream` publishes commands, and `ObservationStreams` receives messages and combines them to
+    observations. The mode provides two parts: an `Exchange`, which waits for the answer to a command, and its `Collector`,
+    which selects messages by their stamps.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class TopicRobot:
         timeouts: Timeouts | None = None,
         shared: SharedWaiter | None = None,
     ):
-        """`runtime`: an open one; None: this robot has its own, which `close` ends.
+        """`runtime`: an open one; None: this robot makes its own, which `close` ends.
 
-        `mode`: `Lockstep()` (also where it is None) or `RealTime(freshness)`.
-        `cameras`, `depth_cameras`: images and depths to await with every observation, in `image_sizes` (width, height).
-        `encoder_id`: await this encoder's states as well; `contact`, `world_state`: what the end effector feels, and signals.
-        `needed_by`: stream (`camera`: all of them) -> who needs it, for the error where the robot does not publish it; also of
-        streams that others read, such as the image that an encoder turns into a state.
-        `shared`: node and wait set of all robots of this process; None: this one has its own.
+        `mode`: `Lockstep()` (the default) or `RealTime(freshness)`.
+        `cameras`, `depth_cameras`: images and depths that every observation contains, in `image_sizes` (width, height).
+        `encoder_id`: observations contain states of this encoder; `contact`, `world_state`: they contain these streams.
+        `needed_by`: stream (`camera`: all cameras) -> its user, for the error if the robot does not publish it; also streams
+        that other nodes read, such as the image for an encoder.
+        `shared`: node and wait set of all robots of this process; None: this robot makes its own.
         """
         self.joint_names, self.period_ns, self.namespace = description.joint_names, period_ns, namespace
         self._own_runtime = Runtime(signals=False) if runtime is None else None
@@ -86,10 +86,10 @@ class TopicRobot:
         recognise = self._exchange.recognise
         self._discovery = Discovery(link, self._streams, self._commands, self._calls, needed_by, recognise)
         self._observed_once = False
-        self._cuts = 0  # interruptions since the last command that was answered
+        self._interruptions = 0  # since the last answered command
 
     def reset(self, episode: Episode) -> Observation:
-        """Start an episode; see Robot. Also finds a robot that is new, was restarted or moved on without us."""
+        """Start an episode; see Robot. It also finds a robot that is new, was restarted, or was used by another client."""
         deadline = time.monotonic() + self._timeouts.start_timeout_s
         while True:
             try:
@@ -98,10 +98,10 @@ class TopicRobot:
                 raise
             except _Yields:
                 continue
-            except RobotInterrupted as error:  # restarted again in the middle of this: start over
+            except RobotInterrupted as error:  # interrupted during the reset: try again
                 if time.monotonic() >= deadline:
                     waited = f"within {self._timeouts.start_timeout_s:g} s"
-                    raise RobotTimeout(f"{self.namespace}: every reset was cut short {waited}: {error}") from None
+                    raise RobotTimeout(f"{self.namespace}: every reset was interrupted {waited}: {error}") from None
 
     def send(self, command: Command) -> None:
         """Publish the command; see Robot."""
@@ -110,22 +110,22 @@ class TopicRobot:
     def receive(self, timeout_s: float | None = None) -> Observation:
         """Wait for the answer to the last command; see Robot.
 
-        Raises RobotError when every command of the last _MOST_CUTS episodes was cut: no reset helps there.
+        Raises RobotError when every command of the last _MAX_INTERRUPTIONS episodes was cut: no reset helps there.
         """
         timeout_s = timeout_s if timeout_s is not None else self._timeouts.answer_timeout_s
         try:
             observation = self._exchange.receive(time.monotonic() + timeout_s)
             check_finite(observation, self.joint_names, self.namespace)
         except RobotInterrupted as error:
-            self._cuts += 1
-            if self._cuts == _MOST_CUTS:
-                raise self._always_cut(error) from None
+            self._interruptions += 1
+            if self._interruptions == _MAX_INTERRUPTIONS:
+                raise self._always_interrupted(error) from None
             raise
-        self._cuts = 0
+        self._interruptions = 0
         return observation
 
     def close(self) -> None:
-        """Leave the topics, with shared ones when the last robot does; safe to call twice."""
+        """Close the client; a shared node is closed with its last robot. Safe to call twice."""
         if self._open:
             self._open = False
             self._waiter.close()
@@ -149,7 +149,7 @@ class TopicRobot:
         return observation
 
     def _target_of(self, episode: Episode) -> Array | None:
-        """Where the target is in an episode of a robot that publishes none; None for a robot that does."""
+        """Return the target of an episode for a robot that publishes none, `(3,)` m; None for one that publishes its target."""
         if contract.TARGET_POSE in self._streams.names:
             return None
         if episode.target is None:
@@ -161,20 +161,20 @@ class TopicRobot:
         if self._calls.takes_episodes and episode.target not in (None, tuple(observation.target_position.tolist())):
             raise RobotInterrupted(f"{self.namespace} was restarted between the episode's parameters and its reset")
 
-    def _always_cut(self, last: RobotInterrupted) -> RobotError:
+    def _always_interrupted(self, last: RobotInterrupted) -> RobotError:
         rate = f"{1e9 / self.period_ns:g} Hz"
         why = f"does another client command it, or does it run at another control rate than {rate}?"
         conflicts = self._link.conflicts((contract.JOINT_STATES, contract.JOINT_COMMAND))
         return RobotError(
-            f"{self.namespace}: {_MOST_CUTS} episodes in a row were interrupted at their first command; "
+            f"{self.namespace}: {_MAX_INTERRUPTIONS} episodes in a row were interrupted at their first command; "
             f"{conflicts[0] if conflicts else why} The last: {last}"
         )
 
     def _check_first(self) -> None:
-        """While an episode is asked for: yield to a client that was not known yet when our publisher was made."""
+        """While an episode starts: yield to another client that was not discovered yet when this one began to publish."""
         self._link.check_running()
         if self._observed_once or not self._commands.advertised or not self._link.conflict(contract.JOINT_COMMAND):
             return
         self._commands.withdraw()
-        self._link.rest(random.uniform(0.1, 1.0))  # of two that begin together one is to be the first
+        self._link.rest(random.uniform(0.1, 1.0))  # of two clients that start together, one must be the first
         raise _Yields
