@@ -1,1 +1,1 @@
-"""Bring-up: from launch arguments to processes, and the supervisor that runs them where there is no ros2 launch."""
+"""Bring-up: from launch arguments to processes, and a supervisor that runs them without ros2 launch."""

@@ -1,4 +1,4 @@
-"""The launch arguments of a training system: its own, and every setting of the trainer; with their values, checked."""
+"""Launch arguments of a training system: those of bring-up and all settings of the trainer; resolves and checks them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from robot_interface_ros.files.parameter_files import from_file, misspelt, of_ro
 from robot_interface_ros.names import in_namespace
 from robot_interface_ros.names import resolve as resolve_name
 
-PARTS = {  # task.contacts:=3 sets one of the settings that stand as YAML in task_settings
+PARTS = {  # task.contacts:=3 changes one entry of the YAML mapping task_settings
     "task": "task_settings",
     "action": "action_settings",
     "observation": "observation_settings",
@@ -34,61 +34,61 @@ SERVING = (
     *("robot_source", "hardware", "ports", "body", "driver_params_file", "num_envs", "sim_processes", "max_restarts"),
     *("remote", "domain_id", "params_file", "sim_params_file", "physics_hz", "page", "page_port"),
 )
-"""Settings that change which robots are served, and how."""
-TRAINER, SIMULATOR, DRIVER = "trainer", "robot_sim", "robot_driver"  # nodes, and their entries in a parameter file
+"""Settings that affect which robots are served, and how."""
+TRAINER, SIMULATOR, DRIVER = "trainer", "robot_sim", "robot_driver"  # names of nodes, also in parameter files
 BOARDS = {"mock": "mock", "emulated": "emulated", "driver": "serial"}
-"""robot_source -> what the driver's servos hang on."""
+"""robot_source -> servo board type."""
 PHYSICAL = ("emulated", "driver")
-"""Sources for which time does not stand still."""
+"""Sources that run in real time."""
 
 
 class BringupError(ConfigError):
-    """A launch argument that is unknown or not allowed; one line that lists what is."""
+    """A launch argument is unknown or invalid; the message has one line and lists valid ones."""
 
 
 @dataclass(frozen=True)
 class BringupConfig:
-    """What is started beside the trainer, and how."""
+    """Settings of the processes that are started in addition to the trainer."""
 
     robot_source: str = option(
         "sim",
-        "who serves the robots: the simulator; the driver, whose servos hang on Arduinos (driver), on emulated ones or on none "
-        "(mock); or others",
+        "what serves the robots: sim: the simulator; driver: the driver with servo boards; emulated: the driver with emulated "
+        "boards; mock: the driver without boards; external: another node",
         choices=("sim", *BOARDS, "external"),
     )
     hardware: str = option(
         "",
-        "the driver's file of boards and servos (rl_trainer calibrate writes it); empty: as in driver_params_file",
+        "hardware file of the driver's boards and servos (rl_trainer calibrate writes it); empty: as in driver_params_file",
         path=True,
     )
     ports: tuple[str, ...] = option(
-        (), "the driver's ports where they are others than that file's: [left=/dev/ttyACM0, right=/dev/ttyACM1]"
+        (), "serial ports of the driver, if they differ from the hardware file: [left=/dev/ttyACM0, right=/dev/ttyACM1]"
     )
     body: str = option(
         "",
-        "what the pins of mock and emulated boards move; empty: as in driver_params_file",
+        "body that mock and emulated boards move; empty: as in driver_params_file",
         choices=("none", "simulated"),
     )
     driver_params_file: str = option(
         "", "ROS parameter file of the driver; empty: this package's config/robot_driver.yaml", path=True
     )
-    num_envs: int = option(1, "robots, in the namespaces /env_0, /env_1, ...", minimum=1, maximum=1000)
+    num_envs: int = option(1, "number of robots, in the namespaces /env_0, /env_1, ...", minimum=1, maximum=1000)
     sim_processes: int = option(
-        0, "simulator processes that share the robots; 0: as many as measured best", minimum=0, maximum=1000
+        0, "number of simulator processes for all robots; 0: the fastest number, as measured", minimum=0, maximum=1000
     )
     remote_namespaces: tuple[str, ...] = option(
-        (), "more robots to train on, served by another machine (rl_trainer robots)"
+        (), "more robots to train on, served on another machine (rl_trainer robots)"
     )
     max_restarts: int = option(
         3,
-        "how often each simulator, driver or SRL node that dies is started again within restart_window_s",
+        "number of restarts of each simulator, driver or SRL node within restart_window_s",
         minimum=0,
         maximum=1_000_000,
     )
     restart_window_s: float = option(
-        600.0, "time after which a restart is forgotten by max_restarts", minimum=0.1, maximum=1e7
+        600.0, "time after which a restart no longer counts for max_restarts, s", minimum=0.1, maximum=1e7
     )
-    remote: bool = option(False, "find other machines of the ROS domain too; false: this machine alone")
+    remote: bool = option(False, "true: discover other machines of the ROS domain; false: only this machine")
     domain_id: int | None = option(None, "ROS domain; empty: as in the environment", minimum=0, maximum=232)
     params_file: str = option(
         "", "ROS parameter file of the trainer; empty: this package's config/trainer.yaml", path=True
@@ -98,14 +98,14 @@ class BringupConfig:
     )
     frames: str = option(
         "auto",
-        "publish every link's place on /tf; auto: with rviz, and in real time where it is possible",
+        "publish the pose of every link on /tf; auto: with rviz, and in real time if possible",
         choices=("auto", "true", "false"),
     )
     page: bool = option(
-        False, "start a web page that shows the robots and the training; markers:=true with it, unless it is given"
+        False, "start a web page that shows the robots and the training; sets markers:=true unless markers is given"
     )
-    page_port: int = option(8080, "port of that page on this machine", minimum=1, maximum=65535)
-    rviz: bool = option(False, "start RViz; markers:=true with it, unless it is given")
+    page_port: int = option(8080, "port of the web page on this machine", minimum=1, maximum=65535)
+    rviz: bool = option(False, "start RViz; sets markers:=true unless markers is given")
     rviz_config: str = option("", "RViz file; empty: this package's config/rviz/train.rviz", path=True)
     physics_hz: float | None = option(
         None,
@@ -117,7 +117,7 @@ class BringupConfig:
 
 @dataclass(frozen=True)
 class Argument:
-    """One launch argument as launch declares it; what a parameter file may set as well has the empty default."""
+    """One launch argument for launch. Its default is empty if a parameter file may set it as well."""
 
     name: str
     default: str
@@ -126,13 +126,13 @@ class Argument:
 
 @dataclass(frozen=True)
 class Values:
-    """What the launch arguments come to."""
+    """Resolved values of the launch arguments."""
 
     bringup: BringupConfig
     trainer: TrainerConfig
     params_file: Path
     told: Mapping[str, Any]
-    """The trainer's parameters that overrule the parameter file's."""
+    """The trainer's parameters that override the parameter file."""
     sim_params_file: Path
     driver_params_file: Path
     served: tuple[str, ...]
@@ -140,7 +140,7 @@ class Values:
 
 
 def arguments() -> tuple[Argument, ...]:
-    """Every launch argument: the trainer's settings first, then what is about its surroundings."""
+    """Return all launch arguments: first the trainer's settings, then those of bring-up."""
     rows = []
     for field in dataclasses.fields(TrainerConfig):
         fallback = f"; else params_file's, else {default_text(field) or 'empty'}"
@@ -152,21 +152,21 @@ def arguments() -> tuple[Argument, ...]:
 
 
 def help_text(serving: bool = False) -> str:
-    """One line for each launch argument: name, default, meaning and, where they are few, the allowed values.
+    """Return one line for each launch argument: name, default, meaning and, if there are few, the allowed values.
 
-    `serving`: only those that matter where robots are served without a trainer.
+    `serving`: only those that have an effect when robots are served without a trainer.
     """
     fields = (*dataclasses.fields(TrainerConfig), *dataclasses.fields(BringupConfig))
     shown = [setting_line(field) for field in fields if not serving or field.name in SERVING]
     if serving:
-        shown.append("\nThe other settings of `rl_trainer train` are accepted, and change nothing here.")
+        shown.append("\nThe other settings of `rl_trainer train` are accepted, but have no effect here.")
     return "\n".join(shown)
 
 
 def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
-    """Values from name -> text; a setting is the text's, else the parameter file's, else the default. BringupError.
+    """Return the values for name -> text. Precedence: the text, the parameter file, the default. Raises BringupError.
 
-    `base`: the namespace in which the nodes are started; the robots' relative namespaces lie in it.
+    `base`: namespace of the nodes; relative namespaces of robots are resolved in it.
     """
     known = [field.name for cls in (TrainerConfig, BringupConfig) for field in dataclasses.fields(cls)]
     parts = {name: text for name, text in given.items() if part_of(name)}
@@ -201,7 +201,7 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
             told["namespaces"] = trainer.namespaces
         if trainer.eval_namespace:
             served = (*served, trainer.eval_namespace)
-        if resumed:  # the parameter file is of no run in particular
+        if resumed:  # the parameter file has no effect on a resumed run
             resumed_settings.refuse_changes(resumed, trainer)
             told = dataclasses.asdict(trainer)
         sim_params_file = resolve(bringup.sim_params_file or config / "robot_sim.yaml")
@@ -217,20 +217,20 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
 
 
 def _resumed(settings: Mapping[str, Any]) -> TrainerConfig | None:
-    """The settings of the run that is to go on; None for a new one."""
+    """Return the settings of the resumed run; None for a new run."""
     if not settings.get("resume"):
         return None
     return resumed_settings.settings_of_run(settings["resume"], settings.get("log_dir", TrainerConfig.log_dir))
 
 
 def part_of(name: str) -> str:
-    """Return the part that a name such as `task.contacts` sets something of; empty for other names."""
+    """Return the part of a name such as `task.contacts`, here `task`; empty for other names."""
     part, dot, _ = name.partition(".")
     return part if dot and part in PARTS else ""
 
 
 def with_parts(settings: Mapping[str, Any], parts: Mapping[str, str]) -> dict[str, str]:
-    """Return task_settings and the like, as YAML, with `parts` (such as `task.contacts` -> "3") added to what they say."""
+    """Return task_settings and similar settings, as YAML, with the changes of `parts` (such as `task.contacts` -> "3")."""
     changed: dict[str, dict[str, Any]] = {}
     for name, text in parts.items():
         whole = PARTS[part_of(name)]
@@ -243,9 +243,10 @@ def with_parts(settings: Mapping[str, Any], parts: Mapping[str, str]) -> dict[st
 
 
 def node_parameters(params_file: Path, node: str, base: str = "/", config: type[Any] | None = None) -> dict[str, Any]:
-    """What a ROS parameter file sets for a node of ours in the namespace `base`, without what every node has.
+    """Return the parameters that a ROS parameter file sets for a node in the namespace `base`, without those of every node.
 
-    `config`: without what is set for all nodes and is no setting of it. ConfigError if it is no parameter file or sets nothing.
+    `config`: leave out parameters for all nodes that are not settings of this class. Raises ConfigError if the file is not a
+    parameter file or sets nothing for the node.
     """
     name = resolve_name(node, base)
     given = from_file(read_yaml(params_file), name)
@@ -259,17 +260,17 @@ def node_parameters(params_file: Path, node: str, base: str = "/", config: type[
 
 
 def _typed_own(cls: type[Any], given: Mapping[str, str]) -> dict[str, Any]:
-    """The values that are given for the fields of `cls`, of their types."""
+    """Return the given values for the fields of `cls`, with their types."""
     return typed(cls, {field.name: given[field.name] for field in dataclasses.fields(cls) if field.name in given})
 
 
 def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_file: Path, base: str) -> None:
-    """Refuse settings for a simulator that is not started, and a file that has none; it names unknown ones itself."""
+    """Refuse settings for a simulator that is not started, and a parameter file without an entry for it."""
     if trainer.transport == "topics" and bringup.robot_source == "sim":
         node_parameters(sim_params_file, SIMULATOR, base)
         return
-    ours = ("sim_params_file", "physics_hz", "sim_processes")
-    given = [name for name in ours if getattr(bringup, name) not in ("", None, 0)]
+    own = ("sim_params_file", "physics_hz", "sim_processes")
+    given = [name for name in own if getattr(bringup, name) not in ("", None, 0)]
     if trainer.transport != "topics" and bringup.robot_source != "sim":
         raise ConfigError(
             f"robot_source:={bringup.robot_source} has no effect with transport:=in_process, which simulates in the trainer; "
@@ -286,25 +287,25 @@ def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_
 
 
 def _real_time(robot_source: str, settings: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, bool]:
-    """Whoever asks for a physical robot asks for real time."""
+    """Return realtime=True for a physical robot. Raises ConfigError if realtime:=false is given."""
     if robot_source not in PHYSICAL or settings.get("transport", "topics") != "topics":
         return {}
     if told.get("realtime") is False:
         raise ConfigError(
-            f"robot_source:={robot_source} lives in real time; leave realtime:=false out, or use robot_source:=mock"
+            f"robot_source:={robot_source} runs in real time; leave realtime:=false out, or use robot_source:=mock"
         )
     return {"realtime": True}
 
 
 def _check_driver(bringup: BringupConfig, trainer: TrainerConfig, driver_params_file: Path, base: str) -> None:
-    """Refuse settings for a driver that is not started, and for servos where a robot has none."""
+    """Refuse settings for a driver that is not started, and settings for servos in lockstep."""
     driven = trainer.transport == "topics" and bringup.robot_source in BOARDS
     if driven:
         node_parameters(driver_params_file, DRIVER, base)
     given = [name for name in ("driver_params_file", "hardware", "ports", "body") if getattr(bringup, name)]
     if given and not driven:
         raise ConfigError(
-            f"{given[0]} has no effect without robot_source:=driver, emulated or mock; leave it out, or add that"
+            f"{given[0]} has no effect without robot_source:=driver, emulated or mock; leave it out, or add one of these"
         )
     if given[-1:] not in ([], ["driver_params_file"]) and not trainer.realtime:
         raise ConfigError(
@@ -312,10 +313,10 @@ def _check_driver(bringup: BringupConfig, trainer: TrainerConfig, driver_params_
         )
     if bringup.hardware and not resolve(bringup.hardware).is_file():
         calibrate = command_line("calibrate", f"output:={bringup.hardware}")
-        raise ConfigError(f"hardware: no file {bringup.hardware}; {calibrate} writes one")
+        raise ConfigError(f"hardware: there is no file {bringup.hardware}; {calibrate} writes one")
     if bringup.ports and bringup.robot_source != "driver":
         raise ConfigError(
-            f"ports has no effect with robot_source:={bringup.robot_source}, which has none; leave it out"
+            f"ports has no effect with robot_source:={bringup.robot_source}, which has no ports; leave it out"
         )
     if bringup.body and bringup.robot_source == "driver":
-        raise ConfigError("body has no effect with robot_source:=driver, which has a real one; leave it out")
+        raise ConfigError("body has no effect with robot_source:=driver, which has a physical body; leave it out")

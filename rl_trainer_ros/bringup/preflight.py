@@ -1,7 +1,7 @@
-"""Checks the settings of a training, or of served robots, before any process starts; both front ends of bring-up call it.
+"""Check the settings of a training, or of served robots, before any process is started. Both front ends of bring-up call it.
 
-Names and combinations are checked here. Settings that need a learner or a saved model are checked by
-`training/learner_check.py` in a process of its own, so that no torch is loaded here.
+Names and combinations are checked here. `training/learner_check.py` checks settings that need a learner or a saved model,
+in a process of its own, so that torch is not loaded here.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _NEEDED_FOR = ("hyperparameters", "preset", "policy", "load_model", "resume")
 
 
 def check(config: TrainerConfig, serving: bool = False) -> None:
-    """Raise ConfigError, one line, for settings with which no training can begin.
+    """Raise ConfigError, in one line, for invalid settings.
 
     `serving`: robots are served without a trainer, so only their settings are checked.
     """
     try:
         from rl_trainer_ros.training import early_checks
-    except ModuleNotFoundError:  # ros2 launch may run with a Python that has no learner's packages; the trainer's has
+    except ModuleNotFoundError:  # ros2 launch may use a Python without the learners' packages; the trainer has them
         pass
     else:
         (early_checks.check_served if serving else early_checks.check)(config)
@@ -38,10 +38,9 @@ def check(config: TrainerConfig, serving: bool = False) -> None:
 
 
 def check_learner(config: TrainerConfig) -> None:
-    """Raise ConfigError, one line, where a learner or the model that it begins with would refuse these settings.
+    """Raise ConfigError, in one line, for settings that the learner, or the model to start with, would refuse.
 
-    Nothing is checked, and no time taken, where only defaults are used. Where the check itself cannot run, the trainer finds
-    the same later.
+    If all these settings have their defaults, nothing is checked. If the check cannot run, the trainer reports the error later.
     """
     if not any(getattr(config, name) for name in _NEEDED_FOR):
         return
@@ -58,7 +57,7 @@ def check_learner(config: TrainerConfig) -> None:
 
 
 def _command() -> list[str]:
-    """This Python where it has the learners; ros2 launch may run with another, and then the trainer's executable has them."""
+    """Return the command of the check. If this Python has no learners (`ros2 launch`), the trainer's executable is used."""
     executable = find_executable("rl_trainer_ros", "trainer_node")
     if executable and find_spec("stable_baselines3") is None:
         return [executable, learner_check.OPTION]

@@ -1,4 +1,4 @@
-"""One process of a training system, as both of bring-up's fronts understand it."""
+"""Description of one process of a training system, for both front ends of bring-up."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from rl_trainer_ros.bringup.launch_arguments import BringupError
 
 @dataclass(frozen=True)
 class Process:
-    """One process: an `executable` for `ros2 run`, the same as a Python `module`, and what it is told.
+    """One process: an `executable` for `ros2 run`, the same as a Python `module`, and its arguments.
 
-    package, program: of an executable that is not ours, which has a path instead of a module.
-    words, remappings: what stands on its command line before the parameters.
-    max_restarts, restart_window_s: how often it is started again within so many seconds.
-    optional: training goes on without it.
-    shutdown_timeout_s: how long it may take to leave before it is made to.
-    orphan_signal: what the kernel sends it when its supervisor was killed; SIGTERM for what saves a model or moves a
-    machine, SIGKILL for what has nothing to lose.
+    package, program: of an executable of another package, which has a path instead of a module.
+    words, remappings: arguments on its command line before the parameters.
+    max_restarts, restart_window_s: number of restarts within this time, s.
+    optional: training continues without it.
+    shutdown_timeout_s: time to exit after a signal, before the next signal.
+    orphan_signal: signal from the kernel if the supervisor was killed; SIGTERM for a process that saves a model or moves a
+    robot, SIGKILL for others.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Process:
 
     def __post_init__(self) -> None:
         if bool(self.module) == bool(self.program):
-            raise BringupError(f"process {self.name} needs either a module of ours or another's program")
+            raise BringupError(f"process {self.name} needs either a module or a program, not both")
         if self.ends_system and self.max_restarts:
             raise BringupError(f"process {self.name} ends the system, so its max_restarts must be 0")
         if self.max_restarts < 0 or self.shutdown_timeout_s <= 0:

@@ -1,4 +1,4 @@
-"""What follows `--ros-args` on the command line of a system, or surrounds its launch file: namespace and remappings."""
+"""ROS arguments of a system, from `--ros-args` or from around its launch file: namespace and remappings."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _NOT_FOR_ALL = {"-p": "{0}", "--param": "{0}", "--params-file": "params_file:={0
 
 @dataclass(frozen=True)
 class RosArguments:
-    """For every process of a system."""
+    """ROS arguments for every process of a system."""
 
     namespace: str = "/"
-    """Where relative namespaces of robots lie, and the nodes."""
+    """Namespace of the nodes, and of robots with relative namespaces."""
     rules: tuple[Rule, ...] = ()
     """All remappings."""
     words: tuple[str, ...] = ()
-    """As they are given to each process; empty where the launcher gives them."""
+    """The words for each process's command line; empty if the launcher adds them."""
 
 
 def placed(namespace: str, arguments: Sequence[str] | None = None) -> str:
-    """Return a robot's namespace, checked and absolute; a relative one lies in the `__ns` of the command line."""
+    """Return a robot's namespace, checked and absolute; a relative one is resolved in `__ns` of the command line."""
     check_namespace(namespace)
     return resolve(namespace, place_of(rules_of(sys.argv if arguments is None else arguments), "")[0])
 
 
 def split(words: Sequence[str]) -> tuple[list[str], RosArguments]:
-    """A command line's own words, and what follows `--ros-args`. Raises UsageError, ConfigError."""
+    """Split a command line into its own words and those after `--ros-args`. Raises UsageError, ConfigError."""
     own, ros = split_ros_arguments(words)
     check_ros_arguments(words)
     for flag, value in ros_flags(words):

@@ -1,4 +1,4 @@
-"""Settings as words, `name:=value`: text to the values of a settings dataclass, and the lines that explain them."""
+"""Settings on command lines, `name:=value`: convert text to the values of a settings class, and print help lines."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _OPTION = re.compile(r"(?P<dashes>--)?(?P<name>[A-Za-z][\w.-]*)(?:=(?P<value>.+)
 
 
 class UsageError(ConfigError):
-    """The command line's words are off."""
+    """The command line has wrong words."""
 
 
 def parse_words(words: Iterable[str]) -> dict[str, str]:
-    """Turn `name:=value` words into a mapping."""
+    """Convert words `name:=value` to a mapping. Raises UsageError."""
     values, words = {}, list(words)
     for i, word in enumerate(words):
         name, separator, value = word.partition(":=")
@@ -43,7 +43,7 @@ def parse_words(words: Iterable[str]) -> dict[str, str]:
 
 
 def _as_meant(word: str) -> str:
-    """A setting as a person most likely meant it who wrote --name, --name=value or name=value."""
+    """Return the likely meaning of --name, --name=value or name=value as a setting, for an error."""
     option = _OPTION.fullmatch(word)
     if not option or not (option["dashes"] or option["value"]):
         return "seed:=1"
@@ -51,20 +51,20 @@ def _as_meant(word: str) -> str:
 
 
 def from_words(cls: type[T], words: Iterable[str], where: str) -> T:
-    """Make a settings dataclass from `name:=value` words; `where` stands in front of its errors."""
+    """Make a settings dataclass from words `name:=value`; `where`: prefix of its errors."""
     return from_mapping(cls, typed(cls, parse_words(words)), where)
 
 
 def typed(cls: type[Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Texts as values of the types that `cls` has for them; names that it has not are kept, to be refused by name."""
+    """Convert texts to the types of the fields of `cls`. Unknown names are kept, and refused later by name."""
     hints = typing.get_type_hints(cls)
     return {name: value_of(hints.get(name, str), text) for name, text in texts.items()}
 
 
 def value_of(hint: Any, text: str) -> Any:
-    """Text as a value of type `hint`, 1e-3 and (for a whole number) 1e5 as the numbers they are.
+    """Convert text to a value of type `hint`, including numbers such as 1e-3 and, for an integer, 1e5.
 
-    What cannot be read stays text, to be refused.
+    A text that cannot be converted is returned unchanged, and refused later.
     """
     kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if str in kinds:
@@ -79,7 +79,7 @@ def value_of(hint: Any, text: str) -> Any:
 
 
 def whole(text: str) -> int:
-    """A whole number from text such as 150000 or 1.5e5. Raises ValueError for others."""
+    """Convert text such as 150000 or 1.5e5 to an integer. Raises ValueError for others."""
     try:
         return int(text)
     except ValueError:
@@ -90,7 +90,7 @@ def whole(text: str) -> int:
 
 
 def yaml_value(text: str) -> Any:
-    """Text as YAML has it, and 1e-3 as the number it is; what is no YAML stays text, to be refused."""
+    """Convert YAML text to a value, including 1e-3 to a number. Invalid YAML is returned as text, and refused later."""
     try:
         value = parse_yaml(text, "")
         return float(value) if isinstance(value, str) else value
@@ -99,19 +99,19 @@ def yaml_value(text: str) -> Any:
 
 
 def setting_line(field: dataclasses.Field[Any]) -> str:
-    """One line of help: name, default, meaning and, where they are few, the allowed values."""
+    """Return a line of help: name, default, meaning and, if there are few, the allowed values."""
     return f"  {f'{field.name}:={default_text(field)}':<27} {description(field)}"
 
 
 def description(field: dataclasses.Field[Any]) -> str:
-    """What a setting means and, where they are few, the allowed values."""
+    """Return the meaning of a setting and, if there are few, the allowed values."""
     meaning: str = field.metadata["description"]
     choices = field.metadata["choices"]
     return meaning + (f" ({' | '.join(choices)})" if choices else "")
 
 
 def default_text(field: dataclasses.Field[Any]) -> str:
-    """A field's default as it is typed on a command line; empty for None and the empty text."""
+    """Return a field's default as on a command line; empty for None and the empty text."""
     default = list(field.default) if isinstance(field.default, tuple) else field.default
     if default is None or isinstance(default, str):
         return default or ""

@@ -1,10 +1,10 @@
-"""Runs a system's processes on a machine without `ros2`: starts, restarts, stops them, and leaves none behind.
+"""Run a system's processes on a machine without `ros2`: start, restart and stop them, and leave none behind.
 
-One thread and one wait (pipes, signals, the next deadline). Circus, the alternative, brings ZeroMQ, TCP ports and an
-event loop, and has no notion of one process whose end and exit code are the system's.
+There is one thread with one wait (pipes, signals, next deadline). Circus, the alternative, needs ZeroMQ, TCP ports and an
+event loop, and has no process whose end and exit code are those of the system.
 
-Standard output is the trainer's alone, untouched, so that its progress bar stays one; what the others say goes to
-standard error, each line with the process's name in front.
+Only the trainer writes to standard output, unchanged, so that its progress bar works. Output of the other processes goes to
+standard error; each line begins with the name of the process.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from collections.abc import Callable, Iterator
 from rl_trainer_ros.bringup.system import Next, Process, System, after_death, exit_code, exit_text, ros_arguments
 from robot_interface_ros import ros_environment
 
-TERM_TIMEOUT_S = 10.0  # from SIGTERM, for a process that did not leave when first asked, to SIGKILL
-GIVEN_UP = 3  # exit code where a trainer saved and left only because it was told to; its own for a robot that failed
-PR_SET_PDEATHSIG = 1  # linux/prctl.h: the signal this process gets when the thread that made it ends
-LONGEST_LINE = 1 << 16  # bytes kept of a line that does not end
+TERM_TIMEOUT_S = 10.0  # from SIGTERM to SIGKILL, for a process that has not ended after the first signal
+GIVEN_UP = 3  # exit code if the supervisor had to end the trainer; the same as the trainer's after a robot's failure
+PR_SET_PDEATHSIG = 1  # linux/prctl.h: signal for this process when its parent thread ends
+LONGEST_LINE = 1 << 16  # bytes; a longer line is split
 
 
 def run(system: System, python: str = sys.executable) -> int:
-    """Run `system` until its trainer has left and the rest is stopped; the trainer's exit code, 128 + n for signal n.
+    """Run `system` until its trainer has ended and the others are stopped; return the trainer's exit code.
 
-    SIGINT, SIGTERM and SIGHUP go to the trainer, once; it saves, and the rest is stopped after it. A trainer that does not
-    notice that a process stays down is made to leave; the code is then never 0. Main thread only. Raises RosEnvironmentError
-    before anything is started where ROS itself could not be.
+    The code is 128 + n after signal n. SIGINT, SIGTERM and SIGHUP are forwarded to the trainer once; it saves, and the other
+    processes are stopped after it. If a process stays down and the trainer does not detect it, the trainer is ended; the code
+    is then never 0. Call it only in the main thread. Raises RosEnvironmentError before any start if ROS cannot run.
     """
     environ = {**os.environ, **system.environment}
     ros_environment.check(environ)
@@ -45,16 +45,16 @@ def run(system: System, python: str = sys.executable) -> int:
 
 
 class _Child:
-    """A started process, when it was started again before, and what it has said since its last full line."""
+    """A started process, the times of its earlier restarts, and its output since the last complete line."""
 
     def __init__(self, process: Process, popen: subprocess.Popen[bytes], restarts: tuple[float, ...]) -> None:
         self.process, self.popen, self.restarts = process, popen, restarts
         self.ended = False
-        self.again_at = math.inf  # when it is started again, having ended; as time.monotonic()
+        self.again_at = math.inf  # time of its restart after its end, by time.monotonic()
         self.partial = b""
 
     def send(self, number: int) -> None:
-        """A signal to the process alone; SIGKILL to all that it has started as well."""
+        """Send a signal to the process only; SIGKILL also to all processes that it has started."""
         with contextlib.suppress(ProcessLookupError):
             (os.killpg if number == signal.SIGKILL else os.kill)(self.popen.pid, number)
 
@@ -66,9 +66,9 @@ class _Supervisor:
         self.selector = selectors.DefaultSelector()
         self.selector.register(wakeup, selectors.EVENT_READ)
         self.children: dict[str, _Child] = {}
-        self.stopping: int | None = None  # the signal that is to end the trainer, or 0 when it has left by itself
-        self.failure = 0  # exit code of a process that ended the system instead of the trainer
-        self.given_up = False  # the trainer was made to leave since a process stays down
+        self.stopping: int | None = None  # signal for the trainer, or 0 if it has ended by itself
+        self.failure = 0  # exit code of another process that ended the system
+        self.given_up = False  # the trainer was ended because a process stays down
 
     def run(self) -> int:
         try:
@@ -85,12 +85,12 @@ class _Supervisor:
             return self.failure or exit_code(trainer.popen.returncode) or (GIVEN_UP if self.given_up else 0)
         finally:
             for child in self.children.values():
-                if not child.ended:  # only after an error of our own
+                if not child.ended:  # only after an error of the supervisor
                     child.send(signal.SIGKILL)
             self.selector.close()
 
     def serve(self) -> int:
-        """Without a trainer: until a signal comes, or nothing useful is left."""
+        """Run a system without a trainer, until a signal comes or a needed process stays down."""
         while self.stopping is None and not self.system.beyond_hope(self.down()):
             self.turn(math.inf)
         asked, self.stopping = self.stopping is not None, self.stopping or 0
@@ -98,7 +98,7 @@ class _Supervisor:
         return self.failure or (0 if asked else GIVEN_UP)
 
     def start(self, process: Process, restarts: tuple[float, ...] = ()) -> None:
-        """Start a process in a session of its own: Ctrl-C at the terminal reaches it through us alone, in our order."""
+        """Start a process in its own session, so that only the supervisor forwards Ctrl-C to it, in the right order."""
         stdout, stderr = (None, None) if process.ends_system else (subprocess.PIPE, subprocess.STDOUT)
         program = (
             [process.program] if process.program else [self.python, "-m", "robot_interface_ros.start", process.module]
@@ -118,7 +118,7 @@ class _Supervisor:
             self.selector.register(popen.stdout, selectors.EVENT_READ, child)
 
     def attend(self, trainer: _Child) -> None:
-        """Until the trainer has left: pass output on, start again what dies, forward a signal once, keep deadlines."""
+        """Until the trainer has ended: forward output and one signal, restart processes, check deadlines."""
         patience_s = trainer.process.shutdown_timeout_s
         deadline, left = math.inf, [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
         asked = False
@@ -127,7 +127,7 @@ class _Supervisor:
             if self.stopping is not None and not asked:
                 asked = True
                 name = signal.Signals(self.stopping).name
-                if not self.failure:  # which has been told; the trainer may not even have begun
+                if not self.failure:  # a failure is reported already, and the trainer may not have started yet
                     say(f"{name}: {trainer.process.name} saves and leaves, {patience_s:g} s at most")
                 trainer.send(signal.SIGTERM if self.stopping == signal.SIGHUP else self.stopping)
                 deadline, left = time.monotonic() + patience_s, [signal.SIGTERM, signal.SIGKILL]
@@ -141,11 +141,11 @@ class _Supervisor:
                 deadline = time.monotonic() + (patience_s if number == signal.SIGINT else TERM_TIMEOUT_S)
 
     def down(self) -> list[str]:
-        """Names of the processes that stay down."""
+        """Return the names of the processes that stay down."""
         return [name for name, child in self.children.items() if child.ended and child.again_at == math.inf]
 
     def stop(self, children: list[_Child]) -> None:
-        """End the other processes: SIGTERM to all, and SIGKILL for what takes longer than it may."""
+        """End the other processes: SIGTERM to all, then SIGKILL after their shutdown timeouts."""
         for child in children:
             child.send(signal.SIGTERM)
         started = time.monotonic()
@@ -159,23 +159,23 @@ class _Supervisor:
                     deadline = math.inf
 
     def turn(self, deadline: float) -> None:
-        """Wait, until `deadline` (time.monotonic()) at most, for output, signals or ends of children; see to them."""
+        """Wait until `deadline` (time.monotonic()) for output, signals or ends of children, and handle them."""
         if self.stopping is None:
             deadline = min([deadline, *(child.again_at for child in self.children.values())])
         timeout_s = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
         for key, _ in self.selector.select(timeout_s):
             if key.data is None:
-                self.hear(self.wakeup.recv(4096))
+                self.note_signals(self.wakeup.recv(4096))
             else:
                 self.read(key.data)
         for child in list(self.children.values()):
             if not child.ended and child.popen.poll() is not None:
-                self.bury(child)
+                self.handle_end(child)
             if self.stopping is None and child.again_at <= time.monotonic():
                 self.start(child.process, (*child.restarts, time.monotonic()))
 
-    def hear(self, numbers: bytes) -> None:
-        """Note the first signal that asks us to stop; further ones change nothing, so that a save is not cut."""
+    def note_signals(self, numbers: bytes) -> None:
+        """Record the first signal that stops the system. Further ones have no effect, so that a save is not interrupted."""
         for number in numbers:
             if number == signal.SIGCHLD:
                 continue
@@ -184,10 +184,10 @@ class _Supervisor:
             else:
                 say(f"{signal.Signals(number).name}: already stopping; kill -9 {os.getpid()} ends it unsaved")
 
-    def bury(self, child: _Child) -> None:
-        """A child has ended: end what it had started, pass its last words on, and start it again where that is due."""
+    def handle_end(self, child: _Child) -> None:
+        """After the end of a child: kill its own child processes, forward its last output, and plan its restart."""
         child.ended = True
-        child.send(signal.SIGKILL)  # while its process group's number cannot be anyone else's yet
+        child.send(signal.SIGKILL)  # at once, before the number of its process group can be reused
         while child.popen.stdout is not None and not child.popen.stdout.closed and self.read(child):
             pass
         if child.process.ends_system or self.stopping is not None:
@@ -201,7 +201,7 @@ class _Supervisor:
             self.stopping, self.failure = signal.SIGTERM, child.popen.returncode
 
     def read(self, child: _Child) -> bool:
-        """Pass on a child's full lines, at the end of its output the rest as well; whether there may be more."""
+        """Forward a child's complete lines, and the rest at the end of its output; return whether there may be more."""
         assert child.popen.stdout is not None
         try:
             data = os.read(child.popen.stdout.fileno(), LONGEST_LINE)
@@ -219,22 +219,22 @@ class _Supervisor:
 
 
 def say(text: str, name: str = "supervisor") -> None:
-    """One line on standard error, which may be closed by now; on a terminal over the progress bar that stands there."""
+    """Print a line on standard error, which may be closed. On a terminal it replaces the line of the progress bar."""
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
     with contextlib.suppress(OSError, ValueError):
         print(f"{clear}[{name}] {text}", file=sys.stderr, flush=True)
 
 
 def _dies_with_parent(number: int) -> Callable[[], None]:
-    """What a child runs before its program: from then on the kernel sends it `number` when this process is gone.
+    """Return a function that a child runs before its program: the kernel then sends it `number` when this process ends.
 
-    It outlives exec (prctl(2)), so it holds for a Python that replaces itself at start, as that of the ROS wheels does.
+    The setting survives exec (prctl(2)), also for a Python that replaces itself at its start, as with the ROS wheels.
     """
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
     def in_child() -> None:
         prctl(PR_SET_PDEATHSIG, int(number))
-        if os.getppid() != parent:  # it was gone before we asked
+        if os.getppid() != parent:  # the parent ended before the call
             os._exit(1)
 
     return in_child
@@ -242,7 +242,7 @@ def _dies_with_parent(number: int) -> Callable[[], None]:
 
 @contextlib.contextmanager
 def _caught_signals() -> Iterator[socket.socket]:
-    """A socket that reads the numbers of the signals that come; each signal's own handler is put back at the end."""
+    """Yield a socket that receives the numbers of incoming signals; the previous handlers are restored at the end."""
     numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGCHLD]
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
         numbers.append(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""Which processes a training system has, and what each is told: one pure function, two fronts (launch, supervisor)."""
+"""The processes of a training system and their arguments: a pure function for both front ends (launch, supervisor)."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ from robot_interface_ros.files.description import resolve
 from robot_interface_ros.names import resolve as resolve_name
 from robot_interface_ros.names import robot_rules
 
-SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it leaves
-NOTICING_MARGIN_S = 30.0  # beyond a trainer's own waits: the update and the episode that it is in
-LONGEST_PAUSE_S = 10.0  # before a restart; a trainer's own waits are longer
-PARK_TIMEOUT_S, LONGEST_PARK_S = 10.0, 600.0  # the driver's park_timeout_s, and the most it may be
-LEAVING_TIMEOUT_S = 10.0  # beyond that: a servo driver brakes, takes the torque off and closes its boards
-SERVING_TIMEOUT_S = 1.0  # a system without a trainer that cannot serve any more has nothing to wait for
-BAD_SETTINGS = 2  # exit code of a node that cannot work as it was told; starting it again would not help
+SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it ends
+NOTICING_MARGIN_S = 30.0  # in addition to a trainer's timeouts: the current update and episode
+LONGEST_PAUSE_S = 10.0  # before a restart; a trainer's timeouts are longer
+PARK_TIMEOUT_S, LONGEST_PARK_S = 10.0, 600.0  # the driver's park_timeout_s, and its largest value
+LEAVING_TIMEOUT_S = 10.0  # in addition: a servo driver brakes, switches torque off and closes its boards
+SERVING_TIMEOUT_S = 1.0  # a system without a trainer does not wait when it cannot serve any more
+BAD_SETTINGS = 2  # exit code of a node with invalid settings; a restart would not help
 NO_ROS_ARGUMENTS = RosArguments()
-OWN_NAMES = ("joint_states", "joint_command", "reset")  # that two robots cannot share; the nodes know them all
+OWN_NAMES = ("joint_states", "joint_command", "reset")  # names that two robots cannot share
 DISCOVERY_VARIABLES = (
     "ROS_AUTOMATIC_DISCOVERY_RANGE",
     "ROS_LOCALHOST_ONLY",
@@ -56,7 +56,7 @@ DISCOVERY_VARIABLES = (
 
 
 class Next(enum.Enum):
-    """What to do about a process that has died."""
+    """Action after the death of a process."""
 
     RESTART = enum.auto()
     STAY_DOWN = enum.auto()
@@ -67,10 +67,10 @@ class Next(enum.Enum):
 class System:
     """Processes in the order of their start, and environment variables for all of them; exactly one ends the system.
 
-    give_up_timeout_s: for the trainer to find out by itself that a process it needs stays down.
-    endless: none ends it; it serves until it is told to stop.
+    give_up_timeout_s: time for the trainer to detect that a needed process stays down.
+    endless: no process ends it; it serves until it is stopped.
     ros_words: ROS arguments for every process.
-    config: the settings of the training, or of what is served, as the launch arguments make them.
+    config: settings of the training, or of the served robots, from the launch arguments.
     """
 
     processes: tuple[Process, ...]
@@ -83,18 +83,18 @@ class System:
     def __post_init__(self) -> None:
         names = [process.name for process in self.processes]
         if len(set(names)) != len(names):
-            raise BringupError(f"two processes of one name in {', '.join(names)}")
+            raise BringupError(f"two processes have the same name in {', '.join(names)}")
         if not names or (self.endless and any(process.ends_system for process in self.processes)):
             raise BringupError(
-                f"an endless system needs processes, and none that ends it; got {', '.join(names) or 'none'}"
+                f"an endless system needs processes, but none that ends it; got {', '.join(names) or 'none'}"
             )
         if not self.endless and sum(process.ends_system for process in self.processes) != 1:
             raise BringupError(f"exactly one process must end the system, of {', '.join(names) or 'none'}")
 
     def beyond_hope(self, down: Collection[str]) -> bool:
-        """Whether nothing useful can go on, where the processes of these names stay down.
+        """Return whether the system cannot continue while the processes `down` stay down.
 
-        A trainer can while each has a fellow of the same module that runs: another simulator, with other robots.
+        It can continue if another process of the same module runs, such as another simulator with other robots.
         """
         needed = [process for process in self.processes if not process.optional]
         running = {process.module for process in needed if process.name not in down}
@@ -109,7 +109,7 @@ class System:
 def system(
     arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ, ros: RosArguments = NO_ROS_ARGUMENTS
 ) -> System:
-    """The system that launch arguments ask for (name -> text, empty: not given); BringupError says what is wrong."""
+    """Return the system for launch arguments (name -> text, empty: not given). Raises BringupError with the cause."""
     values = _values(arguments, ros)
     trainer = Process(
         TRAINER,
@@ -136,7 +136,7 @@ def system(
 
 
 def _values(arguments: Mapping[str, str], ros: RosArguments) -> Values:
-    """The values of what is given, checked; remappings that would join two robots are refused."""
+    """Resolve and check the given arguments; remappings that would merge two robots are refused."""
     values = resolve_values({name: text for name, text in arguments.items() if text != ""}, ros.namespace)
     robot_rules(ros.rules, TRAINER, (ros.namespace, TRAINER), values.trainer.namespaces, OWN_NAMES)
     return values
@@ -145,7 +145,7 @@ def _values(arguments: Mapping[str, str], ros: RosArguments) -> Values:
 def robots(
     arguments: Mapping[str, str], environ: Mapping[str, str] = os.environ, ros: RosArguments = NO_ROS_ARGUMENTS
 ) -> System:
-    """Everything of `system` but the trainer, for a trainer on another machine; it runs until it is told to stop."""
+    """Return `system` without the trainer, for a trainer on another machine; it runs until it is stopped."""
     values = _values(arguments, ros)
     if values.trainer.transport != "topics" or values.bringup.robot_source == "external":
         raise BringupError("nothing to start: robots are served with transport:=topics robot_source:=sim (or mock)")
@@ -161,10 +161,10 @@ def robots(
 
 
 def ros_arguments(process: Process, ros_words: Sequence[str] = ()) -> list[str]:
-    """The process's command line after its name; what -p sets overrules the parameter file before it.
+    """Return the command line of a process after its name. Parameters by -p override the parameter file before them.
 
-    `ros_words`: ROS arguments for every process; of two remappings the first one counts, and a namespace that is the process's
-    own comes before theirs, every other name after.
+    `ros_words`: ROS arguments for every process. The first of two remappings is used. So the namespace of the process comes
+    before `ros_words`, and its other remappings after them.
     """
     words = [*process.words, "--ros-args"]
     places = {name: target for name, target in process.remappings.items() if name.startswith("__")}
@@ -183,7 +183,7 @@ def ros_arguments(process: Process, ros_words: Sequence[str] = ()) -> list[str]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is to be done about a process that has died: after how many seconds, and the line that says so."""
+    """Action after the death of a process, pause before it in s, and a line that reports it."""
 
     next: Next
     line: str
@@ -191,30 +191,30 @@ class Verdict:
 
 
 def after_death(process: Process, returncode: int, restarts: Sequence[float], now: float) -> Verdict:
-    """What comes after the death of a process that was started again at the moments `restarts` before, s, as `now` is.
+    """Decide what to do after the death of a process; `restarts`: times of earlier restarts, s, by the clock of `now`.
 
-    Only those within its restart_window_s count, so that a crash now and then does not use up a week's training. The first
-    restart comes at once; then the pause doubles, up to LONGEST_PAUSE_S.
+    Only restarts within restart_window_s count, so that rare crashes do not end a long training. The first restart is
+    immediate; then the pause doubles, up to LONGEST_PAUSE_S.
     """
     died, most, window_s = f"{process.name} {exit_text(returncode)}", process.max_restarts, process.restart_window_s
     if returncode == BAD_SETTINGS and not process.program:
-        return Verdict(Next.END, f"{died}: it cannot work as it was told, so the system ends")
+        return Verdict(Next.END, f"{died}: it cannot run with its settings, so the system ends")
     recent = sum(now - restart_s < window_s for restart_s in restarts)
     if recent < most:
         pause_s = min(LONGEST_PAUSE_S, 2.0 ** (recent - 1)) if recent else 0.0
         when = f" in {pause_s:g} s" if pause_s else ""
         return Verdict(Next.RESTART, f"{died}; started again{when} ({recent + 1} of {most})", pause_s)
     if process.optional:
-        return Verdict(Next.STAY_DOWN, f"{died}; training goes on without it")
+        return Verdict(Next.STAY_DOWN, f"{died}; training continues without it")
     why = f"max_restarts:={most} within {window_s:g} s is used up" if most else "it is not started again"
     return Verdict(
         Next.STAY_DOWN,
-        f"{died} and stays down: {why}; the {TRAINER} goes on with other robots, or ends with its own error",
+        f"{died} and stays down: {why}; the {TRAINER} continues with other robots, or ends with its own error",
     )
 
 
 def exit_text(returncode: int) -> str:
-    """How a process ended, from its return code as subprocess has it (negative: the signal)."""
+    """Return in words how a process ended; `returncode`: as in subprocess (negative: signal)."""
     if returncode >= 0:
         return f"exited with code {returncode}"
     known = -returncode in {int(number) for number in signal.Signals}
@@ -222,25 +222,25 @@ def exit_text(returncode: int) -> str:
 
 
 def exit_code(returncode: int) -> int:
-    """A shell's exit code for a return code as subprocess has it: death by signal n is 128 + n."""
+    """Return the shell's exit code for a return code of subprocess: 128 + n after signal n."""
     return returncode if returncode >= 0 else 128 - returncode
 
 
 def share_out(namespaces: Sequence[str], processes: int) -> list[tuple[str, ...]]:
-    """Neighbouring robots in one process, as evenly as it goes; 0 processes: the best number, as measured."""
+    """Divide robots evenly among processes, neighbours together; 0 processes: the fastest number, as measured."""
     n = min(processes or best_processes(len(namespaces)), len(namespaces))
     ends = [len(namespaces) * i // n for i in range(n + 1)]
     return [tuple(namespaces[begin:end]) for begin, end in zip(ends, ends[1:])]
 
 
 def best_processes(robots: int, cores: int | None = None) -> int:
-    """How many simulator processes step so many robots fastest; docs/performance.md has the figures."""
+    """Return the fastest number of simulator processes for this number of robots (measured in docs/performance.md)."""
     cores = cores or len(os.sched_getaffinity(0))
     return max(1, min(robots, cores - 1))
 
 
 def _robots(values: Values, base: str) -> list[Process]:
-    """Who serves this machine's robots: simulators that share them, one driver for all, or nobody of ours."""
+    """Return the processes that serve robots on this machine: simulators, one driver for all, or none."""
     bringup, trainer = values.bringup, values.trainer
     told = {"namespaces": values.served, "robot": trainer.robot, "control_hz": trainer.control_hz}
     told |= {"realtime": True} if trainer.realtime else {}
@@ -263,16 +263,16 @@ def _robots(values: Values, base: str) -> list[Process]:
         ]
     if bringup.robot_source in BOARDS:
         task = requirements.task_class(trainer.task)
-        lacking = task.signals or (("a target that moves",) if task.target_moves else ())
-        if lacking:
+        missing = task.signals or (("a target that moves",) if task.target_moves else ())
+        if missing:
             raise BringupError(
-                f"task:={trainer.task} needs {', '.join(lacking)}, which robot_source:={bringup.robot_source} does not have; "
+                f"task:={trainer.task} needs {', '.join(missing)}, which robot_source:={bringup.robot_source} does not have; "
                 "use robot_source:=sim, or external with a robot that does"
             )
         if "cameras" in asked:
-            what = f"srl_model:={trainer.srl_model}" if trainer.encoder_folder else f"observation:={trainer.observed}"
+            user = f"srl_model:={trainer.srl_model}" if trainer.encoder_folder else f"observation:={trainer.observed}"
             raise BringupError(
-                f"{what} needs a camera, and robot_source:={bringup.robot_source} has none; leave it out, or use "
+                f"{user} needs a camera, but robot_source:={bringup.robot_source} has none; leave it out, or use "
                 "robot_source:=sim"
             )
         return [
@@ -292,26 +292,26 @@ def _robots(values: Values, base: str) -> list[Process]:
 
 
 def _remembers(values: Values, base: str) -> bool:
-    """Whether a driver that is started again knows where the limbs are and of a stop; else a person is to look first."""
+    """Return whether a restarted driver knows the joint positions and an active stop; if not, a person must check first."""
     parameters = node_parameters(values.driver_params_file, DRIVER, base)
     return values.bringup.robot_source != "driver" or parameters.get("remember", True) is True
 
 
 def _park_timeout_s(values: Values) -> float:
-    """How long the driver may take to its rest pose when it is told to leave; what is no number it refuses itself."""
+    """Return the driver's park_timeout_s, s: time to reach its rest pose at the end. The driver refuses invalid values."""
     given = node_parameters(values.driver_params_file, DRIVER).get("park_timeout_s", PARK_TIMEOUT_S)
     return float(given) if isinstance(given, (int, float)) and 0.0 <= given <= LONGEST_PARK_S else PARK_TIMEOUT_S
 
 
 def _servos(bringup: BringupConfig) -> dict[str, Any]:
-    """What the driver is told of its boards; where nothing is given, its parameter file says it."""
+    """Return the driver's parameters about its boards; those not given come from its parameter file."""
     told = {"board": BOARDS[bringup.robot_source], "ports": bringup.ports, "body": bringup.body}
     told |= {"hardware": str(resolve(bringup.hardware).absolute())} if bringup.hardware else {}
     return {name: value for name, value in told.items() if value}
 
 
 def _clock_for_all(robots: list[Process], first: str, clock: str) -> list[Process]:
-    """The same, with the clock of the first robot as `clock`, the system's, where a simulator publishes it."""
+    """Return the processes such that the simulator of the first robot publishes its clock as `clock` of the system."""
     renamed = {resolve_name("clock", first): clock}
     return [
         dataclasses.replace(process, remappings={**process.remappings, **renamed})
@@ -322,13 +322,13 @@ def _clock_for_all(robots: list[Process], first: str, clock: str) -> list[Proces
 
 
 def _encoders(values: Values) -> list[Process]:
-    """One SRL node for all robots, unless the state is the ground truth."""
+    """Return one SRL node for all robots; none without an encoder."""
     trainer = values.trainer
     if not trainer.encoder_folder:
         return []
     if not Path(trainer.encoder_folder).is_dir():
         raise BringupError(
-            f"no {trainer.srl_model} model at {trainer.encoder_folder}; say where it is (srl_folder:=...), or make one with: "
+            f"no {trainer.srl_model} model at {trainer.encoder_folder}; give its folder (srl_folder:=...), or train one with: "
             f"{_train_srl(trainer)}"
         )
     return [
@@ -344,7 +344,7 @@ def _encoders(values: Values) -> list[Process]:
 
 
 def _train_srl(trainer: TrainerConfig) -> str:
-    """The command line that makes the encoder of a training."""
+    """Return the command line that trains the encoder for a training."""
     defaults = TrainerConfig()
     same = [name for name in ("robot", "log_dir") if getattr(trainer, name) != getattr(defaults, name)]
     more = [f"{name}:={getattr(trainer, name)}" for name in same]
@@ -352,7 +352,7 @@ def _train_srl(trainer: TrainerConfig) -> str:
 
 
 def _check_discovery(bringup: BringupConfig, environ: Mapping[str, str]) -> None:
-    """Raise BringupError where nodes could not find each other, or not those that are asked for."""
+    """Raise BringupError if the environment variables prevent the requested discovery."""
     try:
         ros_environment.check_discovery(environ)
     except RobotError as error:
@@ -363,12 +363,12 @@ def _check_discovery(bringup: BringupConfig, environ: Mapping[str, str]) -> None
 
 
 def _environment(bringup: BringupConfig, environ: Mapping[str, str]) -> dict[str, str]:
-    """Discovery stays on this machine unless `remote`; what the user's own environment says of it is respected."""
+    """Return environment variables that limit discovery to this machine, unless `remote` or the user has set others."""
     variables = {}
     if bringup.domain_id is not None:
         variables["ROS_DOMAIN_ID"] = str(bringup.domain_id)
     if not bringup.remote and not any(environ.get(name) for name in DISCOVERY_VARIABLES):
-        if environ.get("ROS_DISTRO") == "humble":  # knows only the older variable
+        if environ.get("ROS_DISTRO") == "humble":  # Humble knows only the older variable
             variables["ROS_LOCALHOST_ONLY"] = "1"
         else:
             variables["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
@@ -376,7 +376,7 @@ def _environment(bringup: BringupConfig, environ: Mapping[str, str]) -> dict[str
 
 
 def _encode(value: Any) -> str:
-    """A value as rcl's YAML reader takes it with its type kept: text always in quotes, an exponent after a point."""
+    """Return a value for rcl's YAML parser such that its type is kept: text in quotes, a decimal point before exponents."""
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_encode(entry) for entry in value)}]"
     if isinstance(value, str):

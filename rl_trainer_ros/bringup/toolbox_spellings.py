@@ -1,4 +1,4 @@
-"""The S-RL Toolbox's spellings, and the line that does the same here: an old habit is answered with its successor."""
+"""Commands and settings of the S-RL Toolbox, and their equivalents here, for error messages."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ SETTINGS: Mapping[str, str] = {
     "distillation_training_set_size": "rl_trainer distil teachers:=... set_size:=20000",
     "perform_cross_evaluation_cc": "cross_evaluate_every_steps:=20000 cross_evaluate_tasks:=circular,square",
     "eval_episode_window": "cross_evaluate_episodes:=10",
-    "r": "task:=reach, which draws its target",
-    "random_target": "task:=reach, which draws its target",
+    "r": "task:=reach, which samples its target",
+    "random_target": "task:=reach, which samples its target",
     "env": "task:=... robot:=...",
     "episode_window": "best_window:=100",
     "hyperparam": "hyperparameters.NAME:=VALUE",
@@ -55,7 +55,7 @@ SETTINGS: Mapping[str, str] = {
     "chc": "task:=chasing",
     "esc": "task:=escape",
 }
-"""Setting, with _ for - -> what is written here."""
+"""Setting, with _ instead of - -> its equivalent here."""
 
 VALUES: Mapping[tuple[str, str], str] = {
     ("env", "InmoovGymEnv-v0"): "task:=point_to_point robot:=inmoov",
@@ -75,7 +75,7 @@ VALUES: Mapping[tuple[str, str], str] = {
     ("policy", "lstm"): "algo:=recurrent_ppo",
     ("policy", "lnlstm"): "algo:=recurrent_ppo",
 }
-"""Setting and its value -> what is written here."""
+"""Setting and its value -> the equivalent here."""
 
 SAME = ("algo", "action_repeat", "log_dir", "num_timesteps", "policy", "seed", "srl_model")
 """Settings of the same name."""
@@ -88,15 +88,15 @@ _HYPERPARAM, _GONE = "hyperparam", ("latest", "no_vis", "port")
 
 
 def command(name: str) -> str:
-    """Return one line that names the successor of a toolbox command; empty where there is none."""
+    """Return a line with the equivalent of a toolbox command; empty if there is none."""
     found = COMMANDS.get(name.removesuffix(".py").replace("-", "_").rpartition(".")[2])
-    return f"the S-RL Toolbox's {name} is here: {found}" if found else ""
+    return f"the S-RL Toolbox's {name} is called here: {found}" if found else ""
 
 
 def setting(name: str, value: str = "", known: Sequence[str] = ()) -> str:
-    """Return one line that names the successor of a toolbox setting or value; empty where there is none.
+    """Return a line with the equivalent of a toolbox setting or value; empty if there is none.
 
-    `name`: as it was typed, perhaps with leading hyphens. `known`: our settings, which are meant where they have the name.
+    `name`: as typed, perhaps with leading hyphens. `known`: settings of this package, which take precedence.
     """
     bare = name.lstrip("-").replace("-", "_")
     found = VALUES.get((bare, value)) or (SETTINGS.get(bare) if bare not in known or name.startswith("-") else None)

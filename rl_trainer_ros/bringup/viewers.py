@@ -1,4 +1,4 @@
-"""The processes that let a person watch: frames of every link, RViz, and the page. Part of bring-up; starts nothing itself."""
+"""Processes for visualisation: frames of every link, RViz, and the web page."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from rl_trainer_ros.bringup.process import Process
 from robot_interface_ros.command_lines import find_executable
 from robot_interface_ros.files.description import resolve, share_directory
 
-SHOWN = "/env_0"  # the namespace that config/rviz/train.rviz shows
-LONGEST_WORD = 128 * 1024  # bytes; Linux takes no longer word on a command line (MAX_ARG_STRLEN)
+SHOWN = "/env_0"  # the namespace in config/rviz/train.rviz
+LONGEST_WORD = 128 * 1024  # bytes; longest argument of a command line on Linux (MAX_ARG_STRLEN)
 
 
 def viewers(values: Values, environ: Mapping[str, str]) -> list[Process]:
-    """What publishes frames, where asked for, and RViz, where asked for."""
+    """Return the processes for frames, RViz and the page, as configured. Raises BringupError."""
     if values.trainer.transport != "topics":
         if values.bringup.rviz or values.bringup.page or values.bringup.frames == "true":
-            raise BringupError("rviz, page and frames need robots behind topics; leave transport:=in_process out")
+            raise BringupError("rviz, page and frames need robots over topics; leave transport:=in_process out")
         return []
     if values.bringup.rviz_config and not values.bringup.rviz:
-        raise BringupError("rviz_config has no effect without rviz:=true; leave it out, or add that")
+        raise BringupError("rviz_config has no effect without rviz:=true; leave it out, or add rviz:=true")
     rviz = _rviz(values, environ) if values.bringup.rviz else []
     return [*(_frames(values, environ) if wants_frames(values, environ) else []), *rviz, *pages(values)]
 
 
 def pages(values: Values) -> list[Process]:
-    """Return the page's process, where it is asked for."""
+    """Return the process of the web page, if configured."""
     if not values.bringup.page:
         return []
     told = {"namespaces": values.trainer.namespaces, "port": values.bringup.page_port, "trainer": TRAINER}
@@ -36,7 +36,7 @@ def pages(values: Values) -> list[Process]:
 
 
 def page(parameters: Mapping[str, Any]) -> Process:
-    """Return the process that serves the page; the training goes on without it."""
+    """Return the process that serves the web page; training continues without it."""
     return Process(
         "page",
         "page_node",
@@ -48,14 +48,14 @@ def page(parameters: Mapping[str, Any]) -> Process:
 
 
 def wants_frames(values: Values, environ: Mapping[str, str]) -> bool:
-    """auto: where somebody looks, and beside robots in real time where frames can be published at all."""
+    """Return whether to publish frames; auto: with RViz, and in real time if frames can be published."""
     if values.bringup.frames != "auto":
         return values.bringup.frames == "true"
     return values.bringup.rviz or (values.trainer.realtime and _can_publish(environ))
 
 
 def _can_publish(environ: Mapping[str, str]) -> bool:
-    """Whether there is robot_state_publisher, or the message that our own node needs; nothing is imported."""
+    """Return whether robot_state_publisher or the message package of the frames node is installed; imports neither."""
     return bool(_state_publisher(environ)) or importlib.util.find_spec("tf2_msgs") is not None
 
 
@@ -64,12 +64,12 @@ def _state_publisher(environ: Mapping[str, str]) -> str:
 
 
 def _frames(values: Values, environ: Mapping[str, str]) -> list[Process]:
-    """robot_state_publisher for each robot where it is installed, else our own node for all of them; never both."""
+    """Return robot_state_publisher for each robot if it is installed, otherwise one frames node for all robots."""
     namespaces = values.trainer.namespaces
     restarts, window_s = values.bringup.max_restarts, values.bringup.restart_window_s
     program = _state_publisher(environ)
     urdf = _urdf(values.trainer.robot) if program else ""
-    if not program or len(urdf.encode()) > LONGEST_WORD // 2:  # quoted it grows
+    if not program or len(urdf.encode()) > LONGEST_WORD // 2:  # quoting makes it longer
         return [
             Process(
                 "frames",
@@ -108,11 +108,11 @@ def _rviz(values: Values, environ: Mapping[str, str]) -> list[Process]:
     if values.bringup.rviz_config:
         file, frame = resolve(values.bringup.rviz_config), []
         if not file.is_file():
-            raise BringupError(f"rviz_config: no file {file}")
+            raise BringupError(f"rviz_config: there is no file {file}")
     else:
         if values.trainer.namespaces[0] != SHOWN:
             raise BringupError(
-                f"config/rviz/train.rviz shows the robot in {SHOWN}, and the first one here is in "
+                f"config/rviz/train.rviz shows the robot in {SHOWN}, but the first robot here is in "
                 f"{values.trainer.namespaces[0]}; give a file of your own: rviz_config:=/path/to/my.rviz"
             )
         file, frame = shipped, ["-f", f"{SHOWN[1:]}/{_root(values.trainer.robot)}"]

@@ -218,13 +218,16 @@ def test_discovery_stays_local_unless_asked(
         ({"sim_params_file": "my.yaml", "transport": "in_process"}, ["sim_params_file has no effect", "in_process"]),
         (
             {"robot_source": "driver", "realtime": "false"},
-            ["robot_source:=driver lives in real time", "leave realtime"],
+            ["robot_source:=driver runs in real time", "leave realtime"],
         ),
         ({"robot_source": "driver", "transport": "in_process"}, ["robot_source:=driver has no effect", "in_process"]),
         ({"hardware": "mine.yaml"}, ["hardware has no effect without robot_source:=driver"]),
         ({"robot_source": "mock", "ports": "[left=/dev/a]"}, ["ports has no effect in lockstep", "realtime:=true"]),
         ({"robot_source": "emulated", "ports": "[left=/dev/a]"}, ["ports has no effect with robot_source:=emulated"]),
-        ({"robot_source": "driver", "hardware": "/no/such.yaml"}, ["hardware: no file /no/such.yaml", "calibrate"]),
+        (
+            {"robot_source": "driver", "hardware": "/no/such.yaml"},
+            ["hardware: there is no file /no/such.yaml", "calibrate"],
+        ),
         ({"robot_source": "driver", "body": "simulated"}, ["body has no effect with robot_source:=driver"]),
         ({"robot_source": "emulated", "body": "stone"}, ["stone", "none, simulated"]),
         ({"physics_hz": "250", "robot_source": "mock"}, ["physics_hz has no effect", "robot_source:=mock"]),

@@ -373,7 +373,7 @@ def test_under_launch_an_unknown_name_and_a_bad_training_are_refused_before_anyt
 def test_the_launch_file_starts_a_dead_simulator_again_as_often_as_it_may(stubbed_launch_file: ModuleType) -> None:
     _, died = started_by(stubbed_launch_file, max_restarts="1")["robot_sim"]
     assert died(exit_with(-9), GOING_DOWN) == []
-    with pytest.raises(RuntimeError, match="cannot work as it was told"):
+    with pytest.raises(RuntimeError, match="cannot run with its settings"):
         died(exit_with(2), UP)
     again, died_again = paired(died(exit_with(-9), UP))["robot_sim"]
     assert again.named["executable"] == "robot_sim_node"

@@ -96,7 +96,7 @@ def test_what_only_shows_is_never_the_end_of_training(machine: Callable[..., dic
     shown = {process.name: process for process in asked.processes}
     closed = after_death(shown["rviz"], 0, [], 0.0)  # its window was closed
     assert closed.next is Next.STAY_DOWN
-    assert "training goes on" in closed.line
+    assert "training continues" in closed.line
     assert after_death(shown["rviz"], 2, [], 0.0).next is Next.STAY_DOWN
     assert after_death(shown["frames"], -9, [], 0.0).next is Next.RESTART
     assert not asked.beyond_hope(["rviz", "frames"])

@@ -116,7 +116,10 @@ def test_other_joints_orders_and_qualities_of_service_are_adopted(
     assert not last.velocity.any() and not last.effort.any()
     said = "".join(capfd.readouterr())
     assert "joint_states has no velocity and no effort: 0 is used instead" in said
-    assert "/two_joints/joint_states is published best effort, volatile, so the subscription is best effort, volatile too" in said
+    assert (
+        "/two_joints/joint_states is published best effort, volatile, so the subscription is best effort, volatile too"
+        in said
+    )
     assert ("each lost message costs 0.1 s" in said) == (mode == "Lockstep")
     assert "/two_joints/joint_command is published as transient local" in said
 
