@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 PYTHON ?=
-# As many processes run the tests; the times that some of them bound were tried with two on two cores.
+# Number of processes for the tests. Tests with time limits were tried with two processes on two cores.
 TEST_PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup
 # PyBullet has wheels for 3.11 and 3.10; for a newer Python it is compiled, which takes about five minutes.
@@ -17,7 +17,7 @@ ifeq ($(filter kilted jazzy,$(ROS)),)
 $(error ROS is '$(ROS)'; wheels of ROS 2 exist on PyPI for: kilted, jazzy)
 endif
 
-# Tests that a busy core disturbs run after the others, one at a time: emulated boards, real time, killed processes, browsers.
+# Tests that a busy core disturbs; they run after the others, one at a time: emulated boards, real time, killed processes, browsers.
 CLOCK := firmware or realtime or faults or many_robots or page
 
 .DEFAULT_GOAL := help
@@ -43,13 +43,13 @@ test: $(STAMP)  ## run the tests (those on the emulated board if it can be built
 test-quick: $(STAMP)  ## run the tests that need no ROS, no emulated board and no training, in less than a minute
 	$(PYTEST) -m "not (ros or firmware or slow)"
 
-coverage: $(STAMP)  ## run the tests and print how much of each file they ran; takes half as long again
+coverage: $(STAMP)  ## run the tests and print the coverage of each file; takes 1.5 times as long
 	$(PYTEST) --cov --cov-report=term:skip-covered
 
 emulator: $(STAMP)  ## build the emulated Arduino Mega (simavr, stock firmware) for tests and robot_source:=emulated
 	$(BIN)/python -m robot_driver_ros.emulator.build
 
-format: $(STAMP)  ## lay out the code as make lint wants it
+format: $(STAMP)  ## format the code as make lint requires
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only .
 
@@ -58,11 +58,11 @@ lint: $(STAMP)  ## check style, layout and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP)  ## measure steps per second in process and over topics, of one robot and of many
+bench: $(STAMP)  ## measure steps per second in process and over topics, for one robot and for many
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/many_robots.py
 
-clean:  ## remove .venv, .venv-jazzy and files of tools (runs stay)
+clean:  ## remove .venv, .venv-jazzy and files of tools, but not runs
 	rm -rf .venv .venv-jazzy build install log *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,4 +1,4 @@
-"""Builds and installs the ROS 2 package: five Python packages, their executables, and the files for users to edit."""
+"""Build and install the ROS 2 package: its Python packages, their executables, and the files for users to edit."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ ROS_WHEELS = {
 
 
 def shared(folder: str) -> list[tuple[str, list[str]]]:
-    """The files of `folder` as data_files rows that keep its sub-folders under share/rl_trainer_ros."""
+    """Return the files of `folder` as data_files rows that keep its sub-folders under share/rl_trainer_ros."""
     files = [file for file in sorted(Path(folder).rglob("*")) if file.is_file() and file.suffix != ".pyc"]
     parents = sorted({file.parent for file in files})
     return [(f"share/{NAME}/{parent}", [str(file) for file in files if file.parent == parent]) for parent in parents]

@@ -1,8 +1,8 @@
-"""How punctual are frames to the servos? The driver at 50 Hz on emulated Megas: jitter, missed frames, CPU share.
+"""Measure the timing of frames to the servos, with the driver at 50 Hz on emulated Megas: jitter, missed frames, CPU share.
 
     .venv/bin/python benchmarks/driver.py [minutes:=10] [board:=emulated] [hz:=50]
 
-Prints a Markdown table. The whole robot's 28 servos move all the time, on two boards.
+It prints a Markdown table. All 28 servos of the robot move all the time, on two boards.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ def main(words: list[str]) -> int:
         driver.close()
         boards.close()
     lived = time.monotonic() - began
-    figures["emulation_percent"] = 100.0 * cpu_s(resource.RUSAGE_CHILDREN) / lived  # known once they have ended
+    figures["emulation_percent"] = (
+        100.0 * cpu_s(resource.RUSAGE_CHILDREN) / lived
+    )  # known after the children have ended
     print(table(figures, settings))
     return 0
 
 
 def connect(driver: ServoDriver) -> None:
-    """Wait until every board has answered."""
+    """Wait until all boards have answered."""
     deadline = time.monotonic() + 15.0
     while not driver.poll():
         if time.monotonic() > deadline:
@@ -53,7 +55,7 @@ def connect(driver: ServoDriver) -> None:
 
 
 def measure(hardware: Hardware, driver: ServoDriver, period_ns: int, seconds: float) -> dict[str, float]:
-    """Move all joints for `seconds`; returns the figures."""
+    """Move all joints for `seconds`; return the measurements."""
     robot = RealTimeRobot(SafeRobot(ServoRobot(hardware, driver, period_ns), hardware.description))
     limits, generator = hardware.description.limits, np.random.default_rng(0)
     ticker, began, cpu = Ticker(period_ns), time.monotonic(), cpu_s()
@@ -82,7 +84,7 @@ def measure(hardware: Hardware, driver: ServoDriver, period_ns: int, seconds: fl
 
 
 def table(figures: dict[str, float], settings: dict[str, str]) -> str:
-    """The figures as Markdown."""
+    """Return the measurements as a Markdown table."""
     return "\n".join(
         (
             f"| {settings['hz']} Hz, {settings['minutes']} min, {settings['board']} boards | |",
@@ -99,7 +101,7 @@ def table(figures: dict[str, float], settings: dict[str, str]) -> str:
 
 
 def cpu_s(whose: int = resource.RUSAGE_SELF) -> float:
-    """CPU time, s, of this process or of its children that have ended."""
+    """Return the CPU time of this process, or of its ended children, s."""
     usage = resource.getrusage(whose)
     return usage.ru_utime + usage.ru_stime
 

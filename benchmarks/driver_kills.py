@@ -1,10 +1,10 @@
-"""What the pins of an emulated board do when trainer, cable and driver are cut in the middle of a motion.
+"""Measure the pulses of an emulated board when trainer, cable or driver fail in the middle of a motion.
 
     .venv/bin/python benchmarks/driver_kills.py [times:=5] [firmware:=stock] [picture:=kills.png]
 
-A trainer learns on the right arm at 50 Hz. It is killed with -9 and a new one started; the board is unplugged and, a second
-later, plugged in again; the driver is killed with -9 and, two seconds later, a new one started. Prints a table in Markdown
-and, where asked for, draws the first round.
+A trainer learns on the right arm at 50 Hz. It is killed with -9, and a new one is started. The board is unplugged and plugged
+in again one second later. The driver is killed with -9, and a new one is started two seconds later. The script prints a
+Markdown table and, with `picture`, plots the first round.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ HARDWARE = load_hardware()
 SERVOS = {servo.config.pin: servo for servo in HARDWARE.servos}
 SHOWN = ("r_elbow_flex_joint", "r_upper_arm_roll_joint", "r_wrist_roll_joint")
 MOVED_US, AT_ONCE = 2.0, 5
-"""What the median of so many pulses must differ to have moved: the stock sketch ends single ones late."""
+"""A servo counts as moved if the median of this many pulses differs, because the stock sketch ends single pulses late."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure, and how often."""
+    """Settings of the measurement."""
 
     times: int = option(5, "rounds", minimum=1, maximum=1000)
-    firmware: str = option("stock", "the board's sketch", choices=("stock", "watchdog"))
-    picture: str = option("", "file for a picture of the first round; empty: none")
+    firmware: str = option("stock", "sketch on the board", choices=("stock", "watchdog"))
+    picture: str = option("", "file for a plot of the first round; empty: none")
 
 
 @dataclass
 class Round:
-    """What came of one round: figures by what they are called, and moments, s, for the picture."""
+    """Results of one round: measurements by name, and the times of its events, s, for the plot."""
 
     figures: dict[str, float] = field(default_factory=dict)
     moments: dict[str, float] = field(default_factory=dict)
 
 
 class Pins:
-    """An emulated board and every pulse of its servos: when it ended, the pin, microseconds."""
+    """An emulated board, and all pulses of its servos: end time, pin, length in microseconds."""
 
     def __init__(self, firmware: str):
         self.pulses: list[tuple[float, int, float]] = []
@@ -65,7 +65,7 @@ class Pins:
         self.mega = EmulatedMega(firmware=own, on_pulse=self._on_pulse)
 
     def since(self, moment: float) -> dict[int, list[tuple[float, float]]]:
-        """Pin -> (when, microseconds) from a moment on."""
+        """Return pin -> (time, microseconds) for pulses after `moment`."""
         found: dict[int, list[tuple[float, float]]] = {pin: [] for pin in SERVOS}
         for when, pin, us in list(self.pulses):
             if when >= moment:
@@ -73,18 +73,18 @@ class Pins:
         return found
 
     def last(self) -> dict[int, float]:
-        """Pin -> its latest pulse, microseconds."""
+        """Return pin -> length of its latest pulse, microseconds."""
         return {pin: us for _, pin, us in self.pulses}
 
     def in_motion(self) -> bool:
-        """Whether the elbow is on its way, and away from rest: in no reset."""
+        """Return whether the elbow moves, and is away from rest, so that no reset is running."""
         elbow = next(servo for servo in HARDWARE.servos if servo.joint == SHOWN[0])
         rest = elbow.pulse(HARDWARE.parked[HARDWARE.servos.index(elbow)])
         away = [abs(us - rest) for _, us in self.since(time.monotonic() - 0.2)[elbow.config.pin]]
         return len(away) > 7 and away[-1] > away[0] + 25.0
 
     def first_since(self, moment: float) -> tuple[float, dict[int, float]]:
-        """When every servo has pulsed after a moment, and the first pulse of each."""
+        """Return the time at which all servos have had a pulse after `moment`, and the first pulse of each."""
         until(lambda: all(self.since(moment).values()), "a pulse on every pin")
         firsts = {pin: pulses[0] for pin, pulses in self.since(moment).items()}
         return max(when for when, _ in firsts.values()), {pin: us for pin, (_, us) in firsts.items()}
@@ -95,7 +95,7 @@ class Pins:
 
 
 def until(condition: Callable[[], Any], what: str) -> None:
-    """Wait for something that a thread brings about."""
+    """Wait for a condition that another thread fulfils."""
     end = time.monotonic() + WAIT_S
     while not condition():
         if time.monotonic() > end:
@@ -105,7 +105,7 @@ def until(condition: Callable[[], Any], what: str) -> None:
 
 @contextmanager
 def driver(file: Path) -> Iterator[Any]:
-    """The driver node on the board; it serves."""
+    """Start the driver node for the board, and wait until it serves."""
     told = {"realtime": "true", "board": "serial", "hardware": file, "control_hz": CONTROL_HZ}
     with process("robot_driver_ros.ros.robot_driver_node", told, until="serving") as started:
         yield started
@@ -113,14 +113,14 @@ def driver(file: Path) -> Iterator[Any]:
 
 @contextmanager
 def trainer(folder: Path) -> Iterator[Any]:
-    """A trainer that learns on whoever serves /env_0; it has made steps."""
+    """Start a trainer for /env_0, and wait until it has made steps."""
     told = {"realtime": "true", "control_hz": CONTROL_HZ, "log_dir": folder, "log_interval_s": 0.5}
     with process("rl_trainer_ros.ros.trainer_node", told, until=" steps ") as started:
         yield started
 
 
 def play(options: Options, folder: Path) -> tuple[Round, Pins]:
-    """One round."""
+    """Run one round."""
     pins, done = Pins(options.firmware), Round()
     file, figures, moments = hardware_on(pins.mega.port, options.firmware, folder), done.figures, done.moments
     with driver(file) as first:
@@ -149,7 +149,9 @@ def play(options: Options, folder: Path) -> tuple[Round, Pins]:
             last = pins.last()
             moments["new driver"] = time.monotonic()
             with driver(file):
-                back, firsts = pins.first_since(moments["new driver"] + 1.0)  # until then the old pulses may come
+                back, firsts = pins.first_since(
+                    moments["new driver"] + 1.0
+                )  # earlier pulses may still be those of the old driver
                 figures["driver killed, a new one started: its pulses come after, s"] = back - moments["new driver"]
                 figures["driver killed, a new one started: first pulse differs by, us"] = difference(firsts, last)
                 time.sleep(3.0)
@@ -159,7 +161,7 @@ def play(options: Options, folder: Path) -> tuple[Round, Pins]:
 
 
 def hardware_on(port: str, firmware: str, folder: Path) -> Path:
-    """The shipped hardware file with the right board at `port`, servos always powered."""
+    """Return the shipped hardware file with the right board at `port` and servos that are always powered."""
     config = read_hardware(hardware_file("inmoov"))
     right = dataclasses.replace(config.boards["right"], port=port, firmware=firmware)
     path = folder / "hardware.yaml"
@@ -168,7 +170,7 @@ def hardware_on(port: str, firmware: str, folder: Path) -> Path:
 
 
 def cut(victim: Any) -> float:
-    """Kill with -9; returns when."""
+    """Kill with -9; return the time."""
     victim.send_signal(signal.SIGKILL)
     when = time.monotonic()
     victim.wait()
@@ -176,7 +178,7 @@ def cut(victim: Any) -> float:
 
 
 def moving_for(pulses: dict[int, list[tuple[float, float]]], begin: float) -> float:
-    """How long after `begin` any pulse still differed from what it is in the end, s."""
+    """Return the time after `begin` for which any pulse differed from its final value, s."""
     last = begin
     for seen in pulses.values():
         when, widths = np.array([moment for moment, _ in seen]), np.array([us for _, us in seen])
@@ -187,12 +189,12 @@ def moving_for(pulses: dict[int, list[tuple[float, float]]], begin: float) -> fl
 
 
 def difference(firsts: dict[int, float], last: dict[int, float]) -> float:
-    """The greatest over all pins, microseconds."""
+    """Return the largest difference over all pins, microseconds."""
     return max(abs(us - last[pin]) for pin, us in firsts.items())
 
 
 def draw(pins: Pins, moments: dict[str, float], path: str) -> None:
-    """Joint angles by the pulses on the pins, over time."""
+    """Plot the joint angles, computed from the pulses on the pins, over time."""
     from matplotlib.figure import Figure
 
     begin, end = moments["trainer killed"] - 2.5, moments["end"]
@@ -203,7 +205,7 @@ def draw(pins: Pins, moments: dict[str, float], path: str) -> None:
             continue
         seen = pins.since(begin)[servo.config.pin]
         when, angles = np.array([w for w, _ in seen]) - begin, np.degrees([servo.angle(us) for _, us in seen])
-        gaps = np.flatnonzero(np.diff(when) > 0.1)  # silence is no line
+        gaps = np.flatnonzero(np.diff(when) > 0.1)  # no line where there are no pulses
         panel.plot(
             np.insert(when, gaps + 1, np.nan), np.insert(angles, gaps + 1, np.nan), label=servo.joint, linewidth=1.4
         )

@@ -1,7 +1,8 @@
-"""How well the scripted policy reaches under each imperfection: `python benchmarks/imperfection.py [name ...]`.
+"""Measure the accuracy of the scripted policy with each imperfection: `python benchmarks/imperfection.py [name ...]`.
 
-Prints a Markdown table. Episodes go on after success; what counts is where the hand is at their end. "As reported" is what
-task and policy see, by the robot's own readings; "really" is where the simulated hand is. In process; no ROS.
+It prints a Markdown table. Episodes continue after success; the position of the hand at their end is evaluated. "As reported"
+means computed from the robot's readings, as task and policy do; "really" means the true position of the simulated hand. It
+runs in process, without ROS.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from rl_trainer_ros.evaluation.episodes import UNSEEN_SEED
 
 
 def run(environment: RobotEnv, episodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distances at the end of `episodes` episodes on unseen targets, m: as reported, and really."""
+    """Return the distances at the end of `episodes` episodes with unseen targets, m: as reported, and really."""
     limited, arm = TimeLimit(environment, environment.task.max_episode_steps), environment.arm
-    plant = environment.robot.plant  # type: ignore[attr-defined]  # what its limits wrap
+    plant = environment.robot.plant  # type: ignore[attr-defined]  # the robot inside of the limits
     reported, really = [], []
     for episode in range(episodes):
         policy = ScriptedReach(arm, environment.robot.period_ns * 1e-9)
@@ -42,7 +43,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=["none", "mild", "stock_servos", "strong"])
     parser.add_argument("--episodes", type=int, default=200)
-    parser.add_argument("--within", type=float, default=0.03, help="m; the task's own success_distance")
+    parser.add_argument(
+        "--within",
+        type=float,
+        default=0.03,
+        help="largest distance at the end, m; the default is the task's success_distance_m",
+    )
     options = parser.parse_args()
     near = f"within {options.within * 100:g} cm at the end"
     print(f"| imperfection | {near}, as reported | {near}, really | real distance, median (90 %) |")

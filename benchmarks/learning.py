@@ -1,11 +1,11 @@
-"""What is learned in how many steps: one row of a table per task, action and algorithm, in process; prints Markdown.
+"""Measure learning results: a row for each task, action and algorithm, trained in process; prints a Markdown table.
 
     .venv/bin/python benchmarks/learning.py                        # every row, seeds 0, 1, 2
     .venv/bin/python benchmarks/learning.py reach button seeds=0   # some rows, some seeds
     .venv/bin/python benchmarks/learning.py --list
 
-A row is trained with the shipped settings of its algorithm and evaluated on unseen episodes; times are
-wall-clock, one run at a time.
+A row is trained with the shipped settings of its algorithm, and evaluated on unseen episodes. Times are wall-clock times of
+one run at a time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SEEDS = (0, 1, 2)
 
 @dataclass(frozen=True)
 class Row:
-    """What one row trains, and for how many steps."""
+    """Settings and number of steps of one row."""
 
     steps: int
     task: str = "reach"
@@ -37,7 +37,7 @@ class Row:
     hyperparameters: str = ""
 
     def config(self, seed: int, log_dir: str) -> TrainerConfig:
-        """The run's settings."""
+        """Return the settings of the run."""
         return replace(
             TrainerConfig(),
             transport="in_process",
@@ -76,7 +76,7 @@ ROWS = {
 
 
 def measure(row: Row, seed: int) -> tuple[float, Evaluation]:
-    """Train a row once; return the seconds that training took, and what came of it."""
+    """Train a row once; return the training time, s, and the evaluation."""
     with tempfile.TemporaryDirectory() as log_dir:
         config = row.config(seed, log_dir)
         result = TrainingRun(config, lambda namespace: make_environment(config)).run(report=tell)
@@ -90,12 +90,12 @@ def measure(row: Row, seed: int) -> tuple[float, Evaluation]:
 
 
 def tell(line: str) -> None:
-    """Progress goes where the table does not."""
+    """Print progress on standard error, because the table goes to standard output."""
     print(line, file=sys.stderr, flush=True)
 
 
 def table_row(name: str, row: Row, results: list[tuple[float, Evaluation]]) -> str:
-    """One line of the table; figures of several seeds stand side by side."""
+    """Return one line of the table, with the results of all seeds."""
     minutes = ", ".join(f"{seconds / 60:.1f}" for seconds, _ in results)
     success = ", ".join(f"{100 * found.success.mean():.0f}" for _, found in results)
     returns = ", ".join(f"{found.episode_return.mean():.1f}" for _, found in results)
@@ -106,7 +106,7 @@ def table_row(name: str, row: Row, results: list[tuple[float, Evaluation]]) -> s
 
 
 def main(words: list[str]) -> None:
-    """Train the rows that are named, or all."""
+    """Train the named rows, or all."""
     if "--list" in words:
         print("\n".join(ROWS))
         return

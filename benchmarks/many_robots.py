@@ -1,8 +1,8 @@
-"""Many robots: steps per second over topics, in one process and in a process each, and PPO over all of them.
+"""Measure steps per second and PPO with many robots: over topics, in one process, and in one process each.
 
-Run it with `.venv/bin/python benchmarks/many_robots.py rounds:=5`. Every figure is the median of several rounds in which the
-ways take turns, so that whatever else the machine does meets all of them. It prints tables in Markdown, as
-docs/performance.md shows them.
+Run it with `.venv/bin/python benchmarks/many_robots.py rounds:=5`. Every figure is the median of several rounds. The variants
+alternate within a round, so that other load of the machine affects all of them. It prints Markdown tables, as in
+docs/performance.md.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ from robot_interface_ros.ros.transport.runtime import Runtime
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure, and how often."""
+    """Settings of the measurement."""
 
     rounds: int = option(5, "rounds; every figure is their median", minimum=1, maximum=1000)
-    steps: int = option(2000, "steps of all robots together per measurement", minimum=100, maximum=1_000_000)
-    ppo_steps: int = option(8192, "steps of PPO per measurement, updates included", minimum=2048, maximum=10_000_000)
-    robots: tuple[int, ...] = option((1, 2, 4, 8), "how many robots")
-    sim_processes: tuple[int, ...] = option((1, 2), "how many simulators share them, over topics")
+    steps: int = option(2000, "steps per measurement, of all robots together", minimum=100, maximum=1_000_000)
+    ppo_steps: int = option(8192, "steps of PPO per measurement, including updates", minimum=2048, maximum=10_000_000)
+    robots: tuple[int, ...] = option((1, 2, 4, 8), "numbers of robots")
+    sim_processes: tuple[int, ...] = option((1, 2), "numbers of simulators for all robots, over topics")
 
 
 def one() -> gymnasium.Env:  # type: ignore[type-arg]
-    """A robot in this process."""
+    """Make an environment with a robot in this process."""
     return limited(make_robot_env())
 
 
 @contextmanager
 def over_topics(robots: int, sim_processes: int, domain: int) -> Iterator[VecEnv]:
-    """Robots behind topics, in a ROS domain of their own."""
+    """Serve robots over topics, in their own ROS domain."""
     names = [f"/env_{i}" for i in range(robots)]
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     shares = [{"namespaces": f"[{', '.join(share)}]"} for share in share_out(names, sim_processes)]
@@ -68,14 +68,14 @@ def over_topics(robots: int, sim_processes: int, domain: int) -> Iterator[VecEnv
 
 @contextmanager
 def in_process(kind: Callable[[list[Callable[[], gymnasium.Env]]], VecEnv], robots: int) -> Iterator[VecEnv]:  # type: ignore[type-arg]
-    """Robots simulated by the trainer, in one process or one each."""
+    """Simulate robots in the trainer, in one process or in one process each."""
     vec_env = kind([one] * robots)
     yield vec_env
     vec_env.close()
 
 
 def step_rate(vec_env: VecEnv, steps: int) -> float:
-    """Steps per second of all robots together, resets included."""
+    """Return the steps per second of all robots together, including resets."""
     n = vec_env.num_envs
     actions = np.random.default_rng(0).uniform(-1.0, 1.0, (max(1, steps // n), n, 5)).astype(np.float32)
     vec_env.seed(0)
@@ -87,7 +87,7 @@ def step_rate(vec_env: VecEnv, steps: int) -> float:
 
 
 def ppo_rate(vec_env: VecEnv, steps: int) -> float:
-    """Steps per second of PPO, updates included."""
+    """Return the steps per second of PPO, including updates."""
     settings = hyperparameters("ppo")
     vec_env.seed(0)
     learner = make_learner("ppo", normalised(vec_env, settings["gamma"]), settings, seed=0)
@@ -97,7 +97,7 @@ def ppo_rate(vec_env: VecEnv, steps: int) -> float:
 
 
 def measure(options: Options) -> tuple[dict[tuple[str, int], float], dict[tuple[str, int], float]]:
-    """Return medians by way and number of robots: steps per second, and steps per second of PPO."""
+    """Return medians by variant and number of robots: steps per second, and steps per second of PPO."""
     torch.set_num_threads(1)
     steps: dict[tuple[str, int], list[float]] = {}
     ppo: dict[tuple[str, int], list[float]] = {}
@@ -121,7 +121,7 @@ def measure(options: Options) -> tuple[dict[tuple[str, int], float], dict[tuple[
 
 
 def table(title: str, rates: Mapping[tuple[str, int], float], robots: tuple[int, ...]) -> list[str]:
-    """Return one row per way: steps per second for each number of robots, and the share of SubprocVecEnv's."""
+    """Return one row per variant: steps per second for each number of robots, and its ratio to SubprocVecEnv."""
     ways = dict.fromkeys(way for way, _ in rates)
     lines = [f"| {title} | {' | '.join(f'{n} robots' if n > 1 else '1 robot' for n in robots)} |"]
     lines.append("|---" * (len(robots) + 1) + "|")

@@ -1,4 +1,4 @@
-"""Nodes in processes of their own, there for as long as something is measured."""
+"""Run nodes in their own processes during a measurement."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def process(
     environment: Mapping[str, str] | None = None,
     until: str = "serving",
 ) -> Iterator[subprocess.Popen[str]]:
-    """A node with these parameters that has said `until`; ended with the block, unless it has ended before.
+    """Run a node with these parameters, and wait until it has printed `until`; the end of the block ends it.
 
-    `environment`: variables beside this process's own. Raises RuntimeError where it ends before it says so.
+    `environment`: additional variables. Raises RuntimeError if the node ends before it has printed the text.
     """
     started = start(module, parameters, environment)
     try:
@@ -49,19 +49,19 @@ def start(
 
 
 def hear(started: subprocess.Popen[str], text: str) -> None:
-    """Wait for a line with `text`. Raises RuntimeError where the process ends without one."""
+    """Wait for a line with `text`. Raises RuntimeError if the process ends before."""
     assert started.stdout is not None
     said = []
     for line in started.stdout:
         said.append(line)
         if text in line:
-            # Whatever else it says is read too: a full pipe would stop it.
+            # All other output is read too, because a full pipe would stop the process.
             Thread(target=deque(maxlen=0).extend, args=(started.stdout,), daemon=True).start()
             return
-    raise RuntimeError(f"{started.args} ended with {started.wait(20)} before it said '{text}': {''.join(said)}")
+    raise RuntimeError(f"{started.args} ended with {started.wait(20)} before it printed '{text}': {''.join(said)}")
 
 
 def end(started: subprocess.Popen[str]) -> None:
-    """End a node as Ctrl-C would."""
+    """End a node as by Ctrl-C."""
     started.terminate()
     started.wait(30)

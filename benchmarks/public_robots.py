@@ -1,12 +1,12 @@
-"""A row of docs/robots.md's table for any robot: does it load, does it hold its rest pose, how fast, does it reach.
+"""Test any robot and print its row for the table in docs/robots.md: whether it loads, holds its rest pose, and reaches targets.
 
     python benchmarks/public_robots.py arm.yaml other_robot.urdf folder/robot.urdf.xacro ...
 
-A .yaml is a robot file of ours. For a .urdf or .xacro one is made up beside it in memory: what moves is the longest chain
-of movable joints (`tip=LINK` after the file names its end), meshes that cannot be read are left out, and the rest pose is
-one that asks little of the joints. `name:=value` after a file is a xacro argument of it.
+A .yaml is a robot file. For a .urdf or .xacro the script makes a temporary robot file: the longest chain of movable joints
+moves (`tip=LINK` after the file names its end), meshes that cannot be read are left out, and the rest pose needs little
+effort. `name:=value` after a file is a xacro argument of it.
 
-Each robot runs in a process of its own, so that one that ends its process is a row too.
+Each robot runs in its own process, so that a robot that ends its process gets a row too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ HEADER = """| robot | moves | loads | warnings | rest held within | steps per CP
 
 
 def main() -> None:
-    """Print the table, a row for each robot as it is done."""
+    """Print the table, with a row for each robot when it is finished."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="+", help="robot files, each with tip=LINK and name:=value after it")
     parser.add_argument("--targets", type=int, default=TARGETS, help="targets for the scripted controller")
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def robots(words: list[str]) -> list[list[str]]:
-    """The words, cut before each file."""
+    """Split the words before each file."""
     groups: list[list[str]] = []
     for word in words:
         if ":=" in word or word.startswith("tip="):
@@ -69,7 +69,7 @@ def robots(words: list[str]) -> list[list[str]]:
 
 
 def row(words: list[str], result: dict[str, Any]) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     name = Path(words[0]).name + "".join(f" {word}" for word in words[1:])
     if "error" in result:
         return f"| {name} | | no: {result['error'][:160]} | | | | |"
@@ -80,7 +80,7 @@ def row(words: list[str], result: dict[str, Any]) -> str:
 
 
 def measured(words: list[str], targets: int) -> dict[str, Any]:
-    """What one robot does; `error` alone where it cannot be used."""
+    """Return the results of one robot; only `error` if it cannot be used."""
     warnings: list[str] = []
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]
@@ -94,7 +94,7 @@ def measured(words: list[str], targets: int) -> dict[str, Any]:
 
 
 def tried(file: str, targets: int) -> dict[str, Any]:
-    """Load a robot, let it stand for 2 s, step it, and let the scripted controller reach for targets."""
+    """Load a robot, let it hold for 2 s, step it, and let the scripted policy reach for targets."""
     from gymnasium.wrappers import TimeLimit
 
     from rl_trainer_ros.arm.scripted import ScriptedReach
@@ -109,7 +109,7 @@ def tried(file: str, targets: int) -> dict[str, Any]:
     generator = np.random.default_rng(0)
     actions = generator.uniform(-1, 1, (SPEED_STEPS, *still.shape)).astype(np.float32)
     environment.reset()
-    start = time.process_time()  # of this process alone: what else runs on the machine does not count
+    start = time.process_time()  # CPU time of this process only, independent of other load
     for action in actions:
         environment.step(action)
     steps_per_s = SPEED_STEPS / (time.process_time() - start)
@@ -165,7 +165,7 @@ def made_up(words: list[str], folder: Path) -> Path:
 
 
 def _rest(file: str) -> dict[str, float]:
-    """Of some poses between zero and the middle of the limits the one in which gravity asks least of the weakest joint."""
+    """Return the pose, between zero and the middle of the limits, in which gravity loads the weakest joint least."""
     logging.disable(logging.WARNING)
     robot = load_robot(file)
     logging.disable(logging.NOTSET)

@@ -1,12 +1,12 @@
-"""How punctual a robot in real time is, and how soon it holds when whoever commands it is killed.
+"""Measure the timing of a robot in real time, and how soon it holds when its client is killed.
 
     .venv/bin/python benchmarks/realtime.py                      # 60 s at 20 Hz, 60 s at 50 Hz, commanded all the time
     .venv/bin/python benchmarks/realtime.py camera:=external width:=224 height:=224
     .venv/bin/python benchmarks/realtime.py kill:=true times:=10
     .venv/bin/python benchmarks/realtime.py board:=emulated 'groups:=[all]' control_hz:=50 seconds:=600
 
-The last one is the driver on emulated Arduinos. All print a table in Markdown, as docs/real_time.md shows it. Jitter is how
-much the time between two ticks differs from the period, by the stamps that the robot gives its observations at each tick.
+The last command uses the driver on emulated Arduinos. All print a Markdown table, as in docs/real_time.md. Jitter is the
+difference between the period and the time between two ticks, computed from the stamps of the observations.
 """
 
 from __future__ import annotations
@@ -50,29 +50,29 @@ TO_AND_FRO_S = 2.5
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure, and for how long."""
+    """Settings of the measurement."""
 
     control_hz: float = option(0.0, "rate; 0: 20 and 50 Hz", minimum=0.0, maximum=1000.0)
     seconds: float = option(60.0, "at each rate", minimum=2.0, maximum=86_400.0)
-    kill: bool = option(False, "measure how soon the robot holds when its client is killed instead")
-    times: int = option(10, "clients to kill, at each rate", minimum=1, maximum=1000)
-    board: str = option("", "what the driver's servos hang on; empty: the simulator", choices=("mock", "emulated"))
-    groups: tuple[str, ...] = option((), "groups of joints that move, or [all]; empty: as the robot's file says")
-    camera: str = option("", "also watch a camera, such as external")
-    camera_hz: float = option(0.0, "its pictures a second; 0: one at every tick", minimum=0.0, maximum=1000.0)
-    width: int = option(64, "of its pictures, pixels", minimum=8, maximum=4096)
-    height: int = option(64, "of its pictures, pixels", minimum=8, maximum=4096)
-    drive_hz: float = option(0.0, "internal: be the client that is killed", minimum=0.0, maximum=1000.0)
+    kill: bool = option(False, "instead measure how soon the robot holds when its client is killed")
+    times: int = option(10, "number of clients to kill, at each rate", minimum=1, maximum=1000)
+    board: str = option("", "servo board type of the driver; empty: use the simulator", choices=("mock", "emulated"))
+    groups: tuple[str, ...] = option((), "groups of joints that move, or [all]; empty: those of the robot file")
+    camera: str = option("", "also measure a camera, such as external")
+    camera_hz: float = option(0.0, "images of the camera per second; 0: one per tick", minimum=0.0, maximum=1000.0)
+    width: int = option(64, "width of an image, pixels", minimum=8, maximum=4096)
+    height: int = option(64, "height of an image, pixels", minimum=8, maximum=4096)
+    drive_hz: float = option(0.0, "internal: run as the client that is killed", minimum=0.0, maximum=1000.0)
 
 
 def robot(control_hz: float, options: Options) -> Any:
-    """A robot in real time in a process of its own."""
+    """Run a robot in real time in its own process."""
     module = "robot_driver_ros.ros.robot_driver_node" if options.board else "robot_sim_ros.ros.robot_sim_node"
     return process(module, told(control_hz, options))
 
 
 def told(control_hz: float, options: Options) -> dict[str, object]:
-    """Parameters of a robot in real time."""
+    """Return the parameters of a robot in real time."""
     parameters: dict[str, object] = {"realtime": "true", "control_hz": control_hz}
     if options.groups:
         parameters["groups"] = f"[{', '.join(options.groups)}]"
@@ -86,7 +86,7 @@ def told(control_hz: float, options: Options) -> dict[str, object]:
 
 
 class Listener:
-    """Hears one robot."""
+    """Receives the messages of one robot."""
 
     def __init__(self, runtime: Runtime, camera: str = ""):
         self.node = runtime.node("listener", start_parameter_services=False)
@@ -105,11 +105,11 @@ class Listener:
         end = time.monotonic() + 30.0
         while not condition():
             if time.monotonic() > end:
-                raise SystemExit("the robot is not heard, or not driven")
+                raise SystemExit("no messages come from the robot, or no client commands it")
             self.waiter.wait(0.1)
 
     def sees_motion(self) -> bool:
-        """Whether the targets have moved for a while."""
+        """Return whether the joint targets have been moving for a while."""
         return len(self.targets) > 20 and all(
             (self.targets[k][1] != self.targets[k - 1][1]).any() for k in range(-10, 0)
         )
@@ -132,7 +132,7 @@ class Listener:
 
 
 def drive(control_hz: float, groups: tuple[str, ...]) -> None:
-    """Reset the robot, then command it far away, to and fro, for as long as this process lives."""
+    """Reset the robot, then command large motions back and forth, until this process ends."""
     description = load_robot("inmoov", groups)
     with Runtime(signals=False) as runtime:
         robot = TopicRobot(runtime, description, period_ns=period_of(control_hz), mode=RealTime(LENIENT))
@@ -146,7 +146,7 @@ def drive(control_hz: float, groups: tuple[str, ...]) -> None:
 
 @contextmanager
 def client(control_hz: float, options: Options) -> Iterator[subprocess.Popen[str]]:
-    """A process that drives the robot; killed at the end if it still lives."""
+    """Run a process that commands the robot; it is killed at the end if it still runs."""
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__)), f"drive_hz:={control_hz}", f"groups:=[{', '.join(options.groups)}]"],
         cwd=REPO,
@@ -166,7 +166,7 @@ def client(control_hz: float, options: Options) -> Iterator[subprocess.Popen[str
 
 
 def punctuality(control_hz: float, options: Options) -> str:
-    """One row of the table of ticks."""
+    """Return one row of the table of ticks."""
     with Runtime(signals=False) as runtime, robot(control_hz, options) as node, client(control_hz, options):
         listener = Listener(runtime, options.camera)
         listener.until(lambda: bool(listener.diagnostics))
@@ -186,7 +186,7 @@ def punctuality(control_hz: float, options: Options) -> str:
 
 
 def stopping(control_hz: float, options: Options) -> str:
-    """One row of the table of kills."""
+    """Return one row of the table of kills."""
     begins, stands = [], []
     for k in range(options.times):
         print(f"{control_hz:g} Hz: client {k + 1} of {options.times}", file=sys.stderr, flush=True)
@@ -206,13 +206,13 @@ def stopping(control_hz: float, options: Options) -> str:
 
 
 def cpu_s(pid: int) -> float:
-    """CPU time of a process, s, without that of its children."""
+    """Return the CPU time of a process without its children, s."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def moments(targets: list[tuple[int, np.ndarray]]) -> tuple[int, int]:
-    """Stamps, ns, of the ticks in which the slowest joint, still under way, begins to brake and in which it stands."""
+    """Return the stamps, ns, of the ticks in which the slowest moving joint begins to brake, and in which it stops."""
     lift = load_robot("inmoov").joint_names.index("r_shoulder_lift_joint")
     stamps = [stamp for stamp, _ in targets]
     steps = np.abs(np.diff([target[lift] for _, target in targets]))

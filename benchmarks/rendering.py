@@ -1,8 +1,8 @@
-"""What a camera image costs: resolution x renderer x camera, and its share of a step. No ROS, no torch.
+"""Measure the time of a camera image by resolution, renderer and camera, and its share of a step. Needs no ROS or torch.
 
 Run it with `.venv/bin/python benchmarks/rendering.py`, or `... rounds:=9 sizes:=[64,224]`. Every figure is the median of
-several rounds in which the combinations take turns. It prints tables in Markdown, as docs/cameras.md shows them, and, where
-the EGL plugin works, how far its images are from TinyRenderer's.
+several rounds in which the combinations alternate. It prints Markdown tables, as in docs/cameras.md, and, if the EGL plugin
+works, the difference between its images and TinyRenderer's.
 """
 
 from __future__ import annotations
@@ -29,31 +29,33 @@ from robot_sim_ros.sim_config import SimConfig
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure, and how often."""
+    """Settings of the measurement."""
 
-    robot: str = option("inmoov", "robot to look at, or the path of a robot's .yaml file")
+    robot: str = option("inmoov", "robot to render, or the path of a robot's .yaml file")
     rounds: int = option(5, "rounds; every figure is their median", minimum=1, maximum=1000)
-    images: int = option(60, "images in a round of each combination", minimum=5, maximum=100_000)
-    sizes: tuple[int, ...] = option((64, 128, 224, 448), "edges of square images, pixels")
+    images: int = option(60, "images of each combination in a round", minimum=5, maximum=100_000)
+    sizes: tuple[int, ...] = option((64, 128, 224, 448), "widths of square images, pixels")
     cameras: tuple[str, ...] = option(("external", "left_eye", "right_eye"), "cameras")
-    groups: tuple[str, ...] = option((), "groups of joints that move; empty: the robot's own. With head, the eyes move")
+    groups: tuple[str, ...] = option(
+        (), "groups of joints that move; empty: those of the robot file. With head, the eyes move"
+    )
 
 
 Combination = tuple[int, str, str]
 
 
 class Moving:
-    """A robot whose arm swings, and which is stepped and looked at."""
+    """A robot with a swinging arm, to step and to render."""
 
     def __init__(self, options: Options, **settings: Any):
-        # In real time a step draws nothing, so that each image is drawn once, when it is asked for.
+        # In real time a step renders nothing, so each image is rendered once, on demand.
         config = SimConfig(robot=options.robot, groups=options.groups, **{"realtime": True, **settings})
         self.robot: SafeRobot = make_robot(config, start_ns=0)
         self.observation: Observation = self.robot.reset(Episode(0))
         self._steps = 0
 
     def step(self) -> None:
-        """Let one period pass."""
+        """Simulate one period."""
         phase = np.sin(0.05 * self._steps + np.arange(len(self.robot.joint_names)))
         self._steps += 1
         target = self.robot.rest - 0.6 + 0.5 * phase
@@ -62,7 +64,7 @@ class Moving:
 
 
 def image_ms(moving: Moving, camera: str, images: int) -> float:
-    """Median milliseconds of one image; a step lies between two of them."""
+    """Return the median time of one image, ms, with a step between two images."""
     plant: Any = moving.robot.plant
     spent = []
     for _ in range(images):
@@ -74,7 +76,7 @@ def image_ms(moving: Moving, camera: str, images: int) -> float:
 
 
 def step_ms(moving: Moving, steps: int) -> float:
-    """Median milliseconds of a step, its images included."""
+    """Return the median time of a step including its images, ms."""
     spent = []
     for _ in range(steps):
         start = time.perf_counter()
@@ -84,7 +86,7 @@ def step_ms(moving: Moving, steps: int) -> float:
 
 
 def measure(options: Options, renderers: tuple[str, ...]) -> tuple[float, dict[Combination, float]]:
-    """Return milliseconds of a step without cameras, and of an image by size, renderer and camera."""
+    """Return the time of a step without cameras, ms, and of an image by size, renderer and camera."""
     plain = Moving(options)
     setups = {
         (size, renderer, camera): Moving(
@@ -107,9 +109,9 @@ def measure(options: Options, renderers: tuple[str, ...]) -> tuple[float, dict[C
 
 
 def differences(options: Options) -> dict[str, tuple[float, float]]:
-    """How far EGL's image is from TinyRenderer's, by camera: mean absolute difference of 0-255, and share of pixels > 32.
+    """Return the difference of EGL's and TinyRenderer's images by camera: mean absolute value of 0-255, share of pixels > 32.
 
-    All cameras of one robot at once: so it is also seen that several share a graphics context.
+    All cameras of one robot render together, which also tests that they can share a graphics context.
     """
     size = options.sizes[min(1, len(options.sizes) - 1)]
     pictures = []

@@ -1,7 +1,7 @@
-"""Where the time of a software-rendered image goes, and what was tried against it: the table in docs/cameras.md.
+"""Measure which parts of software rendering take time, and the optimisations that were tried: the table in docs/cameras.md.
 
-Run it with `.venv/bin/python benchmarks/rendering_tried.py`. The external camera, median of several rounds in which the
-ways take turns. No ROS, no torch.
+Run it with `.venv/bin/python benchmarks/rendering_tried.py`. It uses the external camera; figures are medians of several
+rounds in which the variants alternate. Needs no ROS or torch.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ CAMERA = "external"
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure, and how often."""
+    """Settings of the measurement."""
 
     rounds: int = option(7, "rounds; every figure is their median", minimum=1, maximum=1000)
-    images: int = option(30, "images in a round of each way", minimum=5, maximum=100_000)
-    sizes: tuple[int, ...] = option((64, 224), "edges of square images, pixels")
+    images: int = option(30, "images of each variant in a round", minimum=5, maximum=100_000)
+    sizes: tuple[int, ...] = option((64, 224), "widths of square images, pixels")
 
 
 def robot_with(size: int, cameras: tuple[str, ...] = (CAMERA,), urdf: Callable[[str], str] = lambda text: text) -> Any:
-    """A simulated robot at rest; without cameras all of it is in one world."""
+    """Return a simulated robot at rest; without cameras all of it is in one world."""
     description = load_robot("inmoov")
     description = dataclasses.replace(description, urdf=urdf(description.urdf))
     robot = PyBulletRobot(description, SimConfig(cameras=cameras, image_width=size, image_height=size), start_ns=0)
@@ -54,7 +54,7 @@ def robot_with(size: int, cameras: tuple[str, ...] = (CAMERA,), urdf: Callable[[
 
 
 def one_picture(robot: Any, size: int, away: bool = False, **settings: Any) -> Callable[[], Any]:
-    """Draw everything that a robot's own world holds, as getCameraImage gives it."""
+    """Return a function that renders the robot's whole world by getCameraImage."""
     client = robot._client
     camera = robot.description.cameras[CAMERA]
     model = robot_with(size).cameras[CAMERA]
@@ -68,12 +68,12 @@ def one_picture(robot: Any, size: int, away: bool = False, **settings: Any) -> C
 
 
 def sliced(draw: Callable[[], Any], size: int) -> Callable[[], Any]:
-    """Then leave alpha out by a slice, as it was at first."""
+    """Return a function that also removes alpha by a slice, as in the first version."""
     return lambda: np.ascontiguousarray(np.reshape(draw()[2], (size, size, 4))[:, :, :3])
 
 
 def with_prisms(text: str, folder: Path, sides: int = 12) -> str:
-    """The robot with every cylinder drawn as a prism instead of by PyBullet's hull of some 86 triangles."""
+    """Return the robot with prisms instead of PyBullet's cylinders, which have about 86 triangles each."""
     robot = ElementTree.fromstring(text)
     for number, visual in enumerate(robot.iter("visual")):
         geometry = visual.find("geometry")
@@ -102,7 +102,7 @@ def _prism(n: int, radius: float, length: float) -> str:
 
 
 def ways(size: int, folder: Path) -> dict[str, Callable[[], Any]]:
-    """What is compared, by what it is called in the table."""
+    """Return the compared variants, by their names in the table."""
     import pybullet
 
     whole, parted = robot_with(size, cameras=()), robot_with(size)

@@ -1,4 +1,4 @@
-"""Simulator nodes in processes of their own, there for as long as something is measured."""
+"""Run simulator nodes in their own processes during a measurement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def simulators(
 ) -> Iterator[list[subprocess.Popen[str]]]:
     """Start one simulator node for each mapping of parameters, all at once, and wait until all serve.
 
-    `environment`: variables beside this process's own. Raises RuntimeError where one ends before it serves.
+    `environment`: additional variables. Raises RuntimeError if a simulator ends before it serves.
     """
     started = [processes.start(NODE, parameters, environment) for parameters in told]
     try:

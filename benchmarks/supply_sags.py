@@ -1,10 +1,10 @@
-"""How far servos jump when the supply of an emulated board sags in the middle of a motion.
+"""Measure the jumps of servos when the supply of an emulated board sags in the middle of a motion.
 
     .venv/bin/python benchmarks/supply_sags.py [times:=40] [firmware:=stock]
 
-The whole robot, on two emulated boards, moves to and fro at 50 Hz. At a random moment one board starts anew while its port
-stays open. Each servo's first pulse afterwards is held against its last one before, which is where it stands. Prints the
-median and the most over all servos that were moving, and how long the driver took to notice, as a row in Markdown.
+The whole robot, on two emulated boards, moves back and forth at 50 Hz. At a random time one board restarts while its port
+stays open. The first pulse of each servo afterwards is compared with the last one before, which is its position. The script
+prints a Markdown row: median and maximum over all moving servos, and the time until the driver detected the restart.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ PERIOD_S, WAIT_S = 0.02, 120.0
 
 @dataclass(frozen=True)
 class Options:
-    """How often, and on which sketch."""
+    """Settings of the measurement."""
 
     times: int = option(40, "sags", minimum=1, maximum=10_000)
-    firmware: str = option("stock", "the boards' sketch", choices=("stock", "watchdog"))
+    firmware: str = option("stock", "sketch on the boards", choices=("stock", "watchdog"))
     groups: tuple[str, ...] = option(
-        ("all",), "groups of joints that move; those of the right side need one board alone"
+        ("all",), "groups of joints that move; those of the right side need only one board"
     )
-    seed: int = option(0, "of the moments", minimum=0)
+    seed: int = option(0, "seed of the random times", minimum=0)
 
 
 class Pins:
-    """An emulated board, the last pulse of each pin, and the first of each since `mark`."""
+    """An emulated board, with the last pulse of each pin, and the first one since `mark`."""
 
     def __init__(self, firmware: str):
         self.last: dict[int, float] = {}
@@ -59,7 +59,7 @@ class Pins:
         self.mega = EmulatedMega(firmware=own, on_pulse=self._on_pulse)
 
     def mark(self) -> dict[int, float]:
-        """Forget first pulses; returns the last ones."""
+        """Clear the first pulses; return the last ones."""
         self.first = {}
         return dict(self.last)
 
@@ -75,7 +75,7 @@ class Bench:
     def __init__(self, firmware: str, groups: tuple[str, ...]):
         config = read_hardware(hardware_file("inmoov"))
         boards = {name: dataclasses.replace(board, firmware=firmware) for name, board in config.boards.items()}
-        # Always powered: a servo that goes limp in the middle of a pulse gets a cut one from the stock sketch.
+        # Always powered: the stock sketch shortens a pulse if torque is switched off in the middle of it.
         config = dataclasses.replace(config, boards=boards, idle_timeout_s=0.0)
         self.hardware = fit(config, load_robot("inmoov", groups), "inmoov")
         self.pins = {name: Pins(firmware) for name in sorted({s.config.board for s in self.hardware.servos})}
@@ -88,7 +88,7 @@ class Bench:
         self._due = time.monotonic()
 
     def run(self, goal: Any, done: Callable[[], bool], in_step: bool = False) -> None:
-        """Command `goal` once a period until `done`; `in_step`: of the boards' time, which a busy machine slows."""
+        """Command `goal` once per period until `done`; `in_step`: by the boards' clock, which is slower on a busy machine."""
         end = time.monotonic() + WAIT_S
         while not done():
             if time.monotonic() > end:
@@ -111,7 +111,7 @@ class Bench:
             time.sleep(max(0.0, self._due - time.monotonic()))
 
     def sag(self, name: str, goal: Any) -> tuple[list[tuple[float, float]], float]:
-        """Let a board's supply sag; each moving servo's jump, us and ms at top speed, and the seconds until it was noticed."""
+        """Restart a board; return each moving servo's jump, us and ms at top speed, and the time until detection, s."""
         pins, servos = self.pins[name], [s for s in self.hardware.servos if s.config.board == name]
         before = dict(pins.last)
         end = time.monotonic() + 0.1
@@ -120,15 +120,17 @@ class Bench:
         self.problem = ""
         pins.mega.sag()
         sagged_at = time.monotonic()
-        time.sleep(0.03)  # a pulse that has begun is on its way to us
+        time.sleep(0.03)  # wait for pulses that are still on their way
         last = pins.mark()
-        mine = [s.config.pin for s in servos if s.config.pin != 13]  # where the stock sketch blinks
-        self.run(goal, lambda: not self.driver.problem and bool(self.problem) and all(p in pins.first for p in mine))
+        measured = [s.config.pin for s in servos if s.config.pin != 13]  # the stock sketch blinks on pin 13
+        self.run(
+            goal, lambda: not self.driver.problem and bool(self.problem) and all(p in pins.first for p in measured)
+        )
         speeds = dict(zip(self.robot.joint_names, self.hardware.description.limits.velocity))
         jumps = []
         for servo in servos:
             pin = servo.config.pin
-            if pin in mine and pin in moving:
+            if pin in measured and pin in moving:
                 us_per_ms = 1e-3 * speeds[servo.joint] / abs(servo.angle(1001) - servo.angle(1000))
                 jump = abs(pins.first[pin] - last[pin])
                 jumps.append((jump, jump / us_per_ms))
@@ -138,7 +140,7 @@ class Bench:
 def main(words: list[str]) -> int:
     """Entry point."""
     options: Any = from_words(Options, words, "benchmark")
-    firmata_board.GREETING_TIMEOUT_S = WAIT_S  # on a busy machine an emulated board takes long to start
+    firmata_board.GREETING_TIMEOUT_S = WAIT_S  # on a busy machine an emulated board starts slowly
     bench, generator = Bench(options.firmware, options.groups), np.random.default_rng(options.seed)
     limits, jumps, noticed = bench.hardware.description.limits, [], []
     bench.run(bench.hardware.parked, lambda: bool(bench.driver.powered))

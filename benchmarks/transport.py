@@ -1,8 +1,8 @@
-"""What the topics cost: steps per second in process and over topics, side by side in one run.
+"""Measure the overhead of topics: steps per second in process and over topics, in the same run.
 
 Run it with `make bench`, or `.venv/bin/python benchmarks/transport.py rounds:=5`. Every figure is the median of several
-rounds in which the ways take turns, so that whatever else the machine does meets all of them. It prints a table in
-Markdown, as docs/performance.md shows it.
+rounds. The variants alternate within a round, so that other load of the machine affects all of them. It prints a Markdown
+table, as in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WAYS = {"direct": "wait set made once, direct takes", "executor": "SingleThreade
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure, and how often."""
+    """Settings of the measurement."""
 
     rounds: int = option(5, "rounds; every figure is their median", minimum=1, maximum=1000)
     steps: int = option(2000, "environment steps per measurement", minimum=100, maximum=1_000_000)
@@ -42,18 +42,18 @@ class Options:
 
 
 def surroundings(way: str, domain: int) -> dict[str, str]:
-    """Environment variables of a process that waits in one of WAYS."""
+    """Return the environment variables of a process that uses one of WAYS to wait."""
     return {"RL_TRAINER_WAITER": way, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
 
 
 def topic_env(way: str, domain: int) -> RobotEnv:
-    """An environment over topics whose client waits in one of WAYS."""
+    """Make an environment over topics whose client uses one of WAYS to wait."""
     os.environ.update(surroundings(way, domain))
     return make_robot_env(transport="topics")
 
 
 def step_us(environment: RobotEnv, steps: int) -> float:
-    """Mean microseconds of one environment step, resets left out."""
+    """Return the mean time of one environment step without resets, microseconds."""
     generator = np.random.default_rng(0)
     actions = generator.uniform(-1.0, 1.0, (steps, 5)).astype(np.float32)
     spent = 0.0
@@ -67,7 +67,7 @@ def step_us(environment: RobotEnv, steps: int) -> float:
 
 
 def ppo_rate(make_env: Callable[[str], RobotEnv], steps: int) -> float:
-    """Steps per second of PPO, updates included."""
+    """Return the steps per second of PPO, including updates."""
     with tempfile.TemporaryDirectory() as folder:
         config = replace(TrainerConfig(), num_timesteps=steps, log_dir=folder, log_interval_s=3600.0)
         result = TrainingRun(config, make_env).run(report=lambda line: None)
@@ -75,7 +75,7 @@ def ppo_rate(make_env: Callable[[str], RobotEnv], steps: int) -> float:
 
 
 def parts_us(steps: int) -> dict[str, float]:
-    """Microseconds of what a step consists of, each measured alone in this process."""
+    """Return the time of the parts of a step, microseconds, each measured alone in this process."""
     from geometry_msgs.msg import PoseStamped
     from rclpy.serialization import deserialize_message, serialize_message
     from sensor_msgs.msg import JointState
@@ -114,7 +114,7 @@ def parts_us(steps: int) -> dict[str, float]:
 
 
 def measure(options: Options) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Return medians: microseconds a step by way, steps per second of PPO by way, microseconds by part."""
+    """Return medians: microseconds per step by variant, steps per second of PPO by variant, microseconds by part."""
     domains = {
         (robot, client): 60 + (os.getpid() * 4 + k) % 40
         for k, (robot, client) in enumerate((robot, client) for robot in WAYS for client in WAYS)

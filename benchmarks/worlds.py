@@ -1,8 +1,8 @@
-"""What each world costs: microseconds per simulated step, beside those of `reach` in the same run.
+"""Measure the time of a simulated step in each world, in microseconds and relative to `reach` in the same run.
 
-`.venv/bin/python benchmarks/worlds.py rounds:=15`. In every round the worlds take turns, so that whatever else the machine
-does meets all of them; figures are medians. A scripted hand presses the button, or follows the target. It prints a table
-in Markdown, as docs/worlds.md shows it.
+`.venv/bin/python benchmarks/worlds.py rounds:=15`. The worlds alternate within a round, so that other load of the machine
+affects all of them; figures are medians. A scripted hand presses the button, or follows the target. It prints a Markdown
+table, as in docs/worlds.md.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ BASE = "reach"
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure, and how often."""
+    """Settings of the measurement."""
 
     rounds: int = option(15, "rounds; every figure is their median", minimum=1, maximum=1000)
     steps: int = option(200, "control periods of each world in a round", minimum=10, maximum=100_000)
 
 
 def step_us(robot: SafeRobot, arm: Arm, steps: int, seed: int) -> float:
-    """Microseconds per `send` and `receive`, the scripted hand's own thinking left out."""
+    """Return the time per `send` and `receive`, without the computation of the scripted policy, microseconds."""
     policy, observation, spent = ScriptedPress(arm, 0.05), robot.reset(Episode(seed)), 0.0
     for _ in range(steps):
         action = policy.act(StepState(observation, arm.hand(observation.position)))
@@ -53,7 +53,7 @@ def step_us(robot: SafeRobot, arm: Arm, steps: int, seed: int) -> float:
 
 
 def figures(spent: dict[tuple[str, bool], list[float]], name: str, contact: bool) -> list[tuple[float, str]]:
-    """A world's microseconds and their ratio to the base's of the same round, as medians, with their formats."""
+    """Return a world's time and its ratio to that of `reach` in the same round, as medians, formatted."""
     own, base = spent[name, contact], spent[BASE, False]
     return [(statistics.median(own), ".0f"), (statistics.median(a / b for a, b in zip(own, base)), ".2f")]
 

@@ -16,15 +16,15 @@ from robot_sim_ros.sim_config import SimConfig
 PICTURE = Path(__file__).parent / "pictures" / "wiring.png"
 WIDTH, HEIGHT, ROW = 920, 1000, 54  # pixels
 COLOURS = {"left": "#1f6fb4", "right": "#c8511b"}
-# Arms a little away from the body, so that lines cross nothing.
+# Arms a little away from the body, so that the lines do not cross it.
 POSTURE = {"shoulder_out": 0.4, "elbow_flex": -0.3, "head_pan": 0.0, "head_tilt": 0.0, "eyes_tilt": 0.0}
 
 
 def scene(hardware: Hardware) -> tuple[Any, dict[str, Any]]:
-    """The robot from its front, `(height, width, 3)`, and where each joint is in that picture, pixels."""
+    """Return the robot seen from the front, `(height, width, 3)`, and the position of each joint in the image, pixels."""
     config = SimConfig(robot="inmoov", groups=("all",))
     robot = PyBulletRobot(hardware.description, config)
-    observation = robot.reset(Episode(0, target=(-1.0, 0.0, 1.3)))  # behind it
+    observation = robot.reset(Episode(0, target=(-1.0, 0.0, 1.3)))  # the target is behind the robot
     target = hardware.description.rest.copy()
     for i, joint in enumerate(robot.joint_names):
         side = -1.0 if joint.startswith("r_") else 1.0
@@ -51,7 +51,7 @@ def scene(hardware: Hardware) -> tuple[Any, dict[str, Any]]:
 
 
 def main() -> None:
-    """Labels of each board on the side where most of its servos are, in the order of their height."""
+    """Plot the labels of each board on the side of most of its servos, sorted by height."""
     hardware = load_hardware("inmoov", groups=("all",))
     image, places = scene(hardware)
     figure = Figure(figsize=(11.0, 7.6), dpi=110)

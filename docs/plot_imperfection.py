@@ -1,4 +1,4 @@
-"""Plots imperfection.png (joint motion) and looks.png (camera images) in docs/pictures: `python docs/plot_imperfection.py`."""
+"""Plot imperfection.png (joint motion) and looks.png (camera images) in docs/pictures: `python docs/plot_imperfection.py`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ NAMES = {
     "none": "perfect",
     "mild": "mild",
     "strong": "strong",
-    "stock_servos": "stock_servos: reports what it commanded",
+    "stock_servos": "stock_servos: reports the commands",
 }
 
 
 def episode(imperfection: str) -> tuple[NDArray[np.float64], ...]:
-    """Commanded, real and reported angle of the joint at every step of a wave, rad, each `(STEPS,)`."""
+    """Return the commanded, real and reported joint angle at each step of a wave, rad, `(STEPS,)` each."""
     robot = make_robot(SimConfig(imperfection=imperfection), start_ns=0)
     observation, joint = robot.reset(Episode(SEED)), robot.joint_names.index(JOINT)
     plant, rows = robot.plant, []
@@ -40,7 +40,7 @@ def episode(imperfection: str) -> tuple[NDArray[np.float64], ...]:
 
 
 def picture() -> Figure:
-    """One panel for each imperfection."""
+    """Plot one panel for each imperfection."""
     figure = Figure(figsize=(10, 6), layout="constrained")
     panels = figure.subplots(2, 2, sharex=True, sharey=True)
     time_s = np.arange(STEPS) * PERIOD_S
@@ -62,7 +62,7 @@ def picture() -> Figure:
 
 
 def looks(episodes: int = 5, size: int = 220) -> Image.Image:
-    """What the camera sees at the start of some episodes: one row perfect, one mild, one strong."""
+    """Return camera images at the start of some episodes: one row perfect, one mild, one strong."""
     rows = []
     for name in ("none", "mild", "strong"):
         config = SimConfig(cameras=("external",), image_width=size, image_height=size, imperfection=name)

@@ -1,4 +1,4 @@
-"""Renders the pictures in docs/pictures with the package's own simulator: `python docs/render_pictures.py`."""
+"""Render the pictures in docs/pictures with the package's own simulator: `python docs/render_pictures.py`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 320, 360
 
 
 def moments(robot: str, target: Place, steps: tuple[int, ...], look: dict[str, Any], seed: int = 0) -> Image.Image:
-    """Moments of one episode of reach under the scripted controller, side by side, each with its step and distance."""
+    """Return pictures of one episode of reach with the scripted policy, in a row, each with its time and distance."""
     environment = make_robot_env(robot=robot, end_at_success=False)
     environment.reset(seed=seed, options={"target": target})
     policy, pictures = ScriptedReach(environment.arm, 0.05), []
@@ -34,23 +34,23 @@ def moments(robot: str, target: Place, steps: tuple[int, ...], look: dict[str, A
 
 
 def reaching() -> Image.Image:
-    """InMoov's hand on its way to a target."""
+    """Return pictures of InMoov's hand on its way to a target."""
     look = {"eye": (1.9, -1.7, 1.75), "look_at": (0.18, -0.12, 1.32), "fov_deg": 32.0}
     return moments("inmoov", (0.5, -0.28, 1.5), (0, 16, 30, 50), look, seed=3)
 
 
 def kuka() -> Image.Image:
-    """The iiwa on its way to a target, seen from its front left."""
+    """Return pictures of the iiwa on its way to a target, seen from the front left."""
     look = {"eye": (1.9, -1.5, 1.15), "look_at": (0.2, -0.1, 0.48), "fov_deg": 25.0}
     return moments("kuka_iiwa", (0.35, -0.45, 0.75), (0, 4, 8, 15), look)
 
 
 def cameras() -> Image.Image:
-    """What each camera of InMoov sees at one moment, large, and below as a policy gets it: 64x64 pixels."""
+    """Return the images of InMoov's cameras at the same time, large, and below in the policy's resolution, 64x64 pixels."""
     names, edge, gap = ("external", "left_eye", "right_eye"), 320, 8
     robot: Any = make_robot(SimConfig(cameras=names, world="two_buttons"))
     observation = robot.reset(Episode(0))
-    # Round the table, then over it.
+    # Around the table, then above it.
     for posture in ([-1.0, 0.5, 0.0, -1.39, -1.57], [-1.0, -0.8, 0.0, -1.39, -1.57], [-0.25, -0.55, 0.1, -1.25, -2.2]):
         for _ in range(80):
             robot.send(Command(observation.stamp, robot.joint_names, np.array(posture)))

@@ -1,4 +1,4 @@
-"""Renders the pictures of docs/worlds.md with the package's own simulator: `python docs/render_worlds.py`."""
+"""Render the pictures of docs/worlds.md with the package's own simulator: `python docs/render_worlds.py`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ from scripted_press import ScriptedPress
 FOLDER = Path(__file__).parent / "pictures"
 SIZE, SMALL = 300, 64
 PERIOD_S = 0.05
-LOOK = {"eye": (1.75, -1.75, 1.8), "look_at": (0.15, -0.18, 1.28), "fov_deg": 36.0}  # external's side, further away
-# World -> control periods until the picture is taken, and the posture in which the episode begins.
+LOOK = {
+    "eye": (1.75, -1.75, 1.8),
+    "look_at": (0.15, -0.18, 1.28),
+    "fov_deg": 36.0,
+}  # from the side of the camera external, further away
+# World -> control periods until the picture, and the posture at the start of the episode.
 MOMENTS = {
     "reach": (40, ""),
     "tomato": (80, ""),
@@ -34,7 +38,7 @@ MOMENTS = {
 
 
 def scene(world: str, *cameras: str) -> PyBulletRobot:
-    """A robot in the middle of an episode, its hand on the way to the target."""
+    """Return a robot in the middle of an episode, with its hand on the way to the target."""
     steps, posture = MOMENTS[world]
     config = SimConfig(world=world, posture=posture, cameras=cameras)
     description = config.load_robot()
@@ -50,7 +54,7 @@ def scene(world: str, *cameras: str) -> PyBulletRobot:
 
 
 def main() -> None:
-    """Render all worlds large, and as a policy sees them: 64 x 64 pixels, each drawn as 4 x 4."""
+    """Render all worlds large, and some as a policy sees them: 64 x 64 pixels, each enlarged to 4 x 4."""
     FOLDER.mkdir(exist_ok=True)
     large, small = [], []
     for world in MOMENTS:

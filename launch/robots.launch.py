@@ -1,7 +1,7 @@
 """Serves robots for a trainer on another machine: ros2 launch rl_trainer_ros robots.launch.py remote:=true [name:=value ...].
 
 Starts simulators (or the driver) and, with an srl_model, the SRL node; they run until Ctrl-C. The arguments are those of
-train.launch.py; arguments of the trainer alone have no effect here.
+train.launch.py; arguments that only concern the trainer have no effect here.
 """
 
 from launch import LaunchDescription

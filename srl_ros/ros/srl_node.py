@@ -1,8 +1,8 @@
-"""SRL node: camera images in, encoded states out, with the images' stamp.
+"""SRL node: encodes camera images, and publishes the states with the stamp of the images.
 
-Run it with `ros2 run rl_trainer_ros srl_node --ros-args -p srl_folder:=runs/srl/autoencoder`; the parameters are the fields
-of `SrlNodeConfig`. It keeps no state between images but the last answer of each robot: a repeated image is answered again
-without encoding it, and after a restart the node goes on as if nothing had happened.
+Run it with `ros2 run rl_trainer_ros srl_node --ros-args -p srl_folder:=runs/srl/autoencoder`; its parameters are the fields
+of `SrlNodeConfig`. Between images it stores only the last state of each robot: a repeated image gets the same state without
+encoding it again. A restart has no other effect than a short delay.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _MOST_WAITING = 8
 
 @dataclass(frozen=True)
 class SrlNodeConfig:
-    """Which encoder serves which robots."""
+    """Settings of the SRL node: the encoder, the camera and the robots."""
 
     srl_folder: str = option("runs/srl/autoencoder", "folder of the trained encoder", path=True)
-    camera: str = option("", "with an encoder of one camera: encode the images of this one; empty: the encoder's own")
-    namespaces: tuple[str, ...] = option(("env_0",), "robots whose images are encoded")
+    camera: str = option("", "for an encoder of one camera: camera that provides the images; empty: the camera of the encoder")
+    namespaces: tuple[str, ...] = option(("env_0",), "namespaces of the robots whose images are encoded")
 
 
 class EncodedStream:
-    """Answers the images of one robot: when those of all cameras with one stamp are there."""
+    """Publishes a state for the images of one robot, when the images of all cameras with one stamp have arrived."""
 
     def __init__(self, node: Node, waiter: Waiter, encoder: Encoder, namespace: str, cameras: tuple[str, ...]):
-        """`cameras`: topics whose images the encoder gets, in the order of its own cameras."""
+        """`cameras`: cameras that provide the images, in the order of the encoder's cameras."""
         self._node, self._encoder, self._namespace, self._cameras = node, encoder, namespace, cameras
         self._publisher = node.create_publisher(JointState, absolute(namespace, contract.SRL_STATE), contract.RELIABLE)
         self._waiting: dict[int, dict[str, Image]] = {}

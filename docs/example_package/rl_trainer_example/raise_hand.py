@@ -13,7 +13,7 @@ from robot_interface_ros.config import option
 
 @dataclass(frozen=True)
 class RaiseHandSettings(TaskSettings):
-    """Every setting is a keyword argument of gymnasium.make, and `task.NAME:=VALUE` on the command line."""
+    """Each setting is a keyword argument of gymnasium.make, and `task.NAME:=VALUE` on the command line."""
 
     height_m: float = option(0.2, "height of the target above the hand at rest, m", minimum=0.001, maximum=10.0)
 
