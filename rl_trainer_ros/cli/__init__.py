@@ -1,1 +1,1 @@
-"""The command line `rl_trainer`: a file for each command."""
+"""The command line `rl_trainer`, with a file for each command."""

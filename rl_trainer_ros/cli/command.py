@@ -1,4 +1,4 @@
-"""What every file in `cli/commands/` holds as COMMAND: one command of `rl_trainer`."""
+"""Description of a command of `rl_trainer`. Each file in `cli/commands/` defines one with the name COMMAND."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Command:
     name: str
     summary: str
     run: Callable[[Any], int]
-    """Runs the command and returns its exit code. It gets an `options` value or, where `read` is set, what `read` returns."""
+    """Runs the command and returns its exit code. Its argument is an instance of `options`, or the result of `read` if set."""
     options: type[Any] | None
     """The frozen dataclass of the settings. None: the command starts a whole system, and launch arguments are its settings."""
     examples: tuple[str, ...] = ()
     """Command lines that `--help` shows."""
     read: Callable[[list[str]], Any] | None = None
-    """Turns the words after the command into the argument of `run`. None: the words are the settings of `options`."""
+    """Converts the words after the command to the argument of `run`. None: the words are settings of `options`."""
     over_topics: bool = False
-    """Whether the command is a ROS node, which reads the words after `--ros-args` by itself."""
+    """Whether the command is a ROS node, which reads the words after `--ros-args` itself."""
     settings_help: Callable[[], str] | None = None
     """Returns the lines of help about the settings. None: a line for each field of `options`."""
 
@@ -36,7 +36,7 @@ class Command:
             return self.run(words if self.read is None else self.read(words))
         own, ros = ros_arguments.split(words)
         if ros.words and not self.over_topics:
-            raise UsageError(f"{self.name} has no topics, so it takes no --ros-args; leave them out")
+            raise UsageError(f"{self.name} has no topics, so --ros-args have no effect; leave them out")
         return self.run(from_words(self.options, own, self.name) if self.read is None else self.read(own))
 
     def help(self) -> str:
@@ -53,5 +53,5 @@ class Command:
 
 
 def examples_text(examples: tuple[str, ...]) -> str:
-    """Examples as `--help` shows them; empty where there are none."""
+    """Return the examples as `--help` shows them; empty if there are none."""
     return "\n\nexamples:\n" + "\n".join(f"  {line}" for line in examples) if examples else ""

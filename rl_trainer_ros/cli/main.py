@@ -1,4 +1,4 @@
-"""`rl_trainer`: train, evaluate and the like, with ROS-style `name:=value` arguments."""
+"""`rl_trainer`: the command line for training, evaluation and other commands, with ROS-style `name:=value` arguments."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from robot_interface_ros.start import INTERRUPTED, OUTPUT_CLOSED, discard, inter
 EXAMPLES = (
     "rl_trainer train                                        # reach, PPO, over topics",
     "rl_trainer evaluate                                     # the newest run on 500 unseen targets",
-    "rl_trainer curves run:=runs/reach                       # all runs below in one picture",
+    "rl_trainer curves run:=runs/reach                       # all runs in this folder in one plot",
     "rl_trainer list what:=tasks settings:=true",
     'eval "$(rl_trainer completion)"                         # the tab key completes commands, settings and names',
 )
-"""Command lines to begin with."""
+"""Examples in `rl_trainer --help`."""
 
 
 def help_text(command: str | None = None) -> str:
-    """What `--help` prints, of all commands or of one."""
+    """Return the text of `--help`, for all commands or for one."""
     if command is not None:
         return load(command).help()
     return (
@@ -37,12 +37,12 @@ def help_text(command: str | None = None) -> str:
 
 
 def version() -> str:
-    """Return this package's version, as package.xml has it."""
+    """Return the version of this package, from package.xml."""
     return ElementTree.parse(share_directory() / "package.xml").findtext("version", "unknown")
 
 
 def run(words: list[str]) -> int:
-    """Run one command line; returns the exit code."""
+    """Run one command line; return the exit code."""
     if not words or words[0] in ("-h", "--help", "help"):
         print(help_text(words[1] if words[1:] and words[1] in COMMANDS else None))
         return 0 if words else 2

@@ -1,4 +1,4 @@
-"""How far a long command is: one line that is written over on a terminal, a line now and then where output is piped."""
+"""Progress of a long command: one line that is overwritten on a terminal, or a line from time to time in a pipe."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import sys
 import time
 
 INTERVAL_S = 10.0
-"""Between two lines, where standard error is no terminal."""
+"""Time between two lines if standard error is not a terminal."""
 
 
 class Progress:
-    """Tells on standard error how many of so many things are done."""
+    """Shows on standard error how many items are done."""
 
     def __init__(self, what: str, total: int):
-        """`what`: one of the things that are counted, such as episode."""
+        """`what`: name of an item, such as episode."""
         self._what, self._total, self._begin = what, total, time.monotonic()
         self._last = self._begin
 
     def show(self, done: int) -> None:
-        """Tell it, where it is time to."""
+        """Print the progress, if enough time has passed since the last line."""
         if sys.stderr is None:
             return
         text = f"  {done:,} of {self._total:,} {self._what}s"

@@ -35,7 +35,7 @@ def test_a_stopped_robot_moves_only_when_it_is_enabled(
     assert main.run(["stop"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("/env_0 is stopped; ")
-    assert "rl_trainer enable namespace:=/env_0 lets it move again" in said
+    assert "rl_trainer enable namespace:=/env_0 allows it to move again" in said
     answer = operator.call(Trigger, "/env_0/reset")
     assert not answer.success and "emergency stop" in answer.message
     assert main.run(["stop"]) == 0  # once more does no harm

@@ -1,4 +1,4 @@
-"""The commands of `rl_trainer`: a file for each, which holds a `Command` with the name COMMAND, and a row in this table."""
+"""The commands of `rl_trainer`: each has a file, which defines a `Command` with the name COMMAND, and a row in this table."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _FILES = (
     "list",
     "completion",
 )
-"""Files below this folder, in the order of `rl_trainer --help`. A file is named like its command."""
+"""Modules in this folder, in the order of `rl_trainer --help`. A module has the name of its command."""
 COMMANDS = {file.rpartition(".")[2]: file for file in _FILES}
 """Command -> its file."""
 
 
 @cache
 def load(name: str) -> Command:
-    """Return a command of COMMANDS. Its file is imported only now, so that no command waits for another's imports."""
+    """Return a command of COMMANDS. Its module is imported only now, so that a command does not wait for imports of others."""
     with leaving_at_once():
         command: Command = import_module(f"{__name__}.{COMMANDS[name]}").COMMAND
     return command

@@ -1,6 +1,6 @@
-"""`rl_trainer completion`: a script by which a shell completes commands, settings and the names that may stand in them.
+"""`rl_trainer completion`: print a script with which a shell completes commands, settings and their values.
 
-Everything is written into the script, so that the tab key starts no Python.
+The script contains all names, so that the tab key does not start Python.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _ZSH = "autoload -U +X compinit && compinit -u\nautoload -U +X bashcompinit && b
 class CompletionOptions:
     """Arguments of `rl_trainer completion`."""
 
-    shell: str = option("bash", "which shell", choices=("bash", "zsh"))
+    shell: str = option("bash", "shell that runs the script", choices=("bash", "zsh"))
 
 
 def print_script(options: CompletionOptions) -> int:
-    """Print the script by which a shell completes our command lines."""
+    """Print the script with which a shell completes the command lines of `rl_trainer`."""
     from rl_trainer_ros.bringup.launch_arguments import BringupConfig
     from rl_trainer_ros.training.trainer_config import TrainerConfig
 
@@ -61,7 +61,7 @@ def print_script(options: CompletionOptions) -> int:
 
 
 def script(shell: str, commands: Mapping[str, Iterable[Any] | None]) -> str:
-    """Return the script. `commands`: name -> the dataclasses that hold its settings."""
+    """Return the script. `commands`: name -> the dataclasses of its settings."""
     fields = {name: _fields(classes or ()) for name, classes in commands.items()}
     cases = [
         f"        {name}) words={shlex.quote(' '.join([*(f'{field}:=' for field in found), '--help']))} ;;"
@@ -75,13 +75,13 @@ def script(shell: str, commands: Mapping[str, Iterable[Any] | None]) -> str:
     ]
     paths = "|".join(f"{name}:=*" for name in sorted(known) if name in _FILES or name.endswith("_file"))
     lines.append(f'        {paths}) words="$(compgen -f -P "${{cur%%:=*}}:=" -- "${{cur#*:=}}")" ;;')
-    space = "-o nospace " if shell == "zsh" else ""  # bash is told word by word
+    space = "-o nospace " if shell == "zsh" else ""  # for bash, the script decides for each word
     filled = {"space": space, "commands": shlex.quote(" ".join([*commands, "--help"])), "cases": "\n".join(cases)}
     return (_ZSH if shell == "zsh" else "") + _SCRIPT % (filled | {"values": "\n".join(lines)})
 
 
 def _fields(classes: Iterable[Any]) -> dict[str, list[str]]:
-    """Settings -> their values, where they are few."""
+    """Return setting -> its values, if there are few."""
     found = {}
     for field in (field for cls in classes for field in dataclasses.fields(cls)):
         choices = field.metadata["choices"]
@@ -90,7 +90,7 @@ def _fields(classes: Iterable[Any]) -> dict[str, list[str]]:
 
 
 def _names() -> dict[str, list[str]]:
-    """Names that registries and the package's files have."""
+    """Return the names in registries and in the package's files, by setting."""
     from rl_trainer_ros import factories
     from rl_trainer_ros.actions import ACTIONS
     from rl_trainer_ros.algorithms import ALGORITHMS
@@ -117,7 +117,7 @@ def _names() -> dict[str, list[str]]:
 
 COMMAND = Command(
     "completion",
-    "print a script for the shell's tab key",
+    "print a script for tab completion in the shell",
     run=print_script,
     options=CompletionOptions,
     examples=(

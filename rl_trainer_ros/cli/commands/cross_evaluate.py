@@ -1,4 +1,4 @@
-"""`rl_trainer cross_evaluate`: models of several runs, each on the tasks of all."""
+"""`rl_trainer cross_evaluate`: evaluate the models of several runs on the tasks of all runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from robot_interface_ros.start import leaving_at_once
 
 FOLDER = "cross_evaluations"
 TRANSFER = "_transfer.csv"
-"""End of the name of the file with what a sequence of models kept."""
+"""Suffix of the file with transfer and forgetting of a sequence of models."""
 
 
 @dataclass(frozen=True)
@@ -25,28 +25,30 @@ class CrossEvaluateOptions:
 
     runs: str = option(
         "latest",
-        "models, with commas: latest, a run (its path, or its name in log_dir), a folder above runs, or RUN/checkpoints/STEPS",
+        "models, separated by commas: latest, a run (path, or name in log_dir), a folder with runs, or RUN/checkpoints/STEPS",
     )
-    model: str = option("final", "which model of a run", choices=("final", "best", "latest"))
-    tasks: str = option("", "tasks, with commas; empty: those of the runs")
-    robots: str = option("", "robots, with commas; empty: those of the runs")
-    imperfections: str = option("", "imperfections, with commas, none among them; empty: those of the runs")
-    episodes: int = option(100, "unseen targets in each cell, the same for every model", minimum=1, maximum=1_000_000)
+    model: str = option("final", "model of each run", choices=("final", "best", "latest"))
+    tasks: str = option("", "tasks, separated by commas; empty: those of the runs")
+    robots: str = option("", "robots, separated by commas; empty: those of the runs")
+    imperfections: str = option("", "imperfections, separated by commas, may include none; empty: those of the runs")
+    episodes: int = option(
+        100, "number of unseen targets in each cell, the same for every model", minimum=1, maximum=1_000_000
+    )
     sequence: bool = option(
         False,
         "the runs learned their tasks one after the other, in this order: report forgetting and transfer too. This is detected "
-        "where each run began with the model before it",
+        "if each run started with the model of the run before",
     )
     file: str = option(
         "",
-        "table to write (.csv), with a picture (.png) beside it; empty: <log_dir>/cross_evaluations/<time>.csv",
+        "table to write (.csv); a plot (.png) is written with it; empty: <log_dir>/cross_evaluations/<time>.csv",
         path=True,
     )
-    log_dir: str = option("runs", "folder in which runs are looked for", path=True)
+    log_dir: str = option("runs", "folder with the runs", path=True)
 
 
 def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
-    """Evaluate, print the matrix, write it as a table and as a picture."""
+    """Evaluate, print the matrix, write it as a table and as a plot."""
     file = _file(options)
     with leaving_at_once():
         import torch
@@ -96,13 +98,13 @@ def _file(options: CrossEvaluateOptions) -> Path:
         return next(folder / f"{one}.csv" for one in names if not (folder / f"{one}.csv").exists())
     file = expanded(options.file)
     if file.suffix != ".csv":
-        raise ConfigError(f"file is {options.file}; give the name of a .csv file: the picture is written beside it")
+        raise ConfigError(f"file is {options.file}; give the name of a .csv file; the plot is written next to it")
     return file
 
 
 COMMAND = Command(
     "cross_evaluate",
-    "measure several trained policies on the tasks of all: a matrix, forgetting, transfer",
+    "evaluate several trained policies on the tasks of all: a matrix, forgetting, transfer",
     run=cross_evaluate_runs,
     options=CrossEvaluateOptions,
     examples=(

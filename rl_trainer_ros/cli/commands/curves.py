@@ -1,4 +1,4 @@
-"""`rl_trainer curves`: draw the learning curves of one run anew, or of several in one picture."""
+"""`rl_trainer curves`: plot the learning curves of one run again, or of several runs in one plot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 _SUFFIXES = (".png", ".svg", ".pdf")
-_NAMED_BY = ("task", "algo", "state", "preset", "seed")  # in this order, those in which runs differ
+_NAMED_BY = (
+    "task",
+    "algo",
+    "state",
+    "preset",
+    "seed",
+)  # names contain the settings in which the runs differ, in this order
 
 
 @dataclass(frozen=True)
@@ -23,9 +29,9 @@ class CurvesOptions:
     """Arguments of `rl_trainer curves`."""
 
     run: str = option(
-        "latest", "latest, a run folder, or several with commas; a folder above runs stands for all of them"
+        "latest", "latest, a run folder, or several separated by commas; a folder with runs means all of them"
     )
-    window: int = option(100, "episodes that are averaged", minimum=1, maximum=1_000_000)
+    window: int = option(100, "number of episodes to average", minimum=1, maximum=1_000_000)
     file: str = option(
         "", "picture to write (.png, .svg or .pdf); empty: learning_curve.png in the run, or curves.png here", path=True
     )
@@ -56,7 +62,7 @@ def draw_curves(options: CurvesOptions) -> int:
 
 
 def find_runs(text: str, log_dir: str) -> list[Path]:
-    """Return the run folders that `text` names. Raises ConfigError for what is none."""
+    """Return the run folders that `text` names. Raises ConfigError for anything else."""
     from rl_trainer_ros.training.runs import run_folder
 
     found: list[Path] = []
@@ -71,33 +77,33 @@ def find_runs(text: str, log_dir: str) -> list[Path]:
 
 
 def names_of(runs: list[Path]) -> list[str]:
-    """What tells these runs apart: the settings in which they differ, and the time where that does not suffice."""
+    """Return a name for each run: the settings in which they differ, and the time if these are not unique."""
     from rl_trainer_ros.training.runs import run_folder
 
     configs = [run_folder.load_config(run) for run in runs]
     differ = [name for name in _NAMED_BY if len({getattr(config, name) for config in configs}) > 1]
-    names = [", ".join(_told(config, name) for name in differ) for config in configs]
+    names = [", ".join(_shown(config, name) for name in differ) for config in configs]
     if len(runs) == 1:
         return ["training"]
     return [name if names.count(name) == 1 else f"{name} {run.name}".strip() for name, run in zip(names, runs)]
 
 
 def title_of(run: Path) -> str:
-    """One run in a line."""
+    """Return a title for one run."""
     from rl_trainer_ros.training.curves.callback import run_title
     from rl_trainer_ros.training.runs import run_folder
 
     return run_title(run_folder.load_config(run), run)
 
 
-def _told(config: TrainerConfig, name: str) -> str:
+def _shown(config: TrainerConfig, name: str) -> str:
     value = getattr(config, name)
     return f"{name} {value}" if name == "seed" else str(value)
 
 
 COMMAND = Command(
     "curves",
-    "draw the learning curves of a run, or of several in one picture",
+    "plot the learning curves of a run, or of several in one plot",
     run=draw_curves,
     options=CurvesOptions,
     examples=(

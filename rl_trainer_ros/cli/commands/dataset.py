@@ -1,4 +1,4 @@
-"""`rl_trainer dataset`: what is in recorded bags; repairs and exports them."""
+"""`rl_trainer dataset`: show, repair and export recorded bags."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ class DatasetOptions:
 
     bags: str = option(
         "",
-        "bags: folders, .mcap or .db3 files, folders of bags; several with commas, or as words without a name",
+        "bags: folders, .mcap or .db3 files, folders of bags; several separated by commas, or as words without a name",
         path=True,
     )
-    cameras: tuple[str, ...] = option((), "cameras, in this order; empty: all that every bag has")
+    cameras: tuple[str, ...] = option((), "cameras, in this order; empty: those that all bags have")
     sheet: str = option("", "contact sheet to write, a .png file; empty: none", path=True)
-    rows: int = option(8, "episodes on the contact sheet", minimum=1, maximum=100)
-    columns: int = option(8, "moments of each", minimum=1, maximum=100)
-    task: str = option("", "task that gives rewards to a plain recording, such as reach; empty: it gets none")
+    rows: int = option(8, "number of episodes on the contact sheet", minimum=1, maximum=100)
+    columns: int = option(8, "number of images per episode", minimum=1, maximum=100)
+    task: str = option(
+        "", "task that computes rewards for a recording without rewards, such as reach; empty: no rewards"
+    )
     robot: str = option("inmoov", "robot of that task", path=True)
-    repair: bool = option(False, "write bags that were cut short anew, with an index, as <bag>_repaired")
+    repair: bool = option(False, "write incomplete bags again, with an index, as <bag>_repaired")
     export: str = option("", "write the dataset in another format too: minari or lerobot", choices=_FORMATS)
-    to: str = option("", "folder of the export; empty: beside the first bag", path=True)
+    to: str = option("", "folder of the export; empty: next to the first bag", path=True)
 
 
 def show_dataset(options: DatasetOptions) -> int:
-    """Print what is in the bags, and write what is asked for."""
+    """Print the content of the bags, and write the contact sheet and the export, if configured."""
     with leaving_at_once():
         from rl_trainer_ros import factories
 
@@ -79,7 +81,7 @@ def _note(line: str) -> None:
 
 
 def _read(words: list[str]) -> DatasetOptions:
-    """Words without a name are bags."""
+    """Read the settings; words without a name are bags."""
     bags = [word for word in words if ":=" not in word and not word.startswith("-")]
     options = from_words(DatasetOptions, [word for word in words if word not in bags], "dataset")
     both = [*([options.bags] if options.bags else []), *bags]
@@ -88,7 +90,7 @@ def _read(words: list[str]) -> DatasetOptions:
 
 COMMAND = Command(
     "dataset",
-    "show what is in recorded bags: episodes, rewards, cameras, pictures; repair and export them",
+    "show recorded bags: episodes, rewards, cameras, images; repair and export them",
     run=show_dataset,
     options=DatasetOptions,
     read=_read,

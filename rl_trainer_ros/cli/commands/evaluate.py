@@ -1,4 +1,4 @@
-"""`rl_trainer evaluate`: a trained model on unseen targets."""
+"""`rl_trainer evaluate`: evaluate a trained model on unseen targets."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 _FILMED = 3
-"""Episodes in a film."""
+"""Number of episodes in a film."""
 
 
 @dataclass(frozen=True)
 class EvaluateOptions:
     """Arguments of `rl_trainer evaluate`."""
 
-    run: str = option("latest", "run folder, or something in it such as its best/; or latest", path=True)
-    model: str = option("final", "which of the run's models", choices=("final", "best", "latest"))
-    episodes: int = option(500, "unseen targets", minimum=1, maximum=1_000_000)
-    hold: bool = option(False, "go on after success, and tell whether the hand stays within reach for 5 steps")
+    run: str = option("latest", "latest, a run folder, or a folder in it such as its best/", path=True)
+    model: str = option("final", "model of the run", choices=("final", "best", "latest"))
+    episodes: int = option(500, "number of unseen targets", minimum=1, maximum=1_000_000)
+    hold: bool = option(False, "continue after success, and report whether the hand stays within reach for 5 steps")
     transport: str = option(
         "in_process",
-        "in_process: simulated here; topics: on the robot that serves `namespace`",
+        "in_process: simulate the robot; topics: use the robot in `namespace`",
         choices=("in_process", "topics"),
     )
     namespace: str = option("env_0", "the robot's namespace, over topics")
-    realtime: bool = option(False, "over topics: the robot lives at its own rate, as a physical one does")
+    realtime: bool = option(False, "over topics: the robot runs at its own rate, as a physical one does")
     physics_hz: float | None = option(
         None,
         "physics steps per simulated second, in process; empty: the simulator's default",
@@ -51,7 +51,7 @@ class EvaluateOptions:
     )
     imperfection: str = option(
         "",
-        "what is imperfect, in process: a name in config/imperfections/ or the path of a .yaml file; none: nothing; "
+        "imperfections, in process: a name in config/imperfections/ or the path of a .yaml file; none: no imperfection; "
         "empty: as in training",
         path=True,
     )
@@ -63,14 +63,14 @@ class EvaluateOptions:
     )
     robot: str = option(
         "",
-        "robot to evaluate on, or the path of its .yaml file; empty: the training's, which must be unchanged",
+        "robot to evaluate on, or the path of its .yaml file; empty: that of the training, which must be unchanged",
         path=True,
     )
-    log_dir: str = option("runs", "where latest is looked for", path=True)
+    log_dir: str = option("runs", "folder in which latest is searched", path=True)
 
 
 class EvaluateError(ValueError):
-    """A run that cannot be evaluated; one line."""
+    """A run cannot be evaluated; the message has one line."""
 
 
 def evaluate_run(options: EvaluateOptions) -> int:
@@ -79,7 +79,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
     namespace = placed(options.namespace)
     if options.robot:
         robot_file(options.robot)
-    with leaving_at_once():  # here and below: `rl_trainer --help` and `train` do not wait for what they do not need
+    with leaving_at_once():  # imported here, so that `rl_trainer --help` and `train` do not wait for these modules
         import torch
 
         from rl_trainer_ros.algorithms.learner import learner_space
@@ -108,7 +108,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
     if options.hold:
         if not hasattr(task_class(config.task).Settings, "end_at_success"):
             raise EvaluateError(
-                f"hold is for tasks with the setting end_at_success, and {config.task} has none; leave it out"
+                f"hold needs a task with the setting end_at_success, which {config.task} does not have; leave it out"
             )
         changes["task_settings"] = {**config.settings("task"), "end_at_success": False}
     print(f"evaluating {model} on {options.episodes} unseen targets, {options.transport}", flush=True)
@@ -118,7 +118,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
     if learner_space(seen_space(environment)) != policy.algorithm.observation_space:
         environment.close()
         raise EvaluateError(
-            f"{model} observes other numbers than robot {config.robot} gives; evaluate on the robot it knows"
+            f"{model} has another observation space than robot {config.robot}; evaluate on the robot of the training"
         )
     film = Film(environment, _FILMED if options.video else 0)
     try:
@@ -133,7 +133,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
 
 
 def _with_robot(config: TrainerConfig, run: Path, robot: str) -> TrainerConfig:
-    """The run's settings, on `robot` where one is named. Raises ConfigError where the run's own has changed since."""
+    """Return the run's settings, with `robot` if one is named. Raises ConfigError if the run's robot has changed since."""
     from rl_trainer_ros.training.runs import robot_files
 
     if not robot:
@@ -146,7 +146,7 @@ def _with_robot(config: TrainerConfig, run: Path, robot: str) -> TrainerConfig:
 
 
 def _changes(options: EvaluateOptions) -> dict[str, Any]:
-    """Settings of the environment's simulation that are not as they were in training."""
+    """Return the settings of the simulation that differ from those of the training."""
     given = {name: getattr(options, name) for name in SIMULATED if getattr(options, name, "")}
     first = "physics_hz" if options.physics_hz is not None else next(iter(given), "")
     if first and options.transport != "in_process":
@@ -155,36 +155,36 @@ def _changes(options: EvaluateOptions) -> dict[str, Any]:
 
 
 def _check_video(options: EvaluateOptions) -> None:
-    """A file that cannot be written is told before the episodes, not after."""
+    """Raise EvaluateError before the episodes if the film cannot be written."""
     if not options.video:
         return
     if options.transport != "in_process":
-        raise EvaluateError("video needs transport:=in_process, where the robot can be drawn; leave it out")
+        raise EvaluateError("video needs transport:=in_process, which can render the robot; leave it out")
     path = Path(options.video)
     if path.suffix.lower() != ".gif":
         raise EvaluateError(f"video is {options.video}; give the name of a .gif file")
     if not path.absolute().parent.is_dir():
-        raise EvaluateError(f"video is {options.video}, and there is no folder {path.absolute().parent}; make it first")
+        raise EvaluateError(f"video is {options.video}, but there is no folder {path.absolute().parent}; make it first")
 
 
 def _save_film(gif: bytes, path: Path) -> None:
 
     try:
         write_atomically(path, gif)
-    except OSError as error:  # the figures are worth more
+    except OSError as error:  # the results must not be lost
         print(f"the film cannot be written: {error}", file=sys.stderr, flush=True)
     else:
         print(f"film of the first episodes: {path}", flush=True)
 
 
 def _check_encoder(folder: str, trained_with: str) -> None:
-    """A policy means nothing on the states of another encoder, and training one anew replaces the old in its folder."""
+    """Raise EvaluateError for another encoder than in training: a new training of an encoder replaces it in its folder."""
     from rl_trainer_ros.factories import load_encoder
 
     found = load_encoder(folder).id
     if found != trained_with:
         raise EvaluateError(
-            f"the policy was trained with encoder {trained_with}, but {folder} holds {found}; bring the old one back, or train "
+            f"the policy was trained with encoder {trained_with}, but {folder} holds {found}; restore that encoder, or train "
             "the policy again"
         )
 
@@ -195,7 +195,7 @@ def measure(
     options: EvaluateOptions,
     watch: Callable[[int, int, bool | None], None] = lambda episode, steps, success: None,
 ) -> Evaluation:
-    """Evaluate `act(observation, environment) -> action` as `options` say; EvaluateError when too many episodes are cut."""
+    """Evaluate `act(observation, environment) -> action`. Raises EvaluateError if too many episodes are interrupted."""
     from rl_trainer_ros.evaluation.episodes import evaluate
 
     try:
@@ -226,7 +226,7 @@ def _finish(folder: Path, model: Path, result: Evaluation) -> None:
 
 COMMAND = Command(
     "evaluate",
-    "measure a trained policy on unseen targets",
+    "evaluate a trained policy on unseen targets",
     run=evaluate_run,
     options=EvaluateOptions,
     examples=(

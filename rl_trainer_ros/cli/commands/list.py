@@ -1,4 +1,4 @@
-"""`rl_trainer list`: every name that can be chosen, and which go together."""
+"""`rl_trainer list`: all names that can be chosen, and their valid combinations."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SECTIONS = ("tasks", "actions", "observations", "algorithms", "srl_models", "rob
 class ListOptions:
     """Arguments of `rl_trainer list`."""
 
-    what: str = option("all", "which list", choices=("all", *SECTIONS))
-    settings: bool = option(False, "with the settings of each task, action and observation")
+    what: str = option("all", "list to print", choices=("all", *SECTIONS))
+    settings: bool = option(False, "also list the settings of each task, action and observation")
 
 
 def print_names(options: ListOptions) -> int:
-    """Print what can be chosen."""
+    """Print the lists."""
     print(text(options))
     return 0
 
 
 def text(options: ListOptions) -> str:
-    """Return what is printed."""
+    """Return the lists as text."""
     wanted = SECTIONS if options.what == "all" else (options.what,)
     return "\n\n".join(f"{name}:\n{_TEXTS[name](options.settings)}" for name in wanted)
 
@@ -48,7 +48,7 @@ def _tasks(settings: bool) -> str:
         needs = ", ".join(kind.needs) or "-"
         return kind.world, needs, kind.action, str(kind.Settings().max_episode_steps), kind.summary
 
-    return _parts(TASKS, ("task", "world", "needs of the robot", "action", "steps", "what is asked"), row, settings)
+    return _parts(TASKS, ("task", "world", "needs of the robot", "action", "steps", "description"), row, settings)
 
 
 def _actions(settings: bool) -> str:
@@ -57,13 +57,13 @@ def _actions(settings: bool) -> str:
     def row(kind: Any) -> tuple[str, ...]:
         return "discrete" if kind.discrete else "continuous", ", ".join(kind.needs) or "-", kind.summary
 
-    return _parts(ACTIONS, ("action", "kind", "needs of the robot", "what it moves"), row, settings)
+    return _parts(ACTIONS, ("action", "kind", "needs of the robot", "description"), row, settings)
 
 
 def _observations(settings: bool) -> str:
     from rl_trainer_ros.observations import OBSERVATIONS, SrlState
 
-    head: tuple[str, ...] = ("observation", "what is seen")
+    head: tuple[str, ...] = ("observation", "content")
     encoded: Rows = [("srl_state", SrlState.summary)]
     return _parts(OBSERVATIONS, head, lambda kind: (kind.summary,), settings, encoded)
 
@@ -75,7 +75,7 @@ def _algorithms(settings: bool) -> str:
         (name, " and ".join(row.actions), "yes" if row.replay else "no", row.description)
         for name, row in ALGORITHMS.items()
     ]
-    return table(rows, ("algorithm", "actions", "relabels goals", "what it is"))
+    return table(rows, ("algorithm", "actions", "replaces goals", "description"))
 
 
 def _srl_models(settings: bool) -> str:
@@ -113,15 +113,15 @@ def _combinations(settings: bool) -> str:
     rows: Rows = []
     for robot, config in _robot_configs():
         for task, kind in _classes(TASKS):
-            lacks = needs.missing(kind.needs, config)
-            rows.append((task, robot, f"lacks {', '.join(lacks)}" if lacks else env_id(robot, task)))
-    here = [name for name, kind in _classes(ACTIONS) if kind.needs]
+            missing = needs.missing(kind.needs, config)
+            rows.append((task, robot, f"lacks {', '.join(missing)}" if missing else env_id(robot, task)))
+    in_arena = [name for name, kind in _classes(ACTIONS) if kind.needs]
     rules = (
-        "an algorithm goes with the actions that it takes, and with every task and observation",
-        "every action goes with every task and robot; " + ", ".join(here) + " need the robot's arena",
-        "every observation goes with every task and robot; raw_pixels and srl_state need a camera",
-        "frame_stack goes with every observation but goal_conditioned",
-        "goal_conditioned:=true goes with the tasks reach and point_to_point with reward sparse or distance, and with the "
+        "an algorithm works with the kinds of actions in its row, and with every task and observation",
+        "every action works with every task and robot; " + ", ".join(in_arena) + " need the robot's arena",
+        "every observation works with every task and robot; raw_pixels and srl_state need a camera",
+        "frame_stack works with every observation, but not with goal_conditioned",
+        "goal_conditioned:=true works with the tasks reach and point_to_point with reward sparse or distance, and with the "
         "observations joints and joints_position",
     )
     return table(rows, ("task", "robot", "Gymnasium id")) + "\n\n" + "\n".join(f"  {rule}" for rule in rules)
@@ -142,7 +142,7 @@ _TEXTS: Mapping[str, Callable[[bool], str]] = {
 def _parts(
     registry: Any, head: Sequence[str], row: Callable[[Any], tuple[str, ...]], settings: bool, more: Rows | None = None
 ) -> str:
-    """A table of the classes in a registry; what another package brings and cannot be loaded says why; `more`: rows beside."""
+    """Return a table of the classes in a registry, and errors of those that cannot be loaded; `more`: additional rows."""
     rows: Rows = []
     broken: list[str] = []
     details: list[str] = []
@@ -158,9 +158,9 @@ def _parts(
             remembering.setdefault("; ".join(kind.memory), []).append(name)
         if settings and fields(kind.Settings):
             details.append(f"\n  {name}:\n" + table([_setting(field) for field in fields(kind.Settings)]))
-    memories = [f"  {', '.join(names)} remember: {text}" for text, names in remembering.items()]
+    memories = [f"  {', '.join(names)}: {text}" for text, names in remembering.items()]
     if memories:
-        memories = ["\n  Not in the observation, unless task_memory:=true adds it:", *memories]
+        memories = ["\n  Memory of tasks, which is in the observation only with task_memory:=true:", *memories]
     return "\n".join([table(rows + (more or []), head), *broken, *memories, *details])
 
 
@@ -175,7 +175,7 @@ def _classes(registry: Any) -> Iterable[tuple[str, Any]]:
     for name in registry:
         try:
             yield name, registry[name]
-        except ConfigError:  # told in its own list
+        except ConfigError:  # shown in its own list
             continue
 
 
@@ -188,7 +188,7 @@ def _robot_configs() -> Iterable[tuple[str, Any]]:
 
 COMMAND = Command(
     "list",
-    "list tasks, actions, observations, algorithms, robots, worlds and what goes together",
+    "list tasks, actions, observations, algorithms, robots, worlds and valid combinations",
     run=print_names,
     options=ListOptions,
     examples=("rl_trainer list what:=algorithms",),

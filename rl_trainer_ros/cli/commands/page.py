@@ -1,4 +1,4 @@
-"""`rl_trainer page`: a web page that shows robots, and moves them in real time."""
+"""`rl_trainer page`: serve a web page that shows robots, and moves them in real time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class PageOptions:
     """Arguments of `rl_trainer page`; the node checks them."""
 
     namespaces: tuple[str, ...] = option(("env_0",), "robots to show; with several, the page has a list")
-    port: int = option(8080, "port of the page; the next free one where it is in use", minimum=1, maximum=65535)
-    host: str = option("127.0.0.1", "address to listen on; any other than this machine's own needs a token")
+    port: int = option(8080, "port of the page; if it is in use, the next free one", minimum=1, maximum=65535)
+    host: str = option("127.0.0.1", "address to listen on; one that other machines can reach needs a token")
     token: str = option("", "secret that the address must contain, 12 characters or more; auto: the page makes one")
     trainer: str = option("trainer", "name of the trainer whose curves and buttons are shown")
     end_effector: str = option("", "link that the jog buttons move; empty: chosen on the page")

@@ -1,4 +1,4 @@
-"""`rl_trainer record`: drive robots by a policy, and write what they do into a bag."""
+"""`rl_trainer record`: let a policy move robots, and record their messages into a bag."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def record(config: RecordConfig) -> int:
-    """Record, and say what is in the bag. Raises RobotError, ConfigError."""
+    """Record, and print a summary of the bag; return the exit code. Raises RobotError, ConfigError."""
     with leaving_at_once():
         from rl_trainer_ros.environments.make_env import parts
         from rl_trainer_ros.recording import record as recording
@@ -29,7 +29,7 @@ def record(config: RecordConfig) -> int:
 
     job = recording.job_of(config)
     if not job.config.encoder_folder:
-        parts(job.config.environment(), None)  # what does not go together is told before there is a bag
+        parts(job.config.environment(), None)  # check the combination of settings before a bag is made
     progress, stop = RecordingProgress(job.config), recording.StopFlag()
     sink: BagSink | None = None
 
@@ -62,7 +62,7 @@ def record(config: RecordConfig) -> int:
 
 
 class RecordingProgress:
-    """Tells on standard error how far a recording is, its size and the time left."""
+    """Shows on standard error the progress of a recording, its size and the time left."""
 
     def __init__(self, config: RecordConfig):
         self._config = config
@@ -70,11 +70,11 @@ class RecordingProgress:
         self._shown = 0
 
     def begin(self) -> None:
-        """The recording begins now."""
+        """Start the clock of the recording."""
         self._began = self._last = time.monotonic()
 
     def show(self, sink: BagSink) -> None:
-        """Tell it, where it is time to."""
+        """Print the progress, if enough time has passed since the last line."""
         if sys.stderr is None:
             return
         terminal, now = sys.stderr.isatty(), time.monotonic()
@@ -89,7 +89,7 @@ class RecordingProgress:
             print(text, file=sys.stderr, flush=True)
 
     def end(self) -> None:
-        """Leave the line on a terminal."""
+        """End the line of the progress on a terminal."""
         if self._shown:
             print(file=sys.stderr)
             self._shown = 0
@@ -123,13 +123,13 @@ def _summary(sink: BagSink) -> str:
             f"  success {100 * sink.successes / sink.episodes:.0f} %, mean return {sink.returns / sink.episodes:.2f}"
         )
     if sink.interrupted:
-        lines.append(f"  {sink.interrupted:,} episodes were cut from outside")
+        lines.append(f"  {sink.interrupted:,} episodes were interrupted")
     lines += [f"  bag           {sink.folder}", f"  look at it    {command_line('dataset', f'bags:={sink.folder}')}"]
     return "\n".join(lines)
 
 
 def _read(words: list[str]) -> RecordConfig:
-    """The settings; `task.NAME:=VALUE` and the like are added to task_settings."""
+    """Read the settings; `task.NAME:=VALUE` and similar words are added to task_settings."""
     texts: dict[str, str] = parse_words(words)
     parts = {name: texts.pop(name) for name in list(texts) if launch_arguments.part_of(name)}
     texts |= launch_arguments.with_parts(texts, parts) if parts else {}
@@ -142,7 +142,7 @@ def _read(words: list[str]) -> RecordConfig:
 
 COMMAND = Command(
     "record",
-    "record robots that a policy drives into a rosbag2 bag: for encoders, imitation and ros2 bag play",
+    "record robots that a policy moves into a rosbag2 bag, for encoders, imitation and ros2 bag play",
     run=record,
     options=RecordConfig,
     read=_read,

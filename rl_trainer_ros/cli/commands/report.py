@@ -1,4 +1,4 @@
-"""`rl_trainer report`: one page that compares the runs of a folder."""
+"""`rl_trainer report`: write a page that compares the runs of a folder."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ class ReportOptions:
 
     folder: str = option("", "folder of the runs, at any depth; empty: log_dir", path=True)
     file: str = option(
-        "", "page to write (.html), with its tables (.csv) beside it; empty: report.html in the folder", path=True
+        "",
+        "page to write (.html); its tables (.csv) are written next to it; empty: report.html in the folder",
+        path=True,
     )
     title: str = option("", "title of the page; empty: algorithms and tasks of the runs")
-    window: int = option(100, "training episodes that are averaged in curves", minimum=1, maximum=1_000_000)
-    log_dir: str = option("runs", "folder of the runs where none is given", path=True)
+    window: int = option(100, "number of training episodes to average in curves", minimum=1, maximum=1_000_000)
+    log_dir: str = option("runs", "folder of the runs if `folder` is empty", path=True)
 
 
 def write(options: ReportOptions) -> int:
-    """Write the page and say what it holds."""
+    """Write the page, and print a summary."""
     folder = expanded(options.folder or options.log_dir)
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}; give the folder of the runs: folder:=...")
@@ -50,13 +52,13 @@ def write(options: ReportOptions) -> int:
         print(f"  not read: {problem}")
     whole = len(report.runs) + len(report.left_out) - len(report.not_compared)
     tables = ", ".join(path.name for path in written.files[1:])
-    print(f"report on {whole} finished runs, {len(report.not_compared)} others, in {file}; tables beside it: {tables}")
+    print(f"report on {whole} finished runs, {len(report.not_compared)} others, in {file}; tables next to it: {tables}")
     return 0
 
 
 COMMAND = Command(
     "report",
-    "write a page that compares the runs of a folder: curves, intervals, which is better, matrices, films",
+    "write a page that compares the runs of a folder: curves, intervals, comparisons, matrices, films",
     run=write,
     options=ReportOptions,
     examples=(

@@ -1,4 +1,4 @@
-"""`rl_trainer robots`: serve robots for a trainer elsewhere."""
+"""`rl_trainer robots`: serve robots for a trainer on another machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rl_trainer_ros.cli.command import Command
 
 
 def robots(words: list[str]) -> int:
-    """Serve the robots that the words describe, until Ctrl-C."""
+    """Serve the robots of these settings until Ctrl-C."""
     from rl_trainer_ros.bringup import preflight, supervisor
     from rl_trainer_ros.bringup import system as bringup
 
@@ -22,7 +22,7 @@ def robots(words: list[str]) -> int:
 
 COMMAND = Command(
     "robots",
-    "serve robots for a trainer elsewhere: starts simulators or driver alone",
+    "serve robots for a trainer on another machine: starts only simulators or driver",
     run=robots,
     options=None,
     examples=(

@@ -8,7 +8,7 @@ from rl_trainer_ros.cli.command import Command
 
 
 def train(words: list[str]) -> int:
-    """Start the system that the words describe; returns the trainer's exit code."""
+    """Start the system of these settings; return the trainer's exit code."""
     from rl_trainer_ros.bringup import preflight, supervisor
     from rl_trainer_ros.bringup import system as bringup
 
@@ -28,7 +28,7 @@ COMMAND = Command(
         "rl_trainer train algo:=sac task:=button task.contacts:=3 hyperparameters.gamma:=0.98",
         "rl_trainer train num_envs:=8 eval_every_steps:=20000",
         "rl_trainer train realtime:=true algo:=sac preset:=few_steps",
-        "rl_trainer train robot_source:=emulated                 # on servos of emulated Arduinos; driver: of real ones",
+        "rl_trainer train robot_source:=emulated                 # servos of emulated Arduinos; driver: physical ones",
     ),
     settings_help=launch_arguments.help_text,
 )

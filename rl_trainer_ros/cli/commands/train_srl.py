@@ -1,4 +1,4 @@
-"""`rl_trainer train_srl`: record images in the simulator, train an encoder on them."""
+"""`rl_trainer train_srl`: record images in the simulator, and train an encoder with them."""
 
 from __future__ import annotations
 
@@ -18,27 +18,29 @@ from robot_interface_ros.start import leaving_at_once
 class TrainSrlOptions:
     """Arguments of `rl_trainer train_srl`."""
 
-    srl_model: str = option("autoencoder", "what to train; rl_trainer list what:=srl_models shows them")
+    srl_model: str = option("autoencoder", "encoder to train; rl_trainer list what:=srl_models shows all")
     losses: str = option(
-        "", "losses instead of the model's own: 'autoencoder:1 inverse:2', 'autoencoder:1:20 inverse:2:10'"
+        "", "losses that replace those of the model: 'autoencoder:1 inverse:2', 'autoencoder:1:20 inverse:2:10'"
     )
-    network: str = option("", "network instead of the model's own, such as small_cnn or resnet18")
-    state_dim: int = option(0, "values in a state; 0: the model's own number", minimum=0, maximum=4096)
-    cameras: tuple[str, ...] = option((), "cameras that are encoded together; empty: the model's, mostly external")
-    epochs: int = option(0, "passes over the images; 0: as in config/srl/", minimum=0, maximum=10_000)
-    device: str = option("auto", "where to train: auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
-    robot: str = option("inmoov", "robot to take images of", path=True)
+    network: str = option("", "network that replaces that of the model, such as small_cnn or resnet18")
+    state_dim: int = option(0, "number of values in a state; 0: that of the model", minimum=0, maximum=4096)
+    cameras: tuple[str, ...] = option(
+        (), "cameras that are encoded together; empty: those of the model, usually external"
+    )
+    epochs: int = option(0, "number of passes over the images; 0: as in config/srl/", minimum=0, maximum=10_000)
+    device: str = option("auto", "device for the training: auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
+    robot: str = option("inmoov", "robot in the images", path=True)
     task: str = option("reach", "task whose world the images show")
-    images: int = option(10_000, "images to record in the simulator", minimum=100, maximum=1_000_000)
+    images: int = option(10_000, "number of images to record in the simulator", minimum=100, maximum=1_000_000)
     imperfection: str = option(
-        "", "imperfection of the simulation: a name in config/imperfections/, or a .yaml file", path=True
+        "", "imperfections: a name in config/imperfections/, or the path of a .yaml file", path=True
     )
     seed: int = option(0, "seed of recording and training", minimum=0, maximum=2**31 - 1)
     log_dir: str = option("runs", "the model goes to <log_dir>/srl/<srl_model>", path=True)
 
 
 def record_and_train(options: TrainSrlOptions) -> int:
-    """Record, train, save in `<log_dir>/srl/<srl_model>` and say what comes next."""
+    """Record, train, save in `<log_dir>/srl/<srl_model>`, and print the next command."""
     with leaving_at_once():
         from rl_trainer_ros import factories
 
@@ -77,13 +79,13 @@ def recorded(options: TrainSrlOptions, cameras: tuple[str, ...]) -> dict[str, An
 
 
 def _settings(options: TrainSrlOptions) -> dict[str, Any]:
-    """The settings of the training that are given."""
+    """Return the given settings of the training."""
     given = {name: getattr(options, name) for name in ("losses", "network", "state_dim", "epochs")}
     return {"seed": options.seed, "device": options.device, **{name: value for name, value in given.items() if value}}
 
 
 def _next(options: TrainSrlOptions) -> str:
-    """The command line that trains a policy with this encoder."""
+    """Return the command line that trains a policy with this encoder."""
     defaults = TrainSrlOptions()
     same = ("task", "robot", "imperfection", "log_dir")
     more = [f"{name}:={getattr(options, name)}" for name in same if getattr(options, name) != getattr(defaults, name)]
@@ -92,7 +94,7 @@ def _next(options: TrainSrlOptions) -> str:
 
 COMMAND = Command(
     "train_srl",
-    "train an image encoder on images recorded in the simulator; a training that was killed goes on",
+    "train an image encoder with images recorded in the simulator; continues a killed training",
     run=record_and_train,
     options=TrainSrlOptions,
     examples=(

@@ -1,1 +1,1 @@
-"""The commands for one robot: its ports, its calibration, its motion, its contract."""
+"""The commands for one robot: serial ports, calibration, motion, status, contract."""

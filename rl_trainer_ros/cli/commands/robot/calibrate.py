@@ -1,4 +1,4 @@
-"""`rl_trainer calibrate`: the servos of a physical robot."""
+"""`rl_trainer calibrate`: calibrate the servos of a physical robot."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from robot_interface_ros.config import option
 
 @dataclass(frozen=True)
 class CalibrateOptions:
-    """What to calibrate, and where to write it."""
+    """Arguments of `rl_trainer calibrate`."""
 
     robot: str = robot_option()
-    groups: tuple[str, ...] = option((), "groups of joints to calibrate, or [all]; empty: as the robot's file says")
+    groups: tuple[str, ...] = option((), "groups of joints to calibrate, or [all]; empty: those of the robot file")
     joints: tuple[str, ...] = option((), "joints to calibrate; empty: all of the groups")
     hardware: str = option(
         "",
-        "file to begin with; empty: output where that exists, else <robot>_hardware.yaml beside the robot's file",
+        "hardware file to start from; empty: output if it exists, otherwise <robot>_hardware.yaml next to the robot file",
         path=True,
     )
-    output: str = option("my_hardware.yaml", "file to write", path=True)
-    board: str = option("serial", "what the servos hang on", choices=BOARDS.values())
-    ports: tuple[str, ...] = option((), "board=port where it is another than the file's: [left=/dev/ttyACM0]")
+    output: str = option("my_hardware.yaml", "hardware file to write", path=True)
+    board: str = option("serial", "servo board type", choices=BOARDS.values())
+    ports: tuple[str, ...] = option((), "board=port, if it differs from the hardware file: [left=/dev/ttyACM0]")
 
 
 def calibrate(options: CalibrateOptions) -> int:
-    """Calibrate servos one by one, with a person at the terminal."""
+    """Calibrate servos one by one, together with a person at the terminal."""
     return factories.calibrate(**vars(options))
 
 

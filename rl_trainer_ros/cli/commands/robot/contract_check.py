@@ -1,4 +1,4 @@
-"""`rl_trainer contract_check`: does a robot keep the contract?"""
+"""`rl_trainer contract_check`: check a robot against the robot contract."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from robot_interface_ros.start import leaving_at_once
 
 @dataclass(frozen=True)
 class ContractCheckOptions(Placed):
-    """Which robot to check."""
+    """Arguments of `rl_trainer contract_check`."""
 
     namespace: str = namespace_option()
-    joints: tuple[str, ...] = option((), "joints that are commanded; empty: all that move in its robot_description")
-    mode: str = option("auto", "how it is served; auto: looks", choices=("auto", "lockstep", "realtime"))
+    joints: tuple[str, ...] = option((), "joints to command; empty: all movable joints of its robot_description")
+    mode: str = option("auto", "mode of the robot; auto: detect it", choices=("auto", "lockstep", "realtime"))
     timeout_s: float = option(
-        3.0, "how long anything is awaited (a reset: ten times as long)", minimum=0.1, maximum=600.0
+        3.0, "longest wait for each answer, s (for a reset: ten times as long)", minimum=0.1, maximum=600.0
     )
     domain_id: int | None = domain_option()
 
 
 def contract_check(options: ContractCheckOptions) -> int:
-    """Check a robot against the contract; returns 0 where it keeps every rule."""
+    """Check a robot against the contract; return 0 if it keeps every rule, otherwise 1."""
     with leaving_at_once():
         from robot_interface_ros.ros.contract_check.check import Outcome, check_contract
 

@@ -1,4 +1,4 @@
-"""`rl_trainer enable`: end an emergency stop, or take a robot's torque off."""
+"""`rl_trainer enable`: end an emergency stop, or switch a robot's torque off."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from robot_interface_ros.start import leaving_at_once
 
 @dataclass(frozen=True)
 class EnableOptions(ServedRobot):
-    """Which robot to let move, or not."""
+    """Arguments of `rl_trainer enable`."""
 
     motion: bool = option(
-        True, "true: it may move, which ends an emergency stop; false: it may not, and its torque goes off"
+        True, "true: allow motion, which ends an emergency stop; false: refuse commands, and switch torque off"
     )
 
 
 def enable(options: EnableOptions) -> int:
-    """Let a robot move, or take its torque off."""
+    """Allow a robot to move, or switch its torque off."""
     with leaving_at_once():
         from robot_interface_ros.ros import operator
 
     operator.enable(options.namespace, options.motion, options.timeout_s, options.domain_id)
-    print(f"{options.namespace} {'may move' if options.motion else 'is limp where it can be, and refuses commands'}")
+    print(
+        f"{options.namespace} {'may move' if options.motion else 'refuses commands, with torque off if the robot can'}"
+    )
     return 0
 
 
 COMMAND = Command(
     "enable",
-    "let a stopped robot move again, or take its torque off",
+    "allow a stopped robot to move again, or switch its torque off",
     run=enable,
     options=EnableOptions,
-    examples=("rl_trainer enable motion:=false                         # torque off, where the robot can",),
+    examples=("rl_trainer enable motion:=false                         # torque off, if the robot supports it",),
     over_topics=True,
 )

@@ -1,4 +1,4 @@
-"""`rl_trainer find_port`: the serial ports of this machine."""
+"""`rl_trainer find_port`: list the serial ports of this machine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rl_trainer_ros.cli.command import Command
 
 @dataclass(frozen=True)
 class FindPortOptions:
-    """None."""
+    """`rl_trainer find_port` has no arguments."""
 
 
 def find_port(options: FindPortOptions) -> int:
-    """List serial ports."""
+    """List serial ports; return the exit code."""
     return factories.find_port()
 
 

@@ -14,13 +14,13 @@ from robot_interface_ros.start import leaving_at_once
 
 @dataclass(frozen=True)
 class MoveOptions(ServedRobot):
-    """Which robot to move; every other word is one of its joints, and where that is to go, rad."""
+    """Settings of `rl_trainer move`; every other word is a joint and its position, rad."""
 
-    timeout_s: float = option(30.0, "how long the robot is looked for, and may take", minimum=0.1, maximum=600.0)
+    timeout_s: float = option(30.0, "longest time to find the robot, and for the motion, s", minimum=0.1, maximum=600.0)
 
 
 def move(asked: tuple[MoveOptions, dict[str, float]]) -> int:
-    """Move joints of a robot in real time, at its own speed; Ctrl-C: it holds. `asked`: settings, and joint -> rad."""
+    """Move joints of a robot in real time at its own speed; after Ctrl-C it holds. `asked`: settings, and joint -> rad."""
     with leaving_at_once():
         from robot_interface_ros.ros import operator
 
@@ -31,7 +31,7 @@ def move(asked: tuple[MoveOptions, dict[str, float]]) -> int:
 
 
 def asked_to_move(words: list[str]) -> tuple[MoveOptions, dict[str, float]]:
-    """The words of `move`: settings, and joint -> rad. Raises UsageError, ConfigError."""
+    """Return settings and joint -> rad from the words of `move`. Raises UsageError, ConfigError."""
     names, texts = [field.name for field in fields(MoveOptions)], parse_words(words)
     options = from_words(MoveOptions, [word for word in words if word.partition(":=")[0] in names], "move")
     goals = {name: angle_of(name, text) for name, text in texts.items() if name not in names}
@@ -41,7 +41,7 @@ def asked_to_move(words: list[str]) -> tuple[MoveOptions, dict[str, float]]:
 
 
 def angle_of(joint: str, text: str) -> float:
-    """A joint's goal: a number, rad, or degrees where it ends with deg. Raises UsageError."""
+    """Return a joint's position, rad, from a number in rad, or in degrees if it ends with deg. Raises UsageError."""
     number, in_degrees = text.removesuffix("deg"), text.endswith("deg")
     value = value_of(float, number)
     if not isinstance(value, float) or not math.isfinite(value):
@@ -53,7 +53,7 @@ def angle_of(joint: str, text: str) -> float:
 
 COMMAND = Command(
     "move",
-    "move single joints of a robot in real time: joint:=rad ...",
+    "move joints of a robot in real time: joint:=rad ...",
     run=move,
     options=MoveOptions,
     examples=("rl_trainer move r_wrist_roll_joint:=-1.4 r_elbow_flex_joint:=-35deg",),

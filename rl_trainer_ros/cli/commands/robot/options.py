@@ -1,4 +1,4 @@
-"""The settings by which a command names a robot."""
+"""Common settings of commands for one robot."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from robot_interface_ros.config import option
 
 
 def namespace_option() -> Any:
-    """The field `namespace`."""
-    return option("env_0", "the robot's namespace; without a slash in front it lies in the command line's __ns")
+    """Return the field `namespace`."""
+    return option("env_0", "namespace of the robot; without leading slash it is relative to __ns of the command line")
 
 
 def domain_option() -> Any:
-    """The field `domain_id`."""
+    """Return the field `domain_id`."""
     return option(None, "ROS domain; empty: as in the environment", minimum=0, maximum=232)
 
 
 def robot_option() -> Any:
-    """The field `robot`."""
+    """Return the field `robot`."""
     return option("inmoov", "robot that the package ships, or the path of a robot's .yaml file", path=True)
 
 
@@ -35,8 +35,8 @@ class Placed:
 
 @dataclass(frozen=True)
 class ServedRobot(Placed):
-    """A robot that some node serves."""
+    """Settings of commands for a robot that a node serves."""
 
     namespace: str = namespace_option()
-    timeout_s: float = option(15.0, "how long it is looked for", minimum=0.1, maximum=600.0)
+    timeout_s: float = option(15.0, "longest time to find the robot, s", minimum=0.1, maximum=600.0)
     domain_id: int | None = domain_option()

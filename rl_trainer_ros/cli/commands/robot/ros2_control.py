@@ -1,4 +1,4 @@
-"""`rl_trainer ros2_control`: write the files by which ros2_control and MoveIt command a robot."""
+"""`rl_trainer ros2_control`: write the files with which ros2_control and MoveIt command a robot."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from robot_interface_ros.urdf import ros2_control as control
 
 @dataclass(frozen=True)
 class Ros2ControlOptions(Placed):
-    """For which robot, and where to write."""
+    """Arguments of `rl_trainer ros2_control`."""
 
     robot: str = robot_option()
-    groups: tuple[str, ...] = option((), "groups of joints that are driven, or [all]; empty: as the robot's file says")
+    groups: tuple[str, ...] = option((), "groups of joints to command, or [all]; empty: those of the robot file")
     namespace: str = namespace_option()
-    control_hz: int = option(50, "commands per second, the robot's own", minimum=1, maximum=1000)
+    control_hz: int = option(50, "commands per second; must be the robot's control rate", minimum=1, maximum=1000)
     folder: str = option("ros2_control", "folder to write to", path=True)
 
 
 def ros2_control(options: Ros2ControlOptions) -> int:
-    """Write a URDF and a parameter file by which ros2_control commands a robot that serves the contract."""
+    """Write a URDF and a parameter file with which ros2_control commands a robot of the contract."""
     description, folder = load_robot(options.robot, options.groups), Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in control.files(description, options.namespace, options.control_hz).items():
@@ -41,7 +41,7 @@ def ros2_control(options: Ros2ControlOptions) -> int:
 
 COMMAND = Command(
     "ros2_control",
-    "write the files by which ros2_control and MoveIt command a robot",
+    "write the files with which ros2_control and MoveIt command a robot",
     run=ros2_control,
     options=Ros2ControlOptions,
     examples=("rl_trainer ros2_control control_hz:=50",),

@@ -1,4 +1,4 @@
-"""`rl_trainer status`: what a robot does now."""
+"""`rl_trainer status`: show the state of a robot."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from robot_interface_ros.robot_status import lines
 
 @dataclass(frozen=True)
 class StatusOptions(ServedRobot):
-    """Which robot to look at."""
+    """Arguments of `rl_trainer status`."""
 
     timeout_s: float = option(
-        5.0, "how long it is looked for; then it is heard for about 1.6 s", minimum=0.1, maximum=600.0
+        5.0, "longest time to find the robot, s; then its messages are read for about 1.6 s", minimum=0.1, maximum=600.0
     )
 
 
 def status(options: StatusOptions) -> int:
-    """Show what a robot does, without commanding it; returns 0, or 1 where it is stopped or something is wrong."""
+    """Show the state of a robot without commanding it; return 0, or 1 if it is stopped or has a fault."""
     from robot_interface_ros.ros.status_client import robot_status
 
     found = robot_status(options.namespace, options.timeout_s, options.domain_id)
@@ -30,8 +30,8 @@ def status(options: StatusOptions) -> int:
 
 COMMAND = Command(
     "status",
-    "what a robot does: joints, targets, pulses, streams, who serves and commands it; exit code 0: it may move, "
-    "1: stopped or at fault, 2: not there",
+    "state of a robot: joints, targets, pulses, streams, its server and client; exit code 0: it may move, "
+    "1: stopped or with a fault, 2: not found",
     run=status,
     options=StatusOptions,
     examples=("rl_trainer status                                       # of /env_0, simulated or physical",),

@@ -1,4 +1,4 @@
-"""`rl_trainer stop`: the emergency stop of a robot."""
+"""`rl_trainer stop`: emergency stop of a robot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from robot_interface_ros.start import leaving_at_once
 
 @dataclass(frozen=True)
 class StopOptions(ServedRobot):
-    """Which robot to stop."""
+    """Arguments of `rl_trainer stop`."""
 
 
 def stop(options: StopOptions) -> int:
@@ -24,9 +24,11 @@ def stop(options: StopOptions) -> int:
     domain = [] if options.domain_id is None else [f"domain_id:={options.domain_id}"]
     again = command_line("enable", f"namespace:={options.namespace}", *domain)
     says = (
-        "is stopped" if stopped else "was told to stop, and publishes no motion_enabled to say so: see that it stands"
+        "is stopped"
+        if stopped
+        else "got the stop, but does not publish motion_enabled to confirm it: check that it stands"
     )
-    print(f"{options.namespace} {says}; {again} lets it move again")
+    print(f"{options.namespace} {says}; {again} allows it to move again")
     return 0
 
 
