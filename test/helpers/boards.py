@@ -21,7 +21,7 @@ PERIOD_S = 0.02
 
 
 class Time:
-    """A clock that goes on when it is told to."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -34,12 +34,12 @@ class Time:
 
 
 def whole_robot() -> Hardware:
-    """InMoov with every one of its 28 joints driven, on two boards."""
+    """Return InMoov with all 28 joints driven, on two boards."""
     return fit(read_hardware(hardware_file("inmoov")), load_robot("inmoov", ALL_GROUPS), "inmoov")
 
 
 class MockBench:
-    """A whole robot on two mock boards."""
+    """Return a whole robot on two mock boards."""
 
     def __init__(self, version: tuple[int, int] = (2, 3), hardware: Hardware | None = None):
         self.hardware = hardware or whole_robot()
@@ -74,7 +74,7 @@ def ready(boards: Iterable[FirmataBoard]) -> bool:
 
 
 def bully(robot: RealTimeRobot, commands: int, per_tick: int, tick: Callable[[RealTimeRobot], None]) -> int:
-    """Command near, far, beyond all limits, NaN, partly, between stops and resets; returns how many were refused."""
+    """Send valid, extreme, NaN and partial commands between stops and resets; return the number of refused ones."""
     names, kinds = np.array(robot.joint_names), ("near", "far", "huge", "nan", "partial", "wrong")
     generator, refused, pull = np.random.default_rng(0), 0, np.zeros(len(names))
     for i in range(commands):

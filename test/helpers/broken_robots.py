@@ -1,4 +1,4 @@
-"""Robots that break the robot contract, each in one way: for the tests of the contract check."""
+"""Robots that each violate the robot contract in one way, for tests of the contract check."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from robot_interface_ros.safety.safe_robot import SafeRobot
 
 
 class Forgetful(MockRobot):
-    """Chooses targets itself, whatever it was told."""
+    """Chooses targets itself, and ignores the episode's target."""
 
     def reset(self, episode: Episode) -> Observation:
         return super().reset(Episode(episode.seed))
 
 
 class Numb(MockRobot):
-    """Says NaN of efforts, which it does not feel."""
+    """Publishes NaN for efforts, which it does not measure."""
 
     def receive(self, timeout_s: float | None = None) -> Observation:
         observation = super().receive(timeout_s)
@@ -61,7 +61,7 @@ class OnePeriod(MockRobot):
 
 
 class Impure(MockRobot):
-    """An episode remembers the one before."""
+    """An episode depends on the one before."""
 
     count = 0
 
@@ -82,7 +82,7 @@ class Limping(MockRobot):
 
 
 class Hasty(SafeRobot):
-    """Knows no limits of speed."""
+    """Does not limit the speed."""
 
     def __init__(self, robot: MockRobot, description: RobotDescription):
         super().__init__(robot, description)
@@ -92,14 +92,14 @@ class Hasty(SafeRobot):
 
 
 class Deaf(SafeRobot):
-    """Hears no emergency stop."""
+    """Ignores an emergency stop."""
 
     def emergency_stop(self) -> None:
         pass
 
 
 class Gullible(SafeRobot):
-    """Takes every command."""
+    """Accepts every command."""
 
     def accept(self, command: Command) -> None:
         try:
@@ -109,7 +109,7 @@ class Gullible(SafeRobot):
 
 
 class Obliging(SafeRobot):
-    """Passes over joints of its URDF that cannot be commanded."""
+    """Ignores commands for joints that cannot be commanded."""
 
     def __init__(self, robot: MockRobot, description: RobotDescription):
         super().__init__(robot, description)
@@ -124,21 +124,21 @@ class Obliging(SafeRobot):
 
 
 class Unbridled(SafeRobot):
-    """Takes commands while it is stopped."""
+    """Accepts commands while it is stopped."""
 
     def accept(self, command: Command) -> None:
         self._limiter.accept(command)
 
 
 class Idle(SafeRobot):
-    """Takes commands, and stays."""
+    """Accepts commands, but does not move."""
 
     def track(self) -> None:
         self.hold()
 
 
 class Restless(SafeRobot):
-    """Refuses commands while it is stopped, and follows them."""
+    """Refuses commands while it is stopped, but follows them."""
 
     def accept(self, command: Command) -> None:
         self._limiter.accept(command)
@@ -152,14 +152,14 @@ class Restless(SafeRobot):
 
 
 class Homesick(SafeRobot):
-    """Goes to rest whenever it should hold."""
+    """Moves to rest when it should hold."""
 
     def hold(self) -> None:
         self.approach_rest()
 
 
 class Eager(LockstepRobot):
-    """Executes whatever comes, whenever it comes."""
+    """Executes every command at any time."""
 
     def command(self, command: Command) -> Observation:
         return super().command(dataclasses.replace(command, stamp=self.observation.stamp))
@@ -187,7 +187,7 @@ class BackAndForth(RealTimeRobot):
 
 
 class Uptime(RealTimeRobot):
-    """Its stamps are the time since the machine was started."""
+    """Its stamps are the time since the start of the machine."""
 
     def __init__(self, robot: SafeRobot):
         super().__init__(robot, wall_clock=time.monotonic_ns)
@@ -201,7 +201,7 @@ class Tireless(RealTimeRobot):
 
 
 class Absent(RealTimeRobot):
-    """Says nothing of commands that it ignores while it resets."""
+    """Does not report commands that it ignores during a reset."""
 
     def command(self, command: Command) -> None:
         if self.state is not State.RESETTING:
@@ -209,7 +209,7 @@ class Absent(RealTimeRobot):
 
 
 class Premature(RealTimeRobot):
-    """Answers a reset before it has moved."""
+    """Answers a reset before its motion."""
 
     ended: ResetEnd | None = None
 
@@ -225,7 +225,7 @@ class Premature(RealTimeRobot):
 
 
 class Unframed(RobotServer):
-    """Its frames carry no namespace."""
+    """Its frames have no namespace."""
 
     def __init__(self, *arguments: Any, **settings: Any):
         super().__init__(*arguments, **settings)
@@ -233,7 +233,7 @@ class Unframed(RobotServer):
 
 
 class Silent(RobotServer):
-    """Refuses commands without a word."""
+    """Refuses commands without a message."""
 
     def _reject(self, stamp: int, reason: str) -> None:
         pass
@@ -249,7 +249,7 @@ class Curt(RobotServer):
 
 
 class Undescribed(RobotServer):
-    """Publishes the path of its URDF in place of the text."""
+    """Publishes the path of its URDF instead of the text."""
 
     def __init__(self, *arguments: Any, **settings: Any):
         *others, description = arguments
@@ -257,7 +257,7 @@ class Undescribed(RobotServer):
 
 
 class Unannounced(RobotServer):
-    """Says motion_enabled to nobody who comes later."""
+    """Does not publish motion_enabled to later subscribers."""
 
     def __init__(self, node: Node, *arguments: Any, **settings: Any):
         make = node.create_publisher
@@ -275,7 +275,7 @@ class Misnamed(RobotServer):
 
 
 class Fleeting(RobotServer):
-    """Publishes joint_states as sensors do, best effort."""
+    """Publishes joint_states as best effort, like sensors."""
 
     def __init__(self, node: Node, *arguments: Any, **settings: Any):
         make = node.create_publisher
@@ -284,7 +284,7 @@ class Fleeting(RobotServer):
 
 
 class Mistyped(RobotServer):
-    """Says with a Bool that a command was refused."""
+    """Reports refused commands with a Bool."""
 
     def __init__(self, node: Node, *arguments: Any, **settings: Any):
         make = node.create_publisher
@@ -301,7 +301,7 @@ class Secretive(RobotServer):
 
 
 class Busy(RobotServer):
-    """Hears an emergency stop when a reset is over."""
+    """Handles an emergency stop only after a reset."""
 
     stop: Bool | None = None
 

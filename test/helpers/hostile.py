@@ -1,4 +1,4 @@
-"""Bytes and requests that no decent program sends, for tests: what a stranger, or a broken link, may publish."""
+"""Invalid bytes and requests for tests, as an unknown node or a broken link may publish them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LENGTHS = (0xFFFFFFFF, 0x7FFFFFFF, 0x10000000, 1_000_000, 0)
 
 
 def hostile_bytes(valid: Any, seed: int = 0, n: int = 10) -> Iterator[bytes]:
-    """Nearly nothing, random bytes, pieces of a valid message, and that with huge lengths or bytes that are no text."""
+    """Return almost empty and random bytes, parts of a valid message, and messages with huge lengths or invalid text."""
     generator = np.random.default_rng(seed)
     whole = bytes(serialize_message(valid))
     yield from (b"\0", b"\0\1\0\0", b"\0\1\0\0" + b"\xff" * 20, b"\0\1\0\0" + b"\xff" * 4000)
@@ -68,10 +68,10 @@ def _library(name: str) -> ctypes.CDLL:
 
 
 class RawRequests:
-    """Publishes bytes as requests to a service: rclpy lets nobody send what makes no request."""
+    """Publishes bytes as requests to a service, because rclpy cannot send invalid requests."""
 
     def __init__(self, node: Node, kind: Any, service: str):
-        """`kind`: the service's type; raises StopIteration where the middleware is not Fast DDS."""
+        """`kind`: type of the service; raises StopIteration if the middleware is not Fast DDS."""
         request = kind.Request
         request.__class__.__import_type_support__()
         capsule = request.__class__._TYPE_SUPPORT
@@ -93,7 +93,7 @@ class RawRequests:
         assert self._publisher
 
     def matched(self) -> bool:
-        """Whether a server hears it."""
+        """Return whether a server is connected."""
         count = ctypes.c_size_t()
         ask = self._rmw.rmw_publisher_count_matched_subscriptions
         ask.argtypes = [ctypes.c_void_p, ctypes.c_void_p]

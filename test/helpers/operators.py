@@ -1,4 +1,4 @@
-"""A person beside a robot, over topics: commands, services, the states of a managed node, and what is heard."""
+"""An operator of a robot over topics: commands, services, states of a managed node, and received messages."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ELBOW = "r_elbow_flex_joint"
 
 @contextmanager
 def an_operator() -> Iterator[Operator]:
-    """Who comes after a driver was killed hears nothing of that one any more."""
+    """A new operator does not receive messages of a killed driver."""
     with Runtime(signals=False) as runtime:
         yield Operator(runtime)
 
 
 class Operator:
-    """Commands, services and what is heard of one robot."""
+    """Commands, services and received messages of one robot."""
 
     def __init__(self, runtime: Runtime):
         self.node = runtime.node("operator", start_parameter_services=False)
@@ -44,7 +44,7 @@ class Operator:
 
     @cached_property
     def commands(self) -> Any:
-        """Publisher of commands, from the first one on: a robot has one client."""
+        """Return the publisher of commands; it is made for the first command, because a robot has one client."""
         return self.node.create_publisher(JointState, "/env_0/joint_command", contract.RELIABLE)
 
     def until(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
@@ -68,13 +68,13 @@ class Operator:
         return self.call(GetState, "/robot_driver/get_state").current_state.id
 
     def position(self, joint: str = ELBOW) -> float:
-        """The joint's position in a message of now, in real time; older ones may wait in the queue."""
+        """Return the joint's position in a current message; older ones may wait in the queue."""
         now = time.time_ns()
         self.until(lambda: self.states and messages.stamp_ns(self.states[-1]) >= now)
         state = self.states[-1]
         return state.position[list(state.name).index(joint)]
 
     def move(self, joint: str, angle: float, timeout_s: float = 30.0) -> None:
-        """Command until it is there."""
+        """Command until the joint has arrived."""
         message = messages.JointStateWriter([joint]).write(0, np.array([angle]))
         self.until(lambda: (self.commands.publish(message), abs(self.position(joint) - angle) < 0.01)[1], timeout_s)

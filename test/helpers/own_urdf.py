@@ -1,4 +1,4 @@
-"""A three-joint arm as URDF text, any part of which a test replaces; and a robot file beside it."""
+"""A three-joint arm as URDF text, with parts that a test can replace, and its robot file."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ PARTS = {
 
 
 def arm(**changed: str) -> str:
-    """The URDF; `changed` replaces parts, or adds to them at the end."""
+    """Return the URDF; `changed` replaces parts, or appends to them."""
     return "\n".join(['<robot name="arm">', *{**PARTS, **changed}.values(), "</robot>"])
 
 
 def meshed(name: str, scale: str = "", tags: tuple[str, ...] = ("visual", "collision")) -> str:
-    """A link b whose shapes are a mesh."""
+    """Return a link b whose shapes are a mesh."""
     return link("b", shapes="".join(f'<{t}><geometry><mesh filename="{name}" {scale}/></geometry></{t}>' for t in tags))
 
 
 def own_robot(folder: Path, urdf: str | bytes, files: Mapping[str, bytes] | None = None, more: str = "") -> str:
-    """Write the URDF, other files and a robot file, whose path is returned; `more` lines replace those of one name."""
+    """Write the URDF, other files and a robot file; return its path. `more`: lines that replace those of the same name."""
     for name, content in {"arm.urdf": urdf, **(files or {})}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)

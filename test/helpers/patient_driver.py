@@ -1,4 +1,4 @@
-"""The driver node; it waits longer than usual for an emulated board, which starts slowly on a busy machine."""
+"""The driver node with a longer wait for an emulated board, which starts slowly on a busy machine."""
 
 from __future__ import annotations
 

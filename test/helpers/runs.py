@@ -1,4 +1,4 @@
-"""Trainings in processes of their own: their children, how far they are, where they write."""
+"""Trainings in their own processes: child processes, progress, folders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def child(supervisor: Any, module: str, timeout_s: float = 30.0) -> int:
                 continue
             if module.encode() in words:
                 return int(entry)
-        time.sleep(0.02)  # /proc wakes nobody
+        time.sleep(0.02)  # /proc sends no events
     raise AssertionError(f"no child runs {module}")
 
 

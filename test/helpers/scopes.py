@@ -1,4 +1,4 @@
-"""Watches the pins of an emulated board."""
+"""Record the pins of an emulated board."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LATE_US = (
 
 
 class Scope:
-    """An emulated board and everything its pins have done since it was plugged in."""
+    """An emulated board, and all events on its pins since it was plugged in."""
 
     def __init__(self, speed: float = 1.0, firmware: Path | None = None):
         self._changed = threading.Condition()
@@ -45,18 +45,18 @@ class Scope:
             self.starts.clear()
 
     def until(self, condition: Callable[[dict[int, list[float]]], bool], copy: bool = True) -> dict[int, list[float]]:
-        """Wait until what the pins have done since the last `forget` is so, and return it: a copy, or what will grow."""
+        """Wait until the events since the last `forget` fulfil a condition; return them, as a copy or as the growing list."""
         with self._changed:
             assert self._changed.wait_for(lambda: condition(self.pulses), WAIT_S), "the board fell silent"
             return {pin: list(widths) for pin, widths in self.pulses.items()} if copy else self.pulses
 
     def next(self, pins: list[int], count: int = 4) -> dict[int, list[float]]:
-        """The next `count` pulses of each pin; what was on its way when this was called may be the first two."""
+        """Return the next `count` pulses of each pin; the first two may have begun before the call."""
         self.forget()
         return self.until(lambda pulses: all(len(pulses.get(pin, ())) >= count for pin in pins))
 
     def until_silent(self) -> dict[int, list[float]]:
-        """What came until no pin has pulsed for a second."""
+        """Return the events until no pin has had a pulse for a second."""
         with self._changed:
             while self._changed.wait(1.0):
                 pass
@@ -74,6 +74,6 @@ def biggest_step(widths: list[float]) -> float:
 
 
 def way_of(servo: Servo, hardware: Hardware, seconds: float) -> float:
-    """Microseconds that a servo goes in so much time at its top speed."""
+    """Return the change of a servo's pulse in this time at its top speed, microseconds."""
     speed = hardware.description.limits.velocity[hardware.description.joint_names.index(servo.joint)]
     return float(speed * seconds / abs(servo.angle(1001) - servo.angle(1000)))

@@ -1,4 +1,4 @@
-"""A scripted policy that presses buttons, under the same action limits as a learner's."""
+"""A scripted policy that presses buttons, with the same action limits as a learned policy."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ARRIVED_M = 0.04
 
 
 class ScriptedPress:
-    """Moves the hand above the target, then down into it until a press counts, and up again, over and over.
+    """Moves the hand above the target, then down until a press counts, then up again, repeatedly.
 
-    It steers by damped least squares, and follows a target that moves. What presses is what of the hand comes first.
+    It uses damped least squares, and follows a moving target. Any part of the hand may press.
     """
 
     def __init__(self, arm: Arm, period_s: float):
@@ -41,7 +41,7 @@ class ScriptedPress:
         return (self._step_towards(goal, posture) / self._max_step).astype(np.float32)
 
     def _step_towards(self, goal: Array, posture: Array) -> Array:
-        """The step of the joints, rad, as fast as the slowest of them allows."""
+        """Return the step of the joints, rad, limited by the slowest joint."""
         way = goal - self._arm.chain.position(posture)
         way *= min(1.0, _LONGEST_STEP_M / max(float(np.linalg.norm(way)), 1e-9))
         step = self._arm.chain.velocity_step(posture, way)

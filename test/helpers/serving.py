@@ -1,4 +1,4 @@
-"""Serves a robot in the test's own process."""
+"""Serve a robot in the process of the test."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def serve_here(
     inner: Callable[[SafeRobot], Any] | None = None,
     server: type[RobotServer] = RobotServer,
 ) -> Callable[[], None] | None:
-    """Serve `robot` in /env_0, and return the turn that `stepping.run` takes, None in lockstep.
+    """Serve `robot` in /env_0; return the turn for `stepping.run`, None in lockstep.
 
-    `inner`, `server`: what takes the place of LockstepRobot or RealTimeRobot, and of RobotServer.
+    `inner`, `server`: replacements for LockstepRobot or RealTimeRobot, and for RobotServer.
     """
     where = stepping.node, stepping.waiter, stepping.episode_node("/env_0"), "/env_0"
     if not realtime:

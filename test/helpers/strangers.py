@@ -1,4 +1,4 @@
-"""The robot of docs/example_robot in this process, as it is and with habits that other robots have."""
+"""The robot of docs/example_robot in this process, unchanged and with properties of other robots."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def example() -> ModuleType:
 
 
 class Crowded:
-    """Publishes more joints than it is commanded in, in an order of its own, and neither velocities nor efforts."""
+    """Publishes more joints than it accepts commands for, in another order, without velocities and efforts."""
 
     def publish(self: Any) -> None:
         publisher, self.states = self.states, _Kept()
@@ -48,7 +48,7 @@ class _Kept:
 
 
 class Sensor:
-    """Offers its states as sensors do, best effort, and asks for commands as transient local."""
+    """Publishes its states as best effort, like sensors, and requests commands as transient local."""
 
     def create_publisher(self: Any, kind: Any, name: str, qos: Any, **more: Any) -> Any:
         return Node.create_publisher(self, kind, name, SENSOR if name == "joint_states" else qos, **more)
@@ -59,7 +59,7 @@ class Sensor:
 
 
 class Late:
-    """Publishes its robot_description a while after everything else."""
+    """Publishes its robot_description later than everything else."""
 
     def create_publisher(self: Any, kind: Any, name: str, qos: Any, **more: Any) -> Any:
         made = Node.create_publisher(self, kind, name, qos, **more)
@@ -78,7 +78,7 @@ class _Delayed:
 def serving(
     mode: str, domain: int, *habits: type, made: Callable[[Any], Any] | None = None, name: str = "two_joints"
 ) -> Iterator[Any]:
-    """Serve the example's robot, `RealTime` or `Lockstep`, with these habits, until the end; yields the node."""
+    """Serve the example robot, `RealTime` or `Lockstep`, with these properties; yield the node."""
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=domain, args=[])
     node = type("Stranger", (*habits, getattr(example(), mode)), {})(name=name, context=context)

@@ -1,4 +1,4 @@
-"""Things that several tests make."""
+"""Objects that several tests use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same seed in process and over topics: identical observations, rewards and ends, bit for bit."""
+"""The same seed in process and over topics gives identical observations, rewards and ends, bit for bit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_STEPS = 60  # short episodes: with 120 steps scripted ones would never be tr
 
 @dataclass
 class Trace:
-    """Everything that a learner sees, as bytes, and what happened on the way."""
+    """Return all data of a learner as bytes, and counts of the events in them."""
 
     rows: list[tuple] = field(default_factory=list)  # type: ignore[type-arg]
     successes: int = 0
@@ -31,14 +31,14 @@ class Trace:
 
 
 def contacts_of(robot: object) -> Callable[[], list]:  # type: ignore[type-arg]
-    """The simulated robot's contacts, under whatever wraps it; none are known over topics."""
+    """Return the contacts of the simulated robot, inside of its wrappers; none over topics."""
     while robot is not None and not hasattr(robot, "contacts"):
         robot = getattr(robot, "_robot", None)
     return getattr(robot, "contacts", list)
 
 
 def rollout(environment: RobotEnv, steps: int, seed: int) -> Trace:
-    """Episodes in turn scripted, random, and pushing into the torso, under the environment's own targets."""
+    """Episodes alternate: scripted, random, and pushing into the torso, with the environment's targets."""
     limited, scripted = TimeLimit(environment, MAX_STEPS), ScriptedReach(environment.arm, 0.05)
     generator, trace, episode = np.random.default_rng(seed), Trace(), -1
     contacts = contacts_of(environment.robot)
@@ -109,7 +109,7 @@ def test_camera_and_srl_state(simulator: Callable, start: Callable, random_encod
 
 
 def test_pixels(simulator: Callable) -> None:
-    """The camera's pixels themselves, not only what an encoder makes of them."""
+    """The pixels of the camera, not only the states of an encoder."""
     from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
     from robot_interface_ros.robot import Command, Episode
     from robot_interface_ros.robot_config import load_robot

@@ -1,4 +1,4 @@
-"""Processes killed in the middle of a run: training goes on, or ends in order with a saved model."""
+"""Processes are killed in the middle of a run: training continues, or ends in order with a saved model."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_signal_saves_and_leaves_in_order(number: int, start: Callable, tmp_pa
 
 
 def test_a_killed_srl_node_costs_no_episode(start: Callable, tmp_path: Path, random_encoder: str) -> None:
-    """Its answer depends on the image alone: the new node encodes the repeated image, and nothing was lost."""
+    """Its answer depends only on the image: the new node encodes the repeated image, and no data is lost."""
     run = start(
         "rl_trainer_ros.cli.main",
         "train",

@@ -1,7 +1,7 @@
-"""Lockstep through a proxy that drops, duplicates, delays and reorders everything: not one number changes.
+"""Lockstep through a proxy that drops, duplicates, delays and reorders messages: no number changes.
 
-LOSSY_STEPS=20000 runs the full length; the default is shorter. LOSSY_SEED=1 draws other losses, targets and actions, so that
-several processes share a longer proof: for a million steps with ground truth, 50 of
+LOSSY_STEPS=20000 runs the full length; the default is shorter. LOSSY_SEED=1 samples other losses, targets and actions, so that
+several processes can share a longer proof: for a million steps with ground truth, 50 of
 
     LOSSY_SEED=$k LOSSY_STEPS=20000 pytest -m lockstep test/over_topics/test_lossy_topics.py -k ground_truth
 """
@@ -39,11 +39,11 @@ from robot_interface_ros.ros.transport.waiting import DirectWaiter
 pytestmark = [pytest.mark.lockstep, pytest.mark.ros]
 STEPS, SEED = int(os.environ.get("LOSSY_STEPS", "1500")), int(os.environ.get("LOSSY_SEED", "0"))
 DROP, DUPLICATE, DELAY, LOSE_ANSWER = 0.02, 0.02, 0.03, 0.2
-LONGEST_DELAY_S = 0.05  # several control steps: what is delayed is overtaken
+LONGEST_DELAY_S = 0.05  # several control steps, so that later messages overtake delayed ones
 
 
 class LossyWaiter(DirectWaiter):
-    """Can leave a request unanswered."""
+    """A service that can leave a request without an answer."""
 
     def _answer(self, service: Any, response: Any, header: Any) -> None:
         if response is not None:
@@ -51,7 +51,7 @@ class LossyWaiter(DirectWaiter):
 
 
 class LossyProxy(threading.Thread):
-    """Passes the contract of `robot` on as `client`'s, badly; between them an SRL node of namespace `encoder`."""
+    """Forwards the contract from `robot` to `client` unreliably; the SRL node in namespace `encoder` is between them."""
 
     def __init__(self, domain: int, robot: str, client: str, encoder: str | None = None):
         super().__init__(name="lossy_proxy", daemon=True)
@@ -102,7 +102,7 @@ class LossyProxy(threading.Thread):
             publisher.publish(message)
 
     def pass_on_calls(self, kind: Any, source: str, target: str) -> None:
-        """Calls are carried out; then the answer may be lost, so that the client calls again."""
+        """Calls are executed; then the answer may be lost, so that the client calls again."""
         name = "lossy_caller_" + target.strip("/").replace("/", "_")
         inner = self.runtime.node(name, start_parameter_services=False)
         waiter = DirectWaiter(inner)
@@ -150,7 +150,7 @@ def proxy(domain: int) -> Iterator[Callable[..., LossyProxy]]:
 def trajectory(
     environment: Any, steps: int, picture: Callable[[Observation], str] = lambda observation: ""
 ) -> list[tuple[Any, ...]]:
-    """Random episodes of 60 steps at most, as bytes; beside what the policy sees, the picture that it was encoded from."""
+    """Return random episodes of at most 60 steps as bytes: the policy's input, and the image that was encoded."""
     limited, generator, rows, ended = TimeLimit(environment, 60), np.random.default_rng(1 + SEED), [], True
     for k in range(steps):
         if ended:
@@ -172,7 +172,7 @@ def picture_of(image: Any) -> str:
 
 
 def assert_same(over_topics: list[tuple[Any, ...]], in_process: list[tuple[Any, ...]]) -> None:
-    """Row by row; a failure says which rows differ, and in what."""
+    """Compare row by row; a failure names the rows and columns that differ."""
     names = ("picture", "observation", "reward or target", "terminated", "truncated", "elapsed_ns")
     assert len(over_topics) == len(in_process)
     differing = {

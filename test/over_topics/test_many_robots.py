@@ -1,4 +1,4 @@
-"""Several robots over topics: the same bits as alone, and one that dies costs its own episode alone."""
+"""Several robots over topics: the same bits as alone, and a robot that dies loses only its own episode."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def runtime(domain: int) -> Iterator[Runtime]:
 
 @pytest.mark.equality
 def test_robots_together_give_the_same_bits_as_each_alone_in_process(simulator: Callable, runtime: Runtime) -> None:
-    """Four robots of two simulators; lengths differ by success, so that resets fall between the others' steps."""
+    """Four robots of two simulators; their episodes have different lengths, so that resets fall between steps of others."""
     simulator(namespaces="[/env_0, /env_2]")
     simulator(namespaces="[/env_1, /env_3]")
     shared = SharedWaiter(runtime, NAMES)
@@ -64,7 +64,7 @@ def test_robots_together_give_the_same_bits_as_each_alone_in_process(simulator: 
 
 
 def episodes(folder: Path, robot: int) -> list[dict[str, str]]:
-    """The monitor file's rows of one robot."""
+    """Return the rows of one robot's monitor file."""
     with open((folder / str(robot) if robot else folder) / "monitor.csv") as stream:
         next(stream)
         return list(csv.DictReader(stream))
@@ -98,7 +98,7 @@ def test_one_of_four_simulators_is_killed_and_the_others_lose_nothing(start: Cal
 
 
 def simulator_of(run: object, namespace: str) -> int:
-    """Process id of the supervisor's child that simulates the robot of that namespace."""
+    """Return the process id of the supervisor's child that simulates the robot in this namespace."""
     pid = run.process.pid  # type: ignore[attr-defined]
     for entry in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         words = Path(f"/proc/{entry}/cmdline").read_bytes().decode().split("\0")

@@ -1,4 +1,4 @@
-"""NaN and infinity from a robot: the episode is cut, with robot, stream and joint; what lasts is an error."""
+"""NaN and infinity from a robot interrupt the episode, with robot, stream and joint; if they last, it is an error."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_signals_and_depths_are_named_and_huge_numbers_are_numbers() -> None:
 
 
 class Broken:
-    """A robot that says NaN of a joint in the observations that `when(resets, steps)` tells."""
+    """A robot that reports NaN for a joint in the observations for which `when(resets, steps)` is true."""
 
     def __init__(self, robot: Any, when: Callable[[int, int], bool]):
         self._robot, self._when = robot, when

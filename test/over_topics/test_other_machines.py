@@ -1,4 +1,4 @@
-"""Robots of another machine: two network namespaces with a cable between them are two machines to ROS."""
+"""Robots on another machine: for ROS, two connected network namespaces are two machines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = 2000
 
 
 def ip(words: str) -> None:
-    """Run `ip`; skips the test, with the reason, where that is not allowed."""
+    """Run `ip`; skip the test, with the reason, if it is not allowed."""
     done = subprocess.run(["ip", *words.split()], capture_output=True, text=True, timeout=20.0)
     if done.returncode != 0:
         pytest.skip(f"`ip {words}` is not permitted here: {done.stderr.strip()}")
@@ -50,7 +50,7 @@ def machines() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def start_in(domain: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., NodeProcess]]:
-    """Start a command of ours in a network namespace."""
+    """Start a command of this package in a network namespace."""
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
     monkeypatch.setenv("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")  # both have the same /dev/shm, as two machines would not
     started: list[NodeProcess] = []

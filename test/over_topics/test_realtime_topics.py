@@ -40,7 +40,7 @@ RELAXED = {"max_age_s": 5.0, "max_skew_s": 5.0}  # a busy machine is no reason t
 
 
 class Operator:
-    """Hears everything and, where there is no other client, commands by hand."""
+    """Receives all messages and, if there is no other client, sends commands."""
 
     def __init__(self, runtime: Runtime, alone: bool = False):
         self.node = runtime.node("operator", start_parameter_services=False)
@@ -84,7 +84,7 @@ class Operator:
         self.until(lambda: len(self.targets) >= n)
 
     def drive(self, position: np.ndarray, until: Callable[[], bool]) -> None:
-        """Command the same again and again, once for each state."""
+        """Repeat the same command, once for each state."""
         writer = messages.JointStateWriter(INMOOV.joint_names)
 
         def once() -> bool:
@@ -114,7 +114,9 @@ def test_a_robot_lives_without_commands_and_obeys_a_stop_in_the_middle_of_a_rese
 
     away = INMOOV.rest + np.array([-0.3, 0.4, 0.4, -0.3, 0.5])
     robot.drive(away, lambda: np.abs(robot.targets[-1] - INMOOV.rest).max() > 0.2)
-    robot.until(lambda: (robot.targets[-1] == robot.targets[-2]).all())  # silence: it holds, short of what was asked
+    robot.until(
+        lambda: (robot.targets[-1] == robot.targets[-2]).all()
+    )  # without commands it holds, before the target
     held = robot.targets[-1]
     assert np.abs(held - away).max() > 0.01
     robot.hear(10)
@@ -176,7 +178,7 @@ def test_a_robot_that_falls_silent_is_no_observation_and_a_reset_finds_it_again(
     process = simulator(realtime=True)
     robot = TopicRobot(runtime, INMOOV, period_ns=PERIOD, mode=RealTime(Freshness(2.0, 2.0)))
     robot.reset(Episode())
-    process.signal(signal.SIGSTOP)  # what is there grows old
+    process.signal(signal.SIGSTOP)  # the last messages become old
 
     def go_on() -> None:
         for _ in range(100):
@@ -226,7 +228,7 @@ def test_cameras_render_for_those_who_look_and_their_images_are_of_a_known_momen
     stamps: list[int] = []
     images: list[int] = []
     operator.waiter.subscribe(JointState, "/env_0/joint_states", lambda message: stamps.append(stamp_ns(message)))
-    best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)  # what is offered is reliable
+    best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)  # the publisher is reliable
     operator.waiter.subscribe(
         Image, "/env_0/camera/external/image_raw", lambda message: images.append(stamp_ns(message)), best_effort
     )

@@ -1,4 +1,4 @@
-"""Nodes in other namespaces, with remapped topics: what ROS users do with any node works with ours."""
+"""Nodes in other namespaces and with remapped topics, as ROS users do with any node."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def node_names(node: Any) -> set[str]:
 
 
 def test_both_sides_in_one_namespace_with_the_same_remappings_meet(start: Callable, domain: int) -> None:
-    """The graph has the remapped names alone; the numbers are those of an undisturbed robot."""
+    """The graph has only the remapped names; the numbers are those without remapping."""
     rules = remap("__ns:=/left", *REMAPPED)
     start("robot_sim_ros.ros.robot_sim_node", *rules).wait_for("serving /left/env_0 in lockstep")
     with Runtime(["x", *rules], domain_id=domain, signals=False) as runtime:
@@ -78,7 +78,7 @@ def test_a_node_refuses_a_remapping_that_would_join_its_robots(start: Callable) 
 
 
 def test_parameters_for_all_nodes_are_taken_and_a_misspelt_one_is_not(start: Callable, tmp_path: Path) -> None:
-    """As launch's SetParameter and a file with `/**` hand them on; and a dump of parameters, which has empty lists."""
+    """As passed on by launch's SetParameter and a file with `/**`; also a dump of parameters, which has empty lists."""
     (tmp_path / "all.yaml").write_text("/**:\n  ros__parameters:\n    use_sim_time: true\n    map_frame: map\n")
     (tmp_path / "dump.yaml").write_text(
         "/left/robot_sim:\n  ros__parameters:\n    cameras: []\n    start_type_description_service: true\n"

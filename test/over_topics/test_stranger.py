@@ -1,4 +1,4 @@
-"""A robot that serves what the contract requires, and nothing else: it is trained on as it is, in both modes."""
+"""A robot with only the required part of the contract can be trained on in both modes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def environment(realtime: bool = False, timeouts: Timeouts = QUICK, **settings: 
 
 
 def drive(made: Any, steps: int) -> list[Any]:
-    """The moments of one episode towards one side."""
+    """Return the states of one episode towards one side."""
     _, info = made.reset(seed=4)
     moments = [made.step_state]
     for _ in range(steps):
@@ -141,7 +141,7 @@ def test_a_stopped_robot_is_not_run_away_from(domain: int) -> None:
         drive(made, 2)
         node.enabled = False
         node.arm.hold()
-        for _ in range(25):  # its commands are refused, and nobody says so
+        for _ in range(25):  # its commands are refused without a message
             made.step(np.ones(2, dtype=np.float32))
         observation = made.step_state.observation
         lag = np.abs(observation.joint_target - observation.position)
@@ -218,7 +218,7 @@ def test_a_reset_that_leads_elsewhere_is_said_once(domain: int, capfd: pytest.Ca
 
 
 def test_a_target_that_somebody_publishes_counts(domain: int) -> None:
-    """A perception node beside the robot, for example, with a sensor's quality of service."""
+    """For example a separate perception node, with the quality of service of a sensor."""
     from geometry_msgs.msg import PoseStamped
 
     def perceive(node: Any) -> None:
@@ -262,7 +262,7 @@ def test_contract_check_answers_every_rule(mode: str, domain: int) -> None:
 
 
 def test_contract_check_looks_at_the_joints_that_are_commanded(domain: int) -> None:
-    """Its description has a joint more, which moves by itself and takes no commands."""
+    """Its description has one more joint, which moves by itself and accepts no commands."""
 
     def with_a_wheel(node: Any) -> None:
         wheel = (

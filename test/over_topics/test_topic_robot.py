@@ -1,4 +1,4 @@
-"""The client of the robot contract against a simulator in another process."""
+"""The client of the robot contract with a simulator in another process."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def connect(runtime: Runtime) -> Iterator[Callable[..., TopicRobot]]:
 
 
 class Bystander:
-    """Another node on the same topics: an operator, a second client, an eavesdropper."""
+    """Another node on the same topics: an operator, a second client, a listener."""
 
     def __init__(self, runtime: Runtime):
         self.node = runtime.node("bystander", start_parameter_services=False)
@@ -202,7 +202,7 @@ def test_an_emergency_stop_stops_until_enable(simulator: Callable, connect: Call
 
 
 def test_a_flood_on_one_topic_leaves_the_others_their_turn(runtime: Runtime) -> None:
-    """Every message here begets the next before the last is taken: without a bound one `wait` would never end."""
+    """Every message causes the next one before it is handled: without a limit, one `wait` would never end."""
     crowd, heard = Bystander(runtime), {"flood": 0, "stop": 0}
     flood = crowd.node.create_publisher(Bool, "/flood", contract.RELIABLE)
     stop = crowd.node.create_publisher(Bool, "/stop", contract.RELIABLE)
@@ -256,7 +256,7 @@ def test_another_control_rate_is_noticed(simulator: Callable, connect: Callable)
 
 
 def test_another_control_rate_is_noticed_the_other_way_round(simulator: Callable, runtime: Runtime) -> None:
-    """Stamps of a slower robot look like interruptions; they are bounded, and the error names the rate."""
+    """Stamps of a slower robot look like interruptions; their number is limited, and the error names the rate."""
     simulator()
     robot = TopicRobot(runtime, load_robot("inmoov"), period_ns=PERIOD // 2, timeouts=QUICK)
     for _ in range(4):
@@ -275,7 +275,7 @@ def test_another_control_rate_is_noticed_the_other_way_round(simulator: Callable
 
 
 def test_a_slow_reset_is_heard_in_the_end(connect: Callable, domain: int) -> None:
-    """A reset that takes longer than the first patience, without the parameters of an episode, as a physical robot's."""
+    """A reset that takes longer than the first timeout, without the parameters of an episode, as with a physical robot."""
     serving = Runtime(domain_id=domain, signals=False)
     node = serving.node("slow", start_parameter_services=False)
     waiter, description = make_waiter(node), load_robot("inmoov")
@@ -313,7 +313,7 @@ def test_a_slow_reset_is_heard_in_the_end(connect: Callable, domain: int) -> Non
 
 
 def test_parameters_that_do_not_answer_are_an_error_and_no_other_task(runtime: Runtime) -> None:
-    """A robot whose node of parameters is there, but silent; it is not taken for one without parameters."""
+    """A robot with a silent parameter node is not treated as a robot without parameters."""
     robot, client = runtime.topic_node("robot_sim_topics"), runtime.topic_node("trainer_robots")
     robot.create_publisher(JointState, "/env_0/joint_states", contract.RELIABLE)
     runtime.node("robot", namespace="/env_0", start_parameter_services=False)
@@ -335,7 +335,7 @@ def test_signals_belong_to_one_runtime_and_a_closed_robot_is_forgotten(domain: i
         shared.close()
         os.kill(os.getpid(), signal.SIGINT)
         assert first.stop_requested
-        first.request_stop()  # wakes nobody who is gone
+        first.request_stop()  # must not wake a closed waiter
     assert signal.getsignal(signal.SIGINT) == before
 
 

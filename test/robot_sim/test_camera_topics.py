@@ -1,4 +1,4 @@
-"""Cameras over topics: what the messages say agrees, and equals what an in-process simulation sees, bit for bit."""
+"""Cameras over topics: the messages are consistent, and equal those of an in-process simulation, bit for bit."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PERIOD = 50_000_000
 
 
 class Bystander:
-    """Hears every message of some topics and keeps them by stamp."""
+    """Receives all messages of some topics, and stores them by stamp."""
 
     def __init__(self, runtime: Runtime, kinds: dict[str, Any]):
         self.node = runtime.node("bystander", start_parameter_services=False)
@@ -49,7 +49,7 @@ class Bystander:
         self.heard[name][messages.stamp_ns(message)] = message
 
     def step_state(self, stamp: int) -> dict[str, Any]:
-        """All messages of one stamp, awaited."""
+        """Wait for all messages with one stamp."""
         for _ in range(1000):
             if all(stamp in self.heard[name] for name in self.topics):
                 return {name: self.heard[name][stamp] for name in self.topics}
@@ -134,7 +134,7 @@ def test_messages_agree_with_each_other_and_with_the_kinematics(
 
 @pytest.mark.equality
 def test_three_cameras_with_depth_equal_those_in_process(simulator: Callable, domain: int) -> None:
-    """Images, depths, joints and target carry one stamp, and are the same bits as in process, 300 steps long."""
+    """Images, depths, joints and target have the same stamp, and the same bits as in process, for 300 steps."""
     settings = {"image_width": 24, "image_height": 16, "camera_depth": True}
     sizes = "left_eye=32x24"
     simulator(cameras=listed(CAMERAS), image_sizes=sizes, **settings)

@@ -1,4 +1,4 @@
-"""Cameras of the simulation: what they show is where the kinematics and their intrinsics say, exactly as one picture."""
+"""Cameras of the simulation: objects appear where kinematics and intrinsics predict, and separate parts give one image."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def inmoov(*groups: str) -> RobotDescription:
 
 
 def red_pixels(image: np.ndarray) -> np.ndarray:
-    """Columns and rows `(n, 2)` of the target's pixels."""
+    """Return columns and rows of the target's pixels, `(n, 2)`."""
     rgb = image.astype(int)
     return np.argwhere((rgb[:, :, 0] > 60) & (rgb[:, :, 1] < 40) & (rgb[:, :, 2] < 40))[:, ::-1]
 
 
 def depth_of_sphere(model: Pinhole, pixel: tuple[int, int], centre: np.ndarray) -> float:
-    """Where the ray through a pixel meets the target, m along the optical axis; `centre` in the optical frame."""
+    """Return where the ray through a pixel meets the target, m along the optical axis; `centre`: in the optical frame."""
     ray = np.array([*(np.array(pixel) - model.centre) / model.focal, 1.0])
     a, b, c = ray @ ray, ray @ centre, centre @ centre - RADIUS_M**2
     return float((b - np.sqrt(b * b - a * c)) / a)
@@ -56,7 +56,7 @@ def move(robot: SafeRobot, observation: Observation, target: np.ndarray, steps: 
 
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_a_point_is_seen_where_the_kinematics_say(camera: str) -> None:
-    """Points all over the picture, head and eyes in several postures, within a pixel; and its depth."""
+    """Points all over the image, with several postures of head and eyes, within a pixel; and the depth."""
     description = inmoov("right_arm", "head", "eyes")
     config = SimConfig(cameras=(camera,), image_width=160, image_height=120, target_radius=RADIUS_M, camera_depth=True)
     robot = SafeRobot(PyBulletRobot(description, config, start_ns=0), description)
@@ -110,7 +110,7 @@ def test_depth_is_infinite_where_nothing_is() -> None:
 
 @pytest.mark.parametrize("groups", [("right_arm",), ("right_arm", "head", "eyes")])
 def test_a_picture_in_two_parts_equals_one_of_everything(groups: tuple[str, ...]) -> None:
-    """Every pixel, while the arm moves: what stands still is drawn apart where a camera is configured."""
+    """Every pixel while the arm moves; static parts are rendered separately if a camera is configured."""
     description = inmoov(*groups)
     whole = SafeRobot(PyBulletRobot(description, SimConfig(), start_ns=0), description)
     parted = SafeRobot(PyBulletRobot(description, SimConfig(cameras=CAMERAS), start_ns=0), description)
@@ -165,7 +165,7 @@ def test_any_robot_has_an_external_camera_that_sees_all_of_it() -> None:
 
 
 def test_the_description_holds_every_cameras_frame() -> None:
-    """So that /tf has them: those that stand beside the robot too, exactly where they draw."""
+    """So that /tf has them: also cameras next to the robot, exactly at the rendered poses."""
     description = load_robot("inmoov")
     poses = RobotModel.from_urdf(description.urdf).link_poses(description.rest)
     for name, camera in description.cameras.items():
@@ -189,7 +189,7 @@ def test_a_standing_camera_is_upright(direction: tuple[float, float, float]) -> 
 
 
 def test_matrices_are_those_of_opengl() -> None:
-    """Against PyBullet's own, where that has them: an upright camera whose axis meets the middle of the picture."""
+    """Compared with PyBullet's matrices, for a case that these support: an upright, centred camera."""
     import pybullet
 
     camera = CameraConfig(eye=(1.0, -2.0, 0.5), look_at=(0.2, 0.1, 1.0), fov_deg=50.0)
@@ -261,7 +261,7 @@ def test_without_a_graphics_card_auto_falls_back_in_one_line(
 
 @pytest.mark.skipif(egl_problem() is not None, reason=f"no EGL: {egl_problem()}")
 def test_a_graphics_card_draws_the_same_camera() -> None:
-    """The same things at the same pixels and depths as TinyRenderer, in other shades; two robots of a process at a time."""
+    """The same objects at the same pixels and depths as with TinyRenderer, in other shades; two robots in one process."""
     robots = [
         make_robot(SimConfig(cameras=CAMERAS, camera_depth=True, renderer=kind)) for kind in ("tiny", "egl", "egl")
     ]

@@ -1,4 +1,4 @@
-"""/tf and /tf_static: every link where PyBullet has it, in messages and over topics."""
+"""/tf and /tf_static: every link has the same pose as in PyBullet, in messages and over topics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Poses = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 class Truth:
-    """PyBullet's own link frames of the URDF as it stands, no link merged."""
+    """Return PyBullet's link frames for the unchanged URDF, without merged links."""
 
     def __init__(self, description: RobotDescription):
         self.model = description.model
@@ -42,7 +42,7 @@ class Truth:
         self.infos = [pybullet.getJointInfo(self.body, i, physicsClientId=self.client) for i in range(count)]
 
     def poses(self, positions: dict[str, float]) -> Poses:
-        """Position and quaternion of every link but the root, in the root's frame."""
+        """Return position and quaternion of every link except the root, in the root frame."""
         for info in self.infos:
             joint = self.model.joints[info[1].decode()]
             if joint.type != "fixed":
@@ -71,7 +71,7 @@ def truth(robot: RobotDescription) -> Iterator[Truth]:
 
 
 def world_poses(messages: list[Any], root: str) -> Poses:
-    """Compose transform messages, in whatever order, to poses in the root's frame, with PyBullet's arithmetic."""
+    """Compose transform messages in any order to poses in the root frame, with PyBullet's arithmetic."""
     carried = {message.child_frame_id: message for message in messages}
     assert len(carried) == len(messages)  # a frame has one parent
     poses: Poses = {root: (np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]))}
@@ -184,7 +184,7 @@ def test_without_tf2_msgs_the_node_says_so_in_one_line(
 def test_over_topics_two_robots_have_their_frames(
     robot: RobotDescription, truth: Truth, start: Callable[..., Any], domain: int
 ) -> None:
-    """Joint states as a robot publishes them go in; /tf and /tf_static come out, with each robot's own prefix."""
+    """From the joint states of robots to /tf and /tf_static, with the prefix of each robot."""
     tf2_msgs = pytest.importorskip("tf2_msgs.msg") if "CI" not in os.environ else import_module("tf2_msgs.msg")
     from sensor_msgs.msg import JointState
     from std_msgs.msg import String

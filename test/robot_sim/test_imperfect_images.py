@@ -1,4 +1,4 @@
-"""What imperfection does to pictures, and that every episode's pictures stand for themselves, over topics too."""
+"""Effect of imperfection on images; the images of an episode do not depend on other episodes, also over topics."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def about(axis: int, angle: float) -> np.ndarray:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[[str], SafeRobot]:
-    """A robot with a camera that is as imperfect as a text says."""
+    """Make a robot with a camera and the imperfections of a YAML text."""
 
     def make_imperfect(text: str) -> SafeRobot:
         path = tmp_path / "imperfection.yaml"
@@ -56,7 +56,7 @@ def picture(robot: SafeRobot, seed: int = 0) -> np.ndarray:
 
 
 def red_centre(image: np.ndarray) -> np.ndarray:
-    """Row and column of the middle of the target."""
+    """Return row and column of the middle of the target."""
     red = (image[:, :, 0] > 100) & (image[:, :, 1] < 70)
     assert red.sum() >= 8
     return np.argwhere(red).mean(axis=0)
@@ -73,7 +73,7 @@ def test_a_dim_light_darkens_the_picture_and_a_turned_one_shades_it_otherwise(ma
 
 
 def test_a_camera_that_is_not_where_it_should_be_sees_the_target_elsewhere(make: Callable[[str], SafeRobot]) -> None:
-    """Where the drawn shift and turn say, projected by hand: up to 10 of 64 pixels away."""
+    """At the position computed by hand from the sampled shift and rotation: up to 10 of 64 pixels away."""
     camera = load_robot("inmoov").cameras["external"]
     (r0, d0, f0, r1, d1, f1, r2, d2, f2), eye = standing_pose(camera)
     proper = np.array([[r0, r1, r2], [-d0, -d1, -d2], [-f0, -f1, -f2]])  # right, up, back

@@ -1,4 +1,4 @@
-"""The imperfect simulated robot: what it does to motion, that every episode stands for itself, in process and over topics."""
+"""The imperfect simulated robot: effects on motion, and independence of episodes, in process and over topics."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Make = Callable[[str], SafeRobot]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """A robot that is as imperfect as a text says."""
+    """Make a robot with the imperfections of a YAML text."""
 
     def make_imperfect(text: str, **settings: Any) -> SafeRobot:
         path = tmp_path / "imperfection.yaml"
@@ -70,7 +70,7 @@ def test_without_imperfection_nothing_stands_between_limits_and_physics(make: Ma
 
 
 def test_a_perfect_wrapper_changes_no_bit(make: Make) -> None:
-    """Delay 0 is drawn, every mass is set to what it was, and the robot moves as if nothing had been done."""
+    """With delay 0 and unchanged masses, the robot moves exactly as without imperfection."""
     plain, wrapped = make_robot(SimConfig(), start_ns=0), make("command_delay: [0, 1]")
     seed = next(seed for seed in range(9) if wrapped.reset(Episode(seed)).drawn == {"command_delay": 0})
     observations = [plain.reset(Episode()), wrapped.reset(Episode(seed))]
@@ -171,7 +171,7 @@ def test_an_imperfect_episode_does_not_depend_on_what_came_before(make: Make) ->
 
 @pytest.mark.equality
 def test_an_imperfect_robot_among_things_that_it_kicks_remembers_none_of_it(make: Make) -> None:
-    """Friction, masses and the rest pose differ from episode to episode, contact lasts through their ends."""
+    """Friction, masses and the rest pose change from episode to episode, while contact continues over their ends."""
     from test_world import Stage, kick
 
     def stage() -> Stage:

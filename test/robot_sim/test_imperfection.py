@@ -1,4 +1,4 @@
-"""What is imperfect, without a simulator: files, draws, and what a signal passes on its way."""
+"""Imperfections without a simulator: files, sampling, and effects on signals."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_same_seed_draws_the_same_and_one_more_key_changes_no_other() -> Non
     first, again = draw(few, 3, LINKS, JOINTS), draw(few, 3, LINKS, JOINTS)
     assert first == again and draw(few, 4, LINKS, JOINTS).backlash != first.backlash
     assert draw(more, 3, LINKS, JOINTS).backlash == first.backlash
-    # Whoever makes an ordinary generator of the episode's seed gets other numbers.
+    # An ordinary generator with the episode's seed gives other numbers.
     assert list(first.backlash.values()) != np.random.default_rng(3).uniform(0.0, 0.1, 3).tolist()
 
 

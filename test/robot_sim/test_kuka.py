@@ -1,4 +1,4 @@
-"""A second robot by one argument: KUKA's iiwa, whose description comes with PyBullet."""
+"""Another robot by one argument: KUKA's iiwa, whose description comes with PyBullet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulated robot: servos that hold and follow, and episodes that are pure."""
+"""The simulated robot: servos hold and follow, and episodes do not depend on earlier ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def drive(robot: SafeRobot, observation: Observation, target: np.ndarray, steps:
 
 
 def test_it_holds_any_pose_under_gravity(robot: SafeRobot) -> None:
-    """Within .02 rad, arm stretched forward included: that takes the effort that the servos really have."""
+    """Within .02 rad, also with the arm stretched forward, which needs the real effort of the servos."""
     limits = load_robot("inmoov").limits
     stretched = np.array([-0.3, -1.5708, 0.0, -0.262, -1.5])
     generator = np.random.default_rng(0)
@@ -86,7 +86,7 @@ def test_an_episode_with_contacts_does_not_depend_on_what_came_before() -> None:
 
 
 def test_links_are_where_the_kinematics_say() -> None:
-    """The simulated hand, in the world that the cameras see, and the trainer's idea of it."""
+    """The position of the simulated hand equals the one that the trainer computes."""
     description = load_robot("inmoov")
     inner = PyBulletRobot(description, SimConfig(), start_ns=0)
     robot = SafeRobot(inner, description)

@@ -1,6 +1,6 @@
-"""A picture is the same whenever and after whatever it is drawn: TinyRenderer alone would let its history show.
+"""An image does not depend on the images rendered before it, although TinyRenderer alone depends on them.
 
-PICTURES=5000 compares so many postures of each world instead of a few.
+PICTURES=5000 compares this number of postures in each world instead of a few.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ QUAD = [[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, -1, 0], [1, 1, 0], [-1, 1, 0]]
 
 
 def normalised(vector: np.ndarray) -> np.ndarray:
-    """As TinyRenderer does it, in float32."""
+    """Normalise as TinyRenderer does, in float32."""
     return np.asarray(vector * (np.float32(1) / np.sqrt(np.sum(vector * vector, dtype=np.float32))), np.float32)
 
 
 def restless_normal(generator: np.random.Generator) -> np.ndarray:
-    """A normal, about towards z, that becomes another one and itself again when it is normalised."""
+    """Return a normal, roughly along z, that alternates between two values when it is normalised again and again."""
     while True:
         normal = normalised(normalised((generator.normal(size=3) * 0.3 + (0.0, 0.0, 1.0)).astype(np.float32)))
         other = normalised(normal)
@@ -51,9 +51,9 @@ def restless_normal(generator: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_surface_whose_normal_has_no_fixed_point(seed: int) -> None:
-    """In the light in which half of its pixels are one level brighter than the others, where the last bits decide.
+    """In a light in which half of the pixels are one level brighter than the others, so that the last bits matter.
 
-    Drawn by TinyRenderer alone, three of these five surfaces differ from picture to picture.
+    With TinyRenderer alone, three of these five surfaces differ from image to image.
     """
     import pybullet
     from pybullet_utils.bullet_client import BulletClient
@@ -94,7 +94,7 @@ def seen(observation: Observation) -> list[bytes]:
 
 
 def episode(robot: SafeRobot, seed: int, periods: int = EPISODE) -> list[list[bytes]]:
-    """Pictures and depths of an episode in which all joints move at random."""
+    """Return images and depths of an episode in which all joints move randomly."""
     generator, observation = np.random.default_rng(seed), robot.reset(Episode(seed))
     limits, rows = inner(robot).description.limits, [seen(observation)]
     for _ in range(periods):
@@ -108,7 +108,7 @@ def episode(robot: SafeRobot, seed: int, periods: int = EPISODE) -> list[list[by
 @pytest.mark.parametrize("renderer", RENDERERS)
 @pytest.mark.parametrize("world", world_names())
 def test_drawn_and_drawn_again(world: str, renderer: str) -> None:
-    """The same moment in each camera, in every order, and in pictures of any size beside the cameras' streams."""
+    """The same time in each camera, in every order, and in images of any size outside of the cameras' streams."""
     size = {"image_width": 128, "image_height": 96}
     robot = make_robot(SimConfig(world=world, cameras=CAMERAS, camera_depth=True, renderer=renderer, **size))
     plant, generator, observation = inner(robot), np.random.default_rng(0), robot.reset(Episode(1))
@@ -132,7 +132,7 @@ def test_drawn_and_drawn_again(world: str, renderer: str) -> None:
 @pytest.mark.parametrize("imperfection", ["", "strong"])
 @pytest.mark.parametrize("world", ["reach", "tomato", "distractors"])
 def test_an_episodes_pictures_do_not_tell_what_was_drawn_before(world: str, imperfection: str, renderer: str) -> None:
-    """Histories of 0 to 6 pictures more: resets whose answer was lost, pictures for people, single cameras, cut episodes."""
+    """Histories with 0 to 6 more images: lost reset answers, images for people, single cameras, interrupted episodes."""
     size = {"image_width": 96, "image_height": 96}
     config = SimConfig(world=world, cameras=CAMERAS, imperfection=imperfection, renderer=renderer, **size)
     first, second = make_robot(config, start_ns=0), make_robot(config, start_ns=0)
@@ -155,7 +155,7 @@ def test_an_episodes_pictures_do_not_tell_what_was_drawn_before(world: str, impe
 
 
 def test_pictures_between_the_steps_change_no_later_one() -> None:
-    """Films and pictures for people are drawn by the same renderer as what a policy sees."""
+    """Films and images for people use the same renderer as the policy's images."""
     config = SimConfig(cameras=("external",), image_width=128, image_height=128)
     plain, filmed = make_robot(config, start_ns=0), make_robot(config, start_ns=0)
     expected, observation, rows = episode(plain, 3), filmed.reset(Episode(3)), []
@@ -171,7 +171,7 @@ def test_pictures_between_the_steps_change_no_later_one() -> None:
 
 
 def test_an_episode_draws_no_picture_that_nobody_sees() -> None:
-    """What makes pictures repeat costs four tiny ones as the robot is made, and at most one at a reset."""
+    """The repeatability costs four images of one pixel when the robot is made, and at most one at a reset."""
     robot = make_robot(SimConfig(cameras=CAMERAS), start_ns=0)
     renderer = inner(robot)._rig._moving
     episode(robot, 0)

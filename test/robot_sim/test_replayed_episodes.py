@@ -1,6 +1,6 @@
-"""An episode rich in contact is the same after any others as in a robot of its own, to the last bit.
+"""An episode with many contacts is the same after other episodes as in a new robot, bit for bit.
 
-EPISODES=5000 replays so many of each world; the default is a few. FIRST=5000 begins with another one.
+EPISODES=5000 replays this number in each world; the default is a few. FIRST=5000 starts with another one.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ def robot_in(world: str) -> SafeRobot:
 
 
 def row(observation: Observation) -> tuple[Any, ...]:
-    """All numbers of an observation, as bytes."""
+    """Return all numbers of an observation as bytes."""
     assert observation.contact is not None
     arrays = (observation.position, observation.velocity, observation.effort, observation.target_position)
     return (*(array.tobytes() for array in (*arrays, observation.contact)), sorted(observation.signals.items()))
 
 
 def play(robot: SafeRobot, seed: int, steps: int = STEPS) -> tuple[list[str], bool]:
-    """Every step of an episode as a digest, and whether anything was touched.
+    """Return a digest of every step of an episode, and whether there was any contact.
 
-    In turn the hand presses down where the target is, does so while it trembles, and goes into the robot's own torso.
+    The episodes alternate: the hand presses on the target, presses while it trembles, and moves into the robot's torso.
     """
     generator, policy, touched, digests = np.random.default_rng(seed), ScriptedPress(ARM, PERIOD_S), False, []
     target = tuple(generator.uniform([0.4, -0.35, 1.0], [0.46, -0.2, 1.02]).tolist())

@@ -1,4 +1,4 @@
-"""What the end effector feels, against weights that are known."""
+"""Forces on the end effector, compared with known weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INTO_THE_TORSO = np.array([-0.13, -0.11, 1.51, -0.74, -0.05])
 
 
 def flat_hand(lean: float) -> np.ndarray:
-    """A posture with the forearm level, the hand's back up; `lean`: rad that the fingertips are lower."""
+    """Return a posture with a level forearm and the back of the hand up; `lean`: rad by which the fingertips are lower."""
     return np.array([-0.2, -0.2708 + lean, 0.0, -1.3, -0.05])
 
 
@@ -40,7 +40,7 @@ def simulated(**settings: Any) -> tuple[PyBulletRobot, SafeRobot]:
 
 @pytest.mark.parametrize(("physics_hz", "lean"), [(240.0, 0.0), (480.0, 0.0), (240.0, 0.12), (240.0, -0.12)])
 def test_a_body_that_rests_on_the_hand_weighs_what_it_weighs(physics_hz: float, lean: float) -> None:
-    """Whatever the substeps; on a slope friction carries its share, so that the whole is straight down again."""
+    """For any number of substeps; on a slope friction carries a part, so the total force is vertical again."""
     inner, robot = simulated(physics_hz=physics_hz)
     observation = hold(robot, robot.reset(Episode()), flat_hand(lean), 100)
     assert observation.contact is not None and not observation.contact.any()
@@ -80,7 +80,7 @@ def test_the_hand_is_the_palm_with_all_its_fingers() -> None:
 
 
 def point(link_a: int, body_b: int, link_b: int, force: float, normal: tuple[float, ...], at: tuple[float, ...]) -> Any:
-    """A contact point of body 0, as PyBullet lists them, with friction of 2 along x and 3 along y."""
+    """Return a contact point of body 0 in PyBullet's format, with friction of 2 along x and 3 along y."""
     return (0, 0, body_b, link_a, link_b, at, at, normal, -0.001, force, 2.0, (1.0, 0.0, 0.0), 3.0, (0.0, 1.0, 0.0))
 
 

@@ -1,4 +1,4 @@
-"""Worlds in PyBullet: things are where they are said to be, buttons can be pressed, episodes are pure."""
+"""Worlds in PyBullet: positions of objects, pressing of buttons, and independence of episodes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WITH_TABLE = [name for name in robot_names() if load_robot(name).config.table is
 
 
 class Stage:
-    """A robot in a world, moved by actions of the arm."""
+    """A robot in a world, which actions of the arm move."""
 
     def __init__(self, world: str, robot: str = "inmoov", **settings: Any):
         self.description: RobotDescription = load_robot(robot)
@@ -72,7 +72,7 @@ def test_the_tomato_can_be_reached() -> None:
 
 
 def press(stage: Stage, step_state: StepState, steps: int) -> tuple[list[int], list[int], list[StepState]]:
-    """Steps at which button 0 was pressed and released, and all moments."""
+    """Return the steps at which button 0 was pressed and released, and the states of all steps."""
     policy, pressed, released, moments = ScriptedPress(stage.arm, PERIOD_S), [], [], [step_state]
     for step in range(steps):
         before, step_state = step_state, stage.step(step_state, policy.act(step_state))
@@ -138,7 +138,7 @@ def test_a_pursuer_reaches_a_hand_that_stays() -> None:
 
 
 def kick(stage: Stage, seed: int, steps: int = 100) -> tuple[str, float]:
-    """An episode in which the hand comes down on something and pushes on; a digest of everything, and how far things moved."""
+    """Run an episode in which the hand pushes down on objects; return a digest, and how far the objects moved."""
     generator, digest = np.random.default_rng(seed), hashlib.sha256()
     step_state = stage.reset(seed)
     things = [name for name in stage.inner.world.bodies if name.startswith("distractor")]
@@ -164,7 +164,7 @@ def kick(stage: Stage, seed: int, steps: int = 100) -> tuple[str, float]:
 @pytest.mark.equality
 @pytest.mark.parametrize("world", ["distractors", "two_buttons"])
 def test_an_episode_alone_equals_the_same_episode_after_others(world: str) -> None:
-    """Also where things were kicked about and buttons left half pressed."""
+    """Also after objects were pushed and buttons were left half pressed."""
     alone = {seed: kick(Stage(world, contact=True), seed) for seed in range(3)}
     assert len({digest for digest, _ in alone.values()}) == 3
     if world == "distractors":

@@ -1,4 +1,4 @@
-"""Worlds as YAML: the shipped ones, and what is said of mistakes."""
+"""Worlds as YAML: the shipped ones, and the errors for mistakes."""
 
 from __future__ import annotations
 

@@ -26,14 +26,14 @@ PERIOD_S = 0.05
 
 
 def row(observation: Observation) -> tuple[Any, ...]:
-    """Everything that was observed, as bytes."""
+    """Return all observations as bytes."""
     arrays = (observation.position, observation.velocity, observation.effort, observation.target_position)
     assert observation.contact is not None
     return (*(array.tobytes() for array in (*arrays, observation.contact)), dict(observation.signals))
 
 
 def episodes(robot: Any, episodes: int, steps: int) -> list[tuple[Any, ...]]:
-    """Rows of episodes with seeds and targets of their own, in which the hand presses and trembles."""
+    """Return rows of episodes with different seeds and targets, in which the hand presses and trembles."""
     arm, generator, rows = Arm(load_robot("inmoov")), np.random.default_rng(0), []
     for seed in range(episodes):
         target = None if seed == 0 else tuple(generator.uniform([0.4, -0.35, 1.0], [0.46, -0.2, 1.02]).tolist())

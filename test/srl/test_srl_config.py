@@ -1,4 +1,4 @@
-"""Settings of SRL training: the shipped files are whole, and what is not allowed is named."""
+"""Settings of SRL training: the shipped files are complete, and invalid settings are named."""
 
 from __future__ import annotations
 

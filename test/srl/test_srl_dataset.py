@@ -1,4 +1,4 @@
-"""Datasets: what goes in comes out, and what cannot be learned from is named."""
+"""Datasets: reading returns the written data, and unusable data is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders: the same bits everywhere, whole files or none, and clear words about the rest."""
+"""Encoders: the same bits everywhere, atomic files, and clear errors."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_missing_foreign_and_exchanged_weights_are_named(folder: Path, tmp_path:
 
 
 class Intruder:
-    """Runs code where it is unpickled carelessly."""
+    """Runs code when it is unpickled."""
 
     def __init__(self, proof: Path):
         self.proof = proof

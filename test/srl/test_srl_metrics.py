@@ -1,4 +1,4 @@
-"""The figures that say whether a state knows the truth, against values worked out by hand."""
+"""Metrics of how well a state contains the ground truth, compared with values computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks: points are where the map is active, sizes grow with the area, colours are white."""
+"""Networks: points lie where the map is active, sizes grow with the area, colours are white."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from srl_ros.objectives.drawing import colour_index, colour_weights
 
 
 def points_of(maps: torch.Tensor) -> torch.Tensor:
-    """The points of given maps `(1, k, h, w)` of an image four times as large."""
+    """Return the points of maps `(1, k, h, w)`, for an image four times as large."""
     _, count, height, width = maps.shape
     network = FeaturePoints(4 * height, 4 * width, count)
 

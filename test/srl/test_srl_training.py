@@ -1,4 +1,4 @@
-"""Training of encoders: it learns where a small target is, and a seed repeats it bit for bit."""
+"""Training of encoders: it learns the position of a small target, and a seed repeats it bit for bit."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ pytestmark = [pytest.mark.xdist_group("srl_training"), pytest.mark.slow]
 
 
 def scenes(count: int, size: int = 64, seed: int = 0) -> Dataset:
-    """A grey room, a moving arm of two links, and a red ball of 2 to 4 pixels radius (at 64), smaller when further off.
+    """Return images of a grey room, a moving arm of two links, and a red ball of 2 to 4 pixels radius (at 64), smaller at distance.
 
-    Ground truth: the ball's place in pixels, and its depth.
+    Ground truth: position of the ball in pixels, and its depth.
     """
     generator = np.random.default_rng(seed)
     scale = size / 64
@@ -55,7 +55,7 @@ def pictures() -> Dataset:
 
 
 def silent(line: str) -> None:
-    """Report to nobody."""
+    """Report nothing."""
 
 
 def with_method(method: str, **values: object) -> TrainingConfig:

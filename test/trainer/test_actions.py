@@ -1,4 +1,4 @@
-"""Actions: no motion leaves the limits, and hands go where they are sent."""
+"""Actions: no motion exceeds the limits, and the hand moves to its target."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ STEP_M = 0.15 * 0.05
 
 
 def bent(environment: RobotEnv) -> None:
-    """Raise the arm so that its hand can go everywhere."""
+    """Raise the arm so that the hand can move in all directions."""
     environment.reset(seed=0, options={"target": (0.3, -0.3, 1.2)})
 
 
 def extremes(space: Any, generator: np.random.Generator) -> Any:
-    """Random actions, a third of them in a corner of the space or far outside of it."""
+    """Return random actions, a third of them in a corner of the space or far outside of it."""
     if isinstance(space, spaces.Discrete):
         return int(generator.integers(space.n))
     kind = generator.integers(3)

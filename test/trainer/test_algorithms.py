@@ -1,4 +1,4 @@
-"""Algorithms: what they are told, what they refuse, and that each one learns, is saved, loaded and goes on."""
+"""Algorithms: settings, refusals, and that each one learns, is saved, loaded and continued."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ QUICK: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Small networks gain nothing from more, and lose much where the cores have other work."""
+    """Use one torch thread: more do not help small networks, and slow them down much on a busy machine."""
     import torch
 
     threads = torch.get_num_threads()
@@ -45,7 +45,7 @@ def one_thread() -> Iterator[None]:
 
 
 class Line(gymnasium.Env):
-    """A point on a line that is to be brought to the middle in 20 steps; the answer, 0 or 1, lies in the observation."""
+    """A point on a line must be moved to the middle in 20 steps; the observation contains the right action, 0 or 1."""
 
     def __init__(self, discrete: bool):
         self.action_space = spaces.Discrete(2) if discrete else spaces.Box(-1.0, 1.0, (1,), np.float32)
@@ -186,7 +186,7 @@ def test_whole_numbers_may_have_an_exponent() -> None:
 
 
 def test_n_steps_of_returns_are_not_shared_out_as_those_of_a_rollout_are() -> None:
-    """Off-policy learners have n-step returns: each robot's own. An on-policy learner's rollout is that of all robots."""
+    """Off-policy learners have n-step returns for each robot; the rollout of an on-policy learner covers all robots."""
     sac = make_learner("sac", line(n=4), hyperparameters("sac", {"n_steps": 3, "batch_size": 64}), seed=0)
     assert sac.n_steps == 3
     ppo = make_learner("ppo", line(n=4), hyperparameters("ppo", {"n_steps": 256, "batch_size": 64}), seed=0)

@@ -1,4 +1,4 @@
-"""Checkpoints: going on from one gives the same bits, a kill or a full disk costs little, what is damaged is refused."""
+"""Checkpoints: a resumed run gives the same bits, a kill or a full disk loses little, damaged files are refused."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_a_resumed_run_is_an_uninterrupted_one(algo: str, more: dict[str, Any], 
 def test_a_run_that_sees_images_is_resumed_tuned_and_evaluated(
     algo: str, more: dict[str, Any], quick: str, random_encoder: str, tmp_path: Path
 ) -> None:
-    """Pictures are the same after an interruption; several frames are seen at once."""
+    """Images are the same after an interruption; the policy sees several frames."""
     if "observation" in more:
         more = more | {"observation_settings": "{cameras: [external, left_eye], image_width: 40, image_height: 36}"}
     else:
@@ -184,7 +184,7 @@ def test_a_run_that_sees_images_is_resumed_tuned_and_evaluated(
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    """What a log says, but for times."""
+    """Return the content of a log without times."""
     if not path.exists():
         return []
     with open(path) as stream:
@@ -228,7 +228,7 @@ def test_a_finished_run_is_prolonged(tmp_path: Path) -> None:
 
 
 def test_a_run_stopped_before_its_first_exact_checkpoint_goes_on_from_its_end(tmp_path: Path) -> None:
-    """Ctrl-C, then resume:=latest: nothing that was learned is lost, and a later resume comes back to that way."""
+    """Ctrl-C, then resume:=latest: no learned weights are lost, and a later resume continues from there."""
     config, lines = settings(tmp_path, checkpoint_every_steps=150), []  # type: ignore[var-annotated]
     cut = train(config, stop_after=90, lines=lines).folder
     assert lines[-1].endswith(f"model saved in {cut}/checkpoints/000000091_final; continue with resume:={cut}")
@@ -291,7 +291,7 @@ def test_a_run_that_was_copied_without_its_links_goes_on(trained: Path, tmp_path
 
 
 def test_a_run_without_a_resumable_checkpoint_begins_again_and_keeps_its_best(tmp_path: Path) -> None:
-    """As after kill -9 before the first checkpoint of which a training can go on."""
+    """As after kill -9 before the first resumable checkpoint."""
     config, lines = settings(tmp_path, checkpoint_every_steps=1000), []  # type: ignore[var-annotated]
     cut = train(config, stop_after=200).folder
     shutil.rmtree((cut / "final").resolve())
@@ -403,7 +403,7 @@ def edited(folder: Path, **values: Any) -> None:
 
 @pytest.mark.bad_input
 def test_a_strangers_checkpoint_runs_no_code(sac: Path, tmp_path: Path) -> None:
-    """Pickles stand where a checkpoint has its files: none is opened as one."""
+    """The files of a checkpoint are replaced by pickles: none of them is unpickled."""
 
     class Evil:
         def __reduce__(self) -> Any:
@@ -424,7 +424,7 @@ def test_a_strangers_checkpoint_runs_no_code(sac: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("freeze", [True, False])
 def test_fine_tuning(freeze: bool, sac: Path, tmp_path: Path) -> None:
-    """On another task, with a hundredth of the rate; each choice does what it says."""
+    """On another task, with a hundredth of the learning rate; each setting has its effect."""
     config = settings(
         tmp_path,
         "sac",
@@ -482,7 +482,7 @@ def test_a_given_rate_is_taken_and_exploration_is_not_begun_anew(trained: Path) 
 
 @pytest.mark.parametrize("algo", ["ppo", "sac"])
 def test_what_has_diverged_is_never_saved(algo: str, tmp_path: Path) -> None:
-    """A learning rate that makes the networks' numbers overflow: one line, no traceback, and the last good one stays."""
+    """A learning rate that makes weights overflow: one line, no traceback, and the last good checkpoint is kept."""
     config = settings(
         tmp_path, algo, num_timesteps=100_000, best_by="training", best_min_episodes=1000, best_window=1000
     )
@@ -531,7 +531,7 @@ def test_statistics_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
 
 
 def test_a_save_that_fails_midway_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second checkpoint and the last are cut in the middle of a file."""
+    """The second and the last checkpoint are interrupted in the middle of a file."""
     write, count = Path.write_bytes, iter(range(100))
 
     def full(path: Path, content: bytes) -> int:
@@ -611,7 +611,7 @@ SAID = "class Said(list):\n    def append(self, line): print(line, flush=True)\n
 
 @pytest.mark.timeout(120 + 60 * int(os.environ.get("KILLS", "2")))
 def test_killed_at_any_moment_and_resumed_it_ends_where_it_would_have(tmp_path: Path) -> None:
-    """KILLS=10 for more kills; they come at random moments, many of them while a checkpoint is written."""
+    """KILLS=10 for more kills; they come at random times, many of them while a checkpoint is written."""
     seed = int.from_bytes(os.urandom(2), "little")
     moments = random.Random(seed)
     resumed = ""

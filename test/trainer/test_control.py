@@ -1,4 +1,4 @@
-"""A running training: its figures by hand, paused, saved and stopped from another thread, in process and over ROS."""
+"""A running training: metrics compared with hand calculations; pause, save and stop, in process and over ROS."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_in_real_time_a_pause_waits_for_the_end_of_an_episode() -> None:
 
 
 def test_figures_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two rollouts of two steps of 10 ms; an update of 1 s between them, and one under way."""
+    """Two rollouts of two steps of 10 ms, an update of 1 s between them, and an unfinished one."""
     moments = {"now": 0.0}
     monkeypatch.setattr(
         "rl_trainer_ros.training.callbacks.metrics.time", SimpleNamespace(monotonic=lambda: moments["now"])
@@ -122,7 +122,7 @@ def test_figures_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Watcher:
-    """A node beside the trainer: what it publishes, and its services."""
+    """A node that receives the trainer's topics and calls its services."""
 
     def __init__(self, runtime: Any, trainer: NodeProcess):
         from diagnostic_msgs.msg import DiagnosticArray
@@ -141,7 +141,7 @@ class Watcher:
         self.states.extend(status.message for status in message.status if status.name == "trainer: training")
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Take messages until a condition holds."""
+        """Handle messages until a condition holds."""
         for _ in range(600):
             if condition():
                 return
@@ -149,7 +149,7 @@ class Watcher:
         pytest.fail(f"not within 60 s; {self.steps=}, {self.states=}, {self._trainer.lines}")
 
     def call(self, name: str, data: bool | None = None) -> str:
-        """Call a service of the trainer; return what it says."""
+        """Call a service of the trainer; return its message."""
         from std_srvs.srv import SetBool, Trigger
 
         kind = Trigger if data is None else SetBool
@@ -161,7 +161,7 @@ class Watcher:
         return future.result().message
 
     def close(self) -> None:
-        """Leave."""
+        """Destroy the node."""
         self._executor.shutdown()
         self._node.destroy_node()
 
@@ -188,7 +188,7 @@ def watch(start: Callable[..., NodeProcess], domain: int, tmp_path: Path) -> Ite
 
 @pytest.mark.ros
 def test_services_answer_while_the_policy_is_updated(watch: Callable[..., Any]) -> None:
-    """One rollout, then an update that takes longer than the test: only another thread can answer."""
+    """One rollout, then an update that takes longer than the test, so only another thread can answer."""
     _, watcher = watch(hyperparameters="'{n_steps: 600, batch_size: 4, n_epochs: 100000}'", best_window=2)
     updating = "updating, 600 of 150,000 steps"
     watcher.until(lambda: updating in watcher.states)

@@ -1,4 +1,4 @@
-"""Cross-evaluation: its figures against matrices worked out by hand, its command, and that a training does not notice it."""
+"""Cross-evaluation: metrics compared with hand calculations, its command, and that it does not change a training."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_sequence_is_told_by_the_models_that_runs_began_with(tmp_path: Path) -
 
 
 def test_what_a_sequence_kept_is_of_its_tasks_in_their_order() -> None:
-    """Columns come in another order than the tasks were learned, and the last row is the untrained model."""
+    """The columns have another order than the learned tasks, and the last row is the untrained model."""
     order = [2, 0, 1]
     values = np.vstack([SCORES, [0.5, 0.05, 0.1]])
     cells = {(i, order[j]): cell(values[i, j], 10 * values[i, j]) for i in range(4) for j in range(3)}
@@ -164,7 +164,7 @@ def test_what_a_sequence_kept_is_of_its_tasks_in_their_order() -> None:
 
 @pytest.mark.slow
 def test_a_matrix_of_two_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One runs' checkpoints and another's model, on their task and one whose robot they do not fit."""
+    """Checkpoints of one run and a model of another one, on their task and on one with a robot that they do not fit."""
     runs = tmp_path / "runs"
     shutil.copytree(FIXTURES, runs, symlinks=True)
     text = f"{runs / 'ppo'}/checkpoints/128,ppo/final,{runs / 'sac'}"

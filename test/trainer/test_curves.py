@@ -1,4 +1,4 @@
-"""Learning curves: read from a run's folder by hand-made numbers, and drawn."""
+"""Learning curves: read from a run's folder with hand-made numbers, and plotted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD = '#{"t_start": %s, "env_id": "None"}\nr,l,t,is_success,distance\n'
 
 
 def make_run(folder: Path, config: TrainerConfig, robots: tuple[str, ...]) -> Path:
-    """A run's folder with its configuration and the monitor files of its robots."""
+    """Make a run's folder with its configuration and the monitor files of its robots."""
     for i, text in enumerate(robots):
         place = folder / str(i) if i else folder
         place.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The settings of an environment have one place, and mean the same wherever an environment is made."""
+"""The settings of an environment are defined in one place, and have the same meaning everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Gymnasium environment: both libraries' checks, its documented table, its errors."""
+"""The Gymnasium environment: checks of Gymnasium and stable-baselines3, its documented table, its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluation during a training: its figures, its file, and that the training does not notice."""
+"""Evaluation during a training: its results, its file, and that it does not change the training."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SAC = {"num_timesteps": 300, "algo": "sac", "hyperparameters": "{learning_starts
 
 
 def test_a_stop_ends_an_evaluation_of_many_episodes_too(tmp_path: Path) -> None:
-    """200 evaluated episodes take minutes; the supervisor waits for one."""
+    """200 evaluated episodes take minutes, but the supervisor waits for only one minute."""
     config = replace(
         TrainerConfig(transport="in_process", log_dir=str(tmp_path), eval_every_steps=50, eval_episodes=200), **SAC
     )
@@ -68,7 +68,7 @@ def test_whatever_an_evaluation_draws_a_training_does_not_notice() -> None:
 @pytest.mark.equality
 @pytest.mark.parametrize("settings", [PPO, SAC | {"task_settings": "{max_episode_steps: 8}"}])
 def test_a_training_does_not_notice_its_evaluations(settings: dict[str, Any], tmp_path: Path) -> None:
-    """Short episodes where they are filmed, since drawing takes its time."""
+    """Short episodes for films, because rendering takes time."""
     lines: list[str] = []
     more = {"eval_video": "algo" in settings}
     watched = run(tmp_path / "watched", lines, **settings, eval_every_steps=100, eval_episodes=2, **more)
@@ -143,7 +143,7 @@ def test_a_policy_with_memory_keeps_it_within_an_episode() -> None:
 
 
 def test_bootstrap_interval() -> None:
-    """Of many normal values it is the mean -+ 1.96 standard errors; of one value, or equal ones, that value."""
+    """For many normal values it is the mean -+ 1.96 standard errors; for one value, or equal ones, this value."""
     values = np.random.default_rng(3).normal(5.0, 2.0, 1000)
     error = values.std(ddof=1) / np.sqrt(1000)
     assert bootstrap_interval(values) == pytest.approx(
@@ -164,7 +164,7 @@ def test_the_table_has_an_interval_for_every_mean() -> None:
 
 @pytest.mark.parametrize("algo", ["ppo", "sac"])
 def test_best_goes_by_the_evaluation(algo: str, tmp_path: Path) -> None:
-    """What lies in best/ is the very model that the best row is of; after it was cut a run goes on comparing."""
+    """best/ holds exactly the model of the best row; a resumed run continues the comparison."""
     hyperparameters = "{n_steps: 100, batch_size: 50}" if algo == "ppo" else SAC["hyperparameters"]
     settings: dict[str, Any] = {
         "task_settings": "{max_episode_steps: 20}",
@@ -232,7 +232,7 @@ def test_a_robot_for_evaluations_that_cannot_be(settings: dict[str, Any], named:
     ],
 )
 def test_a_film_that_cannot_be(settings: dict[str, Any], named: str, tmp_path: Path) -> None:
-    """It is told before the episodes, which may take long."""
+    """The error comes before the episodes, which may take long."""
     result = run(tmp_path, **PPO | {"num_timesteps": 200})
     with pytest.raises(EvaluateError, match=named):
         evaluate_run(EvaluateOptions(run=str(result.folder), **settings))

@@ -1,4 +1,4 @@
-"""The `Learner` protocol: every algorithm fits it, and nothing else looks into a library's private attributes."""
+"""The `Learner` protocol: every algorithm implements it, and only its adapter uses private attributes of a library."""
 
 from __future__ import annotations
 

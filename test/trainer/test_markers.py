@@ -1,4 +1,4 @@
-"""What is drawn of a training: worked out by hand, without ROS."""
+"""Markers of a training, compared with hand calculations, without ROS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observations: what their tables say, goals that can be exchanged, and frames side by side."""
+"""Observations: their documented tables, goals that can be replaced, and stacked frames."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_rewards_of_exchanged_goals_are_the_tasks_own() -> None:
 
 @pytest.mark.parametrize("observation", ["ground_truth", "raw_pixels"])
 def test_frames_stand_side_by_side_as_in_stable_baselines3(observation: str) -> None:
-    """But for the start: here the first frame is repeated, there it is preceded by zeros."""
+    """Except for the start: here the first frame is repeated, there zeros come before it."""
     ours = stacked(make_robot_env(observation=observation), 3)
     theirs = VecFrameStack(DummyVecEnv([lambda: make_robot_env(observation=observation)]), 3)
     theirs.seed(4)

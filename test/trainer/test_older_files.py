@@ -1,4 +1,4 @@
-"""Runs and encoders that an older version wrote are read, resumed and evaluated; see test/fixtures/README.md."""
+"""Runs and encoders of an older version can be read, resumed and evaluated; see test/fixtures/README.md."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def algo(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def run(algo: str, tmp_path: Path) -> Path:
-    """A copy of the run, in which a test may write."""
+    """Return a copy of the run that a test may change."""
     return Path(shutil.copytree(OLDER / algo, tmp_path / algo, symlinks=True))
 
 

@@ -1,4 +1,4 @@
-"""Environments in a process each: an error in one of them is one line in the training."""
+"""Environments in one process each: an error in one of them is one line in the training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from robot_interface_ros.errors import RobotError
 
 
 class Failing(gymnasium.Env[Any, Any]):
-    """Counts its steps; raises RobotError, or is killed, at the third; with 0, at its reset."""
+    """Counts its steps; raises RobotError, or is killed, at the third step; with 0, at its reset."""
 
     observation_space = gymnasium.spaces.Box(-1e9, 1e9, (1,))
     action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))

@@ -1,4 +1,4 @@
-"""The reach task: can it be done at all, and is every number in it right."""
+"""The task reach: it can be solved, and its numbers are right."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_scripted_controller_reaches_every_target() -> None:
-    """100 of 100 within the episode, under the learner's own action limits: the task is feasible."""
+    """100 of 100 within the episode, with the action limits of a learner: the task is feasible."""
     environment = make_robot_env()
     limited, policy = TimeLimit(environment, environment.task.max_episode_steps), ScriptedReach(environment.arm, 0.05)
     reached, steps = 0, []

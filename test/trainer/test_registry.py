@@ -1,4 +1,4 @@
-"""Every registered environment, what can be listed, and what other packages bring."""
+"""All registered environments, the lists of names, and entry points of other packages."""
 
 from __future__ import annotations
 

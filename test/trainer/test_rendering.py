@@ -1,4 +1,4 @@
-"""Pictures of an environment: what they show, that drawing changes nothing, and where there is none to be had."""
+"""Images of an environment: their content, that rendering changes nothing, and errors where it is impossible."""
 
 from __future__ import annotations
 
@@ -102,13 +102,13 @@ def test_what_cannot_be_rendered_is_one_line() -> None:
 
 
 def _middle_of_red(picture: np.ndarray) -> float:
-    """Row of the middle of what is red."""
+    """Return the row of the middle of the red pixels."""
     red, green, _ = np.moveaxis(picture.astype(int), 2, 0)
     return float(np.nonzero(red - green > 100)[0].mean())
 
 
 def test_a_gif_plays_in_the_robots_own_time() -> None:
-    """Of two episodes at 20 Hz: 50 ms a picture and 1 s each end; beyond 50 Hz, pictures are left out, but never the last."""
+    """Two episodes at 20 Hz: 50 ms per image and 1 s for each last one; above 50 Hz images are left out, never the last."""
     shades = [np.full((6, 8, 3), 20 * i, np.uint8) for i in range(8)]
     assert _played(gif([shades[:3], shades[3:5]], 20.0)) == [(0, 50), (20, 50), (40, 1000), (60, 50), (80, 1000)]
     assert _played(gif([shades], 100.0)) == [(0, 20), (40, 20), (80, 20), (120, 20), (140, 1000)]
@@ -162,7 +162,7 @@ def test_an_evaluation_tells_its_film_how_each_episode_ended() -> None:
 
 
 def _played(content: bytes) -> list[tuple[int, int]]:
-    """Shade and duration (ms) of each picture of a GIF."""
+    """Return shade and duration (ms) of each image of a GIF."""
     image = Image.open(io.BytesIO(content))
     assert image.size == (8, 6)
     return [

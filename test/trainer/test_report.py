@@ -61,7 +61,7 @@ def twelve_runs(folder: Path) -> None:
 
 
 class Texts(HTMLParser):
-    """What a browser shows, and where it would load from."""
+    """The text that a browser shows, and the addresses that it would load."""
 
     def __init__(self, page: str):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The vectorised environment with robots that fail on cue: who waits for whom, and what a learner sees of it. No ROS."""
+"""The vectorised environment with robots that fail on request: waiting, and the rows of a learner. Without ROS."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BOX = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float32)
 
 
 class World:
-    """Fibers whose wait delivers what `letters` says next: a list of inboxes; with none left, time just passes."""
+    """Fibers whose wait fills the next list of inboxes in `letters`; when there is none left, only time passes."""
 
     def __init__(self) -> None:
         self.letters: list[Inbox] = []
@@ -41,7 +41,7 @@ class World:
 
 
 class FakeEnv(gymnasium.Env):  # type: ignore[type-arg]
-    """Observes [its number, steps since reset]; ends an episode at `length`; `held` makes it wait, or fail, first."""
+    """Observes [its number, steps since reset]; an episode ends at `length`; `held` makes it wait or fail first."""
 
     observation_space, action_space = BOX, gymnasium.spaces.Box(-1.0, 1.0, (1,), np.float32)
 

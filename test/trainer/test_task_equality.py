@@ -1,4 +1,4 @@
-"""Every task gives the same bits in process and over topics; so do pixels of two cameras, goals and all joints."""
+"""Every task gives the same bits in process and over topics, also with two cameras, goals and all joints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEPS = 200
 
 
 def rows(environment: RobotEnv, steps: int = STEPS) -> list[tuple[Any, ...]]:
-    """What a learner sees of some episodes, as bytes; in worlds with buttons the first one presses them."""
+    """Return the learner's data of some episodes as bytes; in worlds with buttons the first episode presses them."""
     player = limited(environment)
     player.action_space.seed(1)
     presser = ScriptedPress(environment.arm, 0.05) if "table_contact" in environment.task.signals else None
@@ -47,7 +47,7 @@ def as_bytes(observation: Any) -> bytes:
 def assert_equal(
     simulator: Callable, told: dict[str, object], settings: list[dict[str, Any]], steps: int = STEPS
 ) -> None:
-    """Start one simulator and compare every environment over it with the same one in process."""
+    """Start one simulator, and compare every environment over topics with the same one in process."""
     simulator(**told)
     for setting in settings:
         here, there = rows(make_robot_env(**setting), steps), rows(make_robot_env(transport="topics", **setting), steps)
@@ -56,7 +56,7 @@ def assert_equal(
 
 
 def by_simulator() -> list[Any]:
-    """Tasks that the same simulator serves: one world, one posture."""
+    """Group tasks that one simulator can serve: the same world and posture."""
 
     def served(task: str) -> tuple[str, str]:
         return TASKS[task].world, TASKS[task].posture

@@ -217,7 +217,7 @@ def test_settings_and_robots_that_do_not_fit_are_named() -> None:
 
 
 def test_the_memory_of_a_curve_tells_its_reward() -> None:
-    """Reward is a function of the hand's place and what is remembered; so is a success."""
+    """Reward and success depend only on the position of the hand and the task's memory."""
     task = make_task("circular", good_steps=20)
     task.start(in_arena(0.0, 0.0))
     numbers = len(task.remembered())

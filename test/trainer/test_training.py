@@ -1,4 +1,4 @@
-"""Training: it learns, it repeats bit for bit, and its folder is whole."""
+"""Training: it learns, repeats bit for bit, and writes a complete folder."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
 
 @pytest.mark.timeout(400)  # the first of them trains for 20,000 steps
 def test_ppo_learns_to_reach(trained: TrainingResult) -> None:
-    """Untrained it reaches almost nothing; after 20k steps most targets."""
+    """An untrained policy reaches almost no target; after 20k steps it reaches most."""
     policy = trained_models.load(trained.folder / "final")
     learned = evaluate(lambda observation, _: policy.act(observation), make_robot_env(), 60)
     generator = np.random.default_rng(0)
@@ -184,7 +184,7 @@ def test_a_training_says_what_its_policy_does_not_see() -> None:
 
 
 def test_a_start_that_learned_nothing_is_no_run(tmp_path: Path) -> None:
-    """It leaves no folder and does not say that a model was saved; `latest` for an evaluation is a run with a model."""
+    """It leaves no folder and reports no saved model; for an evaluation, `latest` is a run with a model."""
     config = TrainerConfig(transport="in_process", log_dir=str(tmp_path))
     for make, stop in ((lambda _: failing_after(0, config), False), (lambda _: make_environment(config), True)):
         lines: list[str] = []
@@ -241,7 +241,7 @@ def test_what_is_no_run_is_refused_in_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.bad_input
 def test_settings_that_the_learner_refuses_leave_no_run_behind(tmp_path: Path) -> None:
-    """Else it would be the latest one, which evaluate and resume look for."""
+    """Otherwise it would be the latest run, which evaluate and resume search."""
     with pytest.raises(ConfigError, match="algo ppo refuses its settings"):
         run(tmp_path, hyperparameters="{batch_size: 1}")
     assert not list(tmp_path.rglob("config.yaml"))
@@ -296,7 +296,7 @@ def test_evaluation_by_hand() -> None:
 
 
 def test_holding_counts_consecutive_steps() -> None:
-    """The scripted policy stops at the target: it reaches and holds all of ten."""
+    """The scripted policy stops at the target: it reaches and holds ten of ten."""
     environment = make_robot_env(end_at_success=False)
     scripted = ScriptedReach(environment.arm, 0.05)
     result = evaluate(lambda _, env: scripted.act(env.step_state), environment, 10, hold=True)
