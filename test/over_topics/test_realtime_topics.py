@@ -114,9 +114,7 @@ def test_a_robot_lives_without_commands_and_obeys_a_stop_in_the_middle_of_a_rese
 
     away = INMOOV.rest + np.array([-0.3, 0.4, 0.4, -0.3, 0.5])
     robot.drive(away, lambda: np.abs(robot.targets[-1] - INMOOV.rest).max() > 0.2)
-    robot.until(
-        lambda: (robot.targets[-1] == robot.targets[-2]).all()
-    )  # without commands it holds, before the target
+    robot.until(lambda: (robot.targets[-1] == robot.targets[-2]).all())  # without commands it holds, before the target
     held = robot.targets[-1]
     assert np.abs(held - away).max() > 0.01
     robot.hear(10)

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.xdist_group("srl_training"), pytest.mark.slow]
 
 
 def scenes(count: int, size: int = 64, seed: int = 0) -> Dataset:
-    """Return images of a grey room, a moving arm of two links, and a red ball of 2 to 4 pixels radius (at 64), smaller at distance.
+    """Return images of a grey room, an arm of two links, and a red ball with radius 2 to 4 pixels (at 64), smaller at distance.
 
     Ground truth: position of the ball in pixels, and its depth.
     """
