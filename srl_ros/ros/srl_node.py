@@ -32,7 +32,9 @@ class SrlNodeConfig:
     """Settings of the SRL node: the encoder, the camera and the robots."""
 
     srl_folder: str = option("runs/srl/autoencoder", "folder of the trained encoder", path=True)
-    camera: str = option("", "for an encoder of one camera: camera that provides the images; empty: the camera of the encoder")
+    camera: str = option(
+        "", "for an encoder of one camera: camera that provides the images; empty: the camera of the encoder"
+    )
     namespaces: tuple[str, ...] = option(("env_0",), "namespaces of the robots whose images are encoded")
 
 
