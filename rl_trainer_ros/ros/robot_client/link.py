@@ -34,7 +34,7 @@ class Link:
         return all(self.node.count_publishers(self.topic(name)) for name in names)
 
     def conflict(self, name: str, newcomer: str = "") -> str:
-        """Return a text that names the publishers of a topic if there are several, else "". `newcomer`: see `graph.conflict`."""
+        """Return a text that names the publishers of a topic if there are several. `newcomer`: see `graph.conflict`."""
         return graph.conflict(self.node, self.namespace, name, newcomer)
 
     def conflicts(self, names: Iterable[str]) -> list[str]:
