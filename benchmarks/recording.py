@@ -59,7 +59,9 @@ def recorded_rate(environment: Any, recorder: EpisodeRecorder, sink: BagSink, fi
 
 
 def recording(folder: Path, rounds: int) -> None:
-    print("| cameras, 64x64 | steps/s without recording | with recording | share of a step | bytes a step |\n|---|---|---|---|---|")
+    print(
+        "| cameras, 64x64 | steps/s without recording | with recording | share of a step | bytes a step |\n|---|---|---|---|---|"
+    )
     for cameras in CAMERAS:
         plain, watched = environment_of(cameras), environment_of(cameras)
         source = RobotMessages(watched.robot, watched.arm.description, "/env_0")
@@ -73,7 +75,9 @@ def recording(folder: Path, rounds: int) -> None:
         sink.close()
         a, b = float(np.median(without)), float(np.median(with_))
         name = ", ".join(cameras) or "none"
-        print(f"| {name} | {a:,.0f} | {b:,.0f} | {100 * (1 - b / a):.0f} % | {sink.size / sink.steps:,.0f} |", flush=True)
+        print(
+            f"| {name} | {a:,.0f} | {b:,.0f} | {100 * (1 - b / a):.0f} % | {sink.size / sink.steps:,.0f} |", flush=True
+        )
         plain.close()
         watched.close()
 

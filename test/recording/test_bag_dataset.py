@@ -353,3 +353,17 @@ def test_a_lerobot_export_follows_its_documented_layout(bag: Path, tmp_path: Pat
     assert episode["stats/next.reward/mean"] == [11.5]
     (task,) = parquet.read_table(folder / "meta/tasks.parquet").to_pylist()
     assert episode["tasks"] == [task["task"]] and task["task_index"] == 0
+
+
+@pytest.mark.slow
+def test_train_srl_learns_from_bags(tmp_path: Path) -> None:
+    """From a recording to an encoder, by the command line's own functions."""
+    from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, record_and_train
+
+    bag = simulated(tmp_path / "bag", episodes=6, policy="drift")
+    options = TrainSrlOptions(srl_model="supervised", bags=str(bag), epochs=1, log_dir=str(tmp_path / "runs"))
+    assert record_and_train(options) == 0
+    encoder = factories.load_encoder(tmp_path / "runs/srl/supervised")
+    assert encoder.state_dim > 0
+    about = json.loads((tmp_path / "runs/srl/supervised/encoder.json").read_text())
+    assert BagDataset([bag], cameras=["external"]).digest() in json.dumps(about)

@@ -95,7 +95,7 @@ COMMAND = Command(
     options=DatasetOptions,
     read=_read,
     examples=(
-        "rl_trainer dataset bags:=bags/2026-01-31_12-00-00_reach_seed0 sheet:=sheet.png",
+        "rl_trainer dataset bags:=bags/2026-01-31_12-00-00_reach_seed0 sheet:=my_sheet.png",
         "rl_trainer dataset bags:=bags/a,bags/b export:=lerobot to:=my_dataset",
         "rl_trainer dataset bags:=rosbag2_2026_01_31 task:=reach # a plain ros2 bag record",
     ),

@@ -31,6 +31,9 @@ class TrainSrlOptions:
     device: str = option("auto", "device for the training: auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
     robot: str = option("inmoov", "robot in the images", path=True)
     task: str = option("reach", "task whose world the images show")
+    bags: str = option(
+        "", "recorded bags to train on, several with commas, instead of images from the simulator; see docs/datasets.md"
+    )
     images: int = option(10_000, "number of images to record in the simulator", minimum=100, maximum=1_000_000)
     imperfection: str = option(
         "", "imperfections: a name in config/imperfections/, or the path of a .yaml file", path=True
@@ -55,9 +58,14 @@ def record_and_train(options: TrainSrlOptions) -> int:
     config = factories.training_config(options.srl_model, **_settings(options))  # errors come before the recording
     cameras = options.cameras or factories.srl_cameras(options.srl_model)
     folder = Path(options.log_dir) / "srl" / options.srl_model
-    source = factories.dataset(**recorded(options, cameras))
+    if options.bags:
+        paths = [text.strip() for text in options.bags.split(",") if text.strip()]
+        source = factories.bag_dataset(paths, cameras, note=print).dataset
+    else:
+        source = factories.dataset(**recorded(options, cameras))
     height, width, _ = source.image_shape
-    print(f"recorded {len(source):,} images of {width}x{height} pixels, {', '.join(cameras)}", flush=True)
+    came = "read" if options.bags else "recorded"
+    print(f"{came} {len(source):,} images of {width}x{height} pixels, {', '.join(cameras)}", flush=True)
     factories.train_encoder(source, config, folder)
     print(f"encoder saved in {folder}; train with it: {_next(options)}", flush=True)
     return 0
@@ -94,11 +102,12 @@ def _next(options: TrainSrlOptions) -> str:
 
 COMMAND = Command(
     "train_srl",
-    "train an image encoder with images recorded in the simulator; continues a killed training",
+    "train an image encoder with images of the simulator or of recorded bags; continues a killed training",
     run=record_and_train,
     options=TrainSrlOptions,
     examples=(
         "rl_trainer train_srl srl_model:=autoencoder",
+        "rl_trainer train_srl srl_model:=autoencoder bags:=bags/a,bags/b    # recorded with rl_trainer record",
         "rl_trainer train_srl srl_model:=vae cameras:=[external,above]",
         "rl_trainer train_srl srl_model:=autoencoder losses:='autoencoder:1:20 inverse:2:10'",
     ),
