@@ -59,9 +59,8 @@ def recorded_rate(environment: Any, recorder: EpisodeRecorder, sink: BagSink, fi
 
 
 def recording(folder: Path, rounds: int) -> None:
-    print(
-        "| cameras, 64x64 | steps/s without recording | with recording | share of a step | bytes a step |\n|---|---|---|---|---|"
-    )
+    print("| cameras, 64x64 | steps/s without recording | with recording | share of a step | bytes a step |")
+    print("|---|---|---|---|---|")
     for cameras in CAMERAS:
         plain, watched = environment_of(cameras), environment_of(cameras)
         source = RobotMessages(watched.robot, watched.arm.description, "/env_0")
