@@ -8,23 +8,25 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from rl_trainer_ros.bringup.launch_arguments import SIMULATOR, Argument, BringupConfig, resolve_values
+from rl_trainer_ros.bringup.launch_arguments import SIMULATOR, Argument, BringupConfig, part_of, resolve_values
 from rl_trainer_ros.bringup.process import Process
 from rl_trainer_ros.bringup.ros_arguments import RosArguments
 from rl_trainer_ros.bringup.setting_texts import default_text, description, from_words
 from rl_trainer_ros.bringup.system import NO_ROS_ARGUMENTS, SAVING_TIMEOUT_S, System, robots
 from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.recording.record_config import RecordConfig
-from robot_interface_ros.config import ConfigError
+from robot_interface_ros.config import ConfigError, unknown_name
 
 RECORDER = "recorder"
 GIVE_UP_S = 120.0
 _NOT_TOLD = ("transport", "namespaces", "num_envs", "realtime")
 """Settings of the recorder that follow from the robots that are started."""
-_OF_THE_ROBOTS = {field.name for cls in (EnvConfig, BringupConfig) for field in dataclasses.fields(cls)} | {"namespaces"}
+_OF_THE_ROBOTS = {field.name for cls in (EnvConfig, BringupConfig) for field in dataclasses.fields(cls)} | {
+    "namespaces"
+}
 
 
-def arguments() -> tuple[Argument, ...]:
+def recording_arguments() -> tuple[Argument, ...]:
     """Every launch argument: those of a recording, then those about the robots."""
     fields = [field for field in dataclasses.fields(RecordConfig) if field.name not in ("transport", "num_envs")]
     names = {field.name for field in fields}
@@ -37,14 +39,24 @@ def recording(
 ) -> System:
     """Return the system that launch arguments ask for (name -> text). Raises ConfigError, one line."""
     given = {name: text for name, text in arguments.items() if text != ""}
-    of_robots = {name: text for name, text in given.items() if name.partition(".")[0] in ("task", "action", "observation")}
+    known = [argument.name for argument in recording_arguments()]
+    for name in given:
+        if name not in known and not part_of(name):
+            raise ConfigError(unknown_name("launch argument", name, known))
+    of_robots = {name: text for name, text in given.items() if part_of(name)}
     of_robots |= {name: text for name, text in given.items() if name in _OF_THE_ROBOTS}
     told = {name: text for name, text in given.items() if name in _names(RecordConfig) and name not in _NOT_TOLD}
     told |= {name: text for name, text in of_robots.items() if "." in name}
     values = resolve_values(of_robots, ros.namespace)
     served = tuple(values.served)
-    settings = from_words(RecordConfig, [f"{name}:={text}" for name, text in told.items() if "." not in name], "launch argument")
-    told |= {"transport": "topics", "namespaces": f"[{', '.join(served)}]", "realtime": str(values.trainer.realtime).lower()}
+    settings = from_words(
+        RecordConfig, [f"{name}:={text}" for name, text in told.items() if "." not in name], "launch argument"
+    )
+    told |= {
+        "transport": "topics",
+        "namespaces": f"[{', '.join(served)}]",
+        "realtime": str(values.trainer.realtime).lower(),
+    }
     simulated = values.bringup.robot_source == "sim"
     if settings.cameras and not simulated and "cameras" not in given:
         told["cameras"] = "[]"
@@ -81,13 +93,3 @@ def _seeing(process: Process, settings: RecordConfig) -> Process:
 
 def _names(cls: type[Any]) -> set[str]:
     return {field.name for field in dataclasses.fields(cls)}
-
-
-def check(arguments_given: Mapping[str, str]) -> None:
-    """Raise ConfigError for a name that is no launch argument of a recording."""
-    known = {argument.name for argument in arguments()}
-    for name in arguments_given:
-        if name not in known and "." not in name:
-            from robot_interface_ros.config import unknown_name
-
-            raise ConfigError(unknown_name("launch argument", name, sorted(known)))

@@ -19,7 +19,7 @@ from launch.logging import get_logger
 from launch_ros.actions import Node
 
 from rl_trainer_ros.bringup import preflight
-from rl_trainer_ros.bringup.launch_arguments import arguments, part_of
+from rl_trainer_ros.bringup.launch_arguments import Argument, arguments, part_of
 from rl_trainer_ros.bringup.ros_arguments import RosArguments
 from rl_trainer_ros.bringup.system import Next, Process, System, after_death, exit_text, ros_arguments
 from robot_interface_ros.config import unknown_name
@@ -44,32 +44,43 @@ MakeSystem = Callable[..., System]
 """`system` or `robots` in `bringup/system.py`."""
 
 
-def description(make_system: MakeSystem) -> LaunchDescription:
-    """Declare all launch arguments, then start the processes for their values."""
+def description(
+    make_system: MakeSystem, known: Sequence[Argument] | None = None, trains: bool = True
+) -> LaunchDescription:
+    """Declare all launch arguments, then start the processes for their values.
+
+    `known`: the launch arguments, None: those of a training. `trains`: whether the system has a trainer, if it is not endless.
+    """
+    known = arguments() if known is None else known
     declared = [
         DeclareLaunchArgument(argument.name, default_value=argument.default, description=argument.description)
-        for argument in arguments()
+        for argument in known
     ]
-    return LaunchDescription([*declared, OpaqueFunction(function=partial(start_all, make_system))])
+    names = tuple(argument.name for argument in known)
+    return LaunchDescription([*declared, OpaqueFunction(function=partial(start_all, make_system, names, trains))])
 
 
-def start_all(make_system: MakeSystem, context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Return one action for each process of the system, with a handler for its end."""
-    given, ros = own_arguments(context), surroundings(context)
+def start_all(
+    make_system: MakeSystem, known: Sequence[str], trains: bool, context: LaunchContext
+) -> list[LaunchDescriptionEntity]:
+    """Return one action for each process of the system, with a handler for its end. `known`: names of launch arguments."""
+    given, ros = own_arguments(context, known=known), surroundings(context)
     asked = make_system(given, ros=ros)
-    preflight.check(asked.config, serving=asked.endless)
+    preflight.check(asked.config, serving=asked.endless or not trains)
     actions = _Actions(asked, launched_itself(context))
     return [action for process in asked.processes for action in actions.start(process)]
 
 
-def own_arguments(context: LaunchContext, command_line: Sequence[str] = sys.argv) -> dict[str, str]:
+def own_arguments(
+    context: LaunchContext, command_line: Sequence[str] = sys.argv, known: Sequence[str] | None = None
+) -> dict[str, str]:
     """Return the launch arguments of this package, by name.
 
     Launch passes the arguments of a launch file to included files, so an unknown name may belong to a parent file. If the
     command line launches the file of this package, an unknown name is an error; otherwise a name that nearly matches one of
     this package causes a warning.
     """
-    known = [argument.name for argument in arguments()]
+    known = [argument.name for argument in arguments()] if known is None else known
     given = {name: text for name, text in context.launch_configurations.items() if name in known or part_of(name)}
     others = [name for name in context.launch_configurations if name not in given and name not in NOT_OURS]
     if launched_itself(context, command_line):
