@@ -27,9 +27,6 @@ SETTINGS: Mapping[str, str] = {
     "continuous_actions": "action:=end_effector",
     "joint_actions": "action:=joint_velocity",
     "joints": "action:=joint_velocity",
-    "teacher_data_folder": "rl_trainer distil teachers:=data/circular,data/square",
-    "epochs_distillation": "rl_trainer distil teachers:=... epochs:=30",
-    "distillation_training_set_size": "rl_trainer distil teachers:=... set_size:=20000",
     "perform_cross_evaluation_cc": "cross_evaluate_every_steps:=20000 cross_evaluate_tasks:=circular,square",
     "eval_episode_window": "cross_evaluate_episodes:=10",
     "r": "task:=reach, which samples its target",
@@ -77,6 +74,14 @@ VALUES: Mapping[tuple[str, str], str] = {
 }
 """Setting and its value -> the equivalent here."""
 
+DISTIL: Mapping[str, str] = {
+    "teacher_data_folder": "teachers:=RUN_OR_FOLDER",
+    "epochs_distillation": "epochs:=30",
+    "distillation_training_set_size": "set_size:=20000",
+}
+"""Setting -> setting of `rl_trainer distil`."""
+_DISTILLATION = ("algo", "distillation")
+
 SAME = ("algo", "action_repeat", "log_dir", "num_timesteps", "policy", "seed", "srl_model")
 """Settings of the same name."""
 _WITH_VALUE = (
@@ -99,6 +104,8 @@ def setting(name: str, value: str = "", known: Sequence[str] = ()) -> str:
     `name`: as typed, perhaps with leading hyphens. `known`: settings of this package, which take precedence.
     """
     bare = name.lstrip("-").replace("-", "_")
+    if bare in DISTIL or (bare, value) == _DISTILLATION:
+        return options([f"--{bare}", *([value] if value else [])])
     found = VALUES.get((bare, value)) or (SETTINGS.get(bare) if bare not in known or name.startswith("-") else None)
     typed = f"{name}:={value}" if value else name
     return f"the S-RL Toolbox's {typed} is written here as {found}" if found else ""
@@ -109,7 +116,7 @@ def options(words: Sequence[str]) -> str:
 
     Empty where one of them is none of the toolbox, where all are called the same here, or where no setting is left.
     """
-    rest, found, own = list(words), {}, True  # type: list[str], dict[str, str], bool
+    rest, found, distil, own = list(words), {}, {}, True  # type: list[str], dict[str, str], dict[str, str], bool
     while rest:
         name, equals, value = rest.pop(0).partition("=")
         if not name.startswith("-"):
@@ -118,15 +125,20 @@ def options(words: Sequence[str]) -> str:
         while rest and not rest[0].startswith("-"):
             values.append(rest.pop(0))
         name = name.lstrip("-").replace("-", "_")
+        if name in DISTIL or (name, *values) == _DISTILLATION:
+            setting_name, _, sample = DISTIL.get(name, DISTIL["teacher_data_folder"]).partition(":=")
+            distil[setting_name] = ",".join(values) if values and name in DISTIL else distil.get(setting_name, sample)
+            continue
         settings = _settings_of(name, values)
         if settings is None:
             return ""
         own = own and name in SAME and (name, *values) not in VALUES
         for one in settings:
             setting_name, _, setting_value = one.partition(":=")
-            found[setting_name] = (
-                setting_value  # of two tasks the later one counts: the continual-learning flags come last
-            )
+            found[setting_name] = setting_value  # of --env and a task's own flag, such as -cc, the later one counts
+    if distil:
+        here = " ".join(f"{name}:={shlex.quote(value)}" for name, value in distil.items())
+        return f"the S-RL Toolbox's {' '.join(words)} is here: rl_trainer distil {here}"
     if not found or own:
         return ""
     here = " ".join(f"{name}:={shlex.quote(value)}" for name, value in found.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,20 +74,25 @@ def best(task: TaskOfRuns) -> tuple[Mean, Mean | None] | None:
 
 
 def verdict(task: TaskOfRuns, label: str) -> str:
-    """Return in a sentence whether a variant is better than every other one; empty where it has no other."""
+    """Return in words than which other variants one is better, by success or return; empty where it has no other.
+
+    Better: the interval of the probability of improvement leaves out an even chance.
+    """
     rivals = [pair for measure in COMPARED for pair in pairs(task, measure) if label in (pair.first, pair.second)]
-    if not rivals:
-        return ""
-    others = [variant.label for variant in task.variants if variant.label != label and task.scores[variant.label]]
-    unsure = []
-    for other in others:
-        against = [pair for pair in rivals if other in (pair.first, pair.second)]
-        if not any(pair.sure and (pair.first == label) == (pair.probability > 0.5) for pair in against):
-            unsure.append(other)
-    if not unsure:
-        beaten = "the other" if len(others) == 1 else "each of the others"
-        return f"Better than {beaten}: by success or return, the 95 % interval of P leaves out an even chance."
-    return f"No clear difference from {', '.join(unsure[:3])}{' and others' if unsure[3:] else ''}."
+    beaten = {_other(pair, label) for pair in rivals if pair.sure and (pair.first == label) == (pair.probability > 0.5)}
+    unsure = {_other(pair, label) for pair in rivals} - beaten
+    parts = [f"Better than {_listed(beaten)}"] if beaten else []
+    parts += [f"{'no' if beaten else 'No'} clear difference from {_listed(unsure)}"] if unsure else []
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+def _other(pair: Pair, label: str) -> str:
+    return pair.second if pair.first == label else pair.first
+
+
+def _listed(labels: Iterable[str]) -> str:
+    names = sorted(labels)
+    return f"{', '.join(names[:3])}{f' and {len(names) - 3} more' if names[3:] else ''}"
 
 
 def overall(tasks: Sequence[TaskOfRuns]) -> list[Mean]:

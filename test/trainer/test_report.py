@@ -35,8 +35,8 @@ EVALUATIONS = (
 def make_run(folder: Path, success: float, ended: str = "finished", **config: Any) -> Path:
     """A run of ten episodes of 100 steps, with an evaluation of this success."""
     folder.mkdir(parents=True)
-    values = dataclasses.asdict(TrainerConfig(**config))
-    (folder / "config.yaml").write_text(yaml.safe_dump({"trainer": {**values, "namespaces": ["env_0"]}}))
+    trainer = {"trainer": {**dataclasses.asdict(TrainerConfig(**config)), "namespaces": ["env_0"]}}
+    (folder / "config.yaml").write_text(yaml.safe_dump({**trainer, "hyperparameters": {}, "robot": {}}))
     (folder / "versions.txt").write_text("")
     rows = "".join(f"{i + success},100,{i}.0,{i >= 5},{0.1 * (1 - success)}\n" for i in range(10))
     (folder / "monitor.csv").write_text('#{"t_start": 1.0, "env_id": "None"}\nr,l,t,is_success,distance\n' + rows)
@@ -99,7 +99,7 @@ def test_a_report_of_twelve_runs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for address in seen.addresses:
         assert address.startswith(("#", "data:image/gif")) or (tmp_path / address).is_dir(), address
     assert len(content) < 300_000
-    assert "PPO on circular and reach" in seen.shown
+    assert "PPO on circular and reach" in seen.shown and seen.shown.count("Better than gamma 0.5.") == 2
     assert any("hyperparameters.gamma" in one for one in seen.shown)
     rows = read(tmp_path / "report_variants.csv")
     found = {(row["task"], row["variant"], row["measure"]): float(row["interquartile_mean"]) for row in rows}
@@ -119,7 +119,8 @@ def test_damaged_and_unfinished_runs_have_a_line_each(tmp_path: Path, capsys: py
     make_run(runs / "killed", 0.5, ended="")
     make_run(runs / "robot_gone", 0.5, ended="failed")
     (make_run(runs / "no_yaml", 0.5) / "config.yaml").write_text("trainer: [")
-    (make_run(runs / "other_type", 0.5) / "config.yaml").write_text("trainer: {gamma_of_nothing: 1}")
+    unknown = "{trainer: {gamma_of_nothing: 1}, hyperparameters: {}, robot: {}}"
+    (make_run(runs / "other_type", 0.5) / "config.yaml").write_text(unknown)
     (make_run(runs / "no_config", 0.5) / "config.yaml").unlink()
     (make_run(runs / "cut", 0.5) / "result.json").write_text('{"ended": "fin')
     (make_run(runs / "no_numbers", 0.5) / "monitor.csv").write_bytes(b"\xff\0\0" * 100)
