@@ -135,7 +135,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
             self._nan_episodes += 1
             if self._nan_episodes == _MAX_NAN_EPISODES:
                 raise RobotError(
-                    f"NaN or infinity interrupted {_MAX_NAN_EPISODES} episodes in a row. The last: {error}"
+                    f"{_MAX_NAN_EPISODES} episodes in a row were interrupted by NaN or infinity. The last: {error}"
                 )
         info = {
             "interrupted": str(error),

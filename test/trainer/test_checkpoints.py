@@ -455,7 +455,7 @@ def test_fine_tuning(freeze: bool, sac: Path, tmp_path: Path) -> None:
 def test_a_model_that_does_not_fit_is_refused(trained: Path, tmp_path: Path) -> None:
     for more, said in (
         ({"algo": "sac", "hyperparameters": ""}, r"is a model of algo ppo, not sac; use algo:=ppo"),
-        ({"observation": "joints"}, r"has another observation space: Box\(16,\) .* there, Box\(10,\) .* here"),
+        ({"observation": "joints"}, r"has another observation space: Box\(16,\) .* there, Box\(10,\) .* in this run"),
         ({"action": "joint_discrete"}, r"has another action space"),
         ({"preset": "pixels"}, r"preset has no effect with load_model"),
         ({"load_replay_buffer": True}, r"a PPO has no replay buffer"),
