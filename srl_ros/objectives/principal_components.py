@@ -31,8 +31,8 @@ class PrincipalComponents(Objective):
 def principal_components(parts: Iterable[Tensor], count: int) -> tuple[Tensor, Tensor]:
     """Return mean `(d,)` and the first `count` components `(count, d)`, of length 1, the largest first.
 
-    Incremental: Ross et al. 2008, "Incremental learning for robust visual tracking", section 2.1. Only `count` components
-    are kept between the parts. Directions that the data do not have are 0.
+    Incremental: Ross et al. 2008, "Incremental learning for robust visual tracking", section 2.1. Between the parts, about
+    twice as many components are kept. Directions that the data do not have are 0.
     """
     seen, mean, kept = 0, torch.zeros(0), torch.zeros(0)
     for part in parts:
@@ -44,10 +44,11 @@ def principal_components(parts: Iterable[Tensor], count: int) -> tuple[Tensor, T
             rows = torch.cat([kept, rows, shift[None]])
         # the right singular vectors of few long rows: those of a small matrix of products
         values, vectors = torch.linalg.eigh(rows @ rows.T)
-        largest = values.argsort(descending=True)[:count]
+        largest = values.argsort(descending=True)[: 2 * count + 32]
         kept = vectors[:, largest].T @ rows  # singular values times components
         mean = (mean * seen + new * len(part)) / total if seen else new
         seen = total
+    kept = kept[:count]
     lengths = kept.norm(dim=1, keepdim=True)
     components = torch.where(lengths > 1e-6 * lengths.max(), kept / lengths.clamp_min(1e-12), torch.zeros_like(kept))
     if len(components) < count:
