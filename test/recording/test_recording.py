@@ -130,6 +130,18 @@ def test_the_scripted_policy_comes_nearer_with_any_action(action: str) -> None:
         environment.close()
 
 
+def test_a_trained_policy_is_recorded_with_what_it_wanted(tmp_path: Path) -> None:
+    """The policy that ships with the package, on the environment of its run."""
+    run = REPO / "config" / "policies" / "reach"
+    folder = simulated(tmp_path / "bag", run=str(run), episodes=2, deterministic=True, task_settings="", cameras=())
+    messages = messages_of(folder)
+    assert [mark["success"] for mark in marks(messages) if mark["mark"] == "end"] == [True, True]
+    assert {mark["policy"] for mark in marks(messages) if mark["mark"] == "start"} == {"trained"}
+    for action, wanted in zip(of(messages, "action"), of(messages, "action_probabilities")):
+        means = decoded.joints(wanted.data).position[:5]
+        assert np.allclose(np.clip(means, -1.0, 1.0), decoded.joints(action.data).position, atol=1e-5)
+
+
 COMMAND = [sys.executable, "-m", "rl_trainer_ros.cli.main", "record", "episodes:=0", f"task.max_episode_steps:={STEPS}"]
 
 
