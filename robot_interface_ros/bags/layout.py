@@ -26,6 +26,7 @@ from robot_interface_ros.files.untrusted_files import FileError, parse_json
 ACTION, ACTION_PROBABILITIES, REWARD, EPISODE_MARK = "action", "action_probabilities", "reward", "episode_mark"
 REWARD_NAMES = ("reward", "terminated", "truncated", "is_success", "distance")
 START, END = "start", "end"
+_KINDS_IN_MARKS = {"settings": dict, "discrete_actions": int, "end_effector": str, "robot": str, "policy": str}
 FORMAT = 1
 """Format of the episode marks; a larger number is from a newer version."""
 
@@ -109,6 +110,8 @@ def read_mark(text: str) -> dict[str, Any]:
         if mark["mark"] not in (START, END) or not isinstance(mark["stamp"], int):
             raise KeyError
         newer = int(mark["format"]) > FORMAT
+        if not all(isinstance(mark.get(name, kind()), kind) for name, kind in _KINDS_IN_MARKS.items()):
+            raise TypeError
     except (FileError, KeyError, TypeError, ValueError):
         raise BagError(f"an episode_mark is '{text[:60]}', which is none of this project's") from None
     if newer:

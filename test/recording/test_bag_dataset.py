@@ -224,6 +224,13 @@ STRANGE: dict[str, tuple[Callable[[Recorded], Recorded | None], int, str]] = {
         8,
         "1 episode(s) of /env_0 have no end",
     ),
+    "marks with odd values": (
+        lambda m: (
+            m._replace(data=m.data.replace(b'"settings":{}', b'"settings":[]')) if m.topic.endswith("mark") else m
+        ),
+        0,
+        "no whole step",
+    ),
     "marks of a newer version": (
         lambda m: m._replace(data=m.data.replace(b'"format":1', b'"format":9')) if m.topic.endswith("mark") else m,
         12,
