@@ -199,16 +199,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="a robot with two joints")
     parser.add_argument("--lockstep", action="store_true", help="time stands still between two commands")
     options, _ = parser.parse_known_args()
+    rclpy.init()
     try:
-        with rclpy.init():
-            executor = MultiThreadedExecutor(num_threads=2)
-            executor.add_node(Lockstep() if options.lockstep else RealTime())
-            executor.spin()
+        executor = MultiThreadedExecutor(num_threads=2)
+        executor.add_node(Lockstep() if options.lockstep else RealTime())
+        executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except RuntimeError:  # Ctrl-C in the middle of a wait
         if rclpy.ok():
             raise
+    finally:
+        rclpy.try_shutdown()
 
 
 if __name__ == "__main__":
