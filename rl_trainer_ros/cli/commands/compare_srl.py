@@ -55,6 +55,6 @@ COMMAND = Command(
     options=CompareSrlOptions,
     examples=(
         "rl_trainer compare_srl",
-        "rl_trainer compare_srl encoders:=[runs/srl/vae,runs/srl/dae] images:=2000",
+        "rl_trainer compare_srl encoders:='[runs/srl/vae, runs/srl/dae]' images:=2000",
     ),
 )

@@ -108,7 +108,7 @@ COMMAND = Command(
     examples=(
         "rl_trainer train_srl srl_model:=autoencoder",
         "rl_trainer train_srl srl_model:=autoencoder bags:=bags/a,bags/b    # recorded with rl_trainer record",
-        "rl_trainer train_srl srl_model:=vae cameras:=[external,above]",
+        "rl_trainer train_srl srl_model:=vae cameras:='[external, above]'",
         "rl_trainer train_srl srl_model:=autoencoder losses:='autoencoder:1:20 inverse:2:10'",
     ),
 )
