@@ -16,6 +16,7 @@ from gymnasium import spaces
 from safetensors.torch import load_file
 
 from rl_trainer_ros.algorithms import hyperparameters
+from rl_trainer_ros.cli.commands.curves import CurvesOptions, draw_curves
 from rl_trainer_ros.cli.commands.distillation.distil import read
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
 from rl_trainer_ros.distillation import continual, data_set, distil, distributions, loss
@@ -312,6 +313,7 @@ def test_a_student_of_two_teachers_is_a_run_and_is_resumed_to_the_same_bits(
         distil.distil(DistilConfig(resume=str(cut)), report=silent)
 
     assert (whole / "evaluations.csv").read_text().count("\n") == 2
+    assert draw_curves(CurvesOptions(run=str(whole))) == 0 and (whole / "learning_curve.png").is_file()
     assert evaluate_run(EvaluateOptions(run=str(whole), episodes=1)) == 0
     assert "unseen targets" in capsys.readouterr().out
     tuned = TrainerConfig(

@@ -50,13 +50,14 @@ def draw_curves(options: CurvesOptions) -> int:
     if file.suffix not in _SUFFIXES:
         raise ConfigError(f"file is {file}; a picture ends in {', '.join(_SUFFIXES)}")
     curves = {name: Curve(read_episodes(run), read_evaluations(run)) for name, run in zip(names_of(runs), runs)}
-    there = {name: curve for name, curve in curves.items() if len(curve.episodes)}
+    there = {name: curve for name, curve in curves.items() if len(curve.episodes) or len(curve.evaluations.steps)}
     if not there:
         raise ConfigError(f"no episode has ended yet in {options.run}")
     file.parent.mkdir(parents=True, exist_ok=True)
     save_picture(there, file, options.window, title_of(runs[0]) if len(runs) == 1 else "")
     for name, curve in there.items():
-        print(f"  {name}: {len(curve.episodes):,} episodes, {int(curve.episodes.steps[-1]):,} steps")
+        steps = max((int(part.steps[-1]) for part in (curve.episodes, curve.evaluations) if len(part.steps)), default=0)
+        print(f"  {name}: {len(curve.episodes):,} episodes, {steps:,} steps")
     print(f"learning curves in {file}")
     return 0
 
