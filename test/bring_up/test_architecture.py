@@ -174,6 +174,7 @@ NOT_OF_THEM = (
 )
 
 
+@pytest.mark.slow  # each imports a room in a process of its own
 @pytest.mark.parametrize("name", STARTS)
 def test_what_a_room_loads(name: str) -> None:
     rooms, kept_out = STARTS[name]

@@ -124,6 +124,7 @@ def test_text_that_is_no_robot_is_refused() -> None:
         merge_fixed_links("robot.urdf")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fixed", "moving"), [(1500, 1), (100, 400)])
 def test_long_chains_are_read_mended_and_folded_in_seconds(fixed: int, moving: int) -> None:
     """Walking from every link to the root would take minutes, and a recursive function would raise RecursionError."""

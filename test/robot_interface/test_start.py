@@ -62,6 +62,7 @@ def test_an_ignored_ctrl_c_stays_ignored() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.slow  # it starts programs
 @pytest.mark.parametrize("words", [["list", "what:=srl_models"], ["--help"], ["completion"]])
 def test_a_closed_output_ends_a_command_quietly(words: list[str]) -> None:
     """As `rl_trainer list | head -0`."""
