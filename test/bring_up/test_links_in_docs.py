@@ -22,7 +22,7 @@ FOLDERS = (
     *("docs", "config", "launch", "benchmarks", "firmware", "messages", "resource", "urdf"),
 )
 READERS = re.compile(
-    r"(?:.*/)?(?:my_[\w-]+|mine|train|robot|controllers|arm|name|progress|config|versions|evaluations|loss)\.\w+$|.*_description/.*"
+    r"(?:.*/)?(?:my_[\w-]+|mine|train|robot|controllers|arm|name|progress|config|versions|evaluations|loss|states|neighbours|correlations)\.\w+$|.*_description/.*"
 )
 """Files of the reader, of a run or of another package: `my_robot.yaml`, a run's `config.yaml`."""
 
