@@ -43,7 +43,7 @@ def check_source(source: TransitionSource, config: TrainingConfig) -> None:
         if len(source.cameras) < kind.cameras:
             raise DatasetError(
                 f"loss {name} compares {kind.cameras} cameras, and these images are of {', '.join(source.cameras)} alone; "
-                "record more: cameras:=[external,above]"
+                "record more: cameras:=external,above"
             )
 
 

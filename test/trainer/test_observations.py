@@ -100,7 +100,7 @@ def test_observations_that_do_not_go_together_are_named() -> None:
             {"observation": "pixels"},
             "unknown observation 'pixels'.*; known: ground_truth, joints, joints_position, raw_pixels",
         ),
-        ({"observation": "srl_state"}, "choose an srl_model"),
+        ({"observation": "srl_state"}, "select one with srl_model"),
         ({"goal_conditioned": True}, "reward shaped depends on more than goal and hand"),
         ({"task": "button", "goal_conditioned": True}, "depends on more than goal and hand"),
         (
