@@ -70,7 +70,7 @@ def refused_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
         (
             "robot_sim_ros.ros.robot_sim_node",
             "cameras:=[left]",
-            "robot_sim: robot inmoov: unknown camera 'left' (did you mean left_eye?); known: external, above, left_eye, right_eye",
+            "robot_sim: robot inmoov: unknown camera 'left' (did you mean left_eye?); known: external, above, left_eye",
         ),
         ("robot_sim_ros.ros.robot_sim_node", "robot:=imoov", "unknown robot 'imoov' (did you mean inmoov?)"),
         (
