@@ -103,8 +103,8 @@ class Page:
         ):  # viser prints addresses of its own
             self.server = viser.ViserServer(config.host, config.port, verbose=False)
         self.server.scene.set_up_direction("+z")
-        self.server.initial_camera.position = (1.6, -1.2, 1.9)
-        self.server.initial_camera.look_at = (0.0, -0.1, 1.1)
+        self.server.initial_camera.position = (1.5, -1.0, 1.7)
+        self.server.initial_camera.look_at = (0.0, -0.1, 1.15)
         self.server.scene.add_grid("/floor", width=4.0, height=4.0, cell_size=0.25, section_size=1.0)
         self._panel = Panel(self.server, config.namespaces, self._act)
         self._lease = Lease()

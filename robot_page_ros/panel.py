@@ -57,13 +57,14 @@ class Panel:
         tabs = gui.add_tab_group()
         with tabs.add_tab("Training"):
             self._training = gui.add_html(_note("No trainer is heard yet."))
-            with gui.add_folder("Run", expand_by_default=True):
+            self._run_folder = gui.add_folder("Run", expand_by_default=True, visible=False)
+            with self._run_folder:
                 self._button("Pause", "pause")
                 self._button("Go on", "resume")
                 self._button("Save a checkpoint", "save")
                 self._button("Stop and save", "stop_training")
             self._plots: dict[str, Any] = {}
-            self._curve_folder = gui.add_folder("Curves", expand_by_default=True)
+            self._curve_folder = gui.add_folder("Curves", expand_by_default=True, visible=False)
         with tabs.add_tab("Move"):
             self._operator = gui.add_html(_note(LOCKSTEP))
             self._jog_folder = gui.add_folder("Hand", expand_by_default=True)
@@ -163,6 +164,7 @@ class Panel:
     def show_training(self, said: str, newest: Mapping[str, float], curves: Mapping[str, Any]) -> None:
         """Show the trainer's line and its curves; steps on the horizontal axis."""
         if said:
+            self._run_folder.visible = True
             left = _time_left(said, newest)
             _set(self._training, _card((37, 99, 235), html.escape(said), html.escape(left)))
         for name, (title, colour) in CURVES.items():
@@ -173,6 +175,7 @@ class Panel:
             if name in self._plots:
                 self._plots[name].data = data
                 continue
+            self._curve_folder.visible = True
             with self._curve_folder:
                 self._plots[name] = self._gui.add_uplot(
                     data,
