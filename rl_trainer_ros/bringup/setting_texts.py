@@ -64,7 +64,7 @@ def typed(cls: type[Any], texts: Mapping[str, str]) -> dict[str, Any]:
 def value_of(hint: Any, text: str) -> Any:
     """Convert text to a value of type `hint`, including numbers such as 1e-3 and, for an integer, 1e5.
 
-    A text that cannot be converted is returned unchanged, and refused later.
+    A list of texts may be written a,b or [a,b]. A text that cannot be converted is returned unchanged, and refused later.
     """
     kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if str in kinds:
@@ -73,9 +73,12 @@ def value_of(hint: Any, text: str) -> Any:
         for number in (float, int):
             if number in kinds:
                 return whole(text) if number is int else number(text)
-        return parse_yaml(text, "")
+        value = parse_yaml(text, "")
     except ValueError:
         return text
+    if isinstance(value, str) and typing.get_args(hint)[:1] == (str,) and typing.get_origin(hint) is tuple:
+        return [word.strip() for word in value.split(",")]  # a shell takes a,b as it is, and [a,b] for a pattern
+    return value
 
 
 def whole(text: str) -> int:

@@ -74,6 +74,9 @@ def test_a_number_beyond_the_word_stays_text() -> None:
     assert value_of(int, "many") == "many" and value_of(int, "1.5") == "1.5"
     assert [value_of(int | None, text) for text in ("1e5", "1.5e5", "7")] == [100_000, 150_000, 7]
     assert value_of(float | None, "none") == "none"
+    for text in ("a,b", "[a, b]", "a, b"):
+        assert list(value_of(tuple[str, ...], text)) == ["a", "b"]
+    assert list(value_of(tuple[str, ...], "a")) == ["a"]
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["train", "sede:=1"]])
