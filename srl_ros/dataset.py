@@ -141,7 +141,7 @@ class Dataset:
         except NoFileError:
             raise DatasetError(f"no dataset at {path}; record one first") from None
         except FileError as error:
-            raise DatasetError(f"{error}; it is no dataset, or not whole: record again") from None
+            raise DatasetError(f"{error}; record the dataset again") from None
         if not values.keys() >= set(_KEYS) or values["format"].shape or values["format"].dtype.kind not in "iu":
             raise DatasetError(f"{path} is not a dataset of this project: it lacks some of {', '.join(_KEYS)}")
         if values["format"] > FORMAT:

@@ -129,7 +129,8 @@ class RobotLink:
         if self._commands is None:
             others = graph.publishers(self._node, topic)
             if others:
-                return f"{', '.join(others)} commands this robot; end it first, or pause it and end it"
+                named = ", ".join(others) if graph.is_named(self._node, topic) else "another client"
+                return f"{named} commands this robot; end it first"
             self._commands = self._node.create_publisher(JointState, topic, contract.RELIABLE)
         self._commands.publish(JointState(name=list(goals), position=list(goals.values())))
         return ""

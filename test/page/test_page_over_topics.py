@@ -80,5 +80,9 @@ def test_the_page_leaves_a_robot_alone_that_another_client_commands(link: RobotL
 
         other.topic_node("a_trainer").create_publisher(JointState, "/env_0/joint_command", RELIABLE)
         said: list[str] = []
-        until(link, lambda: said and said[-1], lambda: (said.append(link.command({JOINT: 0.1})), link.let_go()))
-        assert "a_trainer commands this robot" in said[-1]
+        until(
+            link,
+            lambda: said and "a_trainer" in said[-1],
+            lambda: (said.append(link.command({JOINT: 0.1})), link.let_go()),
+        )
+        assert "a_trainer commands this robot; end it first" in said[-1]

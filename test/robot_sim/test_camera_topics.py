@@ -199,7 +199,7 @@ def test_images_of_another_size_or_kind_are_named() -> None:
     depth = messages.depth_message(1, np.ones((4, 6), np.float32), "frame")
     topic, depth_topic = contract.image_topic("external"), contract.depth_topic("external")
     cameras = CameraParts("/env_0", ("external",), ("external",), {"external": (8, 4)})
-    with pytest.raises(RobotError, match="/env_0/camera/external/image_raw: images of 6x4 pixels; expected 8x4: give"):
+    with pytest.raises(RobotError, match="/env_0/camera/external/image_raw: images of 6x4 pixels; expected 8x4: start"):
         cameras.read(topic, image)
     cameras = CameraParts("/env_0", ("external",), ("external",))
     parts = {topic: cameras.read(topic, image), depth_topic: cameras.read(depth_topic, depth)}
