@@ -205,12 +205,14 @@ def test_over_topics_two_robots_have_their_frames(
             static[:] = message.transforms
 
         def on_moving(message: Any) -> None:
-            moving.update({transform.child_frame_id: transform for transform in message.transforms})
+            """Take frames of the present stamp only: those of the one before may still be on their way."""
+            now = [transform for transform in message.transforms if messages.stamp_ns(transform) == stamp]
+            moving.update({transform.child_frame_id: transform for transform in now})
 
         waiter.subscribe(tf2_msgs.TFMessage, "/tf_static", on_static, qos=contract.LATCHED)
         waiter.subscribe(tf2_msgs.TFMessage, "/tf", on_moving, qos=TF_QOS)
         writer = messages.JointStateWriter(robot.joint_names)
-        states = {}
+        states, stamp = {}, 0
         for namespace in ("/left", "/right"):
             latched = node.create_publisher(String, contract.absolute(namespace, "robot_description"), contract.LATCHED)
             latched.publish(String(data=robot.urdf))
