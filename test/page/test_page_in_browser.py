@@ -60,7 +60,7 @@ def test_a_person_stops_moves_and_watches_the_robot(browser: Any, simulator: Cal
     robot.wait_for("motion enabled")
 
     page.get_by_role("tab", name="Cameras").click()
-    expect(page.get_by_text("external")).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_text("external", exact=True)).to_be_visible(timeout=LONG_MS)
     page.get_by_role("tab", name="Streams").click()
-    expect(page.get_by_text("joint_target")).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_text("joint_target", exact=True)).to_be_visible(timeout=LONG_MS)
     page.close()
