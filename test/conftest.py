@@ -20,6 +20,12 @@ REPO = Path(__file__).resolve().parents[1]
 START_S = 60.0  # generous: two cores, and importing torch takes seconds
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests send Ctrl-C to programs; a shell's background job would have them ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def claim_domain() -> Iterator[int]:
     """A ROS domain that no other test has, of this run or of one beside it, as long as the generator lives.
 
