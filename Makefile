@@ -40,7 +40,7 @@ test: $(STAMP)  ## run the tests (those on the emulated board if it can be built
 	$(PYTEST) -m "not ($(CLOCK))"
 	$(BIN)/python -m pytest -q -m "$(CLOCK)"
 
-test-quick: $(STAMP)  ## run the tests that need no ROS, no emulated board and no training, in less than a minute
+test-quick: $(STAMP)  ## run the tests that need no ROS, no emulated board and no training; about two minutes on two cores
 	$(PYTEST) -m "not (ros or firmware or slow)"
 
 coverage: $(STAMP)  ## run the tests and print the coverage of each file; takes 1.5 times as long
