@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from robot_interface_ros.names import check_namespaces
 AUTO = "auto"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 SHORTEST_TOKEN = 12
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]*")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ def check_address(host: str, token: str) -> None:
     """Raise ConfigError for an address that other machines reach, unless a token protects it."""
     if token and len(token) < SHORTEST_TOKEN:
         raise ConfigError(f"token has {len(token)} characters; use at least {SHORTEST_TOKEN}")
+    if not _TOKEN.fullmatch(token):
+        raise ConfigError("token may have a-z, A-Z, 0-9 and . _ ~ - only: it is a part of the address and of a cookie")
     if host not in LOCAL and not token:
         raise ConfigError(
             f"host:={host} can be reached from other machines, and whoever reaches the page can move the robot; "

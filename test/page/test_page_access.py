@@ -60,6 +60,9 @@ def test_an_open_address_needs_a_token() -> None:
         PageConfig(host="0.0.0.0")
     with pytest.raises(ConfigError, match="token has 5 characters; use at least 12"):
         PageConfig(token="short")
+    for bad in ("twelve chars; x", "zwölf-zeichen-lang", "a&b=c&d=e&f=g"):
+        with pytest.raises(ConfigError, match="token may have a-z"):
+            PageConfig(token=bad)
     made = PageConfig(host="0.0.0.0", token="auto").token
     assert len(made) >= 20
     assert made != PageConfig(host="0.0.0.0", token="auto").token
