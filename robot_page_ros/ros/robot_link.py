@@ -22,6 +22,7 @@ from robot_interface_ros.ros.transport import contract, graph
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter
+from robot_page_ros.ros.pending_calls import Answered, PendingCalls
 from robot_page_ros.scene import field_of_view
 from robot_page_ros.view import Camera, DrawnMarker, RobotView
 
@@ -33,7 +34,8 @@ LATCHED_NEWEST = QoSProfile(
 _KINDS = {Marker.SPHERE: "sphere", Marker.LINE_STRIP: "line_strip", Marker.POINTS: "points"}
 _KINDS[Marker.TEXT_VIEW_FACING] = "text"
 _MOST_PIXELS = 4096 * 4096
-Answered = Callable[[bool, str], None]
+_CAMERAS_S = 1.0
+"""Between two searches for cameras."""
 
 
 class RobotLink:
@@ -49,8 +51,9 @@ class RobotLink:
         self._target: Any = None
         self._enable = self._waiter.client(SetBool, absolute(namespace, contract.ENABLE))
         self._reset = self._waiter.client(Trigger, absolute(namespace, contract.RESET))
-        self._calls: list[tuple[Any, Answered, float]] = []
+        self._calls = PendingCalls()
         self._cameras: set[str] = set()
+        self._cameras_at = 0.0
         view = self.view
 
         def hear(kind: Any, name: str, callback: Callable[[Any], None], qos: QoSProfile = NEWEST) -> None:
@@ -97,15 +100,7 @@ class RobotLink:
         """Take the messages that have arrived, and finish the calls that are answered; waits for nothing."""
         self._find_cameras()
         self._waiter.wait(0.0)
-        now = time.monotonic()
-        for call in list(self._calls):
-            future, answered, deadline = call
-            if future.done():
-                self._calls.remove(call)
-                answered(future.result().success, future.result().message)
-            elif now > deadline:
-                self._calls.remove(call)
-                answered(False, "the robot did not answer in time")
+        self._calls.finish()
 
     def emergency_stop(self) -> None:
         """Stop the robot until `enable`."""
@@ -162,13 +157,13 @@ class RobotLink:
         self._node.destroy_node()
 
     def _call(self, client: Any, request: Any, answered: Answered, timeout_s: float) -> None:
-        if not client.service_is_ready():
-            answered(False, f"{client.srv_name} is not served; is the robot running?")
-            return
-        self._calls.append((client.call_async(request), answered, time.monotonic() + timeout_s))
+        self._calls.call(client, request, answered, timeout_s, "is the robot running?")
 
     def _find_cameras(self) -> None:
         """Subscribe to cameras that appear; a robot in real time draws pictures only for a subscriber."""
+        if time.monotonic() < self._cameras_at:
+            return
+        self._cameras_at = time.monotonic() + _CAMERAS_S
         begins, ends = absolute(self.namespace, contract.CAMERA) + "/", "/image_raw"
         for name, _ in self._node.get_topic_names_and_types():
             camera = name.removeprefix(begins).removesuffix(ends)

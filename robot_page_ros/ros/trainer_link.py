@@ -13,6 +13,7 @@ from std_srvs.srv import SetBool, Trigger
 from robot_interface_ros.ros.transport import contract
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import make_waiter
+from robot_page_ros.ros.pending_calls import Answered, PendingCalls
 
 FIGURES = ("episode_return", "success_rate", "final_distance", "step_ms", "update_s", "steps", "steps_per_second")
 _MOST = 2000
@@ -37,27 +38,18 @@ class TrainerLink:
             name: self._waiter.client(SetBool if name == "pause" else Trigger, f"{trainer}/{name}")
             for name in ("pause", "save", "stop")
         }
-        self._calls: list[tuple[Any, Callable[[bool, str], None], float]] = []
+        self._calls = PendingCalls()
 
     def take(self) -> None:
         """Take what has arrived; waits for nothing."""
         for _ in FIGURES:
             self._waiter.wait(0.0)
-        for call in list(self._calls):
-            future, answered, deadline = call
-            if future.done() or time.monotonic() > deadline:
-                self._calls.remove(call)
-                done = future.done()
-                answered(done and future.result().success, future.result().message if done else "no answer in time")
+        self._calls.finish()
 
-    def call(self, name: str, answered: Callable[[bool, str], None], data: bool = False) -> None:
+    def call(self, name: str, answered: Answered, data: bool = False) -> None:
         """Call pause (`data`: pause or go on), save or stop."""
-        client = self._clients[name]
-        if not client.service_is_ready():
-            answered(False, f"{client.srv_name} is not served; is a trainer running?")
-            return
         request = SetBool.Request(data=data) if name == "pause" else Trigger.Request()
-        self._calls.append((client.call_async(request), answered, time.monotonic() + 5.0))
+        self._calls.call(self._clients[name], request, answered, 5.0, "is a trainer running?")
 
     def close(self) -> None:
         """Leave every topic."""
