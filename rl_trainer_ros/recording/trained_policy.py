@@ -14,23 +14,19 @@ from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.recording.policies import Choice
 from rl_trainer_ros.recording.record_config import TRAINED, RecordConfig
+from rl_trainer_ros.training import trained_policy
 from rl_trainer_ros.training.checkpoints import trained_models
 from rl_trainer_ros.training.runs import run_folder
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.robot import Array
 
 
 def of_run(config: RecordConfig) -> tuple[RecordConfig, Path]:
     """Return the settings with the environment of `config.run`, and the folder of its model. What is given here stays.
 
-    Raises ConfigError where there is no such run or model.
+    Raises ConfigError or ModelError where there is no such run or model.
     """
-    folder = run_folder.find(config.run, config.log_dir, learned=True)
-    named = expanded(config.run)
-    model = named if (named / trained_models.ABOUT).is_file() else folder / config.model
-    if not (model / trained_models.ABOUT).is_file():
-        raise ConfigError(f"{folder} has no {config.model} model; choose another: model:=final, best or latest")
+    folder, model = trained_policy.find(config.run, config.model, config.log_dir)
     run, defaults = run_folder.load_config(folder), EnvConfig()
     names = [field.name for field in dataclasses.fields(EnvConfig)]
     own = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(defaults, name)}

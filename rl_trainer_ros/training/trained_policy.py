@@ -32,15 +32,22 @@ class TrainedPolicy:
         return not folders.trained(self.policy.about)
 
 
-def load(run: str, model: str, log_dir: str) -> TrainedPolicy:
-    """Load a run's model (final, best or latest); `run` may also name a model's own folder, or be `latest`.
+def find(run: str, model: str, log_dir: str) -> tuple[Path, Path]:
+    """Return the folders of a run and of its model (final, best or latest); `run` may also name a model's own, or be `latest`.
 
     Raises ModelError or ConfigError, one line.
     """
     folder = run_folder.find(run, log_dir, learned=True)
     named = expanded(run)
-    chosen = named if (named / trained_models.ABOUT).is_file() else folder / model
-    if chosen != named and not (chosen / trained_models.ABOUT).is_file():
+    if (named / trained_models.ABOUT).is_file():
+        return folder, named
+    if not (folder / model / trained_models.ABOUT).is_file():
         found = [f"model:={name}" for name in MODELS if (folder / name / trained_models.ABOUT).is_file()]
         raise ModelError(f"{folder} has no {model} model; it has: {', '.join(found) or 'none yet'}")
+    return folder, folder / model
+
+
+def load(run: str, model: str, log_dir: str) -> TrainedPolicy:
+    """Find a model as `find` does, and load it. Raises ModelError or ConfigError, one line."""
+    folder, chosen = find(run, model, log_dir)
     return TrainedPolicy(folder, chosen, trained_models.load(chosen), run_folder.load_config(folder))
