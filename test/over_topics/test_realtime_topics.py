@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from serving import discover
 
 pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray
@@ -243,6 +244,7 @@ def test_cameras_render_for_those_who_look_and_their_images_are_of_a_known_momen
 
 def test_a_robot_in_lockstep_is_told_from_one_in_real_time(simulator: Callable, runtime: Runtime) -> None:
     simulator()
+    discover(runtime)
     robot = TopicRobot(runtime, INMOOV, period_ns=PERIOD, mode=RealTime(), timeouts=Timeouts(start_timeout_s=3.0))
     with pytest.raises(
         RobotTimeout, match="nobody serves /env_0/joint_target, nor do joint_states come .*realtime:=true"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from serving import discover
 
 pytest.importorskip("rclpy")
 from geometry_msgs.msg import PoseStamped
@@ -240,8 +241,9 @@ def test_a_robot_that_is_not_there_is_named(connect: Callable, domain: int) -> N
     )
 
 
-def test_a_missing_stream_is_named(simulator: Callable, connect: Callable) -> None:
+def test_a_missing_stream_is_named(simulator: Callable, connect: Callable, runtime: Runtime) -> None:
     simulator(cameras="[external]")
+    discover(runtime)
     with pytest.raises(RobotTimeout, match="nobody serves /env_0/srl_state within 2 s"):
         connect(Timeouts(start_timeout_s=2.0), encoder_id="some-encoder").reset(Episode())
 

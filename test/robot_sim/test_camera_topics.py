@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from serving import discover
 
 pytest.importorskip("rclpy")
 from geometry_msgs.msg import PoseStamped
@@ -183,6 +184,7 @@ def test_three_cameras_with_depth_equal_those_in_process(simulator: Callable, do
 def test_a_camera_that_is_not_served_is_named(simulator: Callable, domain: int) -> None:
     simulator(cameras="[external]")
     with Runtime(domain_id=domain) as runtime:
+        discover(runtime)
         timeouts = Timeouts(needed_timeout_s=2.0)
         robot = TopicRobot(runtime, load_robot("inmoov"), period_ns=PERIOD, cameras=("left_eye",), timeouts=timeouts)
         with pytest.raises(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from serving import discover
 
 pytest.importorskip("rclpy")
 from scripted_press import ScriptedPress
@@ -75,6 +76,7 @@ def test_the_same_in_process_and_over_topics(simulator: Callable, world: str) ->
 def test_a_world_without_what_is_awaited_is_named(simulator: Callable) -> None:
     simulator()  # the target alone: it senses nothing
     with Runtime() as runtime:
+        discover(runtime)
         timeouts = Timeouts(needed_timeout_s=3.0)
         robot = TopicRobot(
             runtime, load_robot("inmoov"), period_ns=50_000_000, contact=True, world_state=True, timeouts=timeouts
