@@ -21,7 +21,7 @@ class RobotInterrupted(RobotError):
     """The episode was interrupted (robot restarted, or reset or commanded by another client); the next reset continues."""
 
 
-class NotFinite(RobotInterrupted):
+class NotFiniteReading(RobotInterrupted):
     """The robot sent NaN or infinity; the episode is interrupted, and the next reset continues."""
 
 

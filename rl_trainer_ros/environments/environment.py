@@ -17,7 +17,7 @@ from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.rendering import RGB_ARRAY, Picture, Show
 from rl_trainer_ros.observations import ObservationSpace
 from rl_trainer_ros.tasks import Outcome, Task
-from robot_interface_ros.errors import NotFinite, RobotError, RobotInterrupted
+from robot_interface_ros.errors import NotFiniteReading, RobotError, RobotInterrupted
 from robot_interface_ros.robot import Command, Episode, Observation, Robot
 from robot_interface_ros.safety.finite import check_finite
 
@@ -130,7 +130,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
     def _interrupted(self, last: StepState, error: RobotInterrupted) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Truncate an interrupted episode, with its last observation."""
         self._step_state, self._last_step_state = None, last
-        if isinstance(error, NotFinite):
+        if isinstance(error, NotFiniteReading):
             self._ended_by_nan = True
             self._nan_episodes += 1
             if self._nan_episodes == _MAX_NAN_EPISODES:
@@ -192,7 +192,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
             self._noise = np.random.default_rng(episode.seed)
             try:
                 first = step_state = self._at(self.robot.reset(episode))
-            except NotFinite as error:
+            except NotFiniteReading as error:
                 if not left:
                     raise RobotError(
                         f"{_MAX_STARTS} resets in a row ended with NaN or infinity. The last: {error}"

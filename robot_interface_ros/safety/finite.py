@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_interface_ros.errors import NotFinite
+from robot_interface_ros.errors import NotFiniteReading
 from robot_interface_ros.robot import Array, Observation
 
 _AXES = ("x", "y", "z")
@@ -16,7 +16,7 @@ _WRENCH = ("force x", "force y", "force z", "torque x", "torque y", "torque z")
 
 
 def check_finite(observation: Observation, joint_names: Sequence[str], robot: str) -> None:
-    """Raise NotFinite, with robot, stream and joint, if an observation has a NaN or infinite number.
+    """Raise NotFiniteReading, with robot, stream and joint, if an observation has a NaN or infinite number.
 
     Only depths may be +infinity: nothing is there (REP 118).
     """
@@ -33,7 +33,7 @@ def check_finite(observation: Observation, joint_names: Sequence[str], robot: st
         total += sum(o.signals.values())
     wrong = _depths(o.depths) if math.isfinite(total) else _not_finite(o, joint_names)
     for fault in wrong:
-        raise NotFinite(f"{robot}: {fault}; is a sensor broken, or the simulation unstable?")
+        raise NotFiniteReading(f"{robot}: {fault}; is a sensor broken, or the simulation unstable?")
 
 
 def _not_finite(o: Observation, joint_names: Sequence[str]) -> Iterator[str]:

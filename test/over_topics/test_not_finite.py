@@ -13,7 +13,7 @@ import pytest
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.make_env import make_robot_env
 from robot_driver_ros.mock_robot import MockRobot
-from robot_interface_ros.errors import NotFinite, RobotError
+from robot_interface_ros.errors import NotFiniteReading, RobotError
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.safety.finite import check_finite
@@ -57,15 +57,15 @@ def spoilt(values: np.ndarray, at: int, value: float) -> np.ndarray:
 def test_robot_stream_and_joint_are_named(field: str, said: str, value: float) -> None:
     check_finite(WHOLE, JOINTS, "/env_0")
     observation = dataclasses.replace(WHOLE, **{field: spoilt(getattr(WHOLE, field), 1, value)})
-    with pytest.raises(NotFinite, match=f"{said} {value}"):
+    with pytest.raises(NotFiniteReading, match=f"{said} {value}"):
         check_finite(observation, JOINTS, "/env_0")
 
 
 def test_signals_and_depths_are_named_and_huge_numbers_are_numbers() -> None:
-    with pytest.raises(NotFinite, match="/env_0: world_state: signal button_0 is nan"):
+    with pytest.raises(NotFiniteReading, match="/env_0: world_state: signal button_0 is nan"):
         check_finite(dataclasses.replace(WHOLE, signals={"button_0": np.nan}), JOINTS, "/env_0")
     depth = {"external": np.array([[np.nan, 1.0, -np.inf]], np.float32)}
-    with pytest.raises(NotFinite, match="depth of camera external: 2 of 3 pixels are NaN or -infinity"):
+    with pytest.raises(NotFiniteReading, match="depth of camera external: 2 of 3 pixels are NaN or -infinity"):
         check_finite(dataclasses.replace(WHOLE, depths=depth), JOINTS, "/env_0")
     check_finite(dataclasses.replace(WHOLE, effort=np.full(len(JOINTS), 1.7e308)), JOINTS, "/env_0")
 
@@ -145,7 +145,7 @@ def test_what_lasts_is_an_error(broken: Callable[..., RobotEnv], from_step: int)
 
     with pytest.raises(RobotError, match="in a row .* position of joint r_shoulder_lift_joint is nan") as error:
         run()
-    assert not isinstance(error.value, NotFinite)
+    assert not isinstance(error.value, NotFiniteReading)
     assert cut == (9 if from_step else 0)
 
 

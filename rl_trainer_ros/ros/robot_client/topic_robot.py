@@ -18,7 +18,7 @@ from rl_trainer_ros.ros.robot_client.readers import CameraParts
 from rl_trainer_ros.ros.robot_client.shared_waiter import SharedWaiter
 from rl_trainer_ros.ros.robot_client.streams import ObservationStreams
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
-from robot_interface_ros.errors import NotFinite, RobotError, RobotInterrupted, RobotTimeout
+from robot_interface_ros.errors import NotFiniteReading, RobotError, RobotInterrupted, RobotTimeout
 from robot_interface_ros.robot import NOTHING, Array, Command, Episode, Observation
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.transport import contract
@@ -94,7 +94,7 @@ class TopicRobot:
         while True:
             try:
                 return self._start_episode(episode, deadline)
-            except NotFinite:
+            except NotFiniteReading:
                 raise
             except _Yields:
                 continue
