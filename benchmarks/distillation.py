@@ -24,6 +24,7 @@ from typing import Any
 from rl_trainer_ros.distillation import continual, distil
 from rl_trainer_ros.distillation.continual_config import METHODS, ContinualConfig
 from rl_trainer_ros.distillation.distil_config import DistilConfig
+from rl_trainer_ros.distillation.student_evaluation import evaluate_on
 from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.training.checkpoints import folders, trained_models
 from rl_trainer_ros.training.cross_evaluation.tasks import EvaluatedTask, environment_of
@@ -113,7 +114,7 @@ def measured(settings: Settings, run: Path, task: str) -> dict[str, float]:
         config = run_folder.load_config(run)
         policy = trained_models.load(run / "final")
         own = environment_of(config, EvaluatedTask(task, robot=config.robot))
-        found = distil.evaluate_on(own, policy.algorithm, policy.normalisation.apply, settings.episodes)
+        found = evaluate_on(own, policy.algorithm, policy.normalisation.apply, settings.episodes)
         figures = {"success": float(found.success.mean()), "return": float(found.episode_return.mean())}
         file.write_text(json.dumps(figures) + "\n")
     figures: dict[str, float] = json.loads(file.read_text())
