@@ -177,6 +177,18 @@ def bag_dataset(
     return Shown(BagDataset(paths, cameras, judge, judged_by, note))
 
 
+def show_recording(
+    bag: Path, config: Mapping[str, Any], urdf: str, end_effector: str, note: Callable[[str], None]
+) -> int:
+    """Show a recorded bag on a web page until Ctrl-C; return the exit code. Raises ConfigError, one line.
+
+    `config`: settings of the page; `urdf`, `end_effector`: for a bag without them.
+    """
+    from robot_page_ros.replay.show import show
+
+    return show(bag, config, urdf, end_effector, note)
+
+
 def calibrate(**settings: Any) -> int:
     """Calibrate servos together with a person at the terminal, and write a hardware file; return the exit code.
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
 
 import numpy as np
-import viser
 
 from robot_interface_ros.robot import Array
 from robot_interface_ros.urdf.robot_model import RobotModelError
-from robot_page_ros.access import guarded
+from robot_page_ros.camera_pictures import CameraPictures
+from robot_page_ros.jog import jogged
 from robot_page_ros.lease import Lease
-from robot_page_ros.page_config import LOCAL, PageConfig
+from robot_page_ros.page_config import PageConfig
 from robot_page_ros.panel import Action, Panel
+from robot_page_ros.requests import RobotRequests, TrainerRequests
 from robot_page_ros.scene import RobotScene
-from robot_page_ros.view import RobotView
+from robot_page_ros.web_server import address_of, close_server, open_server
 
 COMMAND_S = 2.0
 """Commands for a goal are sent for so long after the last action; then the robot holds by its watchdog."""
@@ -29,57 +27,6 @@ STOP_S = 0.5
 _ARRIVED = 0.002  # rad
 _PANEL_S = 0.25  # between two updates of the panel
 _CURVES_S = 1.0
-
-
-class RobotRequests(Protocol):
-    """What the page needs of a robot; `ros/robot_link.py` has it over topics."""
-
-    view: RobotView
-
-    def take(self) -> None:
-        """Take what has arrived."""
-
-    def emergency_stop(self) -> None:
-        """Stop the robot."""
-
-    def enable(self, motion: bool, answered: Callable[[bool, str], None]) -> None:
-        """Allow motion."""
-
-    def reset(self, answered: Callable[[bool, str], None]) -> None:
-        """Move to rest."""
-
-    def command(self, goals: Mapping[str, float]) -> str:
-        """Command joints; return why it is refused, or an empty text."""
-
-    def let_go(self) -> None:
-        """Command nothing any more."""
-
-    def request_target(self, position: Array) -> None:
-        """Ask for another target."""
-
-    @property
-    def takes_target(self) -> bool:
-        """Whether the target can be put elsewhere."""
-
-    def close(self) -> None:
-        """Leave."""
-
-
-class TrainerRequests(Protocol):
-    """What the page needs of a trainer; `ros/trainer_link.py` has it over topics."""
-
-    said: str
-    newest: dict[str, float]
-    curves: dict[str, tuple[list[float], list[float]]]
-
-    def take(self) -> None:
-        """Take what has arrived."""
-
-    def call(self, name: str, answered: Callable[[bool, str], None], data: bool = False) -> None:
-        """Pause, save or stop."""
-
-    def close(self) -> None:
-        """Leave."""
 
 
 class Page:
@@ -96,35 +43,25 @@ class Page:
         self._actions: queue.SimpleQueue[Action] = queue.SimpleQueue()
         self.woken = threading.Event()
         """Set when a person has asked for something."""
-        local = config.host in LOCAL
-        with (
-            guarded(local, config.token),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):  # viser prints addresses of its own
-            self.server = viser.ViserServer(config.host, config.port, verbose=False)
-        self.server.scene.set_up_direction("+z")
-        self.server.initial_camera.position = (1.5, -1.0, 1.7)
-        self.server.initial_camera.look_at = (0.0, -0.1, 1.15)
-        self.server.scene.add_grid("/floor", width=4.0, height=4.0, cell_size=0.25, section_size=1.0)
+        self.server = open_server(config)
         self._panel = Panel(self.server, config.namespaces, self._act)
         self._lease = Lease()
         self._namespace = config.namespaces[0]
         self._robot: RobotRequests | None = None
+        self._leaving = threading.Lock()
+        """Held while a robot is left, so that an emergency stop never goes to one that is closed."""
         self._trainer: TrainerRequests | None = None
         self._scene: RobotScene | None = None
         self._urdf, self._new_urdf = "", ""
         self._goals: dict[str, float] = {}
         self._command_until = self._stop_until = self._panel_at = self._curves_at = 0.0
-        self._camera_at: dict[str, float] = {}
-        self._frustums: dict[str, Any] = {}
+        self._pictures = CameraPictures(self.server, self._panel.show_camera, config.camera_hz)
         self.server.on_client_disconnect(lambda client: self._act(Action("left", client.client_id)))
 
     @property
     def address(self) -> str:
         """Where to open it."""
-        host = self.config.host if ":" not in self.config.host else f"[{self.config.host}]"
-        token = f"/?token={self.config.token}" if self.config.token else ""
-        return f"http://{host}:{self.server.get_port()}{token}"
+        return address_of(self.config, self.server)
 
     def turn(self) -> None:
         """Take what has arrived, do what was asked, show what is new; waits for nothing."""
@@ -147,18 +84,23 @@ class Page:
     def close(self) -> None:
         """Leave the robot and end the server."""
         self._leave()
-        with contextlib.redirect_stdout(io.StringIO()):
-            self.server.stop()
+        close_server(self.server)
 
     def _act(self, action: Action) -> None:
+        """Take what a person asked for, in one of viser's threads. An emergency stop does not wait for the page's thread."""
+        if action.name == "stop":
+            with self._leaving:
+                if self._robot is not None:
+                    self._robot.emergency_stop()
         self._actions.put(action)
         self.woken.set()
 
     def _leave(self) -> None:
         if self._robot is not None:
             self._robot.let_go()
-            self._robot.close()
-            self._robot = None
+            with self._leaving:
+                self._robot.close()
+                self._robot = None
         if self._trainer is not None:
             self._trainer.close()
             self._trainer = None
@@ -191,7 +133,7 @@ class Page:
                 self._scene.close()
                 self._scene = None
             self._panel.clear_robot()
-            self._forget_cameras()
+            self._pictures.forget()
         elif name in ("pause", "resume", "save", "stop_training") and self._trainer is not None:
             service = {"resume": "pause", "stop_training": "stop"}.get(name, name)
             self._trainer.call(service, answered, name == "pause")
@@ -227,35 +169,17 @@ class Page:
             joint, angle = action.value
             self._goals[joint] = angle
         else:
-            goals, fault = self._jogged(scene, robot.view, str(action.value))
+            view = robot.view
+            here = {**view.position, **view.target, **self._goals}
+            step_m = self._panel.step_mm.value / 1000.0
+            commanded = view.target or view.position
+            goals, fault = jogged(scene.model, self._panel.link.value, here, commanded, str(action.value), step_m)
             if fault:
                 self._panel.notify(page, fault)
                 return
             self._goals |= goals
         robot.view.rejected = ""
         self._command_until = now + COMMAND_S
-
-    def _jogged(self, scene: RobotScene, view: RobotView, jog: str) -> tuple[dict[str, float], str]:
-        """Return goals that move the chosen link by one step, rad, or why there are none."""
-        link = self._panel.link.value
-        if link not in scene.model.links:
-            return {}, "choose the link to move first"
-        chain, limits = scene.model.chain(link), scene.model.limits()
-        here = {**view.position, **view.target, **self._goals}
-        moving = [name in (view.target or view.position) for name in chain.joint_names]
-        if not any(moving) or any(name not in here for name in chain.joint_names):
-            return {}, f"{link} hangs on no joint that can be commanded"
-        q = np.array([here[name] for name in chain.joint_names])
-        rows = scene.model.index(chain.joint_names)
-        lower, upper = np.where(moving, limits.lower[rows], q), np.where(moving, limits.upper[rows], q)
-        step = np.zeros(3)
-        step["xyz".index(jog[0])] = self._panel.step_mm.value / 1000.0 * (1.0 if jog[1] == "+" else -1.0)
-        goal = chain.position(q) + step
-        found = chain.inverse(goal, q, lower, upper, restarts=0)
-        missed = float(np.linalg.norm(chain.position(found) - goal))
-        if missed > 0.25 * float(np.linalg.norm(step)):
-            return {}, f"{link} cannot go {jog}: out of reach by {missed * 1000:.0f} mm from here"
-        return {name: float(at) for name, at, moves in zip(chain.joint_names, found, moving) if moves}, ""
 
     def _send(self, robot: RobotRequests, now: float) -> None:
         if now < self._stop_until and robot.view.motion_enabled is not False:
@@ -288,7 +212,7 @@ class Page:
             if not self._panel.sliders:  # joint_target names the joints that are commanded
                 joints = view.target or view.position
                 self._panel.set_robot(self._scene.model, self.config.end_effector, joints)
-        self._show_cameras(view, now)
+        self._pictures.show(view, now, self._scene)
         if now < self._panel_at:
             return
         self._panel_at = now + _PANEL_S
@@ -307,7 +231,7 @@ class Page:
         if self._scene is not None:
             self._scene.close()
             self._scene = None
-        self._forget_cameras()
+        self._pictures.forget()
         try:
             self._scene = RobotScene(self.server, urdf, self.config.end_effector, self._dragged)
         except (RobotModelError, ValueError) as error:
@@ -321,21 +245,3 @@ class Page:
     def _dragged(self, position: Array, page: int | None) -> None:
         if page is not None:
             self._act(Action("target", page, position))
-
-    def _show_cameras(self, view: RobotView, now: float) -> None:
-        for name, camera in view.cameras.items():
-            last = self._camera_at.get(name, 0.0)
-            new = view.arrived.get(f"camera {name}", 0.0) > last and now - last >= 1.0 / self.config.camera_hz
-            if camera.image is None or not new:
-                continue
-            self._camera_at[name] = now
-            self._panel.show_camera(name, camera.image)
-            path = self._scene.camera_path(camera.frame) if self._scene is not None else ""
-            if path and name not in self._frustums:
-                height, width = camera.image.shape[:2]
-                self._frustums[name] = self.server.scene.add_camera_frustum(
-                    f"{path}/camera_{name}", camera.fov_y_rad, width / height, scale=0.12, color=(60, 90, 140)
-                )
-
-    def _forget_cameras(self) -> None:
-        self._frustums, self._camera_at = {}, {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ import viser
 from viser import uplot
 
 from robot_interface_ros.urdf.robot_model import RobotModel
+from robot_page_ros.camera_pictures import enlarged
+from robot_page_ros.markup import AMBER, BLUE, GREEN, RED, card, note, policy_tables, set_content, streams_table
 from robot_page_ros.view import RobotView, ages
 
-RED, GREEN, AMBER = (200, 30, 45), (38, 140, 75), (200, 130, 20)
 CURVES = {
     "episode_return": ("return", "#2563eb"),
     "success_rate": ("success rate", "#16a34a"),
@@ -56,7 +56,7 @@ class Panel:
         self._answer = gui.add_html("")
         tabs = gui.add_tab_group()
         with tabs.add_tab("Training"):
-            self._training = gui.add_html(_note("No trainer is heard yet."))
+            self._training = gui.add_html(note("No trainer is heard yet."))
             self._run_folder = gui.add_folder("Run", expand_by_default=True, visible=False)
             with self._run_folder:
                 self._button("Pause", "pause")
@@ -66,7 +66,7 @@ class Panel:
             self._plots: dict[str, Any] = {}
             self._curve_folder = gui.add_folder("Curves", expand_by_default=True, visible=False)
         with tabs.add_tab("Move"):
-            self._operator = gui.add_html(_note(LOCKSTEP))
+            self._operator = gui.add_html(note(LOCKSTEP))
             self._jog_folder = gui.add_folder("Hand", expand_by_default=True)
             with self._jog_folder:
                 self.link: Any = gui.add_dropdown(
@@ -76,8 +76,10 @@ class Panel:
                 self._jog = gui.add_button_group("jog", JOGS, hint="along the axes of the robot's root frame")
                 self._jog.on_click(lambda event: act(Action("jog", event.client_id, event.target.value)))
             self._joints = gui.add_folder("Joints", expand_by_default=True)
+        with tabs.add_tab("Policy"):
+            self._policy = gui.add_html(policy_tables({}))
         with tabs.add_tab("Cameras"):
-            self._no_camera = gui.add_html(_note("No camera is seen yet."))
+            self._no_camera = gui.add_html(note("No camera is seen yet."))
             self._camera_folder = gui.add_folder("Pictures", expand_by_default=True)
         with tabs.add_tab("Streams"):
             self._streams = gui.add_html("")
@@ -113,6 +115,7 @@ class Panel:
         for handle in (*self._sliders.values(), *self._images.values()):
             handle.remove()
         self._sliders, self._images = {}, {}
+        set_content(self._policy, policy_tables({}))
 
     def follow(self, targets: Mapping[str, float], enabled: bool) -> None:
         """Move the sliders to where the robot is sent; grey them where nobody may use them."""
@@ -131,15 +134,9 @@ class Panel:
         """Show state and ages of the streams."""
         lost = now - view.arrived.get("joint_states", -1e9) > 3.0
         state, colour = _state(view, lost)
-        rejected = f"<br>refused: {html.escape(view.rejected)}" if view.rejected else ""
-        _set(
-            self._status,
-            _card(
-                colour,
-                f"<b>{html.escape(namespace)}</b>: {html.escape(state)}",
-                f"{html.escape(view.said)}{rejected}<br>{watchers} page{'s' if watchers != 1 else ''} open",
-            ),
-        )
+        rejected = f"refused: {view.rejected}" if view.rejected else ""
+        pages = f"{watchers} page{'s' if watchers != 1 else ''} open"
+        set_content(self._status, card(colour, f"{namespace}: {state}", (view.said, rejected, pages)))
         can_move = view.real_time and not lost
         if self._reset.disabled == can_move:
             self._reset.disabled = not can_move
@@ -151,22 +148,17 @@ class Panel:
             said = "Move a slider or press jog: this page then has the controls until it is idle for 10 s."
         else:
             said = f"Page {operator} has the controls."
-        _set(self._operator, _note(said))
-        rows = "".join(
-            f"<tr style='color:{'#c81e2d' if stale else 'inherit'}'><td>{html.escape(name)}</td>"
-            f"<td style='text-align:right'>{age:.1f} s{' stale' if stale else ''}</td></tr>"
-            for name, age, stale in ages(view, now)
-        )
-        signals = "".join(f"<tr><td>{html.escape(k)}</td><td>{v:g}</td></tr>" for k, v in view.signals.items())
-        table = "<table style='width:100%;font-size:.85em;padding:0 .5em'>"
-        _set(self._streams, f"{table}{rows}{signals}</table>" if rows else _note("No message yet."))
+        set_content(self._operator, note(said))
+        set_content(self._streams, streams_table(ages(view, now), view.signals))
+        if view.policy:
+            set_content(self._policy, policy_tables(view.policy))
 
     def show_training(self, said: str, newest: Mapping[str, float], curves: Mapping[str, Any]) -> None:
         """Show the trainer's line and its curves; steps on the horizontal axis."""
         if said:
             self._run_folder.visible = True
             left = _time_left(said, newest)
-            _set(self._training, _card((37, 99, 235), html.escape(said), html.escape(left)))
+            set_content(self._training, card(BLUE, said, (left,)))
         for name, (title, colour) in CURVES.items():
             steps, values = curves.get(name, ([], []))
             if len(steps) < 2:
@@ -188,15 +180,15 @@ class Panel:
     def show_camera(self, name: str, image: Any) -> None:
         """Show a camera's newest picture, `(height, width, 3)` uint8."""
         if name in self._images:
-            self._images[name].image = image
+            self._images[name].image = enlarged(image)
             return
         self._no_camera.visible = False
         with self._camera_folder:
-            self._images[name] = self._gui.add_image(image, label=name, format="jpeg", jpeg_quality=85)
+            self._images[name] = self._gui.add_image(enlarged(image), label=name, format="jpeg", jpeg_quality=85)
 
     def answer(self, text: str, good: bool) -> None:
         """Show how the last action ended."""
-        _set(self._answer, _card(GREEN if good else RED, html.escape(text), "") if text else "")
+        set_content(self._answer, card(GREEN if good else RED, text) if text else "")
 
     def notify(self, page: int | None, text: str) -> None:
         """Tell one page why something that it asked for was refused."""
@@ -243,21 +235,3 @@ def _time_left(said: str, newest: Mapping[str, float]) -> str:
         return ""
     left = max(0.0, int(total) - newest.get("steps", 0.0)) / speed
     return f"{speed:.0f} steps/s, {int(left // 60)}:{int(left % 60):02d} left"
-
-
-def _set(handle: Any, content: str) -> None:
-    if handle.content != content:
-        handle.content = content
-
-
-def _note(text: str) -> str:
-    return f"<div style='padding:.3em .8em;font-size:.85em;opacity:.8'>{html.escape(text)}</div>"
-
-
-def _card(colour: tuple[int, int, int], title: str, text: str) -> str:
-    r, g, b = colour
-    below = f"<div style='font-size:.8em;opacity:.75'>{text}</div>" if text else ""
-    return (
-        f"<div style='margin:.2em .5em;padding:.4em .7em;border-left:5px solid rgb({r},{g},{b});"
-        f"background:rgba({r},{g},{b},.09);border-radius:3px;font-size:.9em'>{title}{below}</div>"
-    )

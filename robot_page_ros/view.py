@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from robot_interface_ros.robot import Array
 
+POLICY = ("action", "action_probabilities", "value", "reward", "srl_state")
+"""Streams of numbers with names that a policy publishes, and the state that it sees."""
 STALE_S = 1.0
 """A stream without a message for so long is shown in red."""
 
@@ -52,6 +54,8 @@ class RobotView:
     force: Array | None = None
     """`(3,)` N on the end effector."""
     signals: Mapping[str, float] = field(default_factory=dict)
+    policy: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    """Of the streams in POLICY: name -> number."""
     motion_enabled: bool | None = None
     state: str = ""
     """State of a robot in real time, as /diagnostics has it; empty in lockstep."""

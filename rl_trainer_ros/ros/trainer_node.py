@@ -27,7 +27,7 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros import start
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError, StopRequested
-from robot_interface_ros.ros.serving.program import BAD_SETTINGS, Loop, ServiceThread, run_program
+from robot_interface_ros.ros.serving.program import BAD_SETTINGS, Loop, answering, run_program
 from robot_interface_ros.ros.transport.rosout import last_word
 from robot_interface_ros.ros.transport.runtime import Runtime
 
@@ -56,11 +56,8 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
     TrainerServices(node, control, lambda: figures.figures, runtime.request_stop)
 
     def loop() -> int:
-        services = ServiceThread(runtime)
-        services.add(node)
-        services.start()
         try:
-            with watched(runtime, config, training.environments) as callbacks:
+            with answering(runtime, node), watched(runtime, config, training.environments) as callbacks:
                 result = training.run(stopped, say, (*callbacks, figures), control.take_save)
         except StopRequested:  # before training started
             return 0
@@ -70,8 +67,6 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
         except RobotError as error:
             last_word(node, "trainer", error)
             return FAILED
-        finally:
-            services.close()
         if result.error is None:
             return 0
         if not isinstance(result.error, RobotError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -54,6 +54,8 @@ class Track:
     marks: list[dict[str, Any]] = field(default_factory=list)
     urdf: str = ""
     drawn: dict[int, dict[str, Any]] = field(default_factory=dict)
+    known_names: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    """Names of joints, once for all messages that have the same ones."""
     damaged: Counter[str] = field(default_factory=Counter)
     """Topic -> number of unreadable messages."""
 
@@ -77,14 +79,18 @@ class Episode:
     """The marks of the episode; empty if there are none."""
 
 
-def read_tracks(bag: Bag, images: ImageSink, note: Note) -> dict[str, Track]:
-    """Read a bag to its end; return namespace -> track. Raises BagError if it has no topics of the contract."""
+def read_tracks(bag: Bag, images: ImageSink, note: Note, more: Sequence[str] = ()) -> dict[str, Track]:
+    """Read a bag to its end; return namespace -> track. Raises BagError if it has no topics of the contract.
+
+    `more`: further topics of JointState messages to read into `Track.joints`, such as joint_target.
+    """
+    names = (*_NAMES, *more)
     tracks: dict[str, Track] = {}
     places: dict[str, tuple[str, str] | None] = {}
     others: Counter[str] = Counter()
     for message in bag.messages(note):
         if message.topic not in places:
-            places[message.topic] = _place(message.topic)
+            places[message.topic] = _place(message.topic, names)
         place = places[message.topic]
         if place is None:
             others[message.topic] += 1
@@ -92,7 +98,7 @@ def read_tracks(bag: Bag, images: ImageSink, note: Note) -> dict[str, Track]:
         namespace, name = place
         track = tracks.get(namespace) or tracks.setdefault(namespace, Track(namespace))
         try:
-            _take(track, name, message, images)
+            _take(track, name, message, images, more)
         except BagError:
             track.damaged[name] += 1
         except (UnicodeDecodeError, ValueError, OverflowError):
@@ -116,9 +122,9 @@ def episodes_of(track: Track, note: Note, where: str) -> list[Episode]:
     return _unmarked(track, note, where)
 
 
-def _place(topic: str) -> tuple[str, str] | None:
+def _place(topic: str, names: Sequence[str]) -> tuple[str, str] | None:
     """Return namespace and name of a topic of the contract or of a recording; None for other topics."""
-    for name in _NAMES:
+    for name in names:
         if topic.endswith(f"/{name}"):
             return topic[: -len(name) - 1] or "/", name
     parts = topic.split("/")
@@ -127,11 +133,12 @@ def _place(topic: str) -> tuple[str, str] | None:
     return None
 
 
-def _take(track: Track, name: str, message: Recorded, images: ImageSink) -> None:
+def _take(track: Track, name: str, message: Recorded, images: ImageSink, more: Sequence[str]) -> None:
     data = message.data
-    if name in track.joints:
+    if name in track.joints or name in more:
         found = decoded.joints(data)
-        track.joints[name].setdefault(found.stamp, found)  # a repeated message counts once
+        found = found._replace(names=track.known_names.setdefault(found.names, found.names))
+        track.joints.setdefault(name, {}).setdefault(found.stamp, found)  # a repeated message counts once
     elif name == topics.TARGET_POSE:
         stamp, position = decoded.position(data)
         track.target.setdefault(stamp, position)

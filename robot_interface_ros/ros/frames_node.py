@@ -7,6 +7,7 @@ Run it with `ros2 run rl_trainer_ros frames_node --ros-args -p "namespaces:=[/en
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ from std_msgs.msg import String
 
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.names import check_namespaces
-from robot_interface_ros.ros.serving.program import Loop, ServiceThread, run_program
+from robot_interface_ros.ros.serving.program import Loop, answering, run_program
 from robot_interface_ros.ros.transport import contract
 from robot_interface_ros.ros.transport.contract import absolute, frame
 from robot_interface_ros.ros.transport.messages import stamp_ns, to_time
@@ -117,17 +118,11 @@ def prepare(runtime: Runtime, node: Node, config: FramesConfig) -> Loop:
             moving.publish(tf_message(transforms=transforms))
 
     def loop() -> int:
-        services = ServiceThread(runtime)
-        services.add(node)
-        services.start()
-        node.get_logger().info(f"frames of {', '.join(config.namespaces)}")
-        try:
+        with answering(runtime, node), contextlib.closing(waiter):
+            node.get_logger().info(f"frames of {', '.join(config.namespaces)}")
             while not runtime.stop_requested:
                 publish()
                 stop.wait(1.0 / config.rate_hz)
-        finally:
-            waiter.close()
-            services.close()
         return 0
 
     return loop

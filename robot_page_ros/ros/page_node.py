@@ -6,13 +6,14 @@ the fields of `PageConfig`. It subscribes to robots only while a page is open.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from rclpy.node import Node
 
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.names import resolve
-from robot_interface_ros.ros.serving.program import Loop, ServiceThread, run_program
+from robot_interface_ros.ros.serving.program import Loop, answering, run_program
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_page_ros.page_config import PageConfig
 
@@ -35,18 +36,12 @@ def prepare(runtime: Runtime, node: Node, config: PageConfig) -> Loop:
     runtime.on_stop(page.woken.set)
 
     def loop() -> int:
-        services = ServiceThread(runtime)
-        services.add(node)
-        services.start()
-        node.get_logger().info(f"page: open {page.address} in a browser")
-        try:
+        with answering(runtime, node), contextlib.closing(page):
+            node.get_logger().info(f"page: open {page.address} in a browser")
             while not runtime.stop_requested:
                 page.woken.wait(1.0 / config.rate_hz)
                 page.woken.clear()
                 page.turn()
-        finally:
-            page.close()
-            services.close()
         return 0
 
     return loop

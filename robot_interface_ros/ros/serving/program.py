@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from rcl_interfaces.srv import GetParameters
@@ -72,6 +72,18 @@ class ServiceThread:
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
             self._executor.spin()
+
+
+@contextlib.contextmanager
+def answering(runtime: Runtime, node: Node) -> Iterator[None]:
+    """Within the context, parameters and services of `node` are answered at any time, by a thread of its own."""
+    services = ServiceThread(runtime)
+    services.add(node)
+    services.start()
+    try:
+        yield
+    finally:
+        services.close()
 
 
 class Stepping:

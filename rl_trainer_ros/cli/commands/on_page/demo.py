@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rl_trainer_ros.cli.command import Command
-from rl_trainer_ros.cli.commands.enjoy import EnjoyOptions, enjoy
+from rl_trainer_ros.cli.commands.on_page.enjoy import EnjoyOptions, enjoy
 from robot_interface_ros.config import option
 from robot_interface_ros.files.description import share_directory
 

@@ -1,0 +1,1 @@
+"""Commands that show robots on the web page."""

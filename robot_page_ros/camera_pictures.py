@@ -1,0 +1,51 @@
+"""Shows each camera's newest image, not more often than asked, and its frustum in the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import viser
+from numpy.typing import NDArray
+
+from robot_page_ros.scene import RobotScene
+from robot_page_ros.view import RobotView
+
+_NARROWEST = 192
+"""Narrower images are enlarged on the panel, pixels."""
+
+
+def enlarged(image: NDArray[Any]) -> NDArray[Any]:
+    """Return a small image `(height, width, 3)` with each pixel as a square of several."""
+    times = -(-_NARROWEST // image.shape[1])
+    return image if times <= 1 else image.repeat(times, axis=0).repeat(times, axis=1)
+
+
+class CameraPictures:
+    """Of one page."""
+
+    def __init__(self, server: viser.ViserServer, show: Callable[[str, Any], None], rate_hz: float):
+        """`show(camera, image)`: shows an image, `(height, width, 3)` uint8, on the panel."""
+        self._server, self._show, self._period_s = server, show, 1.0 / rate_hz
+        self._shown: dict[str, float] = {}
+        self._frustums: dict[str, Any] = {}
+
+    def show(self, view: RobotView, now: float, scene: RobotScene | None) -> None:
+        """Show the images that are new. `now`: s of a steady clock."""
+        for name, camera in view.cameras.items():
+            last = self._shown.get(name, 0.0)
+            new = view.arrived.get(f"camera {name}", 0.0) > last and now - last >= self._period_s
+            if camera.image is None or not new:
+                continue
+            self._shown[name] = now
+            self._show(name, camera.image)
+            path = scene.camera_path(camera.frame) if scene is not None else ""
+            if path and name not in self._frustums:
+                height, width = camera.image.shape[:2]
+                self._frustums[name] = self._server.scene.add_camera_frustum(
+                    f"{path}/camera_{name}", camera.fov_y_rad, width / height, scale=0.12, color=(60, 90, 140)
+                )
+
+    def forget(self) -> None:
+        """Show all images anew; the frustums were removed with their robot."""
+        self._frustums, self._shown = {}, {}

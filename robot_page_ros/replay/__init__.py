@@ -1,0 +1,1 @@
+"""Shows a recorded bag on the page. No ROS here."""
