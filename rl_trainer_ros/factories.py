@@ -111,6 +111,30 @@ def srl_models() -> dict[str, str]:
     return {name: METHODS.ours[name].observation if name in METHODS.ours else "" for name in METHODS}
 
 
+def find_encoder(srl_model: str, **seeker: str) -> tuple[str, str]:
+    """Return the method and the folder of the encoder that `srl_model` names: `srl_ros.naming`. Raises ConfigError.
+
+    `seeker`: log_dir, robot, task, and `table`, the path of a table of encoders.
+    """
+    from srl_ros.naming import Seeker, find_encoder
+
+    return find_encoder(srl_model, Seeker(**seeker))
+
+
+def encoder_place(srl_model: str, **seeker: str) -> Path:
+    """Return the folder that the table of encoders gives to `srl_model`; `seeker` as in `find_encoder`."""
+    from srl_ros.naming import Seeker, place_of
+
+    return Path(place_of(srl_model, Seeker(**seeker)))
+
+
+def encoder_commands(srl_model: str, **seeker: str) -> tuple[str, str]:
+    """Return the commands that make an encoder: from images of the simulator, and from recorded bags."""
+    from srl_ros.naming import Seeker, commands_for
+
+    return commands_for(srl_model, Seeker(**seeker), srl_cameras(srl_model))
+
+
 def srl_cameras(srl_model: str) -> tuple[str, ...]:
     """Return the cameras that an encoder of `srl_model` uses unless others are asked for."""
     from srl_ros.methods import METHODS

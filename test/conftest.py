@@ -163,6 +163,16 @@ def random_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
+@pytest.fixture(scope="session")
+def encoder_of_two_cameras(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a small untrained encoder for 64x64 images of two cameras together."""
+    from support import save_random_encoder
+
+    folder = tmp_path_factory.mktemp("encoder_of_two_cameras")
+    save_random_encoder(folder, cameras=("external", "above"))
+    return str(folder)
+
+
 @pytest.fixture
 def scope(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Plug in emulated boards and watch their pins; see scopes.py. On a busy machine a board takes long to start."""

@@ -29,7 +29,8 @@ PARTS = {  # task.contacts:=3 changes one entry of the YAML mapping task_setting
     "hyperparameters": "hyperparameters",
 }
 SERVING = (
-    *("task", "robot", "joint_group", "observation", "observation_settings", "srl_model", "srl_folder", "log_dir"),
+    *("task", "robot", "joint_group", "observation", "observation_settings", "srl_model", "srl_folder"),
+    *("srl_models", "log_dir"),
     *("namespaces", "control_hz", "realtime", *SIMULATED, "eval_namespace"),
     *("robot_source", "hardware", "ports", "body", "driver_params_file", "num_envs", "sim_processes", "max_restarts"),
     *("remote", "domain_id", "params_file", "sim_params_file", "physics_hz", "page", "page_port"),
@@ -195,6 +196,12 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
         if bringup.rviz or bringup.page:
             told.setdefault("markers", True)
         trainer = from_mapping(TrainerConfig, in_file | told, "launch argument")
+        for name in (
+            "srl_model",
+            "srl_folder",
+        ):  # the trainer node would find another encoder if one is saved meanwhile
+            if getattr(trainer, name) != (in_file | told).get(name, getattr(TrainerConfig, name)):
+                told[name] = getattr(trainer, name)
         served = trainer.namespaces
         if bringup.remote_namespaces:
             trainer = dataclasses.replace(trainer, namespaces=(*served, *bringup.remote_namespaces))

@@ -32,7 +32,6 @@ from rl_trainer_ros.bringup.viewers import pages, viewers
 from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros import ros_environment
-from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.files.description import resolve
 from robot_interface_ros.names import resolve as resolve_name
@@ -327,10 +326,12 @@ def _encoders(values: Values) -> list[Process]:
     if not trainer.encoder_folder:
         return []
     if not Path(trainer.encoder_folder).is_dir():
+        train, record = trainer.encoder_commands
         raise BringupError(
             f"no {trainer.srl_model} model at {trainer.encoder_folder}; give its folder (srl_folder:=...), or train one with: "
-            f"{_train_srl(trainer)}"
+            f"{train}, or on recorded images: {record}"
         )
+    mode = {"realtime": True} if trainer.realtime else {}
     return [
         Process(
             "srl",
@@ -338,17 +339,9 @@ def _encoders(values: Values) -> list[Process]:
             "srl_ros.ros.srl_node",
             max_restarts=values.bringup.max_restarts,
             restart_window_s=values.bringup.restart_window_s,
-            parameters={"namespaces": values.served, "srl_folder": trainer.encoder_folder},
+            parameters={"namespaces": values.served, "srl_folder": trainer.encoder_folder} | mode,
         )
     ]
-
-
-def _train_srl(trainer: TrainerConfig) -> str:
-    """Return the command line that trains the encoder for a training."""
-    defaults = TrainerConfig()
-    same = [name for name in ("robot", "log_dir") if getattr(trainer, name) != getattr(defaults, name)]
-    more = [f"{name}:={getattr(trainer, name)}" for name in same]
-    return command_line("train_srl", f"srl_model:={trainer.srl_model}", *more)
 
 
 def _check_discovery(bringup: BringupConfig, environ: Mapping[str, str]) -> None:

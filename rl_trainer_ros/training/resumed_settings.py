@@ -15,7 +15,7 @@ from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.paths import expanded
 
 FREE = (
-    *("resume", "num_timesteps", "log_interval_s", "markers", "transport", "namespaces", "srl_folder"),
+    *("resume", "num_timesteps", "log_interval_s", "markers", "transport", "namespaces", "srl_folder", "srl_models"),
     *("checkpoint_interval_s", "keep_checkpoints", "start_timeout_s", "answer_timeout_s"),
     *("eval_every_steps", "eval_episodes", "eval_namespace", "eval_video"),
     *("cross_evaluate_every_steps", "cross_evaluate_tasks", "cross_evaluate_episodes"),
@@ -48,7 +48,8 @@ def resolved(config: TrainerConfig) -> TrainerConfig:
     given = {
         field.name: getattr(config, field.name)
         for field in dataclasses.fields(config)
-        if field.name in FREE or getattr(config, field.name) != getattr(defaults, field.name)
+        if (field.name in FREE and field.name != "srl_folder")
+        or getattr(config, field.name) != getattr(defaults, field.name)
     }
     given |= {"resume": run.resume, "log_dir": run.log_dir}
     changed = dataclasses.replace(run, **given)

@@ -25,9 +25,15 @@ class TrainerConfig(EnvConfig):
 
     srl_model: str = option(
         GROUND_TRUTH,
-        "source of the target's position for the policy; `rl_trainer list what:=srl_models` shows all",
+        "source of the target's position for the policy; `rl_trainer list what:=srl_models` shows all. Also: latest, or a path "
+        "of an encoder's folder",
     )
-    srl_folder: str = option("", "folder of the trained encoder; empty: <log_dir>/srl/<srl_model>", path=True)
+    srl_folder: str = option("", "folder of the trained encoder; empty: the one in srl_models", path=True)
+    srl_models: str = option(
+        "",
+        "table of the folders of encoders by robot and task; empty: this package's config/srl_models.yaml",
+        path=True,
+    )
     algo: str = option("ppo", "learning algorithm; rl_trainer list shows all")
     hyperparameters: str = option(
         "", "override config/algorithms/<algo>.yaml, in YAML: '{gamma: 0.9}'; or hyperparameters.NAME:=VALUE"
@@ -125,14 +131,41 @@ class TrainerConfig(EnvConfig):
         settings_of("hyperparameters", self.hyperparameters)
         if self.load_replay_buffer and not self.load_model and not self.resume:
             raise ConfigError("load_replay_buffer:=true needs load_model:=..., whose replay buffer it loads")
-        if self.srl_model != GROUND_TRUTH and self.srl_model not in factories.srl_models():
-            raise ConfigError(unknown_name("srl_model", self.srl_model, factories.srl_models()))
+        self._find_encoder()
         gives = self._stands_for or SRL_STATE
         if self.srl_model != GROUND_TRUTH and self.observation not in ("", gives):
             raise ConfigError(
                 f"srl_model {self.srl_model} needs observation {gives}, but observation is {self.observation}; leave "
                 "one of the two out"
             )
+
+    def _find_encoder(self) -> None:
+        """Replace `srl_model` by the method of the encoder that it names, and set `srl_folder` unless that is the default one.
+
+        A run's settings then name the encoder for good: another one may be the latest when the run is resumed.
+        """
+        if self.srl_model == GROUND_TRUTH or (models := factories.srl_models()).get(self.srl_model):
+            return
+        if self.srl_folder:
+            if self.srl_model not in models:
+                known = unknown_name("srl_model", self.srl_model, models)
+                raise ConfigError(
+                    f"{known}; srl_folder is given too: name the method of its encoder, or leave srl_folder out"
+                )
+            return
+        method, folder = factories.find_encoder(self.srl_model, **self._seeker)
+        object.__setattr__(self, "srl_model", method)
+        if folder != self.encoder_folder:
+            object.__setattr__(self, "srl_folder", folder)
+
+    @property
+    def _seeker(self) -> dict[str, str]:
+        return {"log_dir": self.log_dir, "robot": self.robot, "task": self.task, "table": self.srl_models}
+
+    @property
+    def encoder_commands(self) -> tuple[str, str]:
+        """The commands that make the encoder: from images of the simulator, and from recorded bags."""
+        return factories.encoder_commands(self.srl_model, **self._seeker)
 
     def _check_evaluation(self) -> None:
         if self.best_by == EVALUATION and not self.eval_every_steps:

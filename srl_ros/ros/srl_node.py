@@ -2,29 +2,28 @@
 
 Run it with `ros2 run rl_trainer_ros srl_node --ros-args -p srl_folder:=runs/srl/autoencoder`; its parameters are the fields
 of `SrlNodeConfig`. Between images it stores only the last state of each robot: a repeated image gets the same state without
-encoding it again. A restart has no other effect than a short delay.
+encoding it again. A restart has no other effect than a short delay. Once a second it reports each robot in /diagnostics.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
-from sensor_msgs.msg import Image, JointState
 
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.names import check_namespaces
+from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.ros.serving.program import Loop, Stepping, run_program
 from robot_interface_ros.ros.transport import contract, messages
-from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.runtime import Runtime
-from robot_interface_ros.ros.transport.waiting import Waiter
-from srl_ros.encoder import Encoder, EncoderError
+from srl_ros.encoder import Encoder
+from srl_ros.ros.encoded_stream import EncodedStream, encode_together
 
-_MOST_WAITING = 8
-"""Moments of which some camera's image has not come yet; the oldest is forgotten beyond that."""
+_DIAGNOSTICS_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -36,42 +35,40 @@ class SrlNodeConfig:
         "", "for an encoder of one camera: camera that provides the images; empty: the camera of the encoder"
     )
     namespaces: tuple[str, ...] = option(("env_0",), "namespaces of the robots whose images are encoded")
+    realtime: bool = option(
+        False,
+        "robots run in real time: their newest images are encoded together; false: lockstep, each image is encoded alone, bit "
+        "for bit as in process",
+    )
 
 
-class EncodedStream:
-    """Publishes a state for the images of one robot, when the images of all cameras with one stamp have arrived."""
+class Diagnostics:
+    """Publishes an entry of /diagnostics for each robot, once a second."""
 
-    def __init__(self, node: Node, waiter: Waiter, encoder: Encoder, namespace: str, cameras: tuple[str, ...]):
-        """`cameras`: cameras that provide the images, in the order of the encoder's cameras."""
-        self._node, self._encoder, self._namespace, self._cameras = node, encoder, namespace, cameras
-        self._publisher = node.create_publisher(JointState, absolute(namespace, contract.SRL_STATE), contract.RELIABLE)
-        self._waiting: dict[int, dict[str, Image]] = {}
-        self._writer = messages.srl_state_writer(encoder.state_dim, encoder.id)
-        self._last: tuple[int, JointState] | None = None
-        for camera in cameras:
-            topic = absolute(namespace, contract.image_topic(camera))
-            waiter.subscribe(Image, topic, partial(self._on_image, camera))
+    def __init__(self, node: Node, streams: Sequence[EncodedStream], encoder_id: str):
+        self._node, self._streams, self._encoder_id = node, streams, encoder_id
+        self._publisher = node.create_publisher(DiagnosticArray, contract.DIAGNOSTICS, contract.RELIABLE)
+        self._due = Ticker(_DIAGNOSTICS_NS)
 
-    def _on_image(self, camera: str, message: Image) -> None:
-        stamp = messages.stamp_ns(message)
-        if self._last is None or self._last[0] != stamp:
-            there = self._waiting.setdefault(stamp, {})
-            there[camera] = message
-            if len(there) < len(self._cameras):
-                while len(self._waiting) > _MOST_WAITING:  # an image was lost; in lockstep it is sent again
-                    self._waiting.pop(next(iter(self._waiting)))
-                return
-            self._waiting.clear()
-            try:
-                images = {
-                    own: messages.image_array(there[name]) for own, name in zip(self._encoder.cameras, self._cameras)
-                }
-                state = self._encoder.encode_images(images)
-            except (EncoderError, messages.MessageError) as error:  # a camera of another size: say so, and stay
-                self._node.get_logger().error(f"{self._namespace}: {error}", throttle_duration_sec=5.0)
-                return
-            self._last = (stamp, self._writer.write(stamp, state))
-        self._publisher.publish(self._last[1])
+    @property
+    def left_s(self) -> float:
+        """Time until the next report, s."""
+        return max(0.0, self._due.left_s)
+
+    def publish_when_due(self) -> None:
+        """Publish if a second has passed."""
+        if self._due.left_s > 0.0:
+            return
+        self._due.tick()
+        message = DiagnosticArray(status=[self._status(stream) for stream in self._streams])
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(message)
+
+    def _status(self, stream: EncodedStream) -> object:
+        level, text, values = stream.figures.report()
+        name = f"{self._node.get_name().removesuffix('_topics')}: {stream.namespace}"
+        topic = f"{stream.namespace}/{contract.SRL_STATE}"  # not the robot's own entry, which has its namespace here
+        return messages.diagnostic_status(level.value, name, topic, text, {"encoder": self._encoder_id, **values})
 
 
 def prepare(runtime: Runtime, node: Node, config: SrlNodeConfig) -> Loop:
@@ -86,13 +83,23 @@ def prepare(runtime: Runtime, node: Node, config: SrlNodeConfig) -> Loop:
                 f"camera is {config.camera}, and {encoder.id} encodes {', '.join(cameras)} together; leave it out"
             )
         cameras = (config.camera,)
-    for namespace in config.namespaces:
-        EncodedStream(stepping.node, stepping.waiter, encoder, namespace, cameras)
+    later = (lambda stream: None) if config.realtime else None  # encoded after the wait, together
+    streams = [
+        EncodedStream(stepping.node, stepping.waiter, encoder, namespace, cameras, later)
+        for namespace in config.namespaces
+    ]
+    diagnostics = Diagnostics(stepping.node, streams, encoder.id)
+
+    def turn() -> None:
+        stepping.waiter.wait(diagnostics.left_s)
+        if config.realtime:
+            encode_together(encoder, streams)
+        diagnostics.publish_when_due()
 
     def loop() -> int:
         robots = ", ".join(config.namespaces)
         node.get_logger().info(f"encoding {', '.join(cameras)} images of {robots} with {encoder.id}")
-        stepping.run()
+        stepping.run(turn)
         return 0
 
     return loop

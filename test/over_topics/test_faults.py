@@ -76,6 +76,7 @@ def test_a_signal_saves_and_leaves_in_order(number: int, start: Callable, tmp_pa
     assert not Path(f"/proc/{simulator}").exists()
 
 
+@pytest.mark.srl_node
 def test_a_killed_srl_node_costs_no_episode(start: Callable, tmp_path: Path, random_encoder: str) -> None:
     """Its answer depends only on the image: the new node encodes the repeated image, and no data is lost."""
     run = start(

@@ -53,26 +53,28 @@ class LossyWaiter(DirectWaiter):
 class LossyProxy(threading.Thread):
     """Forwards the contract from `robot` to `client` unreliably; the SRL node in namespace `encoder` is between them."""
 
-    def __init__(self, domain: int, robot: str, client: str, encoder: str | None = None):
+    def __init__(self, domain: int, robot: str, client: str, encoder: str | None = None, cameras: tuple[str, ...] = ()):
         super().__init__(name="lossy_proxy", daemon=True)
         self.runtime = Runtime(domain_id=domain)
         self.node = self.runtime.node("lossy_proxy", start_parameter_services=False)
         self.waiter = LossyWaiter(self.node)
         self.runtime.on_stop(self.waiter.wake)
         self.random, self.count = np.random.default_rng(SEED), itertools.count()
-        self.pictures: dict[int, str] = {}
-        """Stamp -> digest of the image that the robot published."""
+        self.pictures: dict[tuple[int, str], str] = {}
+        """Stamp and topic -> digest of the image that the robot published."""
         self.later: list[tuple[float, int, Any, Any]] = []
         self.done = {"dropped": 0, "duplicated": 0, "delayed": 0, "answers lost": 0}
         self.pass_on(JointState, f"{client}/joint_command", f"{robot}/joint_command")
         self.pass_on(JointState, f"{robot}/joint_states", f"{client}/joint_states")
         self.pass_on(PoseStamped, f"{robot}/target_pose", f"{client}/target_pose")
         self.pass_on(String, f"{robot}/command_rejected", f"{client}/command_rejected")
+        for camera in cameras:
+            topic = f"camera/{camera}/image_raw"
+            self.pass_on(Image, f"{robot}/{topic}", f"{encoder}/{topic}")
+            # The trainer looks whether its robot has the cameras that an SRL node encodes; it never reads the images.
+            self.node.create_publisher(Image, f"{client}/{topic}", RELIABLE)
         if encoder:
-            self.pass_on(Image, f"{robot}/camera/external/image_raw", f"{encoder}/camera/external/image_raw")
             self.pass_on(JointState, f"{encoder}/srl_state", f"{client}/srl_state")
-            # The trainer looks whether its robot has the camera that an SRL node encodes; it never reads the images.
-            self.node.create_publisher(Image, f"{client}/camera/external/image_raw", RELIABLE)
         self.pass_on_calls(Trigger, f"{client}/reset", f"{robot}/reset")
         self.pass_on_calls(SetParameters, f"{client}/robot/set_parameters", f"{robot}/robot/set_parameters")
 
@@ -81,7 +83,7 @@ class LossyProxy(threading.Thread):
 
         def passed(message: Any) -> None:
             if kind is Image:
-                self.pictures[stamp_ns(message)] = picture_of(message.data)
+                self.pictures[stamp_ns(message), source] = picture_of(message.data)
             self.mistreat(publisher, message)
 
         self.waiter.subscribe(kind, source, passed)
@@ -195,26 +197,30 @@ def test_ground_truth_through_a_lossy_proxy(simulator: Callable, proxy: Callable
     assert all(count >= STEPS // 300 for count in lossy.done.values()), lossy.done
 
 
+@pytest.mark.srl_node
 @pytest.mark.timeout(1800)
 def test_images_and_states_through_a_lossy_proxy(
-    simulator: Callable, start: Callable, proxy: Callable, random_encoder: str
+    simulator: Callable, start: Callable, proxy: Callable, encoder_of_two_cameras: str
 ) -> None:
-    simulator(namespaces="[/real]", cameras="[external]")
-    start("srl_ros.ros.srl_node", namespaces="[/encoder]", srl_folder=random_encoder).wait_for(
-        "encoding external images"
+    cameras = ("external", "above")
+    simulator(namespaces="[/real]", cameras=f"[{', '.join(cameras)}]")
+    start("srl_ros.ros.srl_node", namespaces="[/encoder]", srl_folder=encoder_of_two_cameras).wait_for(
+        "encoding external, above images"
     )
-    lossy = proxy(encoder="/encoder")
+    lossy = proxy(encoder="/encoder", cameras=cameras)
     import torch
 
     torch.set_num_threads(1)
-    settings = {"srl_folder": random_encoder}
+    settings = {"srl_folder": encoder_of_two_cameras}
     over_topics = trajectory(
         make_robot_env(transport="topics", timeouts=PATIENT, **settings),
         STEPS,
-        lambda observation: lossy.pictures[observation.stamp],
+        lambda seen: " ".join(lossy.pictures[seen.stamp, f"/real/camera/{name}/image_raw"] for name in cameras),
     )
     in_process = trajectory(
-        make_robot_env(**settings), STEPS, lambda observation: picture_of(observation.images["external"].tobytes())
+        make_robot_env(**settings),
+        STEPS,
+        lambda seen: " ".join(picture_of(seen.images[name].tobytes()) for name in cameras),
     )
     assert_same(over_topics, in_process)
     assert all(count >= STEPS // 300 for count in lossy.done.values()), lossy.done

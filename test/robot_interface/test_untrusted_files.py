@@ -624,11 +624,14 @@ def test_a_home_folder_is_known_in_every_path(
     assert run_folder.find("latest", "~/runs").name == "now"
     assert run_folder.find("~/runs/reach/ground_truth/sac/now/final").name == "now"
     for cls, names in (
-        (TrainerConfig, ("robot", "world", "imperfection", "log_dir", "srl_folder", "resume", "load_model")),
+        (
+            TrainerConfig,
+            ("robot", "world", "imperfection", "log_dir", "srl_folder", "srl_models", "resume", "load_model"),
+        ),
         (BringupConfig, ("hardware", "params_file", "sim_params_file", "driver_params_file", "rviz_config")),
         (EvaluateOptions, ("run", "robot", "world", "imperfection", "video", "log_dir")),
         (CurvesOptions, ("file", "log_dir")),
-        (TrainSrlOptions, ("robot", "imperfection", "log_dir")),
+        (TrainSrlOptions, ("robot", "imperfection", "log_dir", "srl_models")),
         (CalibrateOptions, ("robot", "hardware", "output")),
         (Ros2ControlOptions, ("robot", "folder")),
         (SimConfig, ("robot", "world", "imperfection")),

@@ -1,4 +1,4 @@
-"""The SRL node with several cameras: it encodes when the images of one stamp are all there."""
+"""The SRL node: several cameras, several robots, wrong images, and what it reports in /diagnostics."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from srl_ros.encoder import Encoder
 from srl_ros.networks import StateNetwork
+from srl_ros.stream_figures import Level, StreamFigures
 
 pytestmark = pytest.mark.ros
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 2, 16, 16, 3), dtype=np.uint8)
@@ -39,17 +40,21 @@ class Node:
         self.errors.append(text)
 
 
-def image(sec: int, pixels: np.ndarray) -> Any:
+def one_camera_encoder() -> Encoder:
+    return Encoder(StateNetwork(16, 16, points=2), (16, 16, 3), "random", {}, {})
+
+
+def image(sec: int, pixels: np.ndarray, encoding: str = "rgb8") -> Any:
     from sensor_msgs.msg import Image
 
-    message = Image(height=pixels.shape[0], width=pixels.shape[1], encoding="rgb8", step=3 * pixels.shape[1])
+    message = Image(height=pixels.shape[0], width=pixels.shape[1], encoding=encoding, step=3 * pixels.shape[1])
     message.header.stamp.sec = sec
     message.data = pixels.tobytes()
     return message
 
 
 def test_it_waits_for_all_cameras_of_a_stamp_whatever_their_order() -> None:
-    from srl_ros.ros.srl_node import EncodedStream
+    from srl_ros.ros.encoded_stream import EncodedStream
 
     encoder = Encoder(
         StateNetwork(16, 16, points=2, cameras=2), (16, 16, 3), "random", {}, {}, ("external", "above"), "d"
@@ -62,9 +67,135 @@ def test_it_waits_for_all_cameras_of_a_stamp_whatever_their_order() -> None:
     above(image(2, IMAGES[1, 1]))  # of another moment
     assert node.published == []
     above(image(1, IMAGES[0, 1]))
-    external(image(1, IMAGES[0, 0]))  # a repetition is answered again
+    external(image(1, IMAGES[0, 0]))  # the robot sends the moment again: the state is sent again
+    above(image(1, IMAGES[0, 1]))
     assert [stamp for stamp, _ in node.published] == [1, 1]
     assert all(state.tobytes() == encoder.encode(IMAGES[0]).tobytes() for _, state in node.published)
-    above(image(3, IMAGES[2, 1]))
-    external(image(3, IMAGES[2, 0, :8]))
-    assert len(node.published) == 2 and "of camera external" in node.errors[0]
+    above(image(1, IMAGES[1, 1]))  # a restarted robot has other images with the same stamp
+    external(image(1, IMAGES[1, 0]))
+    assert node.published[2][1].tobytes() == encoder.encode(IMAGES[1]).tobytes()
+
+
+def test_a_wrong_size_or_encoding_is_refused_by_an_error_that_names_both() -> None:
+    from srl_ros.ros.encoded_stream import EncodedStream
+
+    encoder, node = one_camera_encoder(), Node()
+    stream = EncodedStream(node, node, encoder, "/env_0", ("external",))  # type: ignore[arg-type]
+    (external,) = node.callbacks.values()
+    external(image(1, IMAGES[0, 0, :8]))
+    external(image(2, IMAGES[0, 0], "bgr8"))
+    ending = f"; {encoder.id} encodes 16x16 pixels, rgb8: set the camera to this size and encoding"
+    assert node.published == []
+    assert node.errors[0].startswith(f"/env_0/camera/external/image_raw: image of 16x8 pixels, rgb8{ending}")
+    assert node.errors[1].startswith(f"/env_0/camera/external/image_raw: image of 16x16 pixels, bgr8{ending}")
+    assert stream.figures.report()[:2] == (Level.ERROR, node.errors[1])
+    external(image(3, IMAGES[0, 0]))  # the camera was set right
+    assert stream.figures.report()[0] is Level.OK and len(node.published) == 1
+    cut = image(4, IMAGES[0, 0])
+    cut.data = cut.data[:100]
+    external(cut)
+    assert "/env_0: image of 16x16 rgb8 with step 48 has 100 bytes; expected 768" in node.errors[2]
+
+
+def test_in_real_time_the_newest_moments_of_all_robots_are_one_batch() -> None:
+    from srl_ros.ros.encoded_stream import EncodedStream, encode_together
+
+    encoder, node = one_camera_encoder(), Node()
+    batches: list[int] = []
+    encode_batch = encoder.encode_batch
+    encoder.encode_batch = lambda images: (batches.append(len(images)), encode_batch(images))[1]  # type: ignore[method-assign]
+    streams = [
+        EncodedStream(node, node, encoder, name, ("external",), lambda stream: None)  # type: ignore[arg-type]
+        for name in ("/env_0", "/env_1", "/env_2")
+    ]
+    first, second, _ = node.callbacks.values()
+    first(image(1, IMAGES[0, 0]))
+    first(image(2, IMAGES[1, 0]))  # newer: the one before is dropped
+    second(image(2, IMAGES[2, 0]))
+    assert node.published == []
+    encode_together(encoder, streams)
+    encode_together(encoder, streams)  # nothing new
+    assert batches == [2]
+    assert [stamp for stamp, _ in node.published] == [2, 2]
+    for (_, state), images in zip(node.published, IMAGES[1:, 0]):
+        np.testing.assert_allclose(state, encoder.encode(images), atol=1e-5)
+    assert [stream.figures.dropped for stream in streams] == [1, 0, 0]
+
+
+def test_dropped_frames_are_moments_that_are_never_encoded() -> None:
+    from srl_ros.ros.encoded_stream import EncodedStream
+
+    encoder = Encoder(StateNetwork(16, 16, points=2, cameras=2), (16, 16, 3), "random", {}, {}, ("external", "above"))
+    node = Node()
+    stream = EncodedStream(node, node, encoder, "/env_0", encoder.cameras)  # type: ignore[arg-type]
+    external, above = node.callbacks.values()
+
+    def both(sec: int) -> None:
+        external(image(sec, IMAGES[sec % 3, 0]))
+        above(image(sec, IMAGES[sec % 3, 1]))
+
+    both(1)
+    external(image(2, IMAGES[2, 0]))  # the other camera's image is lost
+    both(3)
+    external(image(1, IMAGES[1, 0]))  # late copies of images that were encoded
+    external(image(3, IMAGES[0, 0]))
+    both(4)
+    assert (stream.figures.encoded, stream.figures.dropped) == (3, 1)
+    level, text, values = stream.figures.report()
+    assert (level, text) == (Level.WARN, "1 dropped frames since the last report")
+    assert values["dropped frames"] == 1 and values["states"] == 3
+    assert stream.figures.report()[:2] == (Level.OK, "waiting for images")
+
+
+def test_latency_is_from_the_first_image_to_the_state() -> None:
+    times = iter((0.0, 2.0, 4.0))
+    figures = StreamFigures(lambda: next(times))
+    for latency_s, encoding_s in ((0.002, 0.001), (0.004, 0.001), (0.006, 0.004)):
+        figures.published(latency_s, encoding_s)
+    level, text, values = figures.report()
+    assert (level, text, values["rate (Hz)"]) == (Level.OK, "encoding", 1.5)
+    assert values["latency median (ms)"] == pytest.approx(4.0) and values["encoding median (ms)"] == pytest.approx(1.0)
+
+
+@pytest.mark.srl_node
+def test_diagnostics_have_an_entry_for_each_robot(start: Callable, domain: int, random_encoder: str) -> None:
+    """The node itself, in real time, with images of two robots of which one has the wrong size."""
+    import time
+
+    from diagnostic_msgs.msg import DiagnosticArray
+    from sensor_msgs.msg import Image
+
+    from robot_interface_ros.ros.transport.contract import RELIABLE
+    from robot_interface_ros.ros.transport.runtime import Runtime
+    from robot_interface_ros.ros.transport.waiting import make_waiter
+
+    start("srl_ros.ros.srl_node", srl_folder=random_encoder, namespaces="[/a, /b]", realtime=True).wait_for("encoding")
+    entries: dict[str, Any] = {}
+    with Runtime(signals=False) as runtime:
+        node = runtime.node("images", start_parameter_services=False)
+        waiter = make_waiter(node)
+        publishers = [node.create_publisher(Image, f"/{name}/camera/external/image_raw", RELIABLE) for name in "ab"]
+        waiter.subscribe(
+            DiagnosticArray, "/diagnostics", lambda message: entries.update({e.hardware_id: e for e in message.status})
+        )
+        deadline, sec = time.monotonic() + 60.0, 0
+        while time.monotonic() < deadline:
+            sec += 1
+            for publisher, height in zip(publishers, (64, 48)):
+                publisher.publish(image(sec, np.zeros((height, 64, 3), np.uint8)))
+            waiter.wait(0.05)
+            levels = {name: entry.level for name, entry in entries.items()}
+            if levels == {"/a/srl_state": b"\x00", "/b/srl_state": b"\x02"} and "latency" in str(
+                entries["/a/srl_state"]
+            ):
+                break
+        waiter.close()
+    good, bad = entries["/a/srl_state"], entries["/b/srl_state"]
+    values = {pair.key: pair.value for pair in good.values}
+    assert good.name == "srl: /a" and good.message in ("encoding", "waiting for images")
+    assert (
+        values["encoder"].startswith("random-")
+        and int(values["states"]) > 0
+        and float(values["latency median (ms)"]) > 0
+    )
+    assert "image of 64x48 pixels, rgb8" in bad.message and "encodes 64x64 pixels, rgb8" in bad.message

@@ -15,7 +15,7 @@ from rl_trainer_ros.cli import commands
 from rl_trainer_ros.cli.command import Command
 from robot_interface_ros.config import option
 
-_FILES = ("run", "log_dir", "srl_folder", "output", "hardware")  # and every ..._file: paths
+_FILES = ("run", "log_dir", "srl_folder", "srl_models", "output", "hardware")  # and every ..._file: paths
 _SCRIPT = """\
 # Tab completion of rl_trainer; made by `rl_trainer completion`.
 _rl_trainer() {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rl_trainer_ros.cli.command import Command
@@ -39,11 +38,16 @@ class TrainSrlOptions:
         "", "imperfections: a name in config/imperfections/, or the path of a .yaml file", path=True
     )
     seed: int = option(0, "seed of recording and training", minimum=0, maximum=2**31 - 1)
-    log_dir: str = option("runs", "the model goes to <log_dir>/srl/<srl_model>", path=True)
+    log_dir: str = option("runs", "the model goes to <log_dir>/srl/<srl_model>, or as srl_models says", path=True)
+    srl_models: str = option(
+        "",
+        "table of the folders of encoders by robot and task; empty: this package's config/srl_models.yaml",
+        path=True,
+    )
 
 
 def record_and_train(options: TrainSrlOptions) -> int:
-    """Record, train, save in `<log_dir>/srl/<srl_model>`, and print the next command."""
+    """Record, train, save in the folder of the table of encoders, and print the next command."""
     with leaving_at_once():
         from rl_trainer_ros import factories
 
@@ -57,7 +61,8 @@ def record_and_train(options: TrainSrlOptions) -> int:
         )
     config = factories.training_config(options.srl_model, **_settings(options))  # errors come before the recording
     cameras = options.cameras or factories.srl_cameras(options.srl_model)
-    folder = Path(options.log_dir) / "srl" / options.srl_model
+    seeker = {"log_dir": options.log_dir, "robot": options.robot, "task": options.task, "table": options.srl_models}
+    folder = factories.encoder_place(options.srl_model, **seeker)
     if options.bags:
         paths = [text.strip() for text in options.bags.split(",") if text.strip()]
         source = factories.bag_dataset(paths, cameras, note=print).dataset
@@ -95,7 +100,7 @@ def _settings(options: TrainSrlOptions) -> dict[str, Any]:
 def _next(options: TrainSrlOptions) -> str:
     """Return the command line that trains a policy with this encoder."""
     defaults = TrainSrlOptions()
-    same = ("task", "robot", "imperfection", "log_dir")
+    same = ("task", "robot", "imperfection", "log_dir", "srl_models")
     more = [f"{name}:={getattr(options, name)}" for name in same if getattr(options, name) != getattr(defaults, name)]
     return command_line("train", f"srl_model:={options.srl_model}", *more)
 

@@ -1,0 +1,136 @@
+"""Which encoder `srl_model` names: by method, by path, by a table for robot and task, or the latest."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from rl_trainer_ros.bringup.system import BringupError, system
+from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.config import ConfigError, from_mapping
+from srl_ros.naming import Place, Seeker, commands_for, find_encoder, place_of
+
+
+def an_encoder(folder: Path, method: str, saved_s: int = 0) -> str:
+    folder.mkdir(parents=True)
+    (folder / "encoder.json").write_text(json.dumps({"method": method, "cameras": ["external"]}))
+    os.utime(folder / "encoder.json", (saved_s, saved_s))
+    return str(folder)
+
+
+def test_a_method_lies_where_it_always_did() -> None:
+    assert find_encoder("vae", Seeker("there")) == Place("vae", "there/srl/vae")
+    assert TrainerConfig(srl_model="vae").srl_folder == ""
+    assert TrainerConfig(srl_model="vae").encoder_folder == "runs/srl/vae"
+
+
+def test_latest_is_the_encoder_that_was_saved_last(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no encoder below .*srl; make one with: .*train_srl srl_model:=autoencoder"):
+        find_encoder("latest", Seeker(str(tmp_path)))
+    an_encoder(tmp_path / "srl" / "dae", "dae", 10)
+    newest = an_encoder(tmp_path / "srl" / "button" / "mine", "vae", 30)
+    an_encoder(tmp_path / "srl" / "strange", "of another package", 40)
+    assert find_encoder("latest", Seeker(str(tmp_path))) == Place("vae", newest)
+    config = TrainerConfig(srl_model="latest", log_dir=str(tmp_path))
+    assert (config.srl_model, config.srl_folder, config.state) == ("vae", newest, "vae")
+    an_encoder(tmp_path / "srl" / "pca", "pca", 50)  # the run's settings still name its encoder
+    assert dataclasses.replace(config).srl_folder == newest
+
+
+def test_a_path_names_its_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = an_encoder(tmp_path / "anywhere", "triplet")
+    config = TrainerConfig(srl_model=folder)
+    assert (config.srl_model, config.encoder_folder) == ("triplet", folder)
+    with pytest.raises(ConfigError, match=r"srl_model is .*/nothing, but no trained encoder lies there; .*train_srl"):
+        TrainerConfig(srl_model=f"{tmp_path}/nothing")
+    with pytest.raises(ConfigError, match="unknown srl_model .*srl_folder is given too"):
+        TrainerConfig(srl_model="latest", srl_folder=folder)
+    monkeypatch.chdir(tmp_path)
+    assert TrainerConfig(srl_model="./anywhere").encoder_folder == "./anywhere"
+
+
+def test_a_folder_of_ones_own_is_a_name_too(tmp_path: Path) -> None:
+    an_encoder(tmp_path / "srl" / "vae_two_cameras", "vae")
+    assert find_encoder("vae_two_cameras", Seeker(str(tmp_path))).method == "vae"
+    with pytest.raises(ConfigError, match=r"unknown srl_model 'vae_two_camera' .*did you mean vae_two_cameras.*latest"):
+        find_encoder("vae_two_camera", Seeker(str(tmp_path)))
+
+
+def test_a_table_names_encoders_by_robot_and_task(tmp_path: Path) -> None:
+    best = an_encoder(tmp_path / "best", "vae")
+    table = tmp_path / "mine.yaml"
+    table.write_text(
+        "inmoov:\n  reach: {best: " + best + "}\n  button: {any: 'srl/button/{srl_model}', vae: /other}\n"
+        "any:\n  any: {dae: shared}\n"
+    )
+    found = {
+        (robot, task, name): place_of(name, Seeker("logs", robot, task, str(table)))
+        for robot, task, name in (
+            ("inmoov", "button", "pca"),
+            ("inmoov", "button", "vae"),
+            ("robots/inmoov.yaml", "button", "dae"),
+            ("kuka_iiwa", "button", "pca"),
+        )
+    }
+    assert list(found.values()) == ["logs/srl/button/pca", "/other", "logs/shared", "logs/srl/pca"]
+    config = TrainerConfig(srl_model="best", srl_models=str(table))
+    assert (config.srl_model, config.encoder_folder) == ("vae", best)
+    with pytest.raises(ConfigError, match=r"unknown srl_model 'bst' \(did you mean best\?\)"):
+        TrainerConfig(srl_model="bst", srl_models=str(table))
+    with pytest.raises(ConfigError, match="unknown srl_model 'best'"):
+        TrainerConfig(srl_model="best", srl_models=str(table), task="button")
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("inmoov: [a]", "mine.yaml: inmoov is .*expected a mapping of tasks: robot -> task -> name -> folder"),
+        ("inmoov: {reach: there}", "mine.yaml: inmoov: reach is .*expected a mapping of encoders"),
+        ("inmoov: {reach: {vae: 3}}", "mine.yaml: inmoov: reach: vae is 3; expected the path of a folder"),
+        ("inmoov: {", "mine.yaml"),
+    ],
+)
+def test_a_bad_table_is_one_line_with_its_place(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ValueError, match=said) as caught:
+        TrainerConfig(srl_model="vae", srl_models=str(tmp_path / "mine.yaml"))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match="nowhere.yaml"):
+        TrainerConfig(srl_model="vae", srl_models="nowhere.yaml")
+
+
+def test_a_missing_encoder_names_the_commands_that_make_it(tmp_path: Path) -> None:
+    train, record = commands_for("triplet", Seeker("logs", task="button"), ("external", "above"))
+    assert train.endswith("train_srl srl_model:=triplet task:=button log_dir:=logs")
+    assert "record task:=button cameras:=external,above bag:=bags/for_srl && " in record
+    assert record.endswith(f"{train} bags:=bags/for_srl")
+    with pytest.raises(
+        BringupError, match=r"no vae model at .*/srl/vae; give its folder .*train_srl srl_model:=vae .*record"
+    ):
+        system({"srl_model": "vae", "log_dir": str(tmp_path)}, {})
+
+
+def test_every_process_of_a_system_gets_the_same_encoder(tmp_path: Path) -> None:
+    """The trainer gets the folder, too: another encoder may be the latest when it starts."""
+    newest = an_encoder(tmp_path / "srl" / "button" / "mine", "vae", 30)
+    params = tmp_path / "trainer.yaml"
+    params.write_text(f"trainer:\n  ros__parameters: {{srl_model: latest, log_dir: {tmp_path}}}\n")
+    for given in ({"srl_model": "latest", "log_dir": str(tmp_path)}, {"params_file": str(params)}):
+        processes = {process.name: process for process in system(given, {}).processes}
+        assert processes["srl"].parameters["srl_folder"] == newest
+        told = processes["trainer"].parameters
+        assert (told["srl_model"], told["srl_folder"]) == ("vae", newest)
+    real = {process.name: process for process in system({**given, "realtime": "true"}, {}).processes}
+    assert real["srl"].parameters["realtime"] is True
+
+
+def test_a_resumed_run_keeps_its_encoder(tmp_path: Path) -> None:
+    """Resuming without srl_folder keeps the folder of the run's settings."""
+    folder = an_encoder(tmp_path / "srl" / "mine", "vae")
+    config = TrainerConfig(srl_model="mine", log_dir=str(tmp_path))
+    again = from_mapping(TrainerConfig, dataclasses.asdict(config), "config.yaml")
+    assert (again.srl_model, again.srl_folder) == ("vae", folder)
