@@ -21,10 +21,13 @@ from robot_sim_ros.imperfection.draw import Drawn
 from robot_sim_ros.imperfection.imperfect_robot import ImperfectRobot
 from robot_sim_ros.imperfection.look import look_of
 from robot_sim_ros.imperfection.scaled_bodies import BodyDynamics, Palette
+from robot_sim_ros.light_joints import LightJoints, light_joints, without
+from robot_sim_ros.light_links import LightLinks, carried_by, without_visuals
 from robot_sim_ros.pybullet_urdf import for_pybullet
 from robot_sim_ros.quiet import quiet_output
 from robot_sim_ros.servos import Servos
 from robot_sim_ros.sim_config import SimConfig
+from robot_sim_ros.world.config import load_world
 from robot_sim_ros.world.world import World
 
 
@@ -34,6 +37,9 @@ class PyBulletRobot:
     After a reset, all observations depend only on the settings, the episode and the commands, bit for bit, and not on
     earlier episodes: PyBullet keeps contact pairs in a fixed order, and a reset makes it forget them. A command must
     name all joints; `SafeRobot` applies the limits.
+
+    A robot with many joints has light ones (`light_joints`), if there is nothing to touch: the servo's law moves them, not
+    PyBullet, and their efforts are 0. In physics, what they carry is fixed at rest.
     """
 
     def __init__(self, description: RobotDescription, config: SimConfig, start_ns: int | None = None):
@@ -54,25 +60,45 @@ class PyBulletRobot:
         )
         client.setGravity(0.0, 0.0, -9.81)
         self._rig = CameraRig(client, description, config)
-        self.body = Body(client, self._rig.part(for_pybullet(merge_fixed_links(description.urdf))), description)
+        untouchable = not (config.contact or load_world(config.world).solid)
+        light = light_joints(description, config.physics_hz) if untouchable else frozenset()
+        in_physics = without(description, light) if light else description
+        self._heavy = description.model.index(in_physics.joint_names)
+        self._light_links = carried_by(description.model, light)
+        urdf = without_visuals(in_physics.urdf, self._light_links) if light else in_physics.urdf
+        self.body = Body(client, self._rig.part(for_pybullet(merge_fixed_links(urdf))), in_physics)
+        """The robot in physics: without light joints."""
         self.link_names = tuple(name for link, name in self.body.links.items() if link >= 0)
-        self._servos = Servos(client, self.body, description, config.position_gain, config.substeps)
+        self._servos = Servos(client, self.body, in_physics, config.position_gain, config.substeps)
+        self._light: LightJoints | None = None
+        if light:
+            index = description.model.index([name for name in description.joint_names if name in light])
+            self._light = LightJoints(description.limits, index, config)
+        self._shown: LightLinks | None = None
+        if light:
+            # For so many joints, an exact solution takes less time than iterations, which have not converged when they end.
+            with quiet_output():
+                client.setPhysicsEngineParameter(constraintSolverType=client.CONSTRAINT_SOLVER_LCP_DANTZIG)
         self._step = client.stepSimulation  # BulletClient looks functions up by reflection: do it once
         self.cameras = self._rig.models
         self._observing = () if config.realtime else config.cameras  # in real time, images are rendered on demand
-        self.world = World(client, self.body.id, description, config)
+        if config.cameras:
+            self._place_light_links(description.rest)
+        self.world = World(client, self.body.id, in_physics, config)
         self._periods = 0  # since the last reset
         self._bodies = (self.body.id, *self.world.bodies.values())
         self._target = np.zeros(3)
         self._dynamics: BodyDynamics | None = None
         self._palette: Palette | None = None
         self._start = description.rest
-        self.body.place(description.rest)
+        self.body.place(in_physics.rest)
         self.body.allow_built_in_contacts()
 
     def reset(self, episode: Episode) -> Observation:
         """Set the joints to the rest pose and the target to the episode's position, at once. Two periods pass."""
-        self.body.place(self._start)
+        self.body.place(self._start[self._heavy])
+        if self._light is not None:
+            self._light.place(self._start)
         self._target = self.world.reset(episode)  # shared by every observation until it moves
         forget_contacts(self._client, self._bodies)
         # Two periods, so that no observation of this episode can be taken for the answer to a command of the last one.
@@ -92,6 +118,8 @@ class PyBulletRobot:
             self._dynamics = BodyDynamics(self._client, self.body.id, self.body.links)
         self._dynamics.scale(drawn.link_mass_scale, drawn.friction_scale)
         self._servos.vary(drawn)
+        if self._light is not None:
+            self._light.vary(drawn)
         self._start = self.description.rest + per_joint(drawn.joint_offset, self.joint_names)
         self._rig.look = look_of(drawn)
         if drawn.colour_scale:
@@ -102,7 +130,11 @@ class PyBulletRobot:
 
     def send(self, command: Command) -> None:
         """Give the servos their targets and simulate one control period."""
-        self._servos.drive(command.position)
+        if self._light is None:
+            self._servos.drive(command.position)
+        else:
+            self._servos.drive(command.position[self._heavy])
+            self._light.drive(command.position)
         if self.world.moves:
             self._target = self.world.advance(self.body.positions())
         self._step()
@@ -113,6 +145,10 @@ class PyBulletRobot:
         """Return the current observation; a simulator never waits."""
         rows = [(state[0], state[1], state[3]) for state in self.body.states()]
         position, velocity, effort = np.array(rows).T.copy()
+        if self._light is not None:
+            position = self._with_light(position, self._light.position)
+            velocity = self._with_light(velocity, self._light.velocity)
+            effort = self._with_light(effort, 0.0)
         contact, signals = None, NOTHING
         if self.world.senses:
             contact, signals, self._target = self.world.sense(position)
@@ -131,17 +167,22 @@ class PyBulletRobot:
 
     def render(self, camera: str, width: int, height: int) -> Any:
         """Render one extra image, `(height, width, 3)` uint8, outside of the configured streams."""
-        return self._rig.picture(camera, width, height, self.body.positions())
+        position = self._positions()
+        self._place_light_links(position)
+        return self._rig.picture(camera, width, height, position)
 
     def render_images(self, names: Iterable[str]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Render these configured cameras now; return images and, if configured, depths, as in Observation."""
-        return self._rig.see(names, self.body.positions(), self._periods)
+        position = self._positions()
+        self._place_light_links(position)
+        return self._rig.see(names, position, self._periods)
 
     def _observation(
         self, position: Array, velocity: Array, effort: Array, felt: Array | None, signals: Mapping[str, float]
     ) -> Observation:
         images, depths = NO_IMAGES, NO_DEPTHS
         if self._observing:
+            self._place_light_links(position)
             images, depths = self._rig.see(self._observing, position, self._periods)
         return Observation(
             self._stamp,
@@ -156,10 +197,32 @@ class PyBulletRobot:
             signals=signals,
         )
 
+    def _positions(self) -> Array:
+        """Return the positions of all joints, `(n_joints,)` rad."""
+        positions = self.body.positions()
+        return positions if self._light is None else self._with_light(positions, self._light.position)
+
+    def _with_light(self, heavy: Array, light: Array | float) -> Array:
+        """Return values of all joints from those of the joints in physics and those of the light ones."""
+        assert self._light is not None
+        values = np.empty(len(self.joint_names))
+        values[self._heavy], values[self._light.index] = heavy, light
+        return values
+
+    def _place_light_links(self, position: Array) -> None:
+        """Put the visible links of light joints where they are, for an image."""
+        if self._light is None:
+            return
+        if self._shown is None:
+            self._shown = LightLinks(self._client, self.description, self._light_links)
+        self._shown.place(position)
+
     def _seen_bodies(self) -> dict[str, list[tuple[Any, int]]]:
         """Return the bodies that cameras see, in the groups of `Palette`."""
         client, still = self._client, self._rig.static_scene
         robot = [(client, self.body.id)] + ([(still.client, still.body)] if still is not None else [])
+        self._place_light_links(self._positions())
+        robot += [(client, body) for body in (self._shown.bodies.values() if self._shown is not None else ())]
         return {
             "robot": robot,
             "target": [(client, body) for body in self.world.targets],

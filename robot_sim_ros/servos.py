@@ -14,6 +14,11 @@ from robot_sim_ros.imperfection.actuation import per_joint
 from robot_sim_ros.imperfection.draw import Drawn
 
 
+def gains(gain: float, drawn: Drawn, joint_names: tuple[str, ...]) -> Array:
+    """Return the share of the position error that each servo removes per physics step, at most 1."""
+    return np.minimum(gain * per_joint(drawn.position_gain_scale, joint_names, 1.0), 1.0)
+
+
 class Servos:
     """One servo per joint. A mimic joint has the strength and gain of the joint that it follows."""
 
@@ -34,10 +39,10 @@ class Servos:
     def vary(self, drawn: Drawn) -> None:
         """Apply the sampled strength and stiffness from the next command on."""
         strength = per_joint(drawn.motor_strength_scale, self._names, 1.0)
-        gains = np.minimum(self._gain * per_joint(drawn.position_gain_scale, self._names, 1.0), 1.0).tolist()
-        self._motors = list(zip(self._body.joints, (self._forces * strength).tolist(), gains, self._speeds.tolist()))
+        gain = gains(self._gain, drawn, self._names).tolist()
+        self._motors = list(zip(self._body.joints, (self._forces * strength).tolist(), gain, self._speeds.tolist()))
         self._mimics = [
-            (joint, source, multiplier, offset, force * float(strength[source]), gains[source])
+            (joint, source, multiplier, offset, force * float(strength[source]), gain[source])
             for (joint, source, multiplier, offset), force in zip(self._body.mimics, self._mimic_forces)
         ]
 

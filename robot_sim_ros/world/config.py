@@ -75,6 +75,11 @@ class WorldConfig:
         return next((entry for entry in self.objects if type(entry) is kind), None)
 
     @property
+    def solid(self) -> bool:
+        """Whether the robot can touch anything in this world."""
+        return any(isinstance(entry, (Table, Button, Distractors)) for entry in self.objects)
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """Settings of a robot file that this world needs: `table`, `arena`, both or none."""
         motion = self.target.motion
