@@ -41,7 +41,7 @@ WHOLE = ("n_steps", "batch_size", "n_epochs", "buffer_size", "n_sampled_goal", "
 COUNTS = (
     *("gradient_steps", "train_freq", "target_update_interval", "policy_delay", "sde_sample_freq", "stats_window_size"),
     *("n_delta", "n_top", "n_eval_episodes", "population", "cg_max_steps", "line_search_max_iter", "n_critic_updates"),
-    *("sub_sampling_factor", "top_quantiles_to_drop_per_net"),
+    *("sub_sampling_factor", "top_quantiles_to_drop_per_net", "image_shift", "latent_dim"),
 )
 """Further whole numbers; the learners check their ranges."""
 MOST_NEURONS, MOST_LAYERS = 16_384, 64

@@ -12,6 +12,7 @@ from stable_baselines3.common.preprocessing import is_image_space, is_image_spac
 from stable_baselines3.common.vec_env import VecTransposeImage
 
 from rl_trainer_ros.algorithms.hyperparameters import constructor_arguments
+from rl_trainer_ros.algorithms.image_replay import image_memory
 from rl_trainer_ros.algorithms.registry import ALGORITHMS, CONTINUOUS, DISCRETE, Algorithm, algorithm, check_kind
 from robot_interface_ros.config import ConfigError, unknown_name
 from robot_interface_ros.files.untrusted_files import one_line
@@ -46,10 +47,28 @@ def make_learner(
     kind = row.load_class()
     rollouts = issubclass(kind, OnPolicyAlgorithm)
     arguments = constructor_arguments(settings, actions, env.num_envs, rollouts)
+    if "buffer_size" in arguments:
+        stored = getattr(kind, "images_per_transition", 2)
+        check_memory(name, env.observation_space, arguments["buffer_size"], stored)
     try:
         return kind(network, env, seed=seed, device=device, **arguments)
     except Exception as error:  # learners report bad settings in many ways: assertions, errors of torch and NumPy
         raise ConfigError(f"algo {name} refuses its settings: {one_line(error)}") from error
+
+
+def check_memory(name: str, space: spaces.Space[Any], buffer_size: int, stored: int) -> None:
+    """Raise ConfigError, with a size that fits, if a replay buffer of images is larger than the free memory.
+
+    `stored`: number of images that it stores for each transition.
+    """
+    memory = image_memory(space, buffer_size, stored)
+    if memory is None or memory.needed <= memory.available:
+        return
+    fits = max(1, int(buffer_size * 0.8 * memory.available / memory.needed))
+    raise ConfigError(
+        f"hyperparameters of {name}: buffer_size {buffer_size:,} images take {memory.needed / 1e9:.1f} GB, and this machine "
+        f"has {memory.available / 1e9:.1f} GB free; use hyperparameters.buffer_size:={fits}, smaller images or fewer cameras"
+    )
 
 
 def check_actions(name: str, space: spaces.Space[Any]) -> None:

@@ -70,6 +70,13 @@ ALGORITHMS: Registry[Algorithm] = Registry(
             replay=True,
             description="SAC without target networks, with batch normalisation",
         ),
+        "drq": Algorithm(
+            f"{_OURS}.drq:DrQ",
+            (CONTINUOUS,),
+            MappingProxyType({"cnn": "CnnPolicy"}),
+            replay=True,
+            description="SAC from pixels, with shifted images and one encoder (DrQ)",
+        ),
         "td3": Algorithm(f"{_SB3}:TD3", (CONTINUOUS,), replay=True, description="twin delayed DDPG"),
         "ddpg": Algorithm(f"{_SB3}:DDPG", (CONTINUOUS,), replay=True, description="deep deterministic policy gradient"),
         "ars": Algorithm(f"{_OURS}.population:AugmentedRandomSearch", BOTH, _VECTOR, description="random search"),

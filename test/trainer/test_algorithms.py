@@ -66,8 +66,26 @@ class Line(gymnasium.Env):
         return np.array([self._x, float(self._x < 0.0)], np.float32)
 
 
-def line(discrete: bool = False, n: int = 1) -> DummyVecEnv:
-    env = DummyVecEnv([lambda: Monitor(Line(discrete))] * n)
+class SeenLine(Line):
+    """The same as an image: a white bar where the point is."""
+
+    def __init__(self, discrete: bool = False):
+        super().__init__(discrete)
+        self.observation_space = spaces.Box(0, 255, (36, 36, 3), np.uint8)
+
+    def _observation(self) -> Any:
+        image, column = np.zeros((36, 36, 3), np.uint8), round((self._x + 2.0) / 4.0 * 35)
+        image[:, max(0, column - 1) : column + 2] = 255
+        return image
+
+
+def line_for(name: str, discrete: bool = False) -> Line:
+    """Return the line in the form that an algorithm can observe."""
+    return SeenLine(discrete) if set(ALGORITHMS[name].policies) == {"cnn"} else Line(discrete)
+
+
+def line(discrete: bool = False, n: int = 1, name: str = "ppo") -> DummyVecEnv:
+    env = DummyVecEnv([lambda: Monitor(line_for(name, discrete))] * n)
     env.seed(0)
     return env
 
@@ -89,10 +107,10 @@ def mean_return(learner: Any, env: DummyVecEnv, episodes: int = 10) -> float:
 def test_trains_saves_loads_goes_on_and_acts(name: str, kind: str, tmp_path: Path) -> None:
     if kind not in ALGORITHMS[name].actions:
         with pytest.raises(ConfigError, match=f"does not support {kind} actions; use ppo"):
-            make_learner(name, line(kind == DISCRETE), hyperparameters(name), seed=0)
+            make_learner(name, line(kind == DISCRETE, name=name), hyperparameters(name), seed=0)
         return
     settings = hyperparameters(name, QUICK.get(name, {"learning_starts": 50, "batch_size": 32}))
-    learner = make_learner(name, line(kind == DISCRETE), settings, seed=0)
+    learner = make_learner(name, line(kind == DISCRETE, name=name), settings, seed=0)
     before = {key: value.clone() for key, value in learner.policy.state_dict().items()}
     learner.learn(300)
     after = learner.policy.state_dict()
@@ -101,16 +119,16 @@ def test_trains_saves_loads_goes_on_and_acts(name: str, kind: str, tmp_path: Pat
     steps = learner.num_timesteps
     assert steps >= 300
     learner.save(tmp_path / "model.zip")
-    again = type(learner).load(tmp_path / "model.zip", env=line(kind == DISCRETE), device=learner.device)
+    again = type(learner).load(tmp_path / "model.zip", env=line(kind == DISCRETE, name=name), device=learner.device)
     assert all(after[key].equal(value) for key, value in again.policy.state_dict().items())
-    observation = line().reset()
+    observation = line(name=name).reset()
     if name != "random":
         np.testing.assert_array_equal(
             learner.predict(observation, deterministic=True)[0], again.predict(observation, deterministic=True)[0]
         )
     again.learn(100, reset_num_timesteps=False)
     assert again.num_timesteps >= steps + 100
-    assert -40.0 < mean_return(again, line(kind == DISCRETE)) < 0.0
+    assert -40.0 < mean_return(again, line(kind == DISCRETE, name=name)) < 0.0
 
 
 @pytest.mark.algorithms

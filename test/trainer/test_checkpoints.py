@@ -60,7 +60,7 @@ def settings(folder: Path, algo: str = "ppo", **more: Any) -> TrainerConfig:
         transport="in_process",
         log_dir=str(folder),
         algo=algo,
-        hyperparameters=SMALL[algo],
+        hyperparameters=SMALL.get(algo, ""),
         num_timesteps=400,
         checkpoint_every_steps=100,
         best_min_episodes=1,
@@ -150,9 +150,10 @@ def test_a_resumed_run_is_an_uninterrupted_one(algo: str, more: dict[str, Any], 
     "algo, more, quick",
     [
         ("sac", {"observation": "raw_pixels", "imperfection": "strong"}, "learning_starts: 40, train_freq: 10"),
+        ("drq", {"observation": "raw_pixels"}, "learning_starts: 40, train_freq: 10, buffer_size: 50"),
         ("ppo", {"srl_model": "random"}, "n_steps: 32, n_epochs: 1"),
     ],
-    ids=["sac-pixels", "ppo-encoder"],
+    ids=["sac-pixels", "drq", "ppo-encoder"],
 )
 def test_a_run_that_sees_images_is_resumed_tuned_and_evaluated(
     algo: str, more: dict[str, Any], quick: str, random_encoder: str, tmp_path: Path

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
-from test_algorithms import QUICK, Line
+from test_algorithms import QUICK, line_for
 
 from rl_trainer_ros.algorithms import ALGORITHMS, hyperparameters
 from rl_trainer_ros.algorithms.learner import make_learner
@@ -43,7 +43,7 @@ def test_private_attributes_of_other_objects_are_used_in_the_adapter_alone() -> 
 def test_every_algorithm_fits_and_hands_over_what_it_has_learned(name: str) -> None:
     def made(seed: int) -> Learner:
         discrete = CONTINUOUS not in ALGORITHMS[name].actions
-        env = DummyVecEnv([lambda: Line(discrete)])
+        env = DummyVecEnv([lambda: line_for(name, discrete)])
         return Sb3Learner(make_learner(name, env, hyperparameters(name, QUICK.get(name)), seed=seed))
 
     one, other = made(0), made(1)
@@ -56,7 +56,7 @@ def test_every_algorithm_fits_and_hands_over_what_it_has_learned(name: str) -> N
         if not key.endswith("optimizer"):
             again = parameters.of(other)["modules"][key]
             assert all(torch.equal(module[entry], again[entry]) for entry in module)
-    observation: Any = np.zeros(one.observation_space.shape, np.float32)
+    observation: Any = np.zeros(one.observation_space.shape, one.observation_space.dtype)
     if name != "random":
         mine, its = (learner.predict(observation, deterministic=True)[0] for learner in (one, other))
         assert np.array_equal(mine, its)
