@@ -64,7 +64,12 @@ def policy_tables(policy: Mapping[str, Mapping[str, float]]) -> str:
         parts.append(_titled("action probabilities", rows))
     elif action:
         parts.append(_titled("action", [f"{_name(name)}{_number(at)}" for name, at in action.items()]))
-    for title, stream in (("value", "value"), ("reward", "reward"), ("state", "srl_state")):
+    for title, stream in (
+        ("value", "value"),
+        ("reward", "reward"),
+        ("state", "srl_state"),
+        ("observation", "observation"),
+    ):
         values = policy.get(stream, {})
         if values:
             parts.append(_titled(title, [f"{_name(name)}{_number(at)}" for name, at in values.items()]))

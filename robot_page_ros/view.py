@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from robot_interface_ros.robot import Array
 
-POLICY = ("action", "action_probabilities", "value", "reward", "srl_state")
+POLICY = ("action", "action_probabilities", "value", "reward", "srl_state", "observation")
 """Streams of numbers with names that a policy publishes, and the state that it sees."""
 STALE_S = 1.0
 """A stream without a message for so long is shown in red."""

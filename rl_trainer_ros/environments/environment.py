@@ -63,6 +63,8 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         self.metadata = self.metadata | {"render_fps": round(1e9 / (robot.period_ns * self.config.action_repeat), 3)}
         self._step_state: StepState | None = None
         self._last_step_state: StepState | None = None
+        self.still = False
+        """Whether joint targets stay as they are, whatever the action; a player holds the robot so at a reached target."""
         self._first_stamp = 0
         self._nan_episodes = 0  # episodes in a row that NaN or infinity interrupted
         self._ended_by_nan = False
@@ -217,7 +219,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         if self.config.action_noise:
             noisy = motion + self._noise.normal(0.0, self.config.action_noise, motion.shape)
             motion = np.minimum(np.maximum(noisy, -1.0), 1.0)
-        targets = self._action.apply(motion, now)
+        targets = now.joint_target.copy() if self.still else self._action.apply(motion, now)
         self.robot.send(Command(now.stamp, self.robot.joint_names, targets))
         return self._at(self.robot.receive())
 

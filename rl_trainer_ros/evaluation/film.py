@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ _LAST_S = 1.0  # time for which the last image of an episode is shown
 class Film:
     """Collects images of the first episodes of an evaluation, with a caption: episode, step and success."""
 
-    def __init__(self, environment: Any, episodes: int = 1):
-        """`environment`: one that renders; `episodes`: number of episodes in the film."""
-        self._environment, self._n = environment, episodes
+    def __init__(
+        self, environment: Any, episodes: int = 1, finish: Callable[[Picture], Picture] = lambda picture: picture
+    ):
+        """`environment`: one that renders; `episodes`: number of episodes in the film; `finish`: changes each image."""
+        self._environment, self._n, self._finish = environment, episodes, finish
         self._episodes: dict[int, list[Picture]] = {}
 
     def watch(self, episode: int, steps: int, success: bool | None) -> None:
@@ -31,11 +34,21 @@ class Film:
         if steps == 0:
             self._episodes[episode] = []
         picture = captioned(self._environment.render(), caption(episode, steps, success))
-        self._episodes[episode].append(picture)
+        self._episodes[episode].append(self._finish(picture))
 
     def gif(self) -> bytes:
         """Return the film as GIF, at the robot's real speed."""
-        return gif(list(self._episodes.values()), float(self._environment.metadata["render_fps"]))
+        return gif(self.episodes, self.fps)
+
+    @property
+    def episodes(self) -> list[list[Picture]]:
+        """The images of each episode."""
+        return list(self._episodes.values())
+
+    @property
+    def fps(self) -> float:
+        """Images per second at the robot's real speed."""
+        return float(self._environment.metadata["render_fps"])
 
 
 def caption(episode: int, steps: int, success: bool | None) -> str:
@@ -50,10 +63,10 @@ def captioned(picture: Picture, text: str) -> Picture:
     if width < _NARROWEST:
         return picture
     image = Image.fromarray(picture)
-    drawing, font = ImageDraw.Draw(image), _font(max(10, width // 18))
-    _, _, right, bottom = drawing.textbbox((4, 2), text, font=font)
+    drawing, letters = ImageDraw.Draw(image), font(max(10, width // 18))
+    _, _, right, bottom = drawing.textbbox((4, 2), text, font=letters)
     drawing.rectangle((0, 0, right + 4, bottom + 3), fill=_PAPER)
-    drawing.text((4, 2), text, fill=_TEXT, font=font)
+    drawing.text((4, 2), text, fill=_TEXT, font=letters)
     return np.asarray(image)
 
 
@@ -78,7 +91,8 @@ def gif(episodes: list[list[Picture]], fps: float) -> bytes:
     return file.getvalue()
 
 
-def _font(size: int) -> Any:
+def font(size: int) -> Any:
+    """Return a font of about this size, pixels."""
     try:
         return ImageFont.load_default(size=size)
     except TypeError:  # Pillow before 10.1 has one size

@@ -17,6 +17,8 @@ class PolicyRunner:
     def __init__(self, actor: Actor, normalise: Callable[[Any], Any]):
         """`normalise`: converts one observation of the environment to the learner's normalised form."""
         self._actor, self._normalise = actor, normalise
+        self.seen: Any = None
+        """The last observation, normalised."""
         self.begin()
 
     def begin(self) -> None:
@@ -24,10 +26,16 @@ class PolicyRunner:
         self._memory: Any = None
         self._first = np.ones(1, dtype=bool)
 
+    @property
+    def remembers(self) -> bool:
+        """Whether the policy has a memory, known after its first action."""
+        return self._memory is not None
+
     def __call__(self, observation: Any, environment: Any = None) -> NDArray[Any]:
         """Return the deterministic action for one observation, an array or a dictionary of arrays."""
+        self.seen = self._normalise(observation)
         action, self._memory = self._actor.predict(
-            self._normalise(observation), state=self._memory, episode_start=self._first, deterministic=True
+            self.seen, state=self._memory, episode_start=self._first, deterministic=True
         )
         self._first = np.zeros(1, dtype=bool)
         return np.asarray(action)

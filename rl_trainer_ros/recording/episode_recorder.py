@@ -42,6 +42,17 @@ class Sink(Protocol):
         """The episode whose messages were taken last has ended."""
 
 
+def action_names(environment: RobotEnv) -> tuple[str, tuple[str, ...], int]:
+    """Return the name of an environment's action, the labels of its numbers, and how many discrete ones there are (or 0)."""
+    space = environment.action_space
+    discrete = int(space.n) if isinstance(space, spaces.Discrete) else 0
+    labels = tuple(getattr(environment.action, "labels", ()))
+    if not labels:
+        size = discrete or int(np.prod(space.shape or (1,)))
+        labels = tuple(f"action_{i}" for i in range(size))
+    return environment.config.action or environment.task.action, labels, discrete
+
+
 class EpisodeRecorder:
     """Plays and records one robot."""
 
@@ -50,13 +61,7 @@ class EpisodeRecorder:
         self._environment, self._source, self._policy = environment, source, policy
         self._namespace, self._seed = namespace, seed
         self._player = limited(environment)
-        space = environment.action_space
-        self._discrete = int(space.n) if isinstance(space, spaces.Discrete) else 0
-        labels = tuple(getattr(environment.action, "labels", ()))
-        if not labels:
-            size = self._discrete or int(np.prod(space.shape or (1,)))
-            labels = tuple(f"action_{i}" for i in range(size))
-        action = environment.config.action or environment.task.action
+        action, labels, self._discrete = action_names(environment)
         self._own = OwnMessages(namespace, action, labels, self._discrete)
         self._pending: list[Recorded] = []
         self._told_latched = False

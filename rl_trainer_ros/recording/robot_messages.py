@@ -163,13 +163,20 @@ class RobotMessages:
         return topics.frame(self._namespace, model.frame if model else f"{camera}_camera_optical_frame")
 
 
+def numbers_of(labels: Sequence[str], discrete: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the numbers in `action` and in `action_probabilities`; see OwnMessages."""
+    names = ("action",) if discrete else tuple(labels)
+    return names, tuple(labels) if discrete else tuple(
+        f"{what}_{label}" for what in ("mean", "std") for label in labels
+    )
+
+
 class OwnMessages:
     """The messages that a recording adds beside the contract's: actions, what was wanted, rewards and marks."""
 
     def __init__(self, namespace: str, action: str, labels: Sequence[str], discrete: int):
         """`labels`: of the action's numbers; `discrete`: number of discrete actions, 0 where actions are continuous."""
-        names = ("action",) if discrete else tuple(labels)
-        wanted = tuple(labels) if discrete else tuple(f"{what}_{label}" for what in ("mean", "std") for label in labels)
+        names, wanted = numbers_of(labels, discrete)
         self._channels = {
             name: layout.channel(namespace, name)
             for name in (layout.ACTION, layout.ACTION_PROBABILITIES, layout.REWARD, layout.EPISODE_MARK)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from rl_trainer_ros.algorithms.policy_numbers import distribution
 from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.recording.policies import Choice
@@ -18,7 +18,6 @@ from rl_trainer_ros.training import trained_policy
 from rl_trainer_ros.training.checkpoints import trained_models
 from rl_trainer_ros.training.runs import run_folder
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.robot import Array
 
 
 def of_run(config: RecordConfig) -> tuple[RecordConfig, Path]:
@@ -70,25 +69,5 @@ class TrainedPolicy:
             seen, state=self._memory, episode_start=self._first, deterministic=self._deterministic
         )
         self._first = np.zeros(1, dtype=bool)
-        return Choice(np.asarray(action), self._wanted(seen))
-
-    @torch.no_grad()
-    def _wanted(self, seen: Any) -> Array | None:
-        """The distribution; None for policies with memory and for algorithms that have none (DQN, CMA-ES)."""
-        policy = self._algorithm.policy
-        if self._memory is not None:
-            return None
-        if hasattr(policy, "get_distribution"):
-            inner = policy.get_distribution(policy.obs_to_tensor(seen)[0]).distribution
-            if hasattr(inner, "probs"):
-                return _numbers(inner.probs)
-            return np.concatenate([_numbers(inner.mean), _numbers(inner.stddev)])
-        actor: Any = getattr(policy, "actor", None)
-        if hasattr(actor, "get_action_dist_params"):  # SAC and its kind: a normal distribution, then tanh
-            mean, log_std, _ = actor.get_action_dist_params(policy.obs_to_tensor(seen)[0])
-            return np.concatenate([_numbers(torch.tanh(mean)), _numbers(log_std.exp())])
-        return None
-
-
-def _numbers(tensor: torch.Tensor) -> NDArray[np.float64]:
-    return tensor.detach().cpu().double().numpy().reshape(-1)
+        wanted = distribution(self._algorithm.policy, seen) if self._memory is None else None
+        return Choice(np.asarray(action), wanted)

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rl_trainer_ros import factories
+from rl_trainer_ros.algorithms.learner import learner_space
+from rl_trainer_ros.environments.frame_stack import seen_space
 from rl_trainer_ros.training.checkpoints import folders, trained_models
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.runs import run_folder
 from robot_interface_ros.files.paths import expanded
 
 if TYPE_CHECKING:
+    from rl_trainer_ros.environments.environment import RobotEnv
     from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 MODELS = ("final", "best", "latest")
@@ -45,6 +49,27 @@ def find(run: str, model: str, log_dir: str) -> tuple[Path, Path]:
         found = [f"model:={name}" for name in MODELS if (folder / name / trained_models.ABOUT).is_file()]
         raise ModelError(f"{folder} has no {model} model; it has: {', '.join(found) or 'none yet'}")
     return folder, folder / model
+
+
+def check_encoder(found: TrainedPolicy) -> None:
+    """Raise ModelError for another encoder than in training: a new training of an encoder replaces it in its folder."""
+    folder = found.config.encoder_folder
+    if not folder:
+        return
+    trained_with, there = found.policy.about["encoder"], factories.load_encoder(folder).id
+    if there != trained_with:
+        raise ModelError(
+            f"the policy was trained with encoder {trained_with}, but {folder} holds {there}; restore that encoder, or train "
+            "the policy again"
+        )
+
+
+def check_observation(found: TrainedPolicy, environment: RobotEnv) -> None:
+    """Raise ModelError if an environment does not observe what the policy needs."""
+    if learner_space(seen_space(environment)) != found.policy.algorithm.observation_space:
+        raise ModelError(
+            f"{found.model} has another observation space than robot {environment.config.robot}; use the robot of the training"
+        )
 
 
 def load(run: str, model: str, log_dir: str) -> TrainedPolicy:

@@ -24,7 +24,7 @@ from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter
 from robot_page_ros.ros.pending_calls import Answered, PendingCalls
 from robot_page_ros.scene import field_of_view
-from robot_page_ros.view import Camera, DrawnMarker, RobotView
+from robot_page_ros.view import POLICY, Camera, DrawnMarker, RobotView
 
 NEWEST = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 """The newest message only, without delaying a simulator that publishes thousands a second."""
@@ -86,6 +86,8 @@ class RobotLink:
         hear(PoseStamped, contract.TARGET_POSE, on_target_pose)
         hear(WrenchStamped, contract.CONTACT, on_contact)
         hear(JointState, contract.WORLD_STATE, on_signals)
+        for name in POLICY:
+            hear(JointState, name, self._policy_of(name))
         subscribe = self._waiter.subscribe
         subscribe(Bool, absolute(namespace, contract.MOTION_ENABLED), self._on_enabled, LATCHED_NEWEST)
         subscribe(
@@ -191,6 +193,12 @@ class RobotLink:
             fov = field_of_view(message.height, focal) if focal > 0.0 else known.fov_y_rad
             prefix = contract.frame(self.namespace, "")
             self.view.cameras[camera] = Camera(known.image, fov, message.header.frame_id.removeprefix(prefix))
+
+        return take
+
+    def _policy_of(self, name: str) -> Callable[[Any], None]:
+        def take(message: Any) -> None:
+            self.view.policy[name] = _by_joint(message)
 
         return take
 

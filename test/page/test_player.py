@@ -43,6 +43,13 @@ def test_the_hand_goes_after_a_target_that_is_moved(simulator: Callable, start: 
                 time.sleep(0.02)
 
         until(lambda: distance() < REACHED_M)
+        commands = 0
+        while commands < 40:  # the robot holds there
+            before = view.arrived["action"]
+            until(lambda: view.arrived["action"] > before)  # noqa: B023  called in this turn alone
+            commands += 1
+            assert distance() < 2 * REACHED_M
+        assert set(view.policy) == {"action", "action_probabilities", "value", "observation"}
         first = np.array(view.target_position)
         reachable = {**view.position, "r_elbow_flex_joint": view.position["r_elbow_flex_joint"] - 0.4}
         moved = chain.position([reachable[name] for name in chain.joint_names])

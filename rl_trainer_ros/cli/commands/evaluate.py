@@ -13,9 +13,9 @@ from rl_trainer_ros.bringup.ros_arguments import placed
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
 from rl_trainer_ros.environments.env_config import SIMULATED
+from rl_trainer_ros.evaluation.film_file import check_film, save_film
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import option
-from robot_interface_ros.files.atomic_file import write_atomically
 from robot_interface_ros.robot_config import robot_file
 from robot_interface_ros.start import leaving_at_once
 
@@ -59,7 +59,7 @@ class EvaluateOptions:
         "", "world around the robot, in process: a name or the path of a .yaml file; empty: as in training", path=True
     )
     video: str = option(
-        "", "film of the first three episodes, in process: a file to write, such as reach.gif", path=True
+        "", "film of the first three episodes, in process: a .gif or .mp4 file to write, such as reach.gif", path=True
     )
     robot: str = option(
         "",
@@ -82,8 +82,6 @@ def evaluate_run(options: EvaluateOptions) -> int:
     with leaving_at_once():  # imported here, so that `rl_trainer --help` and `train` do not wait for these modules
         import torch
 
-        from rl_trainer_ros.algorithms.learner import learner_space
-        from rl_trainer_ros.environments.frame_stack import seen_space
         from rl_trainer_ros.environments.make_env import Connection, make_environment
         from rl_trainer_ros.environments.rendering import RGB_ARRAY
         from rl_trainer_ros.environments.requirements import task_class
@@ -95,6 +93,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
 
     try:
         found = trained_policy.load(options.run, options.model, options.log_dir)
+        trained_policy.check_encoder(found)
     except ModelError as error:
         raise EvaluateError(str(error)) from None
     folder, model, policy = found.run, found.model, found.policy
@@ -102,8 +101,6 @@ def evaluate_run(options: EvaluateOptions) -> int:
         print(f"{model} was saved before the first update: this policy is untrained", file=sys.stderr, flush=True)
     config = _with_robot(found.config, folder, options.robot)
     torch.set_num_threads(config.torch_threads)
-    if config.encoder_folder:
-        _check_encoder(config.encoder_folder, policy.about["encoder"])
     changes = _changes(options) | {"realtime": options.realtime}
     if options.hold:
         if not hasattr(task_class(config.task).Settings, "end_at_success"):
@@ -115,11 +112,11 @@ def evaluate_run(options: EvaluateOptions) -> int:
     physics = {} if options.physics_hz is None else {"physics_hz": options.physics_hz}
     connection = Connection(options.transport, namespace, simulation=physics)
     environment = make_environment(config.environment(**changes), connection, RGB_ARRAY if options.video else None)
-    if learner_space(seen_space(environment)) != policy.algorithm.observation_space:
+    try:
+        trained_policy.check_observation(found, environment)
+    except ModelError as error:
         environment.close()
-        raise EvaluateError(
-            f"{model} has another observation space than robot {config.robot}; evaluate on the robot of the training"
-        )
+        raise EvaluateError(str(error)) from None
     film = Film(environment, _FILMED if options.video else 0)
     try:
         result = measure(PolicyRunner(policy.algorithm, policy.normalisation.apply), environment, options, film.watch)
@@ -127,7 +124,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
         environment.close()
     run_folder.write_json(folder / "evaluation.json", {"model": str(model), **result.to_dict()})
     if options.video:
-        _save_film(film.gif(), Path(options.video))
+        save_film(film, Path(options.video))
     _finish(folder, model, result)
     return 0
 
@@ -160,33 +157,7 @@ def _check_video(options: EvaluateOptions) -> None:
         return
     if options.transport != "in_process":
         raise EvaluateError("video needs transport:=in_process, which can render the robot; leave it out")
-    path = Path(options.video)
-    if path.suffix.lower() != ".gif":
-        raise EvaluateError(f"video is {options.video}; give the name of a .gif file")
-    if not path.absolute().parent.is_dir():
-        raise EvaluateError(f"video is {options.video}, but there is no folder {path.absolute().parent}; make it first")
-
-
-def _save_film(gif: bytes, path: Path) -> None:
-
-    try:
-        write_atomically(path, gif)
-    except OSError as error:  # the results must not be lost
-        print(f"the film cannot be written: {error}", file=sys.stderr, flush=True)
-    else:
-        print(f"film of the first episodes: {path}", flush=True)
-
-
-def _check_encoder(folder: str, trained_with: str) -> None:
-    """Raise EvaluateError for another encoder than in training: a new training of an encoder replaces it in its folder."""
-    from rl_trainer_ros.factories import load_encoder
-
-    found = load_encoder(folder).id
-    if found != trained_with:
-        raise EvaluateError(
-            f"the policy was trained with encoder {trained_with}, but {folder} holds {found}; restore that encoder, or train "
-            "the policy again"
-        )
+    check_film(options.video)
 
 
 def measure(
