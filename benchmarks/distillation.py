@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/distillation.py                            # everything: hours
     .venv/bin/python benchmarks/distillation.py parts=students seeds=0 actions=plane_discrete steps=60000 episodes=20
-    .venv/bin/python benchmarks/distillation.py parts=camera sizes=1000,5000
+    .venv/bin/python benchmarks/distillation.py parts=camera sizes=1000,5000 reach_teacher=config/policies/reach
 
 The same command continues after a kill: what is finished in `out` is not done again. It runs with nice 15, on one core.
 
@@ -53,6 +53,8 @@ class Settings:
     """Of an evaluation, on each task."""
     student_rounds: int = 0
     """Of the camera's students: rounds on their own path."""
+    reach_teacher: str = ""
+    """Of the camera's students: a trained run, such as config/policies/reach; empty: one is trained for each seed."""
 
     @property
     def folder(self) -> Path:
@@ -107,8 +109,10 @@ def taught(folder: Path, config: DistilConfig) -> Path:
 
 
 def measured(settings: Settings, run: Path, task: str) -> dict[str, float]:
-    """Success and return of a run's model on a task, kept in the run's folder."""
-    file = run / f"benchmark_{task}_{settings.episodes}.json"
+    """Success and return of a run's model on a task, kept in `out`."""
+    inside = run.resolve().is_relative_to(settings.folder.resolve())
+    name = "+".join(run.resolve().relative_to(settings.folder.resolve()).parts) if inside else run.name
+    file = settings.folder / "figures" / f"{name}_{task}_{settings.episodes}.json"
     if not file.is_file():
         tell(f"evaluating {run} on {task}")
         config = run_folder.load_config(run)
@@ -116,6 +120,7 @@ def measured(settings: Settings, run: Path, task: str) -> dict[str, float]:
         own = environment_of(config, EvaluatedTask(task, robot=config.robot))
         found = evaluate_on(own, policy.algorithm, policy.normalisation.apply, settings.episodes)
         figures = {"success": float(found.success.mean()), "return": float(found.episode_return.mean())}
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(figures) + "\n")
     figures: dict[str, float] = json.loads(file.read_text())
     return figures
@@ -203,8 +208,10 @@ def camera(settings: Settings) -> None:
     """Reach: a teacher that is told where the target is, students that see the camera."""
     print(f"\n| seed | who | samples | success in % of {settings.episodes}, return |\n|---|---|---|---|", flush=True)
     for seed in settings.seeds:
-        config = TrainerConfig(transport="in_process", num_timesteps=150_000, seed=seed, log_interval_s=30.0)
-        teacher = trained(settings.folder / "teachers" / "reach" / f"seed{seed}", config)
+        teacher = Path(settings.reach_teacher)
+        if not settings.reach_teacher:
+            config = TrainerConfig(transport="in_process", num_timesteps=150_000, seed=seed, log_interval_s=30.0)
+            teacher = trained(settings.folder / "teachers" / "reach" / f"seed{seed}", config)
         print(f"| {seed} | teacher | | {cell(measured(settings, teacher, 'reach'))} |", flush=True)
         for size in settings.sizes:
             own = DistilConfig(
@@ -219,7 +226,8 @@ def camera(settings: Settings) -> None:
                 seed=seed,
             )
             run = taught(settings.folder / "camera" / f"seed{seed}" / f"{size}_{settings.student_rounds}", own)
-            print(f"| {seed} | student | {size:,} | {cell(measured(settings, run, 'reach'))} |", flush=True)
+            who = f"student, student_rounds {settings.student_rounds}" if settings.student_rounds else "student"
+            print(f"| {seed} | {who} | {size:,} | {cell(measured(settings, run, 'reach'))} |", flush=True)
 
 
 PARTS: dict[str, Callable[[Settings], None]] = {"students": students, "continual": continually, "camera": camera}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from srl_ros.training.metrics import gtc, knn_mse, linear_r2
+from srl_ros.training.evaluation import figures
+from srl_ros.training.metrics import gtc, knn_mse, linear_r2, nmse, probe, r2
 
 
 def test_knn_mse_by_hand() -> None:
@@ -47,3 +48,47 @@ def test_linear_r2_tells_signal_from_noise() -> None:
     assert fitted[0] > 0.9999
     assert fitted[1] == pytest.approx(0.5, abs=0.05)
     assert abs(fitted[2]) < 0.02 and fitted[3] == 0.0
+
+
+def test_nmse_by_hand() -> None:
+    states, truth = np.array([[0.0], [1.0], [10.0], [12.0]]), np.array([[0.0], [3.0], [1.0], [2.0]])
+    # Nearest in state: 0-1, 1-0, 2-3, 3-2; squared errors 9, 9, 1, 1, mean 5; the truth's variance is 1.25.
+    assert nmse(states, truth, neighbours=1) == pytest.approx(4.0)
+    # With two neighbours their mean is the estimate. 0: 1, 2; 1: 0, 2; 2: 3, 1; 3: 2, 1. Errors -2, 2.5, -1.5, 0.
+    assert nmse(states, truth, neighbours=2) == pytest.approx((4.0 + 6.25 + 2.25 + 0.0) / 4 / 1.25)
+    assert nmse(states, np.full((4, 1), 3.0), neighbours=1) == 0.0  # a constant has no variance to explain
+
+
+def test_nmse_is_near_0_for_the_truth_and_1_plus_a_fifth_for_chance() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.normal(size=(2000, 2))
+    assert nmse(truth, truth) < 0.02
+    assert nmse(generator.normal(size=(2000, 2)), truth) == pytest.approx(1.2, abs=0.06)
+    assert nmse(100.0 * truth, 7.0 * truth + 3.0) == pytest.approx(nmse(truth, truth))  # units do not count
+
+
+def test_the_probe_reads_out_what_a_line_cannot() -> None:
+    generator = np.random.default_rng(2)
+    states = generator.uniform(-1.0, 1.0, (2400, 2))
+    truth = np.stack([states[:, 0] ** 2, generator.normal(size=2400)], axis=1)
+    parts = states[:1600], truth[:1600], states[1600:]
+    straight = linear_r2(*parts, truth[1600:])
+    read = probe(*parts)
+    assert straight[0] < 0.05 and r2(read, truth[1600:])[0] > 0.99
+    assert r2(read, truth[1600:])[1] < 0.05  # noise is read out of nothing
+    assert read.tobytes() == probe(*parts).tobytes()
+
+
+def test_errors_of_a_place_are_in_centimetres_and_of_that_place_alone() -> None:
+    generator = np.random.default_rng(3)
+    target, hand = generator.uniform(-0.5, 0.5, (1200, 3)), generator.uniform(-0.5, 0.5, (1200, 3))
+    names = tuple(f"{group}_{axis}" for group in ("target", "hand") for axis in "xyz")
+    truth = np.concatenate([target, hand], axis=1)
+    found = figures(2.0 * target[:800], truth[:800], 2.0 * target[800:], truth[800:], names)
+    known, unknown = found["target"], found["hand"]
+    assert known["gtc_mean"] == pytest.approx(1.0) and known["linear_r2"] > 0.999 and known["nonlinear_r2"] > 0.99
+    assert known["probe_error_cm"] < known["probe_error_90_cm"] < 5.0
+    # Of a place that the state does not know, the middle is the best guess; the median distance from it is 49 cm.
+    middle = 100.0 * np.median(np.linalg.norm(hand[800:], axis=1))
+    assert unknown["probe_error_cm"] == pytest.approx(middle, rel=0.2) and unknown["nonlinear_r2"] < 0.05
+    assert unknown["nmse"] > 1.0 and found["gtc_mean"] == pytest.approx((1.0 + unknown["gtc_mean"]) / 2)

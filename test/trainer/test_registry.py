@@ -109,7 +109,24 @@ print(make_robot_env("raise_hand", "crane", height_m=0.4).reset(seed=0)[1]["dist
 """
 
 
-def test_a_package_of_ones_own_brings_a_task_a_robot_and_an_algorithm(tmp_path: Path) -> None:
+BRIGHTNESS = """
+import numpy as np, sys
+from rl_trainer_ros import factories
+from srl_ros.training.metrics import linear_r2
+levels = np.random.default_rng(0).uniform(60.0, 190.0, 600)
+spots = np.random.default_rng(1).uniform(-50.0, 50.0, (600, 16, 16, 3))
+images = (levels[:, None, None, None] + spots).astype(np.uint8)
+parts = {"images": images, "ground_truth": levels[:, None], "names": ("level",), "episode": np.arange(600) // 10}
+config = factories.training_config("brightness", network="small_cnn", epochs=4, state_dim=4)
+encoder = factories.train_encoder(factories.dataset(**parts), config, sys.argv[1], pictures=False)
+again = factories.load_encoder(sys.argv[1])
+states = np.array([again.encode(image) for image in images])
+print(again.id.split("-")[0], linear_r2(states[:300], levels[:300, None], states[300:], levels[300:, None])[0])
+"""
+
+
+@pytest.mark.timeout(400)  # six programs, two of which import torch
+def test_a_package_of_ones_own_brings_a_task_a_robot_an_algorithm_and_a_state(tmp_path: Path) -> None:
     shutil.copytree(REPO / "docs" / "example_package", tmp_path / "source")
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--target", str(tmp_path / "site"), str(tmp_path / "source")], check=True, timeout=100)
@@ -117,7 +134,7 @@ def test_a_package_of_ones_own_brings_a_task_a_robot_and_an_algorithm(tmp_path: 
 
     def run(*words: str) -> str:
         command = [sys.executable, *words]
-        result = subprocess.run(command, cwd=REPO, env=found, capture_output=True, text=True, timeout=100, check=False)
+        result = subprocess.run(command, cwd=REPO, env=found, capture_output=True, text=True, timeout=200, check=False)
         assert result.returncode == 0, result.stderr
         return result.stdout
 
@@ -129,6 +146,9 @@ def test_a_package_of_ones_own_brings_a_task_a_robot_and_an_algorithm(tmp_path: 
     words = ["algo:=hill_climbing", "hyperparameters.n_delta:=2", "num_timesteps:=600", f"log_dir:={tmp_path}"]
     assert "finished" in run("-m", "rl_trainer_ros.cli.main", "train", "transport:=in_process", *words)
     assert "rl_trainer_ros/CraneRaiseHand-v0" in listed and "lacks arena, postures.arena" in listed
+    *_, learned = run("-c", BRIGHTNESS, str(tmp_path / "encoder")).splitlines()
+    assert learned.split()[0] == "brightness" and float(learned.split()[1]) > 0.95
+    assert "brightness" in run("-m", "rl_trainer_ros.cli.main", "list", "what:=srl_models")
 
 
 def test_a_package_that_brings_nonsense_is_an_error_where_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
