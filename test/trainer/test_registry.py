@@ -114,10 +114,10 @@ import numpy as np, sys
 from rl_trainer_ros import factories
 from srl_ros.training.metrics import linear_r2
 levels = np.random.default_rng(0).uniform(60.0, 190.0, 600)
-spots = np.random.default_rng(1).uniform(-50.0, 50.0, (600, 16, 16, 3))
+spots = np.random.default_rng(1).uniform(-10.0, 10.0, (600, 16, 16, 3))
 images = (levels[:, None, None, None] + spots).astype(np.uint8)
 parts = {"images": images, "ground_truth": levels[:, None], "names": ("level",), "episode": np.arange(600) // 10}
-config = factories.training_config("brightness", network="small_cnn", epochs=4, state_dim=4)
+config = factories.training_config("brightness", losses="brightness:1", network="small_cnn", epochs=16, state_dim=4)
 encoder = factories.train_encoder(factories.dataset(**parts), config, sys.argv[1], pictures=False)
 again = factories.load_encoder(sys.argv[1])
 states = np.array([again.encode(image) for image in images])
