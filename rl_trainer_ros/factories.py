@@ -28,6 +28,8 @@ class Encoder(Protocol):
     id: str
     state_dim: int
     cameras: tuple[str, ...]
+    estimates: tuple[str, ...]
+    """Names of the ground truth that the state estimates: their values, then the logarithms of their deviations."""
 
     def encode_images(self, images: Mapping[str, NDArray[np.uint8]]) -> Array:
         """Encode the images of one moment, camera -> `(height, width, 3)` uint8 rgb, into `(state_dim,)` float64."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_interface_ros.config import ConfigError, check_range, from_mapping, option, read_yaml, unknown_name
-from srl_ros.methods import METHODS, ONE_PER_TRUTH, Loss, encoded, parse_losses, split_size
+from srl_ros.methods import METHODS, ONE_PER_TRUTH, TWO_PER_TRUTH, Loss, encoded, parse_losses, split_size
 
 KINDS = (
     "feature_points",
@@ -85,7 +85,7 @@ class TrainingConfig:
         if size := split_size(self.all_losses) or self.state_dim:
             return size
         dim = METHODS[self.method].state_dim
-        return len(self.truth_names) if dim == ONE_PER_TRUTH else dim
+        return -dim * len(self.truth_names) if dim in (ONE_PER_TRUTH, TWO_PER_TRUTH) else dim
 
     @classmethod
     def load(cls, path: str | Path, **overrides: Any) -> TrainingConfig:

@@ -25,6 +25,7 @@ from srl_ros.encoder_files import (
     EncoderError,
     EncoderValues,
     command_for,
+    estimated,
     first_line,
     read_values,
     read_weights,
@@ -46,7 +47,9 @@ class Encoder:
     `id`: the method, and a hash of weights, input, method and data: equal where and only where these are. `cameras`: names of
     the cameras whose images are encoded together. `image_shape`: (height, width, 3) of each. `state_dim`: values in a state,
     each about of mean 0 and deviation 1 over the training images. `method`, `config`, `metrics`: how it was made, and what it
-    was found to know (see `srl_ros.training.evaluation`). `dataset`: sha256 of the data; empty: not known.
+    was found to know (see `srl_ros.training.evaluation`). `estimates`: names of the ground truth that the state estimates,
+    values first, then the logarithms of their deviations; empty: it is another state.
+    `dataset`: sha256 of the data; empty: not known.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Encoder:
         self._hash = weights_hash(network.state_dict())
         self.image_shape, self.state_dim, self.cameras = image_shape, network.state_dim, tuple(cameras)
         self.method, self.config, self.metrics, self.dataset = method, dict(config), dict(metrics), dataset
+        self.estimates = estimated(method, self.config)
         about = json.dumps([self._hash, method, network.kind, list(image_shape), list(self.cameras), dataset])
         self.id = f"{method}-{hashlib.sha256(about.encode()).hexdigest()[:_HASH_DIGITS]}"
 

@@ -59,6 +59,15 @@ class EncoderValues:
     dataset: str = ""
 
 
+def estimated(method: str, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the ground truth that a state estimates with its certainty; empty: it is no such estimate."""
+    losses = config.get("losses") or (METHODS[method].losses if method in METHODS else "")
+    names = config.get("truth_names", ())
+    return (
+        tuple(map(str, names)) if str(losses).split(":")[0] == "estimate" and isinstance(names, (list, tuple)) else ()
+    )
+
+
 def weights_hash(weights: Mapping[str, Tensor]) -> str:
     """sha256 over names, types, shapes and bytes of `weights`: of their values, and not of a file's layout."""
     digest = hashlib.sha256()

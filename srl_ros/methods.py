@@ -29,6 +29,7 @@ LOSSES = {
     "l1": "few values of the state differ from 0",
     "l2": "the values of the state are small",
     "supervised": "predict the ground truth",
+    "estimate": "predict the ground truth and how certain the prediction is",
     "pca": "principal components of the network's features; not trained by gradients",
     "curl": "recognise the same image after a shift (CURL)",
     "atc": "recognise the image that comes next (augmented temporal contrast)",
@@ -39,8 +40,8 @@ LOSSES = {
 }
 """Name -> meaning. `srl_ros.objectives` implements them under the same names."""
 
-ONE_PER_TRUTH = -1
-"""As `state_dim`: one value for each name of the ground truth that is learned."""
+ONE_PER_TRUTH, TWO_PER_TRUTH = -1, -2
+"""As `state_dim`: values for each name of the ground truth that is learned."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,9 @@ METHODS: Registry[Method] = Registry(
         "joints_position": Method("no encoder: joint positions alone", observation="joints_position"),
         "autoencoder": Method("reconstructs the image", "autoencoder:1"),
         "supervised": Method("predicts the target's position", "supervised:1", state_dim=ONE_PER_TRUTH),
+        "target_estimate": Method(
+            "predicts the target's position and its certainty", "estimate:1", state_dim=TWO_PER_TRUTH
+        ),
         "random": Method("nothing: the network untrained, a baseline"),
         "vae": Method("reconstructs the image from a sampled state", "vae:1"),
         "dae": Method("reconstructs what a blank rectangle hides", "dae:1"),

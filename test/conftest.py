@@ -164,12 +164,12 @@ def random_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def encoder_of_two_cameras(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Folder of a small untrained encoder for 64x64 images of two cameras together."""
-    from support import save_random_encoder
+def estimating_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a small encoder that estimates the target from 64x64 images of two cameras together."""
+    from support import save_estimating_encoder
 
-    folder = tmp_path_factory.mktemp("encoder_of_two_cameras")
-    save_random_encoder(folder, cameras=("external", "above"))
+    folder = tmp_path_factory.mktemp("estimating_encoder")
+    save_estimating_encoder(folder)
     return str(folder)
 
 

@@ -62,6 +62,7 @@ class View:
 
     def first(self, step_state: Any) -> NDArray[Any]:
         """Return the observation with which an episode begins: one frame, repeated."""
+        self._observation.begin(step_state)
         frame = self._observation.encode(step_state)
         self._frames.extend([frame] * (self._frames.maxlen or 1))
         return self._joined()

@@ -87,6 +87,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         step_state, drawn = self._started(Episode(episode_seed, target))
         self._step_state, self._first_stamp = step_state, step_state.observation.stamp
         self.task.start(step_state)
+        self._observation.begin(step_state)
         info: dict[str, Any] = {"elapsed_ns": 0, "distance": step_state.distance, "target": target}
         if drawn:
             info["drawn"] = dict(drawn)

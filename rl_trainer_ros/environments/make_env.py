@@ -212,7 +212,8 @@ def _observation(name: str, arm: Arm, settings: Settings, encoder: factories.Enc
     if name == SRL_STATE:
         if encoder is None:
             raise ConfigError(f"observation {SRL_STATE} needs an encoder; select one with srl_model")
-        return SrlState(arm, encoder.state_dim)
+        given = from_mapping(SrlState.Settings, settings, f"observation {SRL_STATE}")
+        return SrlState(arm, encoder.state_dim, given, encoder.estimates)
     if name not in OBSERVATIONS:
         raise ConfigError(unknown_name("observation", name, [*OBSERVATIONS, SRL_STATE]))
     kind = OBSERVATIONS[name]

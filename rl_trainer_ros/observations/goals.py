@@ -37,6 +37,10 @@ class Goals(ObservationSpace):
         place = spaces.Box(-10.0, 10.0, (3,), np.float32)
         self.space = spaces.Dict({"observation": observation.space, "achieved_goal": place, "desired_goal": place})
 
+    def begin(self, step_state: StepState) -> None:
+        """See ObservationSpace."""
+        self._inner.begin(step_state)
+
     def encode(self, step_state: StepState) -> dict[str, Any]:
         """See ObservationSpace."""
         return {

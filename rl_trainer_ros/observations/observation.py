@@ -38,6 +38,9 @@ class ObservationSpace(ABC):
         """Cameras whose images this observation needs in every step."""
         return ()
 
+    def begin(self, step_state: StepState) -> None:  # noqa: B027  most observations remember nothing
+        """Called at the start of an episode, before its first `encode`, for observations with a memory."""
+
     @abstractmethod
     def encode(self, step_state: StepState) -> Any:
         """Return the policy's input, with the shape and type of `space`."""

@@ -1,6 +1,9 @@
-"""Observation: joints and the encoder's state of a camera image."""
+"""Observation: joints and the encoder's state of the camera images, of one moment or of several."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -8,20 +11,60 @@ from numpy.typing import NDArray
 
 from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.observations.observation import ObservationSpace, clipped, joints_box
+from rl_trainer_ros.observations.state_memory import LastStates, StateMemory, TargetFilter
+from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.errors import RobotError
+
+TARGET = ("target_x", "target_y", "target_z")
+_NEAR_M = 0.02  # as in GroundTruth
+
+
+@dataclass(frozen=True)
+class SrlStateSettings:
+    """Settings of srl_state."""
+
+    states: int = option(1, "number of successive states that the policy sees together", minimum=1, maximum=100)
+    estimate: bool = option(
+        False, "filter the target's position over the episode; srl_model must estimate it, as target_estimate does"
+    )
+    wander: float = option(
+        0.0, "of the filter: distance that the target may move in a second, m", minimum=0.0, maximum=10.0
+    )
+    correlation_s: float = option(
+        0.5, "of the filter: time after which the errors of two images are independent, s", minimum=1e-3, maximum=60.0
+    )
 
 
 class SrlState(ObservationSpace):
-    """Joint positions (rad) and velocities (rad/s) as in GroundTruth, then the encoder's state of the camera image."""
+    """Joint positions (rad) and velocities (rad/s) as in GroundTruth, then the encoder's state of the camera images.
 
+    With `states: n` the last n states, oldest first. With `estimate: true`, in place of the state: the way from hand to the
+    estimated target (m), the way / (its length + 0.02 m), and the estimate's standard deviation (m), x, y, z each.
+    """
+
+    Settings = SrlStateSettings
     summary = "joint positions and velocities, state of a camera image from an encoder (selected by srl_model)"
     space: spaces.Box
 
-    def __init__(self, arm: Arm, state_dim: int):
-        super().__init__(arm)
-        self._indices, self._state_dim = arm.moved, state_dim
-        bound = [1e6] * state_dim
-        self.space = joints_box(arm, [-value for value in bound], bound)
+    def __init__(self, arm: Arm, state_dim: int, settings: Any = None, estimates: tuple[str, ...] = ()):
+        """`estimates`: names of the ground truth that the state estimates, with their certainty. Raises ConfigError."""
+        super().__init__(arm, settings)
+        chosen: SrlStateSettings = self.settings
+        self._indices, self._state_dim, self._estimate = arm.moved, state_dim, chosen.estimate
+        self._memory: StateMemory | None = None
+        bound = np.full(state_dim * chosen.states, 1e6)
+        if chosen.estimate:
+            _check(chosen, estimates)
+            self._memory = TargetFilter(chosen.wander, chosen.correlation_s)
+            bound = np.repeat((10.0, 1.0, 10.0), 3)
+        elif chosen.states > 1:
+            self._memory = LastStates(chosen.states)
+        self.space = joints_box(arm, (-bound).tolist(), bound.tolist())
+
+    def begin(self, step_state: StepState) -> None:
+        """See ObservationSpace."""
+        if self._memory is not None:
+            self._memory.begin()
 
     def encode(self, step_state: StepState) -> NDArray[np.float32]:
         """See ObservationSpace. Raises RobotError if the state does not have the expected size."""
@@ -32,5 +75,21 @@ class SrlState(ObservationSpace):
                 f"expected an encoded state of {self._state_dim} numbers, got {found}; "
                 "does the SRL node use the encoder that the environment was made with?"
             )
+        seen = state if self._memory is None else self._memory.seen(observation.stamp, state)
+        if self._estimate:
+            way = seen[:3] - step_state.hand
+            seen = np.concatenate([way, way / (np.sqrt(np.square(way).sum()) + _NEAR_M), seen[3:]])
         joints = observation.position[self._indices], observation.velocity[self._indices]
-        return clipped(self.space, np.concatenate((*joints, state)))
+        return clipped(self.space, np.concatenate((*joints, seen)))
+
+
+def _check(settings: SrlStateSettings, estimates: tuple[str, ...]) -> None:
+    if estimates != TARGET:
+        raise ConfigError(
+            "observation srl_state: estimate needs an encoder that estimates the target and its certainty; train one with "
+            "srl_model:=target_estimate, or leave estimate out"
+        )
+    if settings.states > 1:
+        raise ConfigError(
+            "observation srl_state: states has no effect with estimate, which remembers all; leave one out"
+        )

@@ -37,6 +37,10 @@ class WithLabel(ObservationSpace):
         """See ObservationSpace."""
         return self._inner.cameras
 
+    def begin(self, step_state: StepState) -> None:
+        """See ObservationSpace."""
+        self._inner.begin(step_state)
+
     def encode(self, step_state: StepState) -> NDArray[Any]:
         """See ObservationSpace."""
         values: NDArray[Any] = labelled(self._inner.encode(step_state)[None], self._label)[0]

@@ -48,6 +48,10 @@ class WithMemory(ObservationSpace):
         """See ObservationSpace."""
         return self._inner.cameras
 
+    def begin(self, step_state: StepState) -> None:
+        """See ObservationSpace."""
+        self._inner.begin(step_state)
+
     def encode(self, step_state: StepState) -> NDArray[np.float32]:
         """See ObservationSpace."""
         memory = np.clip(np.array(self._task.remembered(), np.float32), -LARGEST, LARGEST)

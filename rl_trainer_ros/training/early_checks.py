@@ -30,6 +30,7 @@ class _AnyEncoder:
     id: str = ""
     state_dim: int = 1
     cameras: tuple[str, ...] = ()
+    estimates: tuple[str, ...] = ("target_x", "target_y", "target_z")
 
     def encode_images(self, images: Mapping[str, NDArray[np.uint8]]) -> Array:
         return np.zeros(self.state_dim)

@@ -7,6 +7,7 @@ from srl_ros.objectives.contrasting import Atc, Curl, MaskedLatents, Triplet
 from srl_ros.objectives.drawing import Autoencoder, Denoising, Perceptual, Variational
 from srl_ros.objectives.predicting import (
     Distillation,
+    Estimate,
     Forward,
     Inverse,
     ModelBased,
@@ -34,6 +35,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "l1": FewValues,
     "l2": SmallValues,
     "supervised": Supervised,
+    "estimate": Estimate,
     "pca": PrincipalComponents,
     "curl": Curl,
     "atc": Atc,

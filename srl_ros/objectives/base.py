@@ -132,6 +132,9 @@ class Objective(nn.Module):
     def after_step(self, network: StateNetwork) -> None:
         """Called after each gradient step."""
 
+    def set_scale(self, network: StateNetwork, truth_mean: Tensor, truth_std: Tensor) -> None:
+        """Called after the training, when states are standardised; `truth_*`, `(k,)`: of the columns `config.truth_names`."""
+
     def draw(self, encoded: Encoded) -> Tensor | None:
         """Draw the images of `encoded` from their states, (n, cameras, height, width, 3) uint8; None: it does not draw."""
         return None

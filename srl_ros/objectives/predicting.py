@@ -5,9 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from robot_interface_ros.config import ConfigError
 from srl_ros.losses import prediction as losses
 from srl_ros.networks import StateNetwork
 from srl_ros.objectives.base import Encoded, Objective, Setup, SlowCopy, perceptron
+
+_LEAST_LOG_STD, _MOST_LOG_STD = -5.0, 1.0  # in deviations of the ground truth
 
 
 class Inverse(Objective):
@@ -84,6 +87,34 @@ class Supervised(Objective):
     def forward(self, encoded: Encoded) -> Tensor:
         """Mean squared error."""
         return losses.supervised(self.read(encoded.state), encoded.batch.truth)
+
+
+class Estimate(Objective):
+    """The ground truth and the certainty of each value: the state is the estimate, then the logarithms of its deviations.
+
+    After the training both are in the units of the ground truth: m and ln m for a place.
+    """
+
+    needs = ("ground_truth",)
+
+    def __init__(self, setup: Setup):
+        super().__init__(setup)
+        self._count = len(setup.config.truth_names)
+        if not setup.whole or setup.dim != 2 * self._count:
+            raise ConfigError(
+                f"loss estimate needs a state of its own with {2 * self._count} values, two for each of truth_names, and not "
+                f"{setup.dim}; use it alone, and leave state_dim out"
+            )
+
+    def forward(self, encoded: Encoded) -> Tensor:
+        """Negative log-likelihood."""
+        mean, log_std = encoded.state[:, : self._count], encoded.state[:, self._count :]
+        return losses.estimate(mean, log_std.clamp(_LEAST_LOG_STD, _MOST_LOG_STD), encoded.batch.truth)
+
+    def set_scale(self, network: StateNetwork, truth_mean: Tensor, truth_std: Tensor) -> None:
+        """Let the network put out the estimate in the units of the ground truth."""
+        network.mean.copy_(torch.cat([-truth_mean / truth_std, -truth_std.log()]))
+        network.std.copy_(torch.cat([1.0 / truth_std, torch.ones_like(truth_std)]))
 
 
 class Distillation(Objective):

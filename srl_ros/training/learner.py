@@ -81,6 +81,13 @@ class Learner(nn.Module):
         for objective in self._each():
             objective.after_step(self.network)
 
+    def set_scale(self, facts: DataFacts) -> None:
+        """Let the objectives change how states are standardised."""
+        truth = (torch.tensor(values, dtype=torch.float32) for values in (facts.truth_mean, facts.truth_std))
+        mean, std = truth
+        for objective in self._each():
+            objective.set_scale(self.network, mean, std)
+
     def draw(self, batch: Batch) -> Tensor | None:
         """Draw the images of a batch, (n, cameras, height, width, 3) uint8; None where no loss draws."""
         return self._first("draw", batch)

@@ -74,6 +74,7 @@ def train(
         run.fit_in_one_go()
         network = run.learner.network.eval()
         network.standardise_on(torch.cat([network.raw(batch.images).cpu() for batch in run.batches(training)]))
+        run.learner.set_scale(run.facts)
         metrics = evaluate(run.learner, run.batches, source, training, validation, run.facts)
         metrics["minutes"] = (run.spent_s + time.monotonic() - begin) / 60.0
         if pictures:

@@ -7,6 +7,15 @@ from pathlib import Path
 
 def save_random_encoder(folder: Path, seed: int = 0, cameras: tuple[str, ...] = ("external",)) -> None:
     """Save an untrained encoder of 64x64 images, standardised on images of the simulator."""
+    _save(folder, cameras, "random", seed=seed)
+
+
+def save_estimating_encoder(folder: Path, cameras: tuple[str, ...] = ("external", "above")) -> None:
+    """Save an encoder that estimates the target with its certainty, badly: it saw 100 images once."""
+    _save(folder, cameras, "target_estimate", epochs=1)
+
+
+def _save(folder: Path, cameras: tuple[str, ...], method: str, **settings: int) -> None:
     from rl_trainer_ros import factories
     from rl_trainer_ros.environments.make_env import make_robot_env
     from rl_trainer_ros.environments.transition_recording import record
@@ -14,4 +23,4 @@ def save_random_encoder(folder: Path, seed: int = 0, cameras: tuple[str, ...] = 
     environment = make_robot_env(simulation={"cameras": cameras}, end_at_success=False)
     source = factories.dataset(**record(environment, cameras, 100, seed=0))
     environment.close()
-    factories.train_encoder(source, factories.training_config("random", seed=seed), folder, pictures=False)
+    factories.train_encoder(source, factories.training_config(method, **settings), folder, pictures=False)

@@ -111,3 +111,15 @@ def two_dots(count: int, seed: int = 0) -> Dataset:
         reward=after.astype(np.float32),
         terminated=np.zeros(count, np.bool_),
     )
+
+
+def hidden_dot(count: int, seed: int = 0) -> Dataset:
+    """A red dot on a line, which a grey curtain hides in every second image on average; ten images an episode.
+
+    The truth is its place (n, 1) in [-0.8, 0.8]; `hidden` is told by the image alone. Nothing moves.
+    """
+    g = np.random.default_rng(seed)
+    x = np.repeat(g.uniform(-0.8, 0.8, -(-count // 10)), 10)[:count]
+    images = _drawn([(x, np.full(count, 0.2), (220, 40, 30))])
+    images[g.random(count) < 0.5] = 60
+    return Dataset(images=images[:, None], ground_truth=x[:, None], names=("target_x",), episode=np.arange(count) // 10)

@@ -199,19 +199,19 @@ def test_ground_truth_through_a_lossy_proxy(simulator: Callable, proxy: Callable
 
 @pytest.mark.srl_node
 @pytest.mark.timeout(1800)
-def test_images_and_states_through_a_lossy_proxy(
-    simulator: Callable, start: Callable, proxy: Callable, encoder_of_two_cameras: str
+def test_images_states_and_their_memory_through_a_lossy_proxy(
+    simulator: Callable, start: Callable, proxy: Callable, estimating_encoder: str
 ) -> None:
     cameras = ("external", "above")
     simulator(namespaces="[/real]", cameras=f"[{', '.join(cameras)}]")
-    start("srl_ros.ros.srl_node", namespaces="[/encoder]", srl_folder=encoder_of_two_cameras).wait_for(
+    start("srl_ros.ros.srl_node", namespaces="[/encoder]", srl_folder=estimating_encoder).wait_for(
         "encoding external, above images"
     )
     lossy = proxy(encoder="/encoder", cameras=cameras)
     import torch
 
     torch.set_num_threads(1)
-    settings = {"srl_folder": encoder_of_two_cameras}
+    settings = {"srl_folder": estimating_encoder, "observation_settings": {"estimate": True}}  # with a memory, too
     over_topics = trajectory(
         make_robot_env(transport="topics", timeouts=PATIENT, **settings),
         STEPS,

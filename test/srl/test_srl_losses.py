@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy_worlds import dot_on_a_line, rotating_bar, two_dots
+from toy_worlds import dot_on_a_line, hidden_dot, rotating_bar, two_dots
 
+from robot_interface_ros.config import ConfigError
 from srl_ros.config import TrainingConfig
 from srl_ros.dataset import Dataset
 from srl_ros.losses import contrastive, prediction, priors, reconstruction
@@ -200,3 +201,35 @@ def test_principal_components_in_parts_are_those_of_all() -> None:
     torch.testing.assert_close(mean, values.mean(0), rtol=1e-4, atol=1e-4)
     cosines = (components * axes[:4]).sum(1).abs()
     assert cosines.min() > 0.98 and torch.allclose(components.norm(dim=1), torch.ones(4), atol=1e-5)
+
+
+def test_an_estimate_tells_how_certain_it_is(tmp_path: Path) -> None:
+    """The state is in the units of the truth, and uncertain where a curtain hides the dot: there the best guess is the mean."""
+    world = hidden_dot(800)
+    config = TrainingConfig(method="target_estimate", truth_names=("target_x",), epochs=20)
+    encoder = train(world, config, tmp_path, lambda line: None, pictures=False)
+    assert encoder.estimates == ("target_x",) and encoder.state_dim == 2
+    assert type(encoder).load(tmp_path).estimates == ("target_x",)
+    unseen = hidden_dot(400, seed=1)
+    states = encoder.encode_batch(unseen.images)
+    hidden = (unseen.images[:, 0, 8, 8] == 60).all(axis=1) & (unseen.images[:, 0, 0, 0] == 60).all(axis=1)
+    error, deviation = np.abs(states[:, 0] - unseen.ground_truth[:, 0]), np.exp(states[:, 1])
+    assert np.median(error[~hidden]) < 0.06 and np.median(deviation[~hidden]) < 0.12
+    assert 0.3 < np.median(deviation[hidden]) < 0.65  # of a uniform distribution over [-0.8, 0.8]: 0.46
+    assert (error < 2.0 * deviation).mean() > 0.85
+
+
+def test_the_loss_of_an_estimate_by_hand() -> None:
+    mean, log_std, truth = torch.tensor([[1.0]]), torch.tensor([[math.log(2.0)]]), torch.tensor([[5.0]])
+    assert prediction.estimate(mean, log_std, truth, beta=0.0).item() == pytest.approx(2.0 + math.log(2.0))
+    assert prediction.estimate(mean, log_std, truth).item() == pytest.approx(2.0 * (2.0 + math.log(2.0)))
+
+
+@pytest.mark.bad_input
+def test_an_estimate_is_a_state_of_its_own(tmp_path: Path) -> None:
+    for given in ({"losses": "estimate:1 autoencoder:1"}, {"losses": "estimate:1", "method": "autoencoder"}):
+        config = TrainingConfig(**{"method": "target_estimate", "truth_names": ("target_x",), **given, "state_dim": 5})
+        with pytest.raises(
+            ConfigError, match=r"loss estimate needs a state of its own with 2 values.*leave state_dim out"
+        ):
+            train(hidden_dot(200), config, tmp_path, lambda line: None, pictures=False)
