@@ -108,7 +108,7 @@ class Encoder:
     def encode_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Encode `(n, cameras, height, width, 3)` into `(n, state_dim)`: `encode` of each up to the last bits, and faster.
 
-        `(n, height, width, 3)` of one camera will do.
+        `(n, height, width, 3)` of one camera is accepted too.
         """
         several = images if images.ndim == 5 else images[:, None]
         if several.shape[1:] != (len(self.cameras), *self.image_shape) or images.dtype != np.uint8:

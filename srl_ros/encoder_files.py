@@ -1,4 +1,4 @@
-"""Reads the two files of an encoder, which may come from a stranger or be damaged."""
+"""Reads the two files of an encoder, which may be damaged or malicious."""
 
 from __future__ import annotations
 

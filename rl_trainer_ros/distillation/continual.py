@@ -1,7 +1,7 @@
-"""Continual learning: one task after the other, and what is still known of the earlier ones.
+"""Continual learning: tasks are learned one after the other, and the policy is evaluated on all of them.
 
-Every stage is a run in a folder of its own, and what is finished is read from these folders. So the same command continues
-after a kill, between two stages and within one.
+Every stage is a run in its own folder, and a finished stage is not repeated. So the same command continues after a kill,
+between two stages or within one.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _FREE = ("folder", "log_dir", "eval_episodes", "torch_threads")
 
 
 def learn(config: ContinualConfig, report: Report = print) -> Matrix:
-    """Learn all tasks by the method that is asked for; return the policy's figures on all tasks after each of its stages.
+    """Learn all tasks with `config.method`; return the policy's figures on all tasks after each stage.
 
-    `matrix.csv` holds them too. Raises ConfigError, ModelError, RobotError, OSError.
+    They are also written to `matrix.csv`. Raises ConfigError, ModelError, RobotError, OSError.
     """
     if not config.tasks:
         raise ConfigError("tasks is empty; name them in their order: tasks:='[circular, square, escape]'")
@@ -57,7 +57,7 @@ def learn(config: ContinualConfig, report: Report = print) -> Matrix:
 
 
 def _keep_settings(folder: Path, config: ContinualConfig) -> None:
-    """Write the settings where there are none; ConfigError where what is there was begun with others."""
+    """Write the settings into a new folder. Raises ConfigError if the folder was begun with other settings."""
     own = {
         name: value for name, value in json.loads(json.dumps(dataclasses.asdict(config))).items() if name not in _FREE
     }
@@ -124,7 +124,7 @@ class _Stages:
         return runs
 
     def jointly(self) -> list[Path]:
-        """Return the policy that was trained on all tasks at the same time, as many steps as the others have together."""
+        """Return the policy that was trained on all tasks at the same time, for the steps of all tasks together."""
         tasks = self._config.tasks
         n = max(1, round(self._config.num_envs / len(tasks))) * len(tasks)
         base = dataclasses.replace(
@@ -176,10 +176,10 @@ class _Stages:
         )
 
     def _train(self, stage: str, task: str, begins_with: Path | None = None) -> Path:
-        """Train a policy on one task, with new weights or those of a run, or go on with it; return its run."""
+        """Train a policy on one task, from new weights or from those of a run, or continue the training; return its run."""
         config = self._training(stage, task)
         if begins_with is not None:
-            # Not fine-tuning's small rate: what is asked for is new.
+            # The full learning rate, not that of fine-tuning: the task is new.
             given = settings_of("hyperparameters", config.hyperparameters)
             rate = algorithms.hyperparameters(config.algo, given).get("learning_rate")
             given = {**given, **({} if rate is None else {"learning_rate": rate})}
@@ -218,13 +218,13 @@ class _Stages:
         return distillation.distil(config, report=self._report)
 
     def _begun(self, stage: str) -> Path | None:
-        """The run of a stage; None where there is none yet."""
+        """Return the run of a stage; None if it has not begun."""
         found = sorted((self._folder / stage).glob("*/*/*/*/config.yaml"))
         return found[-1].parent if found else None
 
 
 def _finished(run: Path) -> bool:
-    """Whether a run has come to its end."""
+    """Whether a run is finished."""
     if not (run / "final" / folders.ABOUT).is_file():
         return False
     return bool(folders.read(run / "final").about.get("ended") == "finished")

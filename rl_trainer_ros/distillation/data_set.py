@@ -1,7 +1,7 @@
-"""Teacher data: observations and a teacher's distribution of actions for each, in a folder that can be read without trust.
+"""Teacher data: observations, and a teacher's distribution of actions for each. Reading a folder runs no code from it.
 
-`about.json` says which task, robot and observation it is of, `data.npz` holds the arrays. The observations carry no task
-label: it is the same in the whole folder, and is added where a student is to see one.
+`about.json` names task, robot and observation; `data.npz` holds the arrays. The observations have no task label: it is the
+same in the whole folder, and is added for students that see labels.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NOTES = ("teacher", "algo", "seed", "srl_model", "encoder", "recorded_by", "epis
 
 @dataclass(frozen=True)
 class DataSet:
-    """What a teacher would do in n situations."""
+    """Observations of n steps, and the teacher's distribution of actions at each."""
 
     environment: EnvConfig
     """In which it was recorded: the student's observation, the teacher's task; without a label."""
@@ -44,11 +44,11 @@ class DataSet:
     """`(n, *observation_space.shape)`"""
     actions: Actions
     rewards: NDArray[np.float32]
-    """`(n,)` that the recorded step brought."""
+    """`(n,)` of the recorded steps."""
     starts: NDArray[np.bool_]
     """`(n,)` whether an episode begins here."""
     robot: NDArray[np.int32]
-    """`(n,)` which of the robots it is of; the rows of each are in the order of time."""
+    """`(n,)` number of the robot; the rows of each robot are in the order of time."""
     notes: Mapping[str, Any]
     """As NOTES names them."""
 
@@ -61,7 +61,7 @@ class DataSet:
         return self.environment.task
 
     def first(self, n: int) -> DataSet:
-        """Return the first n rows, or all where there are fewer."""
+        """Return the first n rows, or all if there are fewer."""
         if n >= len(self):
             return self
         arrays = {name: array[:n] for name, array in self.actions.arrays.items()}
@@ -98,7 +98,7 @@ def is_data(folder: Path) -> bool:
 
 
 def read(folder: Path) -> DataSet:
-    """Read a folder. Raises ConfigError, one line, for one that is damaged, or holds numbers that no teacher gives."""
+    """Read a folder. Raises ConfigError, one line, for damaged files and invalid numbers."""
     try:
         return _read(folder)
     except NoFileError:

@@ -54,7 +54,7 @@ _SPLIT, _ORDER = 1, 2  # what random numbers are for; recordings have a round an
 
 
 def record_only(config: DistilConfig, make_robots: MakeRobots | None = None, report: Report = print) -> list[Path]:
-    """Record the teachers into folders below `config.output` and return these. Raises ConfigError, ModelError, OSError."""
+    """Record the teachers into folders below `config.output`; return the folders. Raises ConfigError, ModelError, OSError."""
     config.check_named()
     torch.set_num_threads(config.torch_threads)
     found = recording.sources(find(config.names, config.log_dir), config)
@@ -71,7 +71,7 @@ def record_only(config: DistilConfig, make_robots: MakeRobots | None = None, rep
 
 
 def distil(config: DistilConfig, make_robots: MakeRobots | None = None, report: Report = print) -> Path:
-    """Teach a student and return its run's folder; `config.resume`: go on with one. A kill loses the last epochs at most.
+    """Train a student, or continue the run `config.resume`; return the run's folder. A kill loses the last epochs at most.
 
     Raises ConfigError, ModelError, RobotError or OSError, one line each.
     """
@@ -89,7 +89,7 @@ def distil(config: DistilConfig, make_robots: MakeRobots | None = None, report: 
 
 @contextmanager
 def _folder(plan: Plan) -> Iterator[Path]:
-    """Hold the run's folder: a new one, or that of the run which is continued."""
+    """Lock the run's folder: a new one, or that of the continued run."""
     run = plan.run or run_folder.create(plan.run_config, plan.hyperparameters, plan.sources[0].robot, plan.section)
     with resume.alone(run):
         yield run
@@ -112,7 +112,7 @@ class _Distillation:
         self._epoch = 0  # of all rounds together
 
     def run(self) -> Path:
-        """Record and learn what is left, and save the end."""
+        """Record and learn all that is not done yet, and save the final model."""
         plan, config = self._plan, self._plan.config
         begins = self._continue() if plan.run else ""
         steps = plan.checkpoint.num_timesteps if plan.checkpoint else None
@@ -158,7 +158,7 @@ class _Distillation:
         return self._run
 
     def _continue(self) -> str:
-        """Bring the student to its checkpoint, and put aside what came after; return a line for users."""
+        """Restore the student from its checkpoint, and move later files aside; return a line for users."""
         plan = self._plan
         resume.put_aside(self._run, plan.checkpoint)
         if plan.checkpoint is None:
@@ -169,7 +169,7 @@ class _Distillation:
         return f"continues after {self._epoch} epochs, from {plan.checkpoint.folder.name}"
 
     def _record(self, number: int) -> None:
-        """Take the samples of a round: from the teachers in the first, on the student's own path in the others."""
+        """Get the samples of a round: the teachers act in the first round, the student in the others."""
         plan = self._plan
         for i, (source, samples) in enumerate(zip(plan.sources, plan.counts[number])):
             folder = self._run / DATA / f"{number}_{source.name}"
@@ -182,12 +182,12 @@ class _Distillation:
             self._data.append((i, data))
 
     def _answer(self, source: Source, observations: Any) -> Any:
-        """What the student would do for observations without a label."""
+        """Return the student's distributions of actions for observations without a label."""
         data = next(data for i, data in self._data if self._plan.sources[i] is source)
         return self._student.answer(labelled_rows(observations, data, self._plan.labels))
 
     def _lessons(self) -> tuple[Lessons, Lessons]:
-        """All samples so far: those to learn from, and those to measure on (the same where none are held back)."""
+        """Return all samples so far: those for training, and those for validation (the same if none are held back)."""
         everything = lessons_of(self._data, self._kind, self._plan.labels)
         learned, held, begin = [], [], 0
         for place, (_, data) in enumerate(self._data):
@@ -206,7 +206,7 @@ class _Distillation:
         fill_statistics(self._statistics, training.observations, sets, len(self._plan.labels), gamma)
 
     def _learn(self, training: Lessons, held: Lessons) -> None:
-        """One epoch, and its row in the log."""
+        """Train for one epoch, and log it."""
         config = self._plan.config
         total = config.epochs * len(self._plan.counts)
         generator = np.random.default_rng([config.seed, _ORDER, self._epoch])

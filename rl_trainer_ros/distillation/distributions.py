@@ -1,4 +1,4 @@
-"""What a policy would do, as a distribution over actions: read out of a learner, sampled, compared."""
+"""Distributions over actions: those of a policy, samples of them, and comparisons."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CATEGORICAL, GAUSSIAN, SQUASHED = "categorical", "gaussian", "squashed_gaussian"
 ARRAYS = {CATEGORICAL: ("probabilities",), GAUSSIAN: ("mean", "log_std"), SQUASHED: ("mean", "log_std")}
 """Kind -> its arrays, `(n, actions)` float32 each. Of a squashed Gaussian those before tanh."""
 DETERMINISTIC_STD = 0.1
-"""Standard deviation that stands for a policy without one (td3, ddpg)."""
-_MOST = 0.995  # a mean beyond it has no finite place before tanh
-_LOG_STD = (-4.0, 0.0)  # what a standard deviation is kept in when it is carried through tanh
+"""Standard deviation of policies that have none of their own (td3, ddpg)."""
+_MOST = 0.995  # larger means are cut to it: arctanh(1) is infinite
+_LOG_STD = (-4.0, 0.0)  # limits of a standard deviation that was carried through tanh
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -71,9 +71,9 @@ class Actions:
 
 
 def of_policy(algorithm: Any, observations: Any) -> Actions:
-    """Return what a stable-baselines3 algorithm would do for normalised observations `(n, ...)`.
+    """Return the distributions of actions of a stable-baselines3 algorithm for normalised observations `(n, ...)`.
 
-    Values of actions (dqn, qrdqn) count as logits, after Rusu et al., 2016. Raises ConfigError for a policy without a
+    Values of actions (dqn, qrdqn) are taken as logits, after Rusu et al., 2016. Raises ConfigError for a policy without a
     distribution.
     """
     policy = algorithm.policy

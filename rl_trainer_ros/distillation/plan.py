@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What a checkpoint says that it belongs to."""
+        """The facts about the run that its checkpoints store."""
         config, source = self.run_config, self.sources[0]
         names = ("task", "robot", "srl_model", "algo", "policy", "action", "frame_stack", "action_repeat")
         about = {name: getattr(config, name) for name in names}
@@ -81,7 +81,7 @@ def new_plan(config: DistilConfig) -> Plan:
     shares = recording.shares_of(config, len(found))
     counts = recording.samples_of(config, shares)
     check_actions(config.algo, first.action)
-    for source in found:  # a teacher that has no distribution is told before anything is recorded
+    for source in found:  # a teacher without a distribution is refused before anything is recorded
         if isinstance(source.teacher, Teacher):
             source.teacher.check()
     run_config = dataclasses.replace(_run_config(config, first, labels), num_timesteps=_steps(config, found, counts))
@@ -100,7 +100,7 @@ def _observed(source: Source, labels: tuple[str, ...]) -> Any:
 
 
 def _absolute(name: str, log_dir: str) -> str:
-    """A teacher's path that stays right when a run is continued from elsewhere."""
+    """Return a teacher's absolute path: its run may be continued from another working directory."""
     return str(run_folder.find(name, log_dir, learned=True) if name == "latest" else Path(name).expanduser().resolve())
 
 
@@ -123,7 +123,7 @@ def _run_config(config: DistilConfig, first: Source, labels: tuple[str, ...]) ->
 
 
 def _steps(config: DistilConfig, found: Sequence[Source], counts: Sequence[Sequence[int]]) -> int:
-    """Return how many samples the student learns from, each as often as it comes."""
+    """Return how many samples the student learns from; repeated samples count each time."""
     total = rows = 0
     for per_teacher in counts:
         for source, n in zip(found, per_teacher):

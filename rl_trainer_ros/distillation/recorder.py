@@ -1,4 +1,4 @@
-"""Records teacher data: somebody acts, and at every step the teacher says what it would do."""
+"""Records teacher data: teacher or student acts, and the teacher's distribution of actions is stored at every step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which teacher data a distillation needs, and where it lies: read where it is there, recorded where it is not."""
+"""The data of each teacher: read from their folder, or recorded if they are not there."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MakeRobots = Callable[[EnvConfig, EnvConfig], VecEnv]
 
 
 def simulated(n: int) -> MakeRobots:
-    """Return what simulates n robots: in this process, or in a process each where images are rendered."""
+    """Return a function that simulates n robots: in this process, or in a process each if images are rendered."""
 
     def make(student: EnvConfig, teacher: EnvConfig) -> VecEnv:
         one = partial(make_two_views, student, teacher)
@@ -49,7 +49,7 @@ def simulated(n: int) -> MakeRobots:
 
 @contextmanager
 def served(namespaces: Sequence[str]) -> Iterator[MakeRobots]:
-    """Give what connects to the robots in `namespaces` over topics, all at the same time."""
+    """Yield a function that connects to the robots in `namespaces` over topics, all at the same time."""
     with factories.open_runtime(namespaces) as opened:
 
         def make(student: EnvConfig, teacher: EnvConfig) -> VecEnv:
@@ -65,7 +65,7 @@ def served(namespaces: Sequence[str]) -> Iterator[MakeRobots]:
 
 @dataclass(frozen=True)
 class Source:
-    """A teacher as one student learns from it."""
+    """A teacher, with what the student sees of its environment."""
 
     name: str
     """For messages: its task, and its number where several have that."""
@@ -80,7 +80,7 @@ class Source:
 
 
 def sources(found: Sequence[Teacher | Recorded], config: DistilConfig) -> list[Source]:
-    """Return the teachers with what the student sees. Raises ConfigError, one line, where one student cannot learn from all."""
+    """Return the source of each teacher. Raises ConfigError, one line, if one student cannot learn from all of them."""
     made = [_source(teacher, config) for teacher in found]
     if config.student_rounds:
         for source in made:
@@ -157,7 +157,7 @@ def _check_alike(made: Sequence[Source]) -> None:
 
 
 def shares_of(config: DistilConfig, n: int) -> list[float]:
-    """Return the share of each of n teachers, with a sum of 1. Raises ConfigError where balance is of another number."""
+    """Return the share of each of n teachers, with a sum of 1. Raises ConfigError if `balance` has another number of shares."""
     balance = config.balance or (1.0,) * n
     if len(balance) != n:
         raise ConfigError(f"balance has {len(balance)} shares for {n} teachers; give one for each")
@@ -190,7 +190,7 @@ def obtain(
 ) -> DataSet:
     """Return `samples` of a teacher: the first of its own folder, or those in `folder`, recorded if they are not there.
 
-    `turn`: number of the round and of the teacher, of which the recording's randomness is a function, with `config.seed`.
+    `turn`: numbers of the round and of the teacher. With `config.seed` they determine all that is random in the recording.
     `student`: acts instead of the teacher.
     """
     if isinstance(source.teacher, Recorded):

@@ -39,7 +39,7 @@ def make_student(
 
 
 class _Spaces(gymnasium.Env[Any, Any]):
-    """Stands for the robots, which the student does not act on while it learns."""
+    """Spaces without a robot: the student does not act while it learns."""
 
     def __init__(self, observation: spaces.Space[Any], action: spaces.Space[Any]):
         self.observation_space, self.action_space = observation, action
@@ -64,7 +64,7 @@ class Lessons:
     """`(n,)` whose row it is."""
 
     def rows(self, chosen: NDArray[Any]) -> Lessons:
-        """Return some rows."""
+        """Return the rows `chosen`."""
         arrays = {name: array[chosen] for name, array in self.answers.arrays.items()}
         return Lessons(self.observations[chosen], Actions(self.answers.kind, arrays), self.teacher[chosen])
 
@@ -97,7 +97,7 @@ def balanced_order(
 ) -> NDArray[np.int64]:
     """Return as many row numbers as there are rows, shuffled, in which each teacher has its share.
 
-    Rows beyond a share are left out, other ones in each epoch; where there are too few rows, some come more than once.
+    If a teacher has more rows than its share, each epoch leaves out different ones; if it has fewer, some are repeated.
     """
     total, parts = len(teacher), []
     counts = np.diff(np.round(np.cumsum([0.0, *shares]) / sum(shares) * total).astype(int))
@@ -144,7 +144,7 @@ def _running_returns(data: DataSet, gamma: float) -> NDArray[np.float64]:
 
 
 class Student:
-    """Learns lessons in batches, and tells what it would do."""
+    """Learns lessons in batches, and gives its own distributions of actions."""
 
     def __init__(self, learner: Learner, statistics: VecNormalize, temperature: float):
         self._learner, self._statistics, self._temperature = learner, statistics, temperature
@@ -154,11 +154,11 @@ class Student:
 
     @property
     def normalise(self) -> Callable[[Any], Any]:
-        """Turns observations with labels into what the learner knows."""
+        """The function that normalises observations with labels, as the learner expects them."""
         return normalisation.from_dict(normalisation.to_dict(self._statistics)).apply
 
     def answer(self, observations: Array) -> Actions:
-        """Return what it would do for labelled observations `(n, ...)`."""
+        """Return its distributions of actions for labelled observations `(n, ...)`."""
         return of_policy(self._learner.algorithm, self.normalise(observations))
 
     def learn(self, lessons: Lessons, batch_size: int, rate: Callable[[float], float]) -> None:

@@ -33,15 +33,15 @@ class Teacher:
 
     @property
     def environment(self) -> EnvConfig:
-        """What it acts in."""
+        """The environment in which it acts."""
         return self.config.environment(realtime=False)
 
     def answer(self, observations: Any) -> Actions:
-        """Return what it would do for observations as its environment gives them, `(n, ...)`."""
+        """Return its distributions of actions for observations as its environment gives them, `(n, ...)`."""
         return of_policy(self.policy.algorithm, self.policy.normalisation.apply(observations))
 
     def check(self) -> None:
-        """Raise ConfigError where it has no distribution of actions to learn from."""
+        """Raise ConfigError if it has no distribution of actions to learn from."""
         algorithm = self.policy.algorithm
         seen = algorithm.observation_space.sample()[None]
         try:

@@ -77,9 +77,9 @@ class View:
 
 
 def make_two_views(student: EnvConfig, teacher: EnvConfig, connection: Connection = IN_PROCESS) -> TwoViews:
-    """Return an environment on one robot that both observe. Raises ConfigError, one line, where one robot cannot show both.
+    """Return an environment on one robot that both observe. Raises ConfigError, one line, if one robot cannot show both.
 
-    The robot has the cameras that one of the two needs; if both see images, they need the same.
+    The robot has the cameras that teacher or student needs; if both see images, they need the same ones.
     """
     needs = [requirements.simulation_settings(config).get("cameras") for config in (student, teacher)]
     if all(needs) and requirements.simulation_settings(student) != requirements.simulation_settings(teacher):

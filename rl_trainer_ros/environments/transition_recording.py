@@ -1,4 +1,4 @@
-"""Transitions straight from a simulator: images of an arm near its target and anywhere else."""
+"""Transitions from a simulator, with the hand near its target and elsewhere."""
 
 from __future__ import annotations
 

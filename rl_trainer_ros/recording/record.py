@@ -37,7 +37,7 @@ class Job:
 
 
 def job_of(config: RecordConfig) -> Job:
-    """Return what is to be recorded; with `run`, its environment and policy. Raises ConfigError."""
+    """Return the complete settings; with `run`, those of its environment and policy. Raises ConfigError."""
     if not config.run:
         return Job(config)
     from rl_trainer_ros.recording.trained_policy import of_run
@@ -68,7 +68,7 @@ def policy_of(job: Job, environment: RobotEnv) -> Policy:
 
 
 def record_in_process(job: Job, sink: BagSink, stop: StopFlag) -> None:
-    """Record until all episodes are in `sink`, or `stop` says so."""
+    """Record until all episodes are in `sink`, or `stop` asks for the end."""
     if job.config.num_envs == 1:
         recorder, close = _recorder(job, job.config.robots[0])
         last = KeepLast(sink, job.config.keep_last_s, stop.take_dump) if job.config.keep_last_s else None
@@ -87,12 +87,12 @@ def record_in_process(job: Job, sink: BagSink, stop: StopFlag) -> None:
 
 
 def enough(config: RecordConfig, sink: BagSink) -> bool:
-    """Whether all that was asked for is recorded."""
+    """Whether the recording is complete."""
     return (config.steps > 0 and sink.steps >= config.steps) or (0 < config.episodes <= sink.episodes)
 
 
 def numbers(config: RecordConfig, first: int = 0, every: int = 1) -> Iterator[int]:
-    """The episodes of one of several robots; endless where no number of them is asked for."""
+    """The numbers of the episodes of one robot; endless if the recording has no number of episodes."""
     episode = first
     while not config.episodes or config.steps or episode < config.episodes:
         yield episode
@@ -137,7 +137,7 @@ class StopFlag:
 
 
 def _recorder(job: Job, namespace: str) -> tuple[EpisodeRecorder, Callable[[], None]]:
-    """A recorder of one simulated robot, and what closes it."""
+    """Return a recorder of one simulated robot, and the function that closes it."""
     config = job.config
     simulation: dict[str, Any] = {"contact": config.contact}
     if cameras := _cameras(config):
@@ -154,7 +154,7 @@ def _recorder(job: Job, namespace: str) -> tuple[EpisodeRecorder, Callable[[], N
 
 
 def _cameras(config: RecordConfig) -> tuple[str, ...]:
-    """Those to record, and those that the policy sees."""
+    """Return the cameras to record and those that the policy sees."""
     from rl_trainer_ros.environments import requirements
 
     seen = requirements.simulation_settings(config.environment()).get("cameras", ())

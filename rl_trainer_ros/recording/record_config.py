@@ -14,7 +14,7 @@ RANDOM, DRIFT, SCRIPTED, MIXED, TRAINED = "random", "drift", "scripted", "mixed"
 
 @dataclass(frozen=True)
 class RecordConfig(EnvConfig):
-    """What is recorded, by which policy, and where it goes. The settings of the environment are those of every environment."""
+    """Arguments of `rl_trainer record`. The settings of the environment are the same as for a training."""
 
     policy: str = option(
         MIXED,

@@ -1,4 +1,4 @@
-"""The messages of one robot in process: what its nodes would publish of each observation and command.
+"""The messages of one robot in process: those that its nodes would publish for each observation and command.
 
 Over topics the messages themselves are recorded instead (`rl_trainer_ros/ros/topic_tap.py`); both give the same bag.
 """
@@ -43,10 +43,10 @@ class Source(Protocol):
         """Return all topics so far."""
 
     def begin(self) -> None:
-        """An episode is about to be reset: forget what has come since the last one ended."""
+        """Discard the messages since the last episode. Called before a reset."""
 
     def settle(self) -> None:
-        """An episode has ended: wait, for a moment, for what is still on its way."""
+        """Wait a moment for messages that are still on their way. Called at the end of an episode."""
 
 
 class RobotMessages:
@@ -172,7 +172,7 @@ def numbers_of(labels: Sequence[str], discrete: int) -> tuple[tuple[str, ...], t
 
 
 class OwnMessages:
-    """The messages that a recording adds beside the contract's: actions, what was wanted, rewards and marks."""
+    """The messages that a recording adds to the contract's: actions, their probabilities, rewards and episode marks."""
 
     def __init__(self, namespace: str, action: str, labels: Sequence[str], discrete: int):
         """`labels`: of the action's numbers; `discrete`: number of discrete actions, 0 where actions are continuous."""

@@ -21,7 +21,7 @@ from robot_interface_ros.config import ConfigError
 
 
 def of_run(config: RecordConfig) -> tuple[RecordConfig, Path]:
-    """Return the settings with the environment of `config.run`, and the folder of its model. What is given here stays.
+    """Return the settings with the environment of `config.run`, and the folder of its model. Settings that were given are kept.
 
     Raises ConfigError or ModelError where there is no such run or model.
     """
@@ -36,7 +36,7 @@ def of_run(config: RecordConfig) -> tuple[RecordConfig, Path]:
 
 
 class TrainedPolicy:
-    """Acts as a learner does, sampling or not, and tells the distribution of its actions where the algorithm has one."""
+    """Acts as a learner does, sampling or not, and gives the distribution of its actions if the algorithm has one."""
 
     name = TRAINED
 

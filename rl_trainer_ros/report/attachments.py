@@ -1,4 +1,4 @@
-"""What else a folder of runs holds: matrices of cross-evaluations, and films."""
+"""Further contents of a folder of runs: matrices of cross-evaluations, and films."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILM_LIMIT, FILMS_LIMIT = 400_000, 3_000_000
 
 @dataclass(frozen=True)
 class FoundMatrix:
-    """A matrix, the file that it is from, and what a sequence of models kept: rows of figure, of, value, source."""
+    """A matrix, its file, and its figures of forgetting and transfer: rows of figure, of, value, source."""
 
     name: str
     matrix: Matrix
@@ -118,7 +118,7 @@ def films(tasks: Sequence[TaskOfRuns]) -> list[Film]:
 
 
 def data_address(gif: bytes) -> str:
-    """Return a film as an address that holds it."""
+    """Return a film as a data: address."""
     return f"data:image/gif;base64,{base64.b64encode(gif).decode()}"
 
 

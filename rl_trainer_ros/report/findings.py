@@ -1,4 +1,4 @@
-"""What a report says of variants: their interquartile means, and which is probably better."""
+"""Figures of variants: their interquartile means, and the probability that one is better than another."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Pair:
 
     @property
     def sure(self) -> bool:
-        """Whether the interval leaves out an even chance."""
+        """Whether the interval excludes an even chance."""
         return self.interval is not None and not self.interval[0] <= 0.5 <= self.interval[1]
 
 
@@ -74,9 +74,9 @@ def best(task: TaskOfRuns) -> tuple[Mean, Mean | None] | None:
 
 
 def verdict(task: TaskOfRuns, label: str) -> str:
-    """Return in words than which other variants one is better, by success or return; empty where it has no other.
+    """Return in words which other variants a variant is better than, by success or return; empty if it is the only one.
 
-    Better: the interval of the probability of improvement leaves out an even chance.
+    Better: the interval of the probability of improvement excludes an even chance.
     """
     rivals = [pair for measure in COMPARED for pair in pairs(task, measure) if label in (pair.first, pair.second)]
     beaten = {_other(pair, label) for pair in rivals if pair.sure and (pair.first == label) == (pair.probability > 0.5)}

@@ -1,4 +1,4 @@
-"""The runs below a folder, read as far as they can be: a damaged or unfinished run has a line that says so."""
+"""The runs below a folder. Damaged and unfinished runs are read as far as possible, and have a line that says so."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ class FoundRun:
 
     @property
     def measured(self) -> bool:
-        """Whether there is anything to show of it. A student of policy distillation has evaluations and no episodes."""
+        """Whether it has episodes or evaluations. A student of policy distillation has evaluations and no episodes."""
         return bool(len(self.episodes) or len(self.evaluations.steps) or self.evaluation)
 
 
 @dataclass(frozen=True)
 class DamagedRun:
-    """A run of which not even the settings can be read."""
+    """A run whose settings cannot be read."""
 
     folder: Path
     name: str
@@ -81,7 +81,7 @@ def find(folder: Path) -> Iterator[Path]:
 
 
 def read(run: Path, name: str) -> FoundRun | DamagedRun:
-    """Read a run; never raises for what is wrong with its files."""
+    """Read a run. Errors in its files are in its line, and are not raised."""
     try:
         settings = flat(run_folder.load_config(run), other_sections(run))
     except (OSError, ValueError) as error:
@@ -140,5 +140,5 @@ def _evaluation(run: Path) -> dict[str, float]:
 
 
 def one_line(error: object) -> str:
-    """Anything as one short line that can be printed; a file's name need not be UTF-8."""
+    """Return a value as one short line that can be printed. File names may hold bytes that are not UTF-8."""
     return " ".join(str(error).encode("utf-8", "backslashreplace").decode().split())[:300]

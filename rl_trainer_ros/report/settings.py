@@ -1,4 +1,4 @@
-"""The settings of runs as texts: which of them differ, and which runs are the same but for their seed."""
+"""The settings of runs as texts: those that differ, and runs that differ only in their seed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ DEFAULT = "default"
 def flat(config: TrainerConfig, others: Mapping[str, Any] = MappingProxyType({})) -> dict[str, str]:
     """Return the settings that change what a run learns, as texts; mappings by parts, such as `hyperparameters.gamma`.
 
-    `others`: further sections of the run's `config.yaml`; of these numbers and words are taken, but no paths and no seed.
-    `load_model` is told as the task, state and algorithm of the model: models of several seeds are the same setting.
+    `others`: further sections of the run's `config.yaml`; of these, numbers and words are used, but neither paths nor the seed.
+    `load_model` becomes the task, state and algorithm of the model: models of several seeds are the same setting.
     """
     found = {ROBOTS: str(len(config.namespaces))}
     for field in dataclasses.fields(config):
@@ -61,7 +61,7 @@ def _text(value: object) -> str:
 
 
 def differing(runs: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return the names of settings in which runs differ, the usual ones first; one that a run lacks is at its default."""
+    """Return the names of settings in which runs differ, the usual ones first; a setting that a run lacks has its default."""
     names = dict.fromkeys(name for run in runs for name in run)
     found = [name for name in names if len({run.get(name, "") for run in runs}) > 1]
     order = {name: i for i, name in enumerate((TASK, *_FIRST))}

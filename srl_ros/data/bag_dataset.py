@@ -43,7 +43,7 @@ class BagPart:
 class BagDataset:
     """A `TransitionSource` out of bags. Naming several merges them: nothing is copied, no type is changed.
 
-    What a bag lacks is in none of the batches of all; `notes` says so, and what was left out of a bag.
+    Batches hold only parts that every bag has; `notes` lists missing parts and omitted steps.
     """
 
     def __init__(

@@ -72,7 +72,7 @@ def _key(bag: Bag, judged_by: str) -> dict[str, Any]:
 
 
 def _fits(place: Path, key: dict[str, Any]) -> bool:
-    """Whether a folder holds the arrays of exactly these files, whole."""
+    """Whether a folder holds all arrays of exactly these files."""
     try:
         found = json.loads((place / KEY).read_text(encoding="utf-8"))
         about = json.loads((place / ABOUT).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""A picture of what is in a dataset: a row an episode, a column a moment of it, for each camera."""
+"""A picture of a dataset: a row for each episode and camera, a column for each moment."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def save_contact_sheet(dataset: BagDataset, path: Path, rows: int = 8, columns: 
 
 
 def _shown_size(height: int, width: int) -> tuple[int, int]:
-    """Pictures are shown at a size at which something can be seen, and no larger."""
+    """Return the size at which images are shown: large enough to see details."""
     longest = max(height, width)
     scale = min(max(longest, _SMALLEST), _LARGEST) / longest
     return max(1, round(height * scale)), max(1, round(width * scale))

@@ -62,7 +62,7 @@ def decode(bag: Bag, folder: Path, judge: Judge | None, note: Note) -> None:
 
 
 class _ImageFiles:
-    """Decoded images, one raw file a camera; of other sizes than a camera's first they are left out, and said."""
+    """Decoded images, one raw file a camera; images of another size than a camera's first are left out, with a note."""
 
     def __init__(self, folder: Path, note: Note, where: str):
         self._folder, self._note, self._where = folder, note, where

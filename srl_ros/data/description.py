@@ -1,4 +1,4 @@
-"""What is in a dataset, in words."""
+"""The description of a dataset in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dataset for people and for other programs: described, pictured, exported."""
+"""A dataset's description, contact sheet and exports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of a dataset that follow each other: what other formats call an episode."""
+"""The steps of a dataset that follow each other. Other formats call them an episode."""
 
 from __future__ import annotations
 

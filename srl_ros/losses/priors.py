@@ -1,4 +1,4 @@
-"""Losses that ask states to behave as states of a robot do.
+"""Losses by prior knowledge of how the state of a robot changes.
 
 The four robotic priors: Jonschkowski and Brock 2015, "Learning state representations with robotic priors", eq. 3 to 6.
 """

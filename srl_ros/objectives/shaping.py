@@ -1,4 +1,4 @@
-"""Objectives that ask nothing but that states behave well."""
+"""Objectives by prior knowledge of states alone: robotic priors, episode, reward, sizes."""
 
 from __future__ import annotations
 

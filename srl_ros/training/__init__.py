@@ -1,4 +1,4 @@
-"""Training: a source of transitions and a configuration in, a saved encoder with its figures and pictures out."""
+"""Training of encoders: from transitions and a configuration to a saved encoder with its figures and pictures."""
 
 from srl_ros.training.loop import TrainingError, train
 

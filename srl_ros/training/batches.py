@@ -1,4 +1,4 @@
-"""Transitions as tensors: what is normalised, and with which figures of the training data."""
+"""Transitions as tensors, normalised with the statistics of the training data."""
 
 from __future__ import annotations
 

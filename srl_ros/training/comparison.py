@@ -1,4 +1,4 @@
-"""Any number of encoders in one table and one picture."""
+"""Compares any number of encoders in one table and one picture."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def compare(folders: list[Path], to: Path, source: TransitionSource | None = Non
 
 
 def judged(encoder: Encoder, source: TransitionSource, seed: int = 0) -> dict[str, Any]:
-    """Return the figures of an encoder on transitions; half of the episodes trains the read-outs."""
+    """Return the figures of an encoder on transitions; the read-outs are trained on half of the episodes."""
     missing = [camera for camera in encoder.cameras if camera not in source.cameras]
     if missing:
         raise DatasetError(f"{encoder.id} needs images of {missing[0]}; these are of {', '.join(source.cameras)}")
@@ -74,7 +74,7 @@ def judged(encoder: Encoder, source: TransitionSource, seed: int = 0) -> dict[st
 
 
 def row_of(encoder: Encoder, metrics: dict[str, Any]) -> dict[str, Any]:
-    """One row of the table; empty cells where a figure is not known."""
+    """Return one row of the table. Cells of unknown figures are empty."""
     target, hand = metrics.get("target", {}), metrics.get("hand", {})
     values = {
         "encoder": encoder.id,

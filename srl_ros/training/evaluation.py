@@ -1,4 +1,4 @@
-"""What the states of unseen images know of the ground truth."""
+"""The figures of a state: how much of the ground truth is in the states of unseen images."""
 
 from __future__ import annotations
 

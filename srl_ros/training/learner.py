@@ -32,7 +32,7 @@ def needs_of(config: TrainingConfig) -> frozenset[str]:
 
 
 def check_source(source: TransitionSource, config: TrainingConfig) -> None:
-    """Raise DatasetError, one line, where the data lack something that the method needs."""
+    """Raise DatasetError, one line, if the data lack something that the method needs."""
     for name, kind in objective_classes(config).items():
         lacks = [part for part in kind.needs if part not in source.has]
         if lacks:

@@ -1,4 +1,4 @@
-"""Gradient steps, epochs, and what a training leaves in its folder."""
+"""Gradient steps, epochs, and the files of a training."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Rows = NDArray[np.int64]
 
 
 class TrainingError(RuntimeError):
-    """A training that came to nothing; one line says why and what to do."""
+    """A training that failed; one line says why and what to do."""
 
 
 def train(
@@ -157,7 +157,7 @@ class _Run:
         learner.load_state_dict(progress.best)
 
     def fit_in_one_go(self) -> None:
-        """Let the objective that is no matter of gradients set the network."""
+        """Set the network's weights without gradients, by its one objective (pca)."""
         for objective in self.learner.objectives.values():
             if isinstance(objective, PrincipalComponents):
                 network = self.learner.network
@@ -213,7 +213,7 @@ class _Run:
 
 @torch.no_grad()
 def mean_loss(learner: Learner, batches: Iterator[Batch]) -> float:
-    """The loss over all `batches`. What is random in a loss is drawn alike each time, so that epochs can be compared."""
+    """The loss over all `batches`. Random numbers in a loss are the same each time, so that epochs can be compared."""
     total, count = 0.0, 0
     learner.eval()
     with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""How much a learned state knows of the ground truth: figures of states and truth alone."""
+"""How much of the ground truth is in a learned state: pure functions of states and truth."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def knn_mse(states: Array, truth: Array, neighbours: int = 5) -> float:
 def nmse(states: Array, truth: Array, neighbours: int = 5) -> float:
     """NMSE: error of the truth estimated as the mean of the nearest `neighbours`, squared, over the truth's variance.
 
-    0 is perfect, 1 no better than the mean; up to 1 + 1 / neighbours for neighbours by chance. It has no unit, so figures of
+    0 is perfect, 1 no better than the mean; 1 + 1 / neighbours for neighbours by chance. It has no unit, so figures of
     different tasks can be compared.
     """
     error = truth - truth[nearest(states, neighbours)].mean(axis=1)

@@ -39,7 +39,7 @@ def save(
     schedule: Any,
     generator: np.random.Generator,
 ) -> None:
-    """Save all that the next epoch depends on. `key` says which training it is: its settings and its data."""
+    """Save all that the next epoch depends on. `key` identifies the training: its settings and its data."""
     values = {
         "key": key,
         "losses": [list(pair) for pair in progress.losses],
@@ -63,7 +63,7 @@ def load(
     schedule: Any,
     generator: np.random.Generator,
 ) -> Progress | None:
-    """Put everything back as `save` found it; None where no state of this training is there. Runs no code of the file."""
+    """Restore the state that `save` stored; None if there is no state of this training. Runs no code of the file."""
     try:
         content = read_bytes(folder / FILE, _LIMIT)
         values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""The comparisons of a report: which variant is better, on one task and on all, and how that is found out."""
+"""The comparisons of a report: which variant is better, on one task and on all, and how this is computed."""
 
 from __future__ import annotations
 

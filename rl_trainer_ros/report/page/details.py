@@ -1,4 +1,4 @@
-"""The sections of a report about what it is made from: matrices, films, settings, runs, and what is wrong with some."""
+"""The sections of a report about its sources: matrices, films, settings, runs and their problems."""
 
 from __future__ import annotations
 
@@ -215,5 +215,5 @@ def problems_section(runs: Sequence[FoundRun | DamagedRun], problems: Sequence[s
 
 
 def relative(path: Path, file: Path) -> str:
-    """Return a path as seen from the folder of the page."""
+    """Return a path relative to the folder of the page."""
     return os.path.relpath(path.absolute(), file.absolute().parent)

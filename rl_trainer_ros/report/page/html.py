@@ -20,7 +20,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 @dataclass(frozen=True)
 class Report:
-    """All that a page shows."""
+    """The content of a page."""
 
     title: str
     folder: Path
@@ -78,7 +78,7 @@ def html(report: Report, now: datetime) -> str:
 
 
 def _sections(report: Report) -> list[tuple[str, str, Markup]]:
-    """Anchor, name and content of each section that has something to show, in reading order."""
+    """Return anchor, name and content of each section that is not empty, in reading order."""
     found = [
         ("results", "Results", results.cards(report.tasks)),
         *[(f"task-{i}", task.task, results.task_section(task, report.window)) for i, task in enumerate(report.tasks)],

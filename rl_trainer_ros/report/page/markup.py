@@ -18,7 +18,7 @@ class Markup(str):
 
 
 def text(value: Any) -> Markup:
-    """Return a value as text of a page. Characters that no page may have become a sign for that."""
+    """Return a value as text of a page. Characters that a page must not hold are replaced."""
     return value if isinstance(value, Markup) else Markup(escape(_NOT_XML.sub("\ufffd", str(value)), quote=True))
 
 
@@ -34,7 +34,7 @@ def tag(kind: str, /, *parts: Any, **attributes: Any) -> Markup:
 
 
 def joined(*parts: Any) -> Markup:
-    """Return parts one after the other; None is nothing, lists are their parts."""
+    """Return parts one after the other; None is left out, lists are joined too."""
     found = []
     for part in parts:
         if isinstance(part, (list, tuple)):
