@@ -5,6 +5,9 @@ Each factory is a function that imports them when it is called.
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -177,6 +180,45 @@ def train_encoder(source: Any, config: Any, folder: str | Path, pictures: bool =
     from srl_ros.training import train
 
     return train(source, config, Path(folder), pictures=pictures)
+
+
+def check_encoder_learns(folder: str | Path) -> None:
+    """Raise ConfigError, one line, unless the encoder in `folder` can continue to learn from images alone."""
+    from srl_ros.encoder import Encoder as SrlEncoder
+    from srl_ros.training.continue_training import config_of
+
+    config_of(SrlEncoder.load(folder))
+
+
+def continue_encoder(
+    encoder: Path, images: Sequence[Path], to: Path, seed: int, epochs: int
+) -> subprocess.Popen[bytes]:
+    """Start a process that trains an encoder further on files of `save_images`, and saves the result in `to`."""
+    request = {"encoder": str(encoder), "images": [str(path) for path in images], "to": str(to)}
+    words = json.dumps({**request, "seed": seed, "epochs": epochs})
+    to.mkdir(parents=True, exist_ok=True)
+    with (to / "training.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "srl_ros.training.continue_training", words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the trainer, which ends this process
+        )
+
+
+def save_images(path: Path, images: NDArray[np.uint8], episodes: NDArray[np.int64], cameras: tuple[str, ...]) -> None:
+    """Save images without a ground truth, (n, cameras, height, width, 3), as a dataset."""
+    dataset(images=images, ground_truth=np.zeros((len(images), 0)), names=(), cameras=cameras, episode=episodes).save(
+        path
+    )
+
+
+def images_in(path: Path) -> int:
+    """Return the number of images in a file of `save_images`."""
+    from srl_ros.dataset import Dataset
+
+    return len(Dataset.load(path))
 
 
 def compare_encoders(folders: Sequence[str | Path], to: str | Path, source: Any = None) -> list[str]:

@@ -70,6 +70,10 @@ class Encoder:
         about = json.dumps([self._hash, method, network.kind, list(image_shape), list(self.cameras), dataset])
         self.id = f"{method}-{hashlib.sha256(about.encode()).hexdigest()[:_HASH_DIGITS]}"
 
+    def weights(self) -> dict[str, Tensor]:
+        """Return the weights of the network, with the scale of states."""
+        return dict(self._network.state_dict())
+
     def encode(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Encode `(cameras, height, width, 3)` uint8 rgb, or `(height, width, 3)` of one camera, into a state.
 

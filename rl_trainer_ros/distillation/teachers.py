@@ -17,6 +17,7 @@ from rl_trainer_ros.environments.env_config import GROUND_TRUTH, RAW_PIXELS, Env
 from rl_trainer_ros.training.checkpoints import trained_models
 from rl_trainer_ros.training.checkpoints.trained_models import Policy
 from rl_trainer_ros.training.runs import robot_files, run_folder
+from rl_trainer_ros.training.runs.encoders import with_encoder
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.paths import expanded
@@ -79,7 +80,7 @@ def _trained(name: str, log_dir: str) -> Teacher:
         raise ConfigError(f"teacher {name} is an empty folder; name a trained run or a folder of teacher data")
     run = run_folder.find(name, log_dir, learned=True)
     checkpoint = trained_models.source(name, log_dir)
-    config = run_folder.load_config(run)
+    config = with_encoder(run_folder.load_config(run), run, checkpoint.about)
     robot_files.check(run, config.robot, "train the teacher again")
     if config.goal_conditioned:
         raise ConfigError(f"teacher {run} is goal-conditioned; such teachers cannot be distilled")

@@ -10,13 +10,16 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_trainer_ros import factories
 from rl_trainer_ros.actions import Action
 from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.environments import finite
+from rl_trainer_ros.environments.encoded_robot import EncodedRobot
 from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.rendering import RGB_ARRAY, Picture, Show
 from rl_trainer_ros.observations import ObservationSpace
 from rl_trainer_ros.tasks import Outcome, Task
+from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import NotFiniteReading, RobotError, RobotInterrupted
 from robot_interface_ros.robot import Command, Episode, Observation, Robot
 from robot_interface_ros.safety.finite import check_finite
@@ -181,6 +184,23 @@ class RobotEnv(gymnasium.Env[Any, Any]):
     def set_random_state(self, state: dict[str, Any]) -> None:
         """Restore a state of `random_state`, so that the next episodes are the same as after it."""
         self.np_random.bit_generator.state = state
+
+    def keep_images(self) -> None:
+        """Keep images for an encoder that learns; see EncodedRobot. Raises ConfigError if there is no encoder here."""
+        self._encoded_robot().keep_images()
+
+    def take_images(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return the kept images and their episodes; see EncodedRobot."""
+        return self._encoded_robot().take_images()
+
+    def use_encoder(self, folder: str) -> None:
+        """Encode with the encoder saved in `folder` from the next episode on."""
+        self._encoded_robot().use(factories.load_encoder(folder))
+
+    def _encoded_robot(self) -> EncodedRobot:
+        if not isinstance(self.robot, EncodedRobot):
+            raise ConfigError("this environment has no encoder in process; srl_learns needs transport:=in_process")
+        return self.robot
 
     def close(self) -> None:
         """Close the robot."""

@@ -15,8 +15,9 @@ from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.recording.policies import Choice
 from rl_trainer_ros.recording.record_config import TRAINED, RecordConfig
 from rl_trainer_ros.training import trained_policy
-from rl_trainer_ros.training.checkpoints import trained_models
+from rl_trainer_ros.training.checkpoints import folders, trained_models
 from rl_trainer_ros.training.runs import run_folder
+from rl_trainer_ros.training.runs.encoders import with_encoder
 from robot_interface_ros.config import ConfigError
 
 
@@ -26,7 +27,7 @@ def of_run(config: RecordConfig) -> tuple[RecordConfig, Path]:
     Raises ConfigError or ModelError where there is no such run or model.
     """
     folder, model = trained_policy.find(config.run, config.model, config.log_dir)
-    run, defaults = run_folder.load_config(folder), EnvConfig()
+    run, defaults = with_encoder(run_folder.load_config(folder), folder, folders.read(model).about), EnvConfig()
     names = [field.name for field in dataclasses.fields(EnvConfig)]
     own = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(defaults, name)}
     env = {name: getattr(run, name) for name in names} | own

@@ -20,6 +20,7 @@ from rl_trainer_ros.training.checkpoints import contents, resume, trained_models
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
 from rl_trainer_ros.training.runs import robot_files, run_folder
+from rl_trainer_ros.training.runs.encoders import with_encoder
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot_config import RobotDescription
@@ -121,6 +122,8 @@ def beginning(config: TrainerConfig) -> StartMode:
     if config.resume:
         config = resumed_settings.resolved(config)
         run, checkpoint = resumed_settings.run_of(config), resume.start(config)
+        if checkpoint:
+            config = with_encoder(config, run, checkpoint.about)
     if config.load_model and not checkpoint:
         model = trained_models.source(config.load_model, config.log_dir)
         if config.preset and not run:

@@ -27,7 +27,7 @@ from rl_trainer_ros.environments.rendering import RGB_ARRAY, check_camera
 from rl_trainer_ros.environments.vectorised.absence import AbsentRows, leave_out_of_replay
 from rl_trainer_ros.environments.vectorised.fibers import Fibers
 from rl_trainer_ros.tasks import Task
-from rl_trainer_ros.training import vec_envs
+from rl_trainer_ros.training import learning_encoder, vec_envs
 from rl_trainer_ros.training.callbacks.checkpoints import CheckpointCallback
 from rl_trainer_ros.training.callbacks.control import SaveOnRequest
 from rl_trainer_ros.training.callbacks.make_callbacks import last_evaluation, make_callbacks
@@ -36,6 +36,7 @@ from rl_trainer_ros.training.checkpoints.errors import NotSaved
 from rl_trainer_ros.training.checkpoints.folders import TIMED, trained
 from rl_trainer_ros.training.checkpoints.saver import Diverged, Saver
 from rl_trainer_ros.training.cross_evaluation.tasks import check_fit
+from rl_trainer_ros.training.learning_encoder import LearningEncoder
 from rl_trainer_ros.training.runs import logs, run_folder
 from rl_trainer_ros.training.runs.run_folder import TrainingResult
 from rl_trainer_ros.training.start_mode import beginning
@@ -61,9 +62,14 @@ class TrainingRun:
         algorithms.hyperparameters(
             config.algo, given, preset=config.preset
         )  # refuse wrong settings before waiting for robots
+        learning_encoder.check(config)
         self._encoder_id = factories.load_encoder(config.encoder_folder).id if config.encoder_folder else None
         local = config.namespaces[:1] if vec_envs.in_processes(config) else config.namespaces
+        self._evaluated: list[RobotEnv] = []
         self._environments = [make_env(namespace) for namespace in local]
+        if config.srl_learns:  # the encoder of the checkpoint, which `make_env` may not know
+            for environment in self._environments:
+                environment.use_encoder(config.encoder_folder)
         check_fit(config, factories.load_encoder(config.encoder_folder) if config.encoder_folder else None)
         if config.eval_video:
             check_camera(self._environments[0].arm.description)
@@ -125,10 +131,18 @@ class TrainingRun:
         checkpoints = CheckpointCallback(
             config, learner, saver.save, before.notes.get("checkpoints"), lambda: last_evaluation(watching)
         )
+        learning = None
+        if config.srl_learns:
+            learning = LearningEncoder(
+                config, folder, learner.env, self._evaluated, lambda name: about.update(encoder=name), say, should_stop
+            )
+            checkpoints.before_exact = learning.boundary
         saver.notes = lambda: {"checkpoints": checkpoints.notes(), "progress": progress.notes()}
         on_request = SaveOnRequest(asked_to_save, lambda: saver.save(TIMED), say)
         ended, error = "finished", None
         try:
+            if learning:
+                learning.begin(before.num_timesteps)
             learner.learn(
                 config.num_timesteps - before.num_timesteps,
                 # Checkpoints are last: they may begin new episodes, so everything else due at the same step must be done.
@@ -142,6 +156,8 @@ class TrainingRun:
         except Exception as failure:  # save the learned model after every error
             ended, error = "failed", failure
         progress.close()
+        if learning:
+            learning.close()
         learned = learner.num_timesteps > 0
         untrained = not trained({"algo": config.algo, "counters": learner.counters(), "ended": ended})
         try:  # save first: the callbacks' plots may take long, or fail
@@ -174,7 +190,9 @@ class TrainingRun:
         config = self._config
         if config.eval_namespace:
             return self._make_env(config.eval_namespace)
-        return make_environment(config, render_mode=RGB_ARRAY if config.eval_video else None)
+        environment = make_environment(config, render_mode=RGB_ARRAY if config.eval_video else None)
+        self._evaluated.append(environment)
+        return environment
 
     def _learner(self, folder: Path) -> tuple[Learner, VecNormalize]:
         config, begin = self._config, self._begin

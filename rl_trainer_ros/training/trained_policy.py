@@ -12,6 +12,7 @@ from rl_trainer_ros.environments.frame_stack import seen_space
 from rl_trainer_ros.training.checkpoints import folders, trained_models
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.runs import run_folder
+from rl_trainer_ros.training.runs.encoders import with_encoder
 from robot_interface_ros.files.paths import expanded
 
 if TYPE_CHECKING:
@@ -75,4 +76,5 @@ def check_observation(found: TrainedPolicy, environment: RobotEnv) -> None:
 def load(run: str, model: str, log_dir: str) -> TrainedPolicy:
     """Find a model as `find` does, and load it. Raises ModelError or ConfigError, one line."""
     folder, chosen = find(run, model, log_dir)
-    return TrainedPolicy(folder, chosen, trained_models.load(chosen), run_folder.load_config(folder))
+    policy = trained_models.load(chosen)
+    return TrainedPolicy(folder, chosen, policy, with_encoder(run_folder.load_config(folder), folder, policy.about))

@@ -34,6 +34,11 @@ class TrainerConfig(EnvConfig):
         "table of the folders of encoders by robot and task; empty: this package's config/srl_models.yaml",
         path=True,
     )
+    srl_learns: bool = option(
+        False,
+        "the encoder continues to learn from the robots' images, in its own process; a new one is used after each checkpoint "
+        "of checkpoint_every_steps (in process, algorithms that learn from rollouts)",
+    )
     algo: str = option("ppo", "learning algorithm; rl_trainer list shows all")
     hyperparameters: str = option(
         "", "override config/algorithms/<algo>.yaml, in YAML: '{gamma: 0.9}'; or hyperparameters.NAME:=VALUE"
@@ -132,12 +137,29 @@ class TrainerConfig(EnvConfig):
         if self.load_replay_buffer and not self.load_model and not self.resume:
             raise ConfigError("load_replay_buffer:=true needs load_model:=..., whose replay buffer it loads")
         self._find_encoder()
+        self._check_learning_encoder()
         gives = self._stands_for or SRL_STATE
         if self.srl_model != GROUND_TRUTH and self.observation not in ("", gives):
             raise ConfigError(
                 f"srl_model {self.srl_model} needs observation {gives}, but observation is {self.observation}; leave "
                 "one of the two out"
             )
+
+    def _check_learning_encoder(self) -> None:
+        if not self.srl_learns:
+            return
+        if not self.encoder_folder:
+            raise ConfigError(
+                f"srl_learns needs an encoder, and srl_model {self.srl_model} has none; name one: srl_model:=vae"
+            )
+        if self.transport != "in_process":
+            raise ConfigError("srl_learns needs transport:=in_process; over topics the SRL node keeps its encoder")
+        if not self.checkpoint_every_steps:
+            raise ConfigError(
+                "srl_learns needs checkpoint_every_steps, because a new encoder is used after a checkpoint"
+            )
+        if self.cross_evaluate_every_steps:
+            raise ConfigError("srl_learns does not work with cross_evaluate_every_steps; leave one of the two out")
 
     def _find_encoder(self) -> None:
         """Replace `srl_model` by the method of the encoder that it names, and set `srl_folder` unless that is the default one.

@@ -23,7 +23,7 @@ from srl_ros.networks import check_image_size
 from srl_ros.objectives import Batch
 from srl_ros.objectives.principal_components import PrincipalComponents
 from srl_ros.threads import torch_threads
-from srl_ros.training import resume
+from srl_ros.training import resume, warm_start
 from srl_ros.training.batches import DataFacts, facts_of, to_batch
 from srl_ros.training.evaluation import describe, evaluate
 from srl_ros.training.learner import Learner, check_source, needs_of
@@ -46,12 +46,14 @@ def train(
     folder: str | Path,
     report: Callable[[str], None] = print,
     pictures: bool = True,
+    start: Path | None = None,
 ) -> Encoder:
     """Train as `config` says and save in `folder`: the encoder, progress.csv and the pictures.
 
     The weights of the best validation loss are kept. The same data, configuration and machine give the same weights, bit for
     bit, also when the training was killed and is called again; torch's own generator and thread count are left as they
-    were. `report` gets a line per epoch and the figures at the end. `pictures`: False saves a few seconds. Raises
+    were. `report` gets a line per epoch and the figures at the end. `pictures`: False saves a few seconds. `start`: folder of
+    an encoder whose training continues; states keep their scale (see `warm_start`). Raises
     DatasetError for data that cannot be used, TrainingError for a loss that is not finite.
     """
     if len(source) < MIN_IMAGES:
@@ -69,12 +71,17 @@ def train(
     with torch.random.fork_rng(devices=[]), torch_threads(config.torch_threads):
         torch.manual_seed(config.seed)
         run = _Run(source, config, training, validation, folder, report, generator, pictures)
+        if start is not None:
+            warm_start.begin(run.learner, start)
         if run.learner.trains:
             run.optimise()
         run.fit_in_one_go()
         network = run.learner.network.eval()
-        network.standardise_on(torch.cat([network.raw(batch.images).cpu() for batch in run.batches(training)]))
-        run.learner.set_scale(run.facts)
+        if start is None:
+            network.standardise_on(torch.cat([network.raw(batch.images).cpu() for batch in run.batches(training)]))
+            run.learner.set_scale(run.facts)
+        else:
+            warm_start.save(run.learner, folder)
         metrics = evaluate(run.learner, run.batches, source, training, validation, run.facts)
         metrics["minutes"] = (run.spent_s + time.monotonic() - begin) / 60.0
         if pictures:

@@ -50,6 +50,8 @@ class CheckpointCallback(BaseCallback):
         self._evaluated, self._judged = evaluated, None  # type: Callable[[], Evaluation | None], Evaluation | None
         self._unseen = 0
         self._failed_at = -np.inf
+        self.before_exact: Callable[[int], None] = lambda steps: None
+        """Called with the number of steps before a checkpoint that ends all episodes is saved."""
 
     def notes(self) -> dict[str, Any]:
         """Return the state of this callback for a checkpoint, as JSON."""
@@ -76,6 +78,7 @@ class CheckpointCallback(BaseCallback):
             self._save(TIMED)
             return
         replay.end_episodes(self._learner.replay_buffer)  # stored episodes must not continue in the next one
+        self.before_exact(self.model.num_timesteps)
         self._save(EXACT)  # episodes end even if saving fails: a full disk must not change the training
         self._learner.explore_anew()
         self._learner.begin_episodes()

@@ -1,0 +1,135 @@
+"""An encoder that learns during a training: new ones are used, kept and found again, and a resumed run repeats the bits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from stable_baselines3.common.callbacks import BaseCallback
+
+from rl_trainer_ros import factories
+from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
+from rl_trainer_ros.environments import encoded_robot
+from rl_trainer_ros.environments.make_env import make_environment
+from rl_trainer_ros.training import learning_encoder
+from rl_trainer_ros.training.train import TrainingRun
+from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.config import ConfigError
+from srl_ros.encoder import Encoder
+
+pytestmark = [pytest.mark.slow, pytest.mark.resume, pytest.mark.xdist_group("checkpoints"), pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the folder of an autoencoder that has hardly learned."""
+    folder = tmp_path_factory.mktemp("srl") / "autoencoder"
+    images = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3), dtype=np.uint8)
+    source = factories.dataset(images=images, ground_truth=np.zeros((40, 0)), names=())
+    config = factories.training_config("autoencoder", epochs=1, feature_points=2)
+    factories.train_encoder(source, config, folder, pictures=False)
+    return str(folder)
+
+
+@pytest.fixture
+def config(encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainerConfig:
+    monkeypatch.setattr(learning_encoder, "FEWEST", 20)
+    monkeypatch.setattr(learning_encoder, "EPOCHS", 1)
+    monkeypatch.setattr(encoded_robot, "STRIDE", 4)
+    return TrainerConfig(
+        transport="in_process",
+        srl_model="autoencoder",
+        srl_folder=encoder,
+        srl_learns=True,
+        log_dir=str(tmp_path),
+        task_settings="{max_episode_steps: 16}",
+        num_timesteps=250,
+        checkpoint_every_steps=100,
+        eval_every_steps=225,
+        eval_episodes=1,
+        hyperparameters="{n_steps: 25, batch_size: 25, n_epochs: 1, net_arch: [8]}",
+    )
+
+
+class FailAt(BaseCallback):
+    """Ends a training as a broken robot does."""
+
+    def __init__(self, steps: int):
+        super().__init__()
+        self._steps = steps
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps == self._steps:
+            raise RuntimeError("broken")
+        return True
+
+
+def trained(config: TrainerConfig, lines: list[str], *callbacks: BaseCallback) -> Path:
+    run = TrainingRun(config, lambda _: make_environment(config))
+    return run.run(report=lines.append, callbacks=callbacks).folder
+
+
+def about(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "about.json").read_text())
+    return found
+
+
+def test_a_new_encoder_is_used_kept_and_repeated_by_a_resumed_run(
+    config: TrainerConfig, encoder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines: list[str] = []
+    whole = trained(config, lines)
+    first, at = Encoder.load(encoder), {path.name: about(path)["encoder"] for path in (whole / "checkpoints").iterdir()}
+    assert at["000000100_exact"] == first.id  # the first boundary only begins to learn
+    second = at["000000200_exact"]
+    assert second.startswith("autoencoder-") and second != first.id and f"new encoder {second}" in "\n".join(lines)
+    assert about(whole / "final")["encoder"] == second
+    new = Encoder.load(whole / "encoders" / second)
+    assert new.weights()["mean"].equal(first.weights()["mean"])  # states keep their scale
+    assert new.cameras == first.cameras and new.state_dim == first.state_dim
+    assert not list((whole / "encoders").glob(".training_*"))
+
+    cut = trained(config, [], FailAt(215))
+    resumed = trained(replace(config, resume=str(cut)), [])
+    assert resumed == cut and (cut / "encoders" / second).is_dir()
+    for name in ("parameters.safetensors", "normalisation.json", "random_states.json"):
+        assert (whole / "final" / name).read_bytes() == (cut / "final" / name).read_bytes(), name
+    lasting = [
+        [line.rpartition(",")[0] for line in (run / "evaluations.csv").read_text().splitlines()] for run in (whole, cut)
+    ]
+    assert lasting[0] == lasting[1]  # the last column is the duration
+
+    assert evaluate_run(EvaluateOptions(run=str(whole), episodes=1)) == 0  # with the encoder of the model
+    assert evaluate_run(EvaluateOptions(run=str(whole / "checkpoints" / "000000100_exact"), episodes=1)) == 0
+    capsys.readouterr()
+
+
+def test_an_encoder_that_cannot_be_trained_leaves_the_present_one(
+    config: TrainerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning_encoder, "EPOCHS", 0)
+    lines: list[str] = []
+    folder = trained(replace(config, num_timesteps=225, eval_every_steps=0), lines)
+    assert "the encoder has not learned: encoder.json: epochs is 0" in "\n".join(lines)
+    assert about(folder / "final")["encoder"] == Encoder.load(config.srl_folder).id
+
+
+@pytest.mark.bad_input
+def test_what_does_not_fit_is_refused_in_one_line(config: TrainerConfig, random_encoder: str) -> None:
+    for changes, said in (
+        ({"srl_model": "ground_truth", "srl_folder": ""}, "srl_learns needs an encoder"),
+        ({"transport": "topics"}, "needs transport:=in_process"),
+        ({"checkpoint_every_steps": 0}, "needs checkpoint_every_steps"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            replace(config, **changes)
+    for changes, said in (
+        ({"algo": "sac", "hyperparameters": ""}, "its replay buffer would hold states of older encoders"),
+        ({"srl_model": "random", "srl_folder": random_encoder}, "random is not trained by gradients"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            TrainingRun(replace(config, **changes), lambda _: make_environment(config))
