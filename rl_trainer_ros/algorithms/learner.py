@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env import VecTransposeImage
 from rl_trainer_ros.algorithms.hyperparameters import constructor_arguments
 from rl_trainer_ros.algorithms.image_replay import image_memory
 from rl_trainer_ros.algorithms.registry import ALGORITHMS, CONTINUOUS, DISCRETE, Algorithm, algorithm, check_kind
+from rl_trainer_ros.algorithms.torch_compiler import leave_out_compiler
 from robot_interface_ros.config import ConfigError, unknown_name
 from robot_interface_ros.files.untrusted_files import one_line
 
@@ -50,6 +51,7 @@ def make_learner(
     if "buffer_size" in arguments:
         stored = getattr(kind, "images_per_transition", 2)
         check_memory(name, env.observation_space, arguments["buffer_size"], stored)
+    leave_out_compiler()
     try:
         return kind(network, env, seed=seed, device=device, **arguments)
     except Exception as error:  # learners report bad settings in many ways: assertions, errors of torch and NumPy
