@@ -13,7 +13,8 @@ from rl_trainer_ros.algorithms.learner import make_learner
 
 def trained():
     found = []
-    for name, settings in (("ppo", dict(n_steps=16, batch_size=16, n_epochs=2)), ("sac", dict(learning_starts=10, batch_size=8))):
+    ppo, sac = dict(n_steps=16, batch_size=16, n_epochs=2), dict(learning_starts=10, batch_size=8)
+    for name, settings in (("ppo", ppo), ("sac", sac)):
         env = DummyVecEnv([lambda: gymnasium.make("Pendulum-v1")])
         learner = make_learner(name, env, settings, seed=0)
         learner.learn(16)
