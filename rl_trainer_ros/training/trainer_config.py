@@ -177,7 +177,7 @@ class TrainerConfig(EnvConfig):
             return
         method, folder = factories.find_encoder(self.srl_model, **self._seeker)
         object.__setattr__(self, "srl_model", method)
-        if folder != self.encoder_folder:
+        if folder != self.encoder_folder or self.srl_models:  # a run does not need the table again
             object.__setattr__(self, "srl_folder", folder)
 
     @property

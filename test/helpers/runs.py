@@ -28,9 +28,9 @@ def steps_of(line: str) -> int:
     return int(match.group(1).replace(",", "")) if match else -1
 
 
-def wait_for_steps(run: Any, more_than: int) -> int:
-    """Wait for a progress line beyond `more_than` steps and return its count."""
-    while (steps := steps_of(run.wait_for(" steps "))) <= more_than:
+def wait_for_steps(run: Any, more_than: int, timeout_s: float = 60.0) -> int:
+    """Wait for a progress line beyond `more_than` steps and return its count; `timeout_s`: for each line."""
+    while (steps := steps_of(run.wait_for(" steps ", timeout_s))) <= more_than:
         pass
     return steps
 

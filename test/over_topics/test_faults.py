@@ -77,7 +77,7 @@ def test_a_signal_saves_and_leaves_in_order(number: int, start: Callable, tmp_pa
 
 
 @pytest.mark.srl_node
-@pytest.mark.timeout(400)  # three programs import torch, twice
+@pytest.mark.timeout(600)  # three programs import torch, twice
 def test_a_killed_srl_node_costs_no_episode(start: Callable, tmp_path: Path, random_encoder: str) -> None:
     """Its answer depends only on the image: the new node encodes the repeated image, and no data is lost."""
     run = start(
@@ -89,9 +89,9 @@ def test_a_killed_srl_node_costs_no_episode(start: Callable, tmp_path: Path, ran
         "log_interval_s:=0.2",
         f"log_dir:={tmp_path}",
     )
-    steps = wait_for_steps(run, 200)
+    steps = wait_for_steps(run, 200, 200.0)
     os.kill(child(run, "srl_ros.ros.srl_node"), signal.SIGKILL)
-    wait_for_steps(run, steps + 200)
+    wait_for_steps(run, steps + 200, 200.0)
     assert run.wait(200.0) == 0
     output = "\n".join(run.lines)
     assert "srl was killed by SIGKILL; started again (1 of 3)" in output

@@ -79,6 +79,10 @@ def test_a_table_names_encoders_by_robot_and_task(tmp_path: Path) -> None:
     assert list(found.values()) == ["logs/srl/button/pca", "/other", "logs/shared", "logs/srl/pca"]
     config = TrainerConfig(srl_model="best", srl_models=str(table))
     assert (config.srl_model, config.encoder_folder) == ("vae", best)
+    usual = TrainerConfig(srl_model="pca", srl_models=str(table), task="button", robot="kuka_iiwa")
+    assert (
+        usual.srl_folder == "runs/srl/pca"
+    )  # the usual folder, and still in the settings: they do not need the table again
     with pytest.raises(ConfigError, match=r"unknown srl_model 'bst' \(did you mean best\?\)"):
         TrainerConfig(srl_model="bst", srl_models=str(table))
     with pytest.raises(ConfigError, match="unknown srl_model 'best'"):

@@ -32,7 +32,7 @@ def compare(options: CompareSrlOptions) -> int:
         from rl_trainer_ros import factories
 
     root = Path(options.log_dir) / "srl"
-    folders = options.encoders or tuple(str(path.parent) for path in sorted(root.glob("*/encoder.json")))
+    folders = options.encoders or tuple(str(path.parent) for path in sorted(root.rglob("encoder.json")))
     if not folders:
         raise ConfigError(f"no encoders below {root}; make one with: {command_line('train_srl')}")
     source = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 from rl_trainer_ros.cli.command import Command
@@ -64,8 +65,7 @@ def _observations(settings: bool) -> str:
     from rl_trainer_ros.observations import OBSERVATIONS, SrlState
 
     head: tuple[str, ...] = ("observation", "content")
-    encoded: Rows = [("srl_state", SrlState.summary)]
-    return _parts(OBSERVATIONS, head, lambda kind: (kind.summary,), settings, encoded)
+    return _parts(OBSERVATIONS, head, lambda kind: (kind.summary,), settings, {"srl_state": SrlState})
 
 
 def _algorithms(settings: bool) -> str:
@@ -140,16 +140,20 @@ _TEXTS: Mapping[str, Callable[[bool], str]] = {
 
 
 def _parts(
-    registry: Any, head: Sequence[str], row: Callable[[Any], tuple[str, ...]], settings: bool, more: Rows | None = None
+    registry: Any,
+    head: Sequence[str],
+    row: Callable[[Any], tuple[str, ...]],
+    settings: bool,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
-    """Return a table of the classes in a registry, and errors of those that cannot be loaded; `more`: additional rows."""
+    """Return a table of the classes in a registry, and errors of those that cannot be loaded; `more`: additional classes."""
     rows: Rows = []
     broken: list[str] = []
     details: list[str] = []
     remembering: dict[str, list[str]] = {}
-    for name in registry:
+    for name in (*registry, *more):
         try:
-            kind = registry[name]
+            kind = more[name] if name in more else registry[name]
         except ConfigError as error:
             broken.append(f"  {error}")
             continue
@@ -161,7 +165,7 @@ def _parts(
     memories = [f"  {', '.join(names)}: {text}" for text, names in remembering.items()]
     if memories:
         memories = ["\n  Memory of tasks, which is in the observation only with task_memory:=true:", *memories]
-    return "\n".join([table(rows + (more or []), head), *broken, *memories, *details])
+    return "\n".join([table(rows, head), *broken, *memories, *details])
 
 
 def _setting(field: Field[Any]) -> tuple[str, ...]:
