@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import pytest
 
 pytest.importorskip("viser")
 
-from robot_interface_ros.robot_config import load_robot
+from helpers.page_stubs import INMOOV, StubRobot, StubTrainer
+
 from robot_interface_ros.urdf.kinematics import compose
 from robot_page_ros.lease import IDLE_S, Lease
 from robot_page_ros.page import COMMAND_S, Page
@@ -20,69 +21,8 @@ from robot_page_ros.panel import Action
 from robot_page_ros.view import RobotView, ages
 from robot_page_ros.visuals import visuals_of
 
-INMOOV = load_robot("inmoov")
 FIRST, SECOND = 7, 8
 JOINT = "r_elbow_flex_joint"
-
-
-class StubRobot:
-    """Remembers what it was asked."""
-
-    def __init__(self, describe: Callable[[str], None]) -> None:
-        self.view, self.asked = RobotView(), []
-        self.asked: list[Any]
-        self.takes_target = True
-        self.refuses = ""
-        rest = dict(zip(INMOOV.model.joint_names, np.zeros(len(INMOOV.model.joint_names))))
-        rest.update(zip(INMOOV.joint_names, INMOOV.rest))
-        self.view.position, self.view.target = rest, dict(zip(INMOOV.joint_names, INMOOV.rest.tolist()))
-        self.view.state, self.view.motion_enabled = "holding", True
-        self.view.target_position = np.array([0.3, -0.3, 1.2])
-        self.view.arrived["joint_states"] = time.monotonic()
-        describe(INMOOV.urdf)
-
-    def take(self) -> None:
-        pass
-
-    def emergency_stop(self) -> None:
-        self.asked.append("stop")
-
-    def enable(self, motion: bool, answered: Any) -> None:
-        self.asked.append(("enable", motion))
-        answered(True, "motion enabled")
-
-    def reset(self, answered: Any) -> None:
-        self.asked.append("reset")
-
-    def command(self, goals: Mapping[str, float]) -> str:
-        self.asked.append(dict(goals))
-        return self.refuses
-
-    def let_go(self) -> None:
-        self.asked.append("let go")
-
-    def request_target(self, position: Any) -> None:
-        self.asked.append(("target", tuple(position)))
-
-    def close(self) -> None:
-        self.asked.append("closed")
-
-
-class StubTrainer:
-    said, newest, curves = "collecting, 5 of 10 steps", {"steps": 5.0}, {}
-    called: list[Any]
-
-    def __init__(self) -> None:
-        self.called = []
-
-    def take(self) -> None:
-        pass
-
-    def call(self, name: str, answered: Any, data: bool = False) -> None:
-        self.called.append((name, data))
-
-    def close(self) -> None:
-        pass
 
 
 class Bench:

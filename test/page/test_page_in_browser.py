@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("viser")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None and not os.environ.get("CI"):
-    pytest.skip("no chromium: sudo apt install chromium", allow_module_level=True)
-sync_api = import_module("playwright.sync_api") if os.environ.get("CI") else pytest.importorskip("playwright.sync_api")
+from helpers.browsers import CHROMIUM, LONG_MS, OPTIONS, opened, sync_api
+
 expect = sync_api.expect
 
 pytestmark = [pytest.mark.ros, pytest.mark.page]
-# Software WebGL, since a machine that runs tests often has no GPU; small, since it is slow.
-OPTIONS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 JOINT = "r_elbow_flex_joint"
-LONG_MS = 60_000.0
 
 
 @pytest.fixture
@@ -31,13 +23,6 @@ def browser() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
         yield browser
         browser.close()
-
-
-def opened(browser: Any, address: str) -> Any:
-    page = browser.new_page(viewport={"width": 700, "height": 500})
-    page.set_default_timeout(LONG_MS)
-    page.goto(address)
-    return page
 
 
 def test_a_person_stops_moves_and_watches_the_robot(browser: Any, simulator: Callable, start: Callable) -> None:

@@ -1,0 +1,31 @@
+"""The driver node on emulated boards, which writes when the newest pulse at any pin ended into the file $PULSES."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+from robot_driver_ros.emulator import emulated_mega
+from robot_driver_ros.ros.robot_driver_node import main
+
+
+def watch(path: str) -> None:
+    """Let every emulated board tell its pulses."""
+    number = os.open(path, os.O_CREAT | os.O_RDWR)
+    plain = emulated_mega.EmulatedMega
+
+    class WithScope(plain):  # type: ignore[misc, valid-type]
+        def __init__(self, *arguments: Any, **settings: Any):
+            super().__init__(*arguments, **{**settings, "on_pulse": on_pulse})
+
+    def on_pulse(pin: int, width: float, start: int) -> None:
+        os.pwrite(number, f"{time.time():17.6f}".encode(), 0)
+
+    emulated_mega.EmulatedMega = WithScope  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    watch(os.environ["PULSES"])
+    sys.exit(main())
