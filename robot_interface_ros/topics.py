@@ -13,6 +13,10 @@ SRL_STATE = "srl_state"
 CONTACT = "contact"
 WORLD_STATE = "world_state"
 EPISODE = "episode"
+BATCH = "batch"
+"""A robot's place in the batches of its process: see robot_interface_ros/ros/transport/batch.py."""
+BATCH_COMMANDS = "batch_commands"
+BATCH_STATES = "batch_states"
 CAMERA = "camera"
 """First part of the topics of every camera; the camera's name follows."""
 RESET = "reset"
@@ -35,6 +39,9 @@ OF_A_ROBOT = frozenset(
         CONTACT,
         WORLD_STATE,
         EPISODE,
+        BATCH,
+        BATCH_COMMANDS,
+        BATCH_STATES,
         RESET,
         ENABLE,
         EMERGENCY_STOP,

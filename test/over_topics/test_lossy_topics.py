@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import itertools
+import json
 import os
 import threading
 import time
@@ -25,13 +26,16 @@ from geometry_msgs.msg import PoseStamped
 from gymnasium.wrappers import TimeLimit
 from rcl_interfaces.srv import SetParameters
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import String
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
 
 from rl_trainer_ros.environments.make_env import make_robot_env
+from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
+from rl_trainer_ros.ros.robot_client.shared_waiter import SharedWaiter
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from robot_interface_ros.robot import Observation
-from robot_interface_ros.ros.transport.contract import RELIABLE
+from robot_interface_ros.ros.transport.contract import LATCHED, RELIABLE
 from robot_interface_ros.ros.transport.messages import stamp_ns
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import DirectWaiter
@@ -53,10 +57,20 @@ class LossyWaiter(DirectWaiter):
 class LossyProxy(threading.Thread):
     """Forwards the contract from `robot` to `client` unreliably; the SRL node in namespace `encoder` is between them."""
 
-    def __init__(self, domain: int, robot: str, client: str, encoder: str | None = None, cameras: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        domain: int,
+        robot: str,
+        client: str,
+        encoder: str | None = None,
+        cameras: tuple[str, ...] = (),
+        batch_of: str = "",
+    ):
+        """`batch_of`: first robot of the process, whose namespace has the batches; empty: the client finds no batches."""
         super().__init__(name="lossy_proxy", daemon=True)
         self.runtime = Runtime(domain_id=domain)
-        self.node = self.runtime.node("lossy_proxy", start_parameter_services=False)
+        name = "lossy_proxy" + robot.replace("/", "_")
+        self.node = self.runtime.node(name, start_parameter_services=False)
         self.waiter = LossyWaiter(self.node)
         self.runtime.on_stop(self.waiter.wake)
         self.random, self.count = np.random.default_rng(SEED), itertools.count()
@@ -73,6 +87,12 @@ class LossyProxy(threading.Thread):
             self.pass_on(Image, f"{robot}/{topic}", f"{encoder}/{topic}")
             # The trainer looks whether its robot has the cameras that an SRL node encodes; it never reads the images.
             self.node.create_publisher(Image, f"{client}/{topic}", RELIABLE)
+        self.batches = 0
+        if batch_of:
+            self.pass_on_place(f"{robot}/batch", f"{client}/batch")
+        if batch_of == robot:
+            self.pass_on(Float64MultiArray, "/lossy/batch_commands", f"{robot}/batch_commands")
+            self.pass_on(Float64MultiArray, f"{robot}/batch_states", "/lossy/batch_states")
         if encoder:
             self.pass_on(JointState, f"{encoder}/srl_state", f"{client}/srl_state")
         self.pass_on_calls(Trigger, f"{client}/reset", f"{robot}/reset")
@@ -84,9 +104,20 @@ class LossyProxy(threading.Thread):
         def passed(message: Any) -> None:
             if kind is Image:
                 self.pictures[stamp_ns(message), source] = picture_of(message.data)
+            self.batches += kind is Float64MultiArray
             self.mistreat(publisher, message)
 
         self.waiter.subscribe(kind, source, passed)
+
+    def pass_on_place(self, source: str, target: str) -> None:
+        """Name the proxy's topics in a robot's place in its batch. This message is only delayed."""
+        publisher = self.node.create_publisher(String, target, LATCHED)
+
+        def passed(message: String) -> None:
+            topics = {"commands": "/lossy/batch_commands", "states": "/lossy/batch_states"}
+            publisher.publish(String(data=json.dumps({**json.loads(message.data), **topics})))
+
+        self.waiter.subscribe(String, source, passed, LATCHED)
 
     def mistreat(self, publisher: Any, message: Any) -> None:
         fate = self.random.random()
@@ -139,8 +170,8 @@ class LossyProxy(threading.Thread):
 def proxy(domain: int) -> Iterator[Callable[..., LossyProxy]]:
     made: list[LossyProxy] = []
 
-    def start_proxy(**settings: Any) -> LossyProxy:
-        made.append(LossyProxy(domain, "/real", "/env_0", **settings))
+    def start_proxy(robot: str = "/real", client: str = "/env_0", **settings: Any) -> LossyProxy:
+        made.append(LossyProxy(domain, robot, client, **settings))
         made[-1].start()
         return made[-1]
 
@@ -224,3 +255,39 @@ def test_images_states_and_their_memory_through_a_lossy_proxy(
     )
     assert_same(over_topics, in_process)
     assert all(count >= STEPS // 300 for count in lossy.done.values()), lossy.done
+
+
+@pytest.mark.timeout(3600)
+def test_batches_of_two_robots_through_a_lossy_proxy(simulator: Callable, proxy: Callable, domain: int) -> None:
+    """Batches are lost, repeated, delayed and overtake each other; each robot has the numbers of one alone in process."""
+    simulator(namespaces="[/real_0, /real_1]")
+    lossy = [proxy(f"/real_{i}", f"/env_{i}", batch_of="/real_0") for i in range(2)]
+    patient = Timeouts(start_timeout_s=60.0, answer_timeout_s=60.0, repeat_after_s=0.2)
+    with Runtime(domain_id=domain) as runtime:
+        shared = SharedWaiter(runtime, ("/env_0", "/env_1"))
+        robots = [
+            make_robot_env(transport="topics", namespace=f"/env_{i}", runtime=runtime, shared=shared, timeouts=patient)
+            for i in range(2)
+        ]
+        together = RobotVecEnv([TimeLimit(robot, 60) for robot in robots], shared.fibers, absent_after_s=60.0)
+        over_topics = vectorised_rows(together, STEPS // 2)
+    alone = vectorised_rows(DummyVecEnv([lambda: TimeLimit(make_robot_env(), 60)] * 2), STEPS // 2)
+    differing = [k for k, (there, here) in enumerate(zip(over_topics, alone)) if there != here]
+    assert not differing and len(over_topics) == len(alone), (
+        f"{len(differing)} rows differ, the first is {differing[:1]}"
+    )
+    assert lossy[0].batches > STEPS // 2, "robots did not use their batches"
+    assert lossy[0].done["dropped"] and lossy[0].done["duplicated"] and lossy[0].done["delayed"], lossy[0].done
+
+
+def vectorised_rows(vec_env: VecEnv, steps: int) -> list[Any]:
+    """Return observations, rewards and ends of random episodes as bytes."""
+    generator = np.random.default_rng(1 + SEED)
+    vec_env.seed(2 + SEED)
+    rows: list[Any] = [vec_env.reset().tobytes()]
+    for _ in range(steps):
+        observation, rewards, ended, infos = vec_env.step(generator.uniform(-1.0, 1.0, (2, 5)).astype(np.float32))
+        assert not any("interrupted" in info for info in infos), infos
+        rows.append((observation.tobytes(), rewards.tobytes(), ended.tolist()))
+    vec_env.close()
+    return rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rclpy.qos import QoSProfile
@@ -10,9 +12,12 @@ from std_msgs.msg import String
 
 from rl_trainer_ros.ros.robot_client.link import Link
 from robot_interface_ros.errors import RobotInterrupted
-from robot_interface_ros.robot import Command
+from robot_interface_ros.robot import Array, Command
 from robot_interface_ros.ros.transport import contract, messages, offered_qos, wire
 from robot_interface_ros.ros.transport.contract import absolute
+
+Batched = Callable[[int, Array], Callable[[], None]]
+"""Sends stamp and positions in a batch, and returns the function that sends them again."""
 
 
 class CommandStream:
@@ -21,7 +26,10 @@ class CommandStream:
     def __init__(self, link: Link):
         self._link = link
         self._publisher: Any = None
-        self._sent: Any = None  # the published message
+        self._again: Callable[[], None] | None = None  # sends the last command again
+        self._stamp = 0  # of the last command
+        self._batched: Batched | None = None
+        self._batch_joints: tuple[str, ...] = ()
         self._question = JointState()
         self._writers: dict[tuple[str, ...], wire.SerialWriter] = {}
         self.rejection = ""
@@ -35,13 +43,22 @@ class CommandStream:
     @property
     def under_way(self) -> bool:
         """Whether a command was sent in this episode."""
-        return self._sent is not None
+        return self._again is not None
+
+    def batched(self, send: Batched | None, joints: tuple[str, ...]) -> None:
+        """Send commands of exactly these joints with `send`; None: on the robot's own topic."""
+        self._batched, self._batch_joints = send, joints
 
     def publish(self, command: Command) -> None:
         """Publish a command."""
-        self._sent = self._writer(command.names).write(command.stamp, command.position)
-        self.rejection = ""
-        self._publisher.publish(self._sent)
+        self.rejection, self._stamp = "", command.stamp
+        # A further subscriber, such as a recorder, reads the robot's own topic.
+        if command.names == self._batch_joints and self._batched and self._publisher.get_subscription_count() < 2:
+            self._again = self._batched(command.stamp, command.position)
+            return
+        message = self._writer(command.names).write(command.stamp, command.position)
+        self._again = partial(self._publisher.publish, message)
+        self._again()
 
     def repeat(self, question: bool) -> None:
         """Publish the last command again; with `question`, or without a command, ask for the current observation.
@@ -49,11 +66,14 @@ class CommandStream:
         Both may be repeated: a robot answers an old stamp, and the stamp zero, with its last observation.
         """
         self.rejection = ""
-        self._publisher.publish(self._question if question or self._sent is None else self._sent)
+        if question or self._again is None:
+            self._publisher.publish(self._question)
+        else:
+            self._again()
 
     def forget(self) -> None:
         """Forget the last command at the end of an episode, so that it is not repeated."""
-        self._sent = None
+        self._again = None
 
     def check_accepted(self) -> None:
         """Raise RobotInterrupted if the robot refused the last command."""
@@ -63,7 +83,7 @@ class CommandStream:
     def on_rejected(self, message: String) -> None:
         """Handle a message of command_rejected."""
         stamp, _, reason = message.data.partition(": ")
-        if self._sent is not None and stamp == str(wire.stamp_ns(self._sent)):
+        if self._again is not None and stamp == str(self._stamp):
             self.rejection = reason
 
     def are_heard(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from rclpy.qos import QoSProfile
 
+from rl_trainer_ros.ros.robot_client.batch import BatchSeat
 from rl_trainer_ros.ros.robot_client.commands import CommandStream
 from rl_trainer_ros.ros.robot_client.link import Link
 from rl_trainer_ros.ros.robot_client.streams import ObservationStreams
@@ -77,6 +78,7 @@ class Parts:
     link: Link
     streams: ObservationStreams
     commands: CommandStream
+    seat: BatchSeat
     description: RobotDescription
     period_ns: int
 

@@ -16,6 +16,8 @@ from robot_interface_ros.robot import NOTHING, Command, Observation
 from robot_interface_ros.ros.transport.contract import RELIABLE
 from robot_interface_ros.safety.limits import TargetLimiter
 
+_BATCHED_REPEATS = 3  # after that the robot's own topics are used, for example because it was restarted without batches
+
 
 @dataclass(frozen=True)
 class Lockstep:
@@ -43,6 +45,7 @@ class LockstepExchange:
 
     def __init__(self, parts: Parts):
         self._link, self._streams, self._commands = parts.link, parts.streams, parts.commands
+        self._seat = parts.seat
         self._period_ns, self._rest = parts.period_ns, parts.description.rest
         self.collector = StampCollector(
             parts.link.namespace, parts.streams.names, parts.period_ns, parts.streams.read, parts.link.conflict
@@ -84,6 +87,8 @@ class LockstepExchange:
             if now >= deadline:
                 raise self._streams.no_answer(self._stamp)
             if now >= repeat_at:
+                if repeats == _BATCHED_REPEATS:
+                    self._seat.give_up()
                 self._commands.repeat(question=repeats % 2 == 1)
                 repeats += 1
                 repeat_at = now + every_s

@@ -81,8 +81,11 @@ def stream_readers(
     states, poses = wire.joint_state_reader(joint_names), wire.pose_reader()
     targets = wire.joint_target_reader(joint_names)
     return {
-        contract.JOINT_STATES: lambda message: _measured(*states.read(message)),
-        contract.TARGET_POSE: lambda message: poses.read(message)[0],
+        # Rows of a batch are arrays already.
+        contract.JOINT_STATES: lambda message: _measured(
+            *(states.read(message) if isinstance(message, bytes) else message)
+        ),
+        contract.TARGET_POSE: lambda message: poses.read(message)[0] if isinstance(message, bytes) else message,
         contract.JOINT_TARGET: lambda message: targets.read(message)[0],
         contract.SRL_STATE: partial(_srl_state, namespace, encoder_id),
         contract.CONTACT: messages.wrench_array,

@@ -9,7 +9,9 @@ from typing import Any
 from rclpy.qos import QoSProfile
 
 from rl_trainer_ros.environments.vectorised.fibers import Fibers, Inbox
+from rl_trainer_ros.ros.robot_client.batch import SharedBatch
 from robot_interface_ros.errors import RobotError
+from robot_interface_ros.ros.transport.batch import BatchPlace
 from robot_interface_ros.ros.transport.contract import RELIABLE
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import Callback, Handler, make_waiter
@@ -27,7 +29,8 @@ class SharedWaiter:
         check_discovery()
         self.node = runtime.topic_node("trainer_robots", namespaces)
         self.waiter = make_waiter(self.node)
-        self.fibers = Fibers(self.waiter.wait)
+        self.fibers = Fibers(self._wait)
+        self._batches: dict[tuple[object, ...], SharedBatch] = {}
         self._parts: list[RobotWaiter] = []
         self._forget = runtime.on_stop(self.wake)
 
@@ -35,6 +38,13 @@ class SharedWaiter:
         """Return the waiter of one more robot."""
         self._parts.append(RobotWaiter(self))
         return self._parts[-1]
+
+    def batch(self, place: BatchPlace) -> SharedBatch:
+        """Return the batch of a process of robots, made once."""
+        key = place.commands, place.states, place.joints
+        if key not in self._batches:
+            self._batches[key] = SharedBatch(self.node, self.waiter, place)
+        return self._batches[key]
 
     def wake(self) -> None:
         """End the wait of every robot; may be called from any thread."""
@@ -49,6 +59,11 @@ class SharedWaiter:
             self._forget()
             self.waiter.close()
             self.node.destroy_node()
+
+    def _wait(self, timeout_s: float) -> None:
+        for batch in self._batches.values():  # all robots that could continue have sent their commands
+            batch.flush()
+        self.waiter.wait(timeout_s)
 
 
 class RobotWaiter:
@@ -67,16 +82,24 @@ class RobotWaiter:
         self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
     ) -> Any:
         """See Waiter."""
+        return self._shared.waiter.subscribe(message_type, topic, self.receiving(callback), qos, raw)
+
+    def unsubscribe(self, subscription: Any) -> None:
+        """See Waiter."""
+        self._shared.waiter.unsubscribe(subscription)
+
+    def receiving(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """Return the callback so that it also ends this robot's wait, in which its RobotError is raised."""
         inbox = self.inbox
 
-        def deliver(message: Any) -> None:
+        def deliver(*content: Any) -> None:
             inbox.filled = True
             try:
-                callback(message)
+                callback(*content)
             except RobotError as error:
                 self._error = error
 
-        return self._shared.waiter.subscribe(message_type, topic, deliver, qos, raw)
+        return deliver
 
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
         """See Waiter."""

@@ -25,6 +25,8 @@ from robot_interface_ros.ros.transport.messages import UnreadableMessage
 if TYPE_CHECKING:
     from rl_trainer_ros.ros.robot_client.exchange import Collector, Mode
 
+BATCHED = (contract.JOINT_STATES, contract.TARGET_POSE)
+"""Streams that are columns of a batch."""
 _REST_RAD = 0.2  # largest expected distance from the robot file's rest after a reset
 
 
@@ -43,6 +45,7 @@ class ObservationStreams:
     ):
         """`encoder_id`, `contact`, `world_state`: see TopicRobot."""
         self._link, self._description, self._cameras = link, description, cameras
+        self.joint_names = description.joint_names
         kinds: dict[str, Any] = {contract.JOINT_STATES: JointState, contract.TARGET_POSE: PoseStamped, **cameras.kinds}
         if encoder_id is not None:
             kinds[contract.SRL_STATE] = JointState
@@ -70,6 +73,20 @@ class ObservationStreams:
         self._collector, self._on_rejected = collector, on_rejected
         self._subscriptions = {name: self._subscribe(name, qos) for name, qos in self._qos.items()}
 
+    def own_topics(self, used: bool) -> None:
+        """Subscribe to the streams that a batch contains; with False, end these subscriptions."""
+        for name in BATCHED:
+            if name in self.names and used:
+                self._subscriptions[name] = self._subscribe(name, self._qos[name])
+            elif name in self._subscriptions and not used:
+                self._link.waiter.unsubscribe(self._subscriptions.pop(name))
+
+    def take_row(self, stamp: int, row: Array) -> None:
+        """Take the numbers of this robot's row in a batch: position, velocity, effort, each `(n,)`, and target `(3,)`."""
+        n = len(self.joint_names)
+        self._collector.offer(contract.JOINT_STATES, stamp, (row[:n], row[n : 2 * n], row[2 * n : 3 * n]))
+        self._collector.offer(contract.TARGET_POSE, stamp, row[3 * n :])
+
     def leave_out(self, names: Collection[str]) -> None:
         """Remove streams that the robot does not have."""
         self.names = [name for name in self.names if name not in names]
@@ -84,9 +101,10 @@ class ObservationStreams:
         """Adapt the quality of service of one subscription to its publishers."""
         topic, qos = self._link.topic(name), self._qos[name]
         adapted = offered_qos.hearing_all(self._link.node, topic, qos)
-        if adapted == qos:
+        if adapted == qos or name not in self._subscriptions:
             return
         self._qos[name] = adapted
+        self._link.waiter.unsubscribe(self._subscriptions[name])
         self._subscriptions[name] = self._subscribe(name, adapted)
         words, log = offered_qos.words(adapted), self._link.node.get_logger()
         line = f"{topic} is published {words}, so the subscription is {words} too"
@@ -112,7 +130,7 @@ class ObservationStreams:
                 raise RobotError(text if stream in text else f"{self._link.namespace}: {stream}: {text}") from None
             self.refuse(stream, str(error))
             return None
-        if stream == contract.JOINT_STATES and stream not in self._well_read:
+        if stream == contract.JOINT_STATES and isinstance(message, bytes) and not self._first_states:
             self._first_states = message
         self._well_read.add(stream)
         return content
@@ -157,8 +175,9 @@ class ObservationStreams:
 
     def report_first(self, observation: Observation) -> None:
         """After the first reset: report missing fields of joint_states, and a pose that differs from the robot file's rest."""
-        state, log = deserialize_message(self._first_states, JointState), self._link.node.get_logger()
-        lacking = [field for field in ("velocity", "effort") if not len(getattr(state, field))]
+        log = self._link.node.get_logger()
+        state = deserialize_message(self._first_states, JointState) if self._first_states else None
+        lacking = [field for field in ("velocity", "effort") if state is not None and not len(getattr(state, field))]
         if lacking:
             log.warning(
                 f"{self._link.topic(contract.JOINT_STATES)} has no {' and no '.join(lacking)}: 0 is used instead"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rl_trainer_ros.ros.robot_client.batch import BatchSeat
 from rl_trainer_ros.ros.robot_client.commands import CommandStream
 from rl_trainer_ros.ros.robot_client.discovery import Discovery
 from rl_trainer_ros.ros.robot_client.episode_calls import EpisodeCalls
@@ -37,8 +38,8 @@ class TopicRobot:
 
     It is composed of these parts: `Discovery` waits until the robot is served, `EpisodeCalls` sets an episode's parameters
     and calls reset, `CommandStream` publishes commands, and `ObservationStreams` receives messages and combines them to
-    observations. The mode provides two parts: an `Exchange`, which waits for the answer to a command, and its `Collector`,
-    which selects messages by their stamps.
+    observations. `BatchSeat` lets them use the batches of the robot's process. The mode provides two parts: an `Exchange`,
+    which waits for the answer to a command, and its `Collector`, which selects messages by their stamps.
     """
 
     def __init__(
@@ -80,7 +81,8 @@ class TopicRobot:
         self._commands = CommandStream(link)
         images = CameraParts(namespace, cameras, depth_cameras, image_sizes)
         self._streams = ObservationStreams(link, description, images, mode, encoder_id, contact, world_state)
-        self._exchange = mode.exchange(Parts(link, self._streams, self._commands, description, period_ns))
+        self._seat = BatchSeat(link, self._streams, self._commands, shared.batch, self._waiter.receiving)
+        self._exchange = mode.exchange(Parts(link, self._streams, self._commands, self._seat, description, period_ns))
         self._streams.start(self._exchange.collector, self._commands.on_rejected)
         self._calls = EpisodeCalls(link.node, self._waiter, namespace, self._timeouts, self._check_first)
         recognise = self._exchange.recognise
@@ -136,6 +138,7 @@ class TopicRobot:
         self._exchange.collector.expect_any()
         self._commands.forget()
         self._discovery.find(deadline)
+        self._seat.seek(deadline)
         self._streams.own_target = self._target_of(episode)
         stamp = self._calls.start(episode, deadline, self._discovery.look_until)
         drawn = (contract.EPISODE,) if self._link.published(contract.EPISODE) else ()

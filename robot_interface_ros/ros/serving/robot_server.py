@@ -20,6 +20,7 @@ from robot_interface_ros.errors import CommandRejected, RobotError
 from robot_interface_ros.robot import Command, Episode, Observation, ResetEnd
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.serving.camera_streams import CameraStreams
+from robot_interface_ros.ros.serving.robot_batch import RobotBatch
 from robot_interface_ros.ros.transport import contract, messages
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.graph import conflict
@@ -75,8 +76,12 @@ class RobotServer:
         description: RobotDescription,
         publish_joint_target: bool = False,
         clock: Any = None,
+        batch: RobotBatch | None = None,
     ):
-        """`publish_joint_target`: also in lockstep; `clock`: a publisher of Clock for the stamp of every observation."""
+        """`publish_joint_target`: also in lockstep; `clock`: a publisher of Clock for the stamp of every observation.
+
+        `batch`: this robot is one of its robots; then `joint_states` and `target_pose` are published only to subscribers.
+        """
         self.node, self.waiter, self.namespace, self._robot = node, waiter, namespace, robot
         first = robot.observation  # shows which streams the robot has
         self._log = node.get_logger()
@@ -93,6 +98,11 @@ class RobotServer:
 
         # Created before the other topics: a client that has found those then knows whether this one exists.
         self._episode = publisher(String, contract.EPISODE, contract.LATCHED) if first.drawn else None
+        self._batch = batch
+        if batch is not None:
+            self._place = batch.join(self._take)
+            self._placed = publisher(String, contract.BATCH, contract.LATCHED)
+            self._placed.publish(self._place.message())
         self._seed = Episode().seed
         self._joint_states = publisher(JointState, contract.JOINT_STATES)
         with_target = publish_joint_target or not robot.in_lockstep
@@ -126,14 +136,21 @@ class RobotServer:
         if observation.images:  # first: an encoder then works while the other streams are sent
             self.cameras.publish(observation.stamp, observation.images, observation.depths)
         stamp, state, pose = observation.stamp, self._state_writer, self._pose_writer
-        self._target_pose.publish(pose.write(stamp, observation.target_position))
+        batched = self._batch is not None
+        if self._batch is not None:
+            self._batch.answer(self._place, observation)
+        if not batched or self._target_pose.get_subscription_count():
+            self._target_pose.publish(pose.write(stamp, observation.target_position))
         if self._contact is not None and observation.contact is not None:
             self._contact.publish(self._wrench_writer.write(stamp, observation.contact))
         if self._world_state is not None:
             self._world_state.publish(self._signals_writer.write(stamp, observation.signals))
         if self._joint_target is not None:
             self._joint_target.publish(self._target_writer.write(stamp, observation.joint_target))
-        self._joint_states.publish(state.write(stamp, observation.position, observation.velocity, observation.effort))
+        if not batched or self._joint_states.get_subscription_count():
+            self._joint_states.publish(
+                state.write(stamp, observation.position, observation.velocity, observation.effort)
+            )
         if self._clock is not None:
             self._time.clock = messages.to_time(stamp)
             self._clock.publish(self._time)
@@ -148,9 +165,17 @@ class RobotServer:
 
     def _on_command(self, data: bytes) -> None:
         try:
-            answer = self._robot.command(self._commands.read(data))
+            command = self._commands.read(data)
         except RobotError as error:
             self._reject(stamp_ns(data), str(error))
+            return
+        self._take(command)
+
+    def _take(self, command: Command) -> None:
+        try:
+            answer = self._robot.command(command)
+        except RobotError as error:
+            self._reject(command.stamp, str(error))
             return
         if answer is not None:
             self.publish(answer)

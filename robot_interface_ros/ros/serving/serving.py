@@ -16,6 +16,7 @@ from robot_interface_ros.robot import Episode
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.serving.program import Loop, Stepping, run_program
 from robot_interface_ros.ros.serving.realtime_server import RealTimeLoop, RealTimeServer
+from robot_interface_ros.ros.serving.robot_batch import RobotBatch
 from robot_interface_ros.ros.serving.robot_server import RobotServer
 from robot_interface_ros.ros.transport.contract import CLOCK, RELIABLE, absolute
 from robot_interface_ros.ros.transport.runtime import Runtime
@@ -68,6 +69,7 @@ def prepare_serving(
     stepping = Stepping(runtime, node, config.namespaces)
     robots: list[SafeRobot] = []
     servers: list[RealTimeServer] = []
+    batch: RobotBatch | None = None
     for namespace in config.namespaces:
         robot, description = make_robot(config)
         robots.append(robot)
@@ -81,7 +83,11 @@ def prepare_serving(
             servers.append(RealTimeServer(topics, realtime, camera_hz))
         else:
             lockstep, with_target = LockstepRobot(robot), config.publish_joint_target
-            RobotServer(stepping.node, stepping.waiter, episode, namespace, lockstep, description, with_target, clock)
+            if batch is None:
+                batch = RobotBatch(stepping.node, stepping.waiter, namespace, robot.joint_names)
+            RobotServer(
+                *(stepping.node, stepping.waiter, episode, namespace, lockstep, description, with_target, clock, batch)
+            )
 
     def loop() -> int:
         served = ", ".join(config.namespaces)

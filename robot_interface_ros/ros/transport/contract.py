@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+from robot_interface_ros.topics import BATCH as BATCH
+from robot_interface_ros.topics import BATCH_COMMANDS as BATCH_COMMANDS
+from robot_interface_ros.topics import BATCH_STATES as BATCH_STATES
 from robot_interface_ros.topics import CAMERA as CAMERA
 from robot_interface_ros.topics import CLOCK as CLOCK
 from robot_interface_ros.topics import COMMAND_REJECTED as COMMAND_REJECTED

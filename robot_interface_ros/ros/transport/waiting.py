@@ -64,6 +64,9 @@ class Waiter(Protocol):
         `raw`: the callback gets serialised bytes, and raises UnreadableMessage if they are not a valid message.
         """
 
+    def unsubscribe(self, subscription: Any) -> None:
+        """End a subscription; not to be called from a callback."""
+
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
         """Call `handler(request, response)` for every request that `wait` finds; return the service.
 
@@ -114,6 +117,10 @@ class ExecutorWaiter:
         """See Waiter."""
         take = _refusing(message_type, topic, callback, raw, self.refused)
         return self._node.create_subscription(message_type, topic, take, qos, raw=True)
+
+    def unsubscribe(self, subscription: Any) -> None:
+        """See Waiter."""
+        self._node.destroy_subscription(subscription)
 
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
         """See Waiter."""
@@ -175,6 +182,12 @@ class DirectWaiter:
         self._subscriptions.append((subscription.handle, message_type, topic, take))
         self._wait_set = None
         return subscription
+
+    def unsubscribe(self, subscription: Any) -> None:
+        """See Waiter."""
+        self._subscriptions = [entry for entry in self._subscriptions if entry[0] is not subscription.handle]
+        self._wait_set = None
+        self._node.destroy_subscription(subscription)
 
     def serve(self, service_type: Any, name: str, handler: Handler) -> Any:
         """See Waiter."""

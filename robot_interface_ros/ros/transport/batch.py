@@ -1,0 +1,130 @@
+"""Batches: one message with a row of numbers for each of several robots of one process.
+
+A row begins with the robot's number and the seconds and nanoseconds of its stamp, each exact in a float64. The layout of
+the message names the columns. A robot's number is drawn at each start of its process, so that a row is never mistaken for
+that of a restarted robot or of a neighbour.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.serialization import serialize_message
+from std_msgs.msg import Float64MultiArray, MultiArrayDimension, String
+
+from robot_interface_ros.files.untrusted_files import parse_json
+from robot_interface_ros.robot import Array
+from robot_interface_ros.ros.transport.messages import NANOSECONDS, MessageError, UnreadableMessage
+from robot_interface_ros.ros.transport.refused import read, shortened
+
+KEYS = ("robot", "seconds", "nanoseconds")
+"""The first columns of every row."""
+_MOST_ROBOTS = 1000
+
+
+def draw_number() -> int:
+    """Return a number for a robot: at random, so not the one of another robot; exact in a float64."""
+    return secrets.randbits(50)
+
+
+@dataclass(frozen=True)
+class BatchPlace:
+    """A robot's place in the batches of its process; the robot publishes it on `batch`."""
+
+    robot: int
+    """The number that begins its rows."""
+    joints: tuple[str, ...]
+    """Joints in the order of the numbers in a row."""
+    commands: str
+    """Topic of the commands' batches, absolute."""
+    states: str
+    """Topic of the answers' batches, absolute."""
+
+    def message(self) -> String:
+        """Return the message for the topic `batch`: JSON."""
+        return String(data=json.dumps(asdict(self)))
+
+    @classmethod
+    def of(cls, message: String) -> BatchPlace:
+        """Return the place in a message. Raises MessageError for other text."""
+        try:
+            found = parse_json(message.data, "batch")
+            robot, joints = found["robot"], tuple(found["joints"])
+            topics = found["commands"], found["states"]
+            if type(robot) is not int or not all(isinstance(text, str) for text in (*joints, *topics)):
+                raise TypeError
+            return cls(robot, joints, *topics)
+        except (ValueError, KeyError, TypeError):
+            text = shortened(message.data, 60)
+            raise MessageError(f"batch is '{text}'; expected JSON with robot, joints, commands and states") from None
+
+
+def command_columns(joints: Sequence[str]) -> list[str]:
+    """Return the columns of a batch of commands."""
+    return [*KEYS, *(f"position {joint}" for joint in joints)]
+
+
+def state_columns(joints: Sequence[str]) -> list[str]:
+    """Return the columns of a batch of answers."""
+    rows = [f"{what} {joint}" for what in ("position", "velocity", "effort") for joint in joints]
+    return [*KEYS, *rows, *(f"target {axis}" for axis in "xyz")]
+
+
+def keys_of(robot: int, stamp: int) -> list[float]:
+    """Return the first numbers of a row."""
+    return [float(robot), float(stamp // NANOSECONDS), float(stamp % NANOSECONDS)]
+
+
+def robot_and_stamp(row: Array) -> tuple[int, int]:
+    """Return the robot's number and the stamp, ns, of a row. Raises UnreadableMessage if they are not whole numbers."""
+    robot, seconds, nanoseconds = row[:3].tolist()
+    if not (robot.is_integer() and seconds.is_integer() and nanoseconds.is_integer()):
+        raise UnreadableMessage(
+            f"a row of a batch begins with {robot}, {seconds}, {nanoseconds}; expected whole numbers"
+        )
+    return int(robot), int(seconds) * NANOSECONDS + int(nanoseconds)
+
+
+class BatchCodec:
+    """Writes and reads the batches of one topic in serialised form: the numbers follow a constant beginning."""
+
+    def __init__(self, columns: Sequence[str]):
+        """`columns`: names of the numbers of a row."""
+        self._columns, self._width = ", ".join(columns), len(columns)
+        self._begins: dict[int, bytes] = {}  # number of rows -> serialised message up to the numbers
+
+    def write(self, rows: NDArray[np.float64]) -> bytes:
+        """Return the serialised message of `(robots, columns)` float64."""
+        return self._begin(len(rows)) + rows.tobytes()
+
+    def read(self, data: bytes) -> NDArray[np.float64]:
+        """Return the rows of a serialised message, `(robots, columns)`. Raises UnreadableMessage."""
+        for n, begin in self._begins.items():
+            if len(data) == len(begin) + 8 * n * self._width and data.startswith(begin):
+                return np.frombuffer(data, np.float64, offset=len(begin)).reshape(n, self._width).copy()
+        numbers = np.array(read(data, Float64MultiArray).data, dtype=np.float64)
+        n, rest = divmod(len(numbers), self._width)
+        if rest or n > _MOST_ROBOTS:
+            raise UnreadableMessage(f"a batch of {len(numbers)} numbers; expected {self._width} for each robot")
+        self._begin(n)
+        return numbers.reshape(n, self._width)
+
+    def _begin(self, n: int) -> bytes:
+        if n not in self._begins:
+            message = Float64MultiArray(data=[np.pi] * (n * self._width))
+            message.layout.dim = [
+                MultiArrayDimension(label="robots", size=n, stride=n * self._width),
+                MultiArrayDimension(label=self._columns, size=self._width, stride=self._width),
+            ]
+            numbers = np.full(n * self._width, np.pi).tobytes()
+            data = bytes(serialize_message(message))
+            end = data.rfind(numbers) if n else len(data)
+            if len(data) != end + len(numbers):
+                raise RuntimeError("this middleware serialises Float64MultiArray in an unknown way")
+            self._begins[n] = data[:end]
+        return self._begins[n]
