@@ -24,7 +24,6 @@ from robot_interface_ros.ros.transport.refused import read, shortened
 
 KEYS = ("robot", "seconds", "nanoseconds")
 """The first columns of every row."""
-_MOST_ROBOTS = 1000
 
 
 def draw_number() -> int:
@@ -96,35 +95,36 @@ class BatchCodec:
     def __init__(self, columns: Sequence[str]):
         """`columns`: names of the numbers of a row."""
         self._columns, self._width = ", ".join(columns), len(columns)
-        self._begins: dict[int, bytes] = {}  # number of rows -> serialised message up to the numbers
+        self._begins: dict[int, bytes] = {}  # number of rows -> beginning of the messages written here
+        self._read_begins: dict[int, bytes] = {}  # size of a message -> beginning of those read; padding may differ
 
     def write(self, rows: NDArray[np.float64]) -> bytes:
         """Return the serialised message of `(robots, columns)` float64."""
-        return self._begin(len(rows)) + rows.tobytes()
+        n = len(rows)
+        if n not in self._begins:
+            self._begins[n] = self._begin(n)
+        return self._begins[n] + rows.tobytes()
 
     def read(self, data: bytes) -> NDArray[np.float64]:
         """Return the rows of a serialised message, `(robots, columns)`. Raises UnreadableMessage."""
-        for n, begin in self._begins.items():
-            if len(data) == len(begin) + 8 * n * self._width and data.startswith(begin):
-                return np.frombuffer(data, np.float64, offset=len(begin)).reshape(n, self._width).copy()
+        begin = self._read_begins.get(len(data))
+        if begin is not None and data.startswith(begin):
+            return np.frombuffer(data, np.float64, offset=len(begin)).reshape(-1, self._width).copy()
         numbers = np.array(read(data, Float64MultiArray).data, dtype=np.float64)
-        n, rest = divmod(len(numbers), self._width)
-        if rest or n > _MOST_ROBOTS:
+        if len(numbers) % self._width or not len(numbers):
             raise UnreadableMessage(f"a batch of {len(numbers)} numbers; expected {self._width} for each robot")
-        self._begin(n)
-        return numbers.reshape(n, self._width)
+        if data.endswith(numbers.tobytes()):
+            self._read_begins[len(data)] = data[: -8 * len(numbers)]
+        return numbers.reshape(-1, self._width)
 
     def _begin(self, n: int) -> bytes:
-        if n not in self._begins:
-            message = Float64MultiArray(data=[np.pi] * (n * self._width))
-            message.layout.dim = [
-                MultiArrayDimension(label="robots", size=n, stride=n * self._width),
-                MultiArrayDimension(label=self._columns, size=self._width, stride=self._width),
-            ]
-            numbers = np.full(n * self._width, np.pi).tobytes()
-            data = bytes(serialize_message(message))
-            end = data.rfind(numbers) if n else len(data)
-            if len(data) != end + len(numbers):
-                raise RuntimeError("this middleware serialises Float64MultiArray in an unknown way")
-            self._begins[n] = data[:end]
-        return self._begins[n]
+        numbers = np.full(n * self._width, np.pi)
+        message = Float64MultiArray(data=numbers.tolist())
+        message.layout.dim = [
+            MultiArrayDimension(label="robots", size=n, stride=n * self._width),
+            MultiArrayDimension(label=self._columns, size=self._width, stride=self._width),
+        ]
+        data = bytes(serialize_message(message))
+        if not data.endswith(numbers.tobytes()):
+            raise RuntimeError("this middleware serialises Float64MultiArray in an unknown way")
+        return data[: -8 * len(numbers)]

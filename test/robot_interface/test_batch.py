@@ -1,0 +1,81 @@
+"""Batches: rows of numbers and stamps arrive exactly, and other messages are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+from rclpy.serialization import deserialize_message, serialize_message
+from std_msgs.msg import Float64MultiArray, String
+
+from robot_interface_ros.ros.transport.batch import (
+    BatchCodec,
+    BatchPlace,
+    command_columns,
+    draw_number,
+    keys_of,
+    robot_and_stamp,
+    state_columns,
+)
+from robot_interface_ros.ros.transport.messages import MessageError, UnreadableMessage
+
+pytestmark = pytest.mark.ros
+JOINTS = ("shoulder", "elbow")
+STAMP = 1_790_000_000_123_456_789  # not exact in one float64
+
+
+@pytest.mark.parametrize("robots", [1, 2, 16])
+def test_rows_and_stamps_arrive_exactly(robots: int) -> None:
+    columns = state_columns(JOINTS)
+    values = np.random.default_rng(0).normal(size=(robots, len(columns) - 3))
+    values[0, :3] = np.nan, -0.0, np.inf
+    numbers = [draw_number() for _ in range(robots)]
+    rows = np.array([[*keys_of(number, STAMP + i), *row] for i, (number, row) in enumerate(zip(numbers, values))])
+    data = BatchCodec(columns).write(rows)
+    reader = BatchCodec(columns)
+    for _ in range(2):  # the first message gives the layout
+        read = reader.read(data)
+        assert read.tobytes() == rows.tobytes()
+        assert [robot_and_stamp(row) for row in read] == [(number, STAMP + i) for i, number in enumerate(numbers)]
+    message = deserialize_message(data, Float64MultiArray)
+    assert [(axis.size, axis.label) for axis in message.layout.dim] == [
+        (robots, "robots"),
+        (len(columns), ", ".join(columns)),
+    ]
+
+
+def test_the_stamp_zero_and_a_message_of_another_writer_are_read() -> None:
+    row = [*keys_of(7, 0), 0.5, -0.5]
+    read = BatchCodec(command_columns(JOINTS)).read(bytes(serialize_message(Float64MultiArray(data=row * 2))))
+    assert read.tolist() == [row, row] and robot_and_stamp(read[1]) == (7, 0)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\1\0\0", bytes(serialize_message(Float64MultiArray(data=[1.0] * 6)))])
+def test_other_bytes_are_unreadable(data: bytes) -> None:
+    with pytest.raises(UnreadableMessage):
+        BatchCodec(command_columns(JOINTS)).read(data)
+
+
+@pytest.mark.parametrize("keys", [(np.nan, 1.0, 2.0), (1.5, 1.0, 2.0), (1.0, np.inf, 2.0), (1.0, 1.0, 0.5)])
+def test_a_robot_or_a_stamp_that_is_no_whole_number_is_unreadable(keys: tuple[float, ...]) -> None:
+    with pytest.raises(UnreadableMessage, match="whole numbers"):
+        robot_and_stamp(np.array([*keys, 0.0, 0.0]))
+
+
+def test_a_place_is_read_as_it_was_published() -> None:
+    place = BatchPlace(draw_number(), JOINTS, "/env_0/batch_commands", "/env_0/batch_states")
+    assert BatchPlace.of(place.message()) == place
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "null", "{}", "[" * 100_000),
+        '{"robot": "1", "joints": [], "commands": "/a", "states": "/b"}',
+        '{"robot": 1, "joints": [2], "commands": "/a", "states": "/b"}',
+    ],
+)
+def test_other_text_is_no_place(text: str) -> None:
+    with pytest.raises(MessageError, match="expected JSON with robot, joints"):
+        BatchPlace.of(String(data=text))
