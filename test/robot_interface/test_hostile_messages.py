@@ -16,7 +16,7 @@ from geometry_msgs.msg import PoseStamped, WrenchStamped
 from hostile import RawRequests, hostile_bytes
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Bool, String
+from std_msgs.msg import Bool, Float64MultiArray, String
 from std_srvs.srv import SetBool, Trigger
 
 from robot_interface_ros.ros.transport import contract, messages
@@ -32,6 +32,7 @@ VALID = {
     Bool: Bool(),
     String: String(data="text"),
     DiagnosticArray: DiagnosticArray(),
+    Float64MultiArray: Float64MultiArray(data=[1.0, 2.0, 3.0]),
 }
 
 
