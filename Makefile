@@ -1,5 +1,5 @@
 # For a machine without ROS. On a ROS machine, colcon builds this package (see README.md).
-# ARGS are settings: make train ARGS="seed:=1 num_timesteps:=200000". PYTHON chooses the interpreter.
+# ARGS are settings: make train ARGS="seed:=1 log_dir:=mine". PYTHON chooses the interpreter.
 # ROS selects the ROS 2 distribution: kilted in .venv, jazzy in .venv-jazzy; both can be installed (make test ROS=jazzy).
 ROS ?= kilted
 VENV := $(if $(filter kilted,$(ROS)),.venv,.venv-$(ROS))
@@ -7,6 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 PYTHON ?=
+# The fastest settings for reach (docs/performance.md); without effect beside a setting that they may not suit.
+REACH := num_envs:=16 preset:=many_robots num_timesteps:=40000
+OTHER := $(addsuffix :=%,task algo observation srl_model preset policy hyperparameters num_envs num_timesteps namespaces robot \
+  robot_source realtime resume load_model params_file)
 # Number of processes for the tests. Tests with time limits were tried with two processes on two cores.
 TEST_PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup
@@ -29,7 +33,7 @@ help:  ## show this list
 setup: $(STAMP)  ## install everything into .venv, again only if the requirements have changed (ROS=jazzy: into .venv-jazzy)
 
 train: $(STAMP)  ## train over topics, evaluate on unseen targets, print where the results are (ARGS="name:=value ...")
-	$(BIN)/rl_trainer train $(ARGS)
+	$(BIN)/rl_trainer train $(if $(filter $(OTHER),$(ARGS)),,$(REACH) )$(ARGS)
 	$(BIN)/rl_trainer evaluate run:=latest $(filter log_dir:=% physics_hz:=%,$(ARGS))
 
 demo: $(STAMP)  ## InMoov reaches for a target that you drag on a web page, with a policy that ships with the package

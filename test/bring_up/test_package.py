@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rl_trainer_ros.algorithms import hyperparameters
 from rl_trainer_ros.bringup import preflight
 from rl_trainer_ros.bringup.launch_arguments import arguments
 from rl_trainer_ros.bringup.system import system
@@ -210,22 +211,33 @@ assert [process.name for process in rl_trainer_ros.bringup.system.system({}).pro
 """)
 
 
-def test_make_train_evaluates_where_it_has_trained() -> None:
+def asked_by_make_train(words: str) -> list[str]:
+    """Return what `make train` would run."""
     if shutil.which("make") is None:
         pytest.skip("needs make")
-    words = "ARGS=seed:=1 log_dir:=/x control_hz:=50 physics_hz:=250"
     said = subprocess.run(
-        ["make", "-n", "train", words], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
+        ["make", "-n", "train", f"ARGS={words}"], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
     )
-    asked = [
-        line.partition("/rl_trainer ")[2]
-        for line in said.stdout.splitlines()
-        if re.search("/rl_trainer (train|evaluate)", line)
-    ]
-    assert asked == [
-        "train seed:=1 log_dir:=/x control_hz:=50 physics_hz:=250",
+    lines = [line for line in said.stdout.splitlines() if re.search("/rl_trainer (train|evaluate)", line)]
+    return [line.partition("/rl_trainer ")[2].strip() for line in lines]
+
+
+def test_make_train_evaluates_where_it_has_trained() -> None:
+    assert asked_by_make_train("seed:=1 num_envs:=2 log_dir:=/x control_hz:=50 physics_hz:=250") == [
+        "train seed:=1 num_envs:=2 log_dir:=/x control_hz:=50 physics_hz:=250",
         "evaluate run:=latest log_dir:=/x physics_hz:=250",
     ]
+
+
+def test_make_train_uses_many_robots_unless_it_is_told_something_else() -> None:
+    fast = "num_envs:=16 preset:=many_robots num_timesteps:=40000"
+    assert asked_by_make_train("") == [f"train {fast}", "evaluate run:=latest"]
+    assert asked_by_make_train("seed:=1")[0] == f"train {fast} seed:=1"
+    for words in ("algo:=sac", "task:=circular", "num_timesteps:=5000", "resume:=latest", "robot_source:=mock"):
+        assert asked_by_make_train(words)[0] == f"train {words}"
+    trainer = system(dict(word.split(":=") for word in fast.split()), {}).trainer
+    assert len(trainer.parameters["namespaces"]) == 16 and trainer.parameters["preset"] == "many_robots"
+    assert hyperparameters("ppo", preset="many_robots")["n_steps"] == 512
 
 
 def load_launch_file(name: str = "train") -> ModuleType:
