@@ -80,6 +80,7 @@ def test_the_list_names_everything() -> None:
     assert all(name in said for name in (*TASKS, "plane_discrete", "raw_pixels", "ppo", "autoencoder", "kuka_iiwa"))
     assert all(f"{name}\n" in said for name in IDS) and "moving_button" in text(ListOptions(what="worlds"))
     assert "contacts:=5" in text(ListOptions(what="tasks", settings=True))
+    assert "states:=1" in text(ListOptions(what="observations", settings=True))  # of srl_state, which an encoder gives
 
 
 def test_settings_of_parts_are_launch_arguments(tmp_path: Path) -> None:
