@@ -37,7 +37,7 @@ def test_a_file_of_the_method_wins_over_the_defaults_and_overrides_over_both(tmp
     "overrides, message",
     [
         ({"epoch": 3}, r"unknown setting 'epoch' \(did you mean epochs\?\); known: method, losses"),
-        ({"method": "vea"}, "unknown method 'vea'.*did you mean vae.*known: autoencoder, supervised, random"),
+        ({"method": "vea"}, "unknown method 'vea'.*did you mean vae.*known: autoencoder, supervised, .*random"),
         ({"method": "raw_pixels"}, "unknown method 'raw_pixels'"),
         ({"losses": "invers"}, "unknown loss 'invers' .did you mean inverse"),
         ({"losses": "inverse:x"}, "loss inverse:x: expected name, name:weight or name:weight:size"),
