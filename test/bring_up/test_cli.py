@@ -202,7 +202,7 @@ def test_robots_that_cannot_be_served_are_refused_before_a_process_starts(
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["video:=reach.mp4"], "give the name of a .gif file"),
+        (["video:=reach.avi"], "give the name of a .gif or .mp4 file"),
         (["namespace:=my-robot"], "write '/my_robot'"),
         (["robot:=nao"], "unknown robot 'nao'"),
     ],
