@@ -1,4 +1,4 @@
-"""The driver node on emulated boards, which writes when the newest pulse at any pin ended into the file $PULSES."""
+"""The driver node on emulated boards, which writes time, pin and width (us) of every pulse into the file $PULSES."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from robot_driver_ros.ros.robot_driver_node import main
 
 def watch(path: str) -> None:
     """Let every emulated board tell its pulses."""
-    number = os.open(path, os.O_CREAT | os.O_RDWR)
+    number = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     plain = emulated_mega.EmulatedMega
 
     class WithScope(plain):  # type: ignore[misc, valid-type]
@@ -21,7 +21,7 @@ def watch(path: str) -> None:
             super().__init__(*arguments, **{**settings, "on_pulse": on_pulse})
 
     def on_pulse(pin: int, width: float, start: int) -> None:
-        os.pwrite(number, f"{time.time():17.6f}".encode(), 0)
+        os.write(number, f"{time.time():.6f} {pin} {width:.1f}\n".encode())
 
     emulated_mega.EmulatedMega = WithScope  # type: ignore[misc]
 
