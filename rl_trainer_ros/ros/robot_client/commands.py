@@ -27,6 +27,7 @@ class CommandStream:
         self._link = link
         self._publisher: Any = None
         self._again: Callable[[], None] | None = None  # sends the last command again
+        self._own: Callable[[], None] | None = None  # sends it on the robot's own topic
         self._stamp = 0  # of the last command
         self._batched: Batched | None = None
         self._batch_joints: tuple[str, ...] = ()
@@ -46,8 +47,10 @@ class CommandStream:
         return self._again is not None
 
     def batched(self, send: Batched | None, joints: tuple[str, ...]) -> None:
-        """Send commands of exactly these joints with `send`; None: on the robot's own topic."""
+        """Send commands of exactly these joints with `send`; None: on the robot's own topic, also a repeated one."""
         self._batched, self._batch_joints = send, joints
+        if send is None and self._own is not None:
+            self._again = self._own
 
     def publish(self, command: Command) -> None:
         """Publish a command."""
@@ -55,9 +58,9 @@ class CommandStream:
         # A further subscriber, such as a recorder, reads the robot's own topic.
         if command.names == self._batch_joints and self._batched and self._publisher.get_subscription_count() < 2:
             self._again = self._batched(command.stamp, command.position)
+            self._own = partial(self._publish, Command(command.stamp, command.names, command.position.copy()))
             return
-        message = self._writer(command.names).write(command.stamp, command.position)
-        self._again = partial(self._publisher.publish, message)
+        self._again = self._own = partial(self._publish, command)
         self._again()
 
     def repeat(self, question: bool) -> None:
@@ -73,7 +76,7 @@ class CommandStream:
 
     def forget(self) -> None:
         """Forget the last command at the end of an episode, so that it is not repeated."""
-        self._again = None
+        self._again = self._own = None
 
     def check_accepted(self) -> None:
         """Raise RobotInterrupted if the robot refused the last command."""
@@ -114,6 +117,9 @@ class CommandStream:
 
     def _advertise(self, qos: QoSProfile) -> Any:
         return self._link.node.create_publisher(JointState, absolute(self._link.namespace, contract.JOINT_COMMAND), qos)
+
+    def _publish(self, command: Command) -> None:
+        self._publisher.publish(self._writer(command.names).write(command.stamp, command.position))
 
     def _writer(self, names: tuple[str, ...]) -> wire.SerialWriter:
         if names not in self._writers:
