@@ -51,7 +51,11 @@ def test_the_stamp_zero_and_a_message_of_another_writer_are_read() -> None:
     assert read.tolist() == [row, row] and robot_and_stamp(read[1]) == (7, 0)
 
 
-@pytest.mark.parametrize("data", [b"", b"\0\1\0\0", bytes(serialize_message(Float64MultiArray(data=[1.0] * 6)))])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0\1\0\0", bytes(serialize_message(Float64MultiArray(data=[1.0] * 6)))],
+    ids=["empty", "header", "another width"],  # a serialised message has padding of any bytes
+)
 def test_other_bytes_are_unreadable(data: bytes) -> None:
     with pytest.raises(UnreadableMessage):
         BatchCodec(command_columns(JOINTS)).read(data)
