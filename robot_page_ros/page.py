@@ -16,7 +16,7 @@ from robot_page_ros.jog import jogged
 from robot_page_ros.lease import Lease
 from robot_page_ros.page_config import PageConfig
 from robot_page_ros.panel import Action, Panel
-from robot_page_ros.requests import RobotRequests, TrainerRequests
+from robot_page_ros.requests import RobotRequests, StopRequests, TrainerRequests
 from robot_page_ros.scene import RobotScene
 from robot_page_ros.web_server import address_of, close_server, open_server
 
@@ -37,9 +37,10 @@ class Page:
         config: PageConfig,
         connect: Callable[[str, Callable[[str], None]], RobotRequests],
         connect_trainer: Callable[[], TrainerRequests],
+        stops: StopRequests,
     ):
         """`connect(namespace, description)` is called when the first page opens, and the robot is left with the last one."""
-        self.config, self._connect, self._connect_trainer = config, connect, connect_trainer
+        self.config, self._connect, self._connect_trainer, self._stops = config, connect, connect_trainer, stops
         self._actions: queue.SimpleQueue[Action] = queue.SimpleQueue()
         self.woken = threading.Event()
         """Set when a person has asked for something."""
@@ -48,8 +49,6 @@ class Page:
         self._lease = Lease()
         self._namespace = config.namespaces[0]
         self._robot: RobotRequests | None = None
-        self._leaving = threading.Lock()
-        """Held while a robot is left, so that an emergency stop never goes to one that is closed."""
         self._trainer: TrainerRequests | None = None
         self._scene: RobotScene | None = None
         self._urdf, self._new_urdf = "", ""
@@ -89,18 +88,15 @@ class Page:
     def _act(self, action: Action) -> None:
         """Take what a person asked for, in one of viser's threads. An emergency stop does not wait for the page's thread."""
         if action.name == "stop":
-            with self._leaving:
-                if self._robot is not None:
-                    self._robot.emergency_stop()
+            self._stops.stop_all()
         self._actions.put(action)
         self.woken.set()
 
     def _leave(self) -> None:
         if self._robot is not None:
             self._robot.let_go()
-            with self._leaving:
-                self._robot.close()
-                self._robot = None
+            self._robot.close()
+            self._robot = None
         if self._trainer is not None:
             self._trainer.close()
             self._trainer = None
@@ -118,10 +114,11 @@ class Page:
         if name == "stop":
             self._goals, self._stop_until = {}, now + STOP_S
             robot.let_go()
-            robot.emergency_stop()
-            self._panel.answer("emergency stop sent", True)
+            self._stops.stop_all()
+            self._panel.answer(f"emergency stop sent to {', '.join(self.config.namespaces)}", True)
         elif name == "enable":
             self._stop_until = 0.0
+            self._stops.forget(self._namespace)
             robot.enable(True, answered)
         elif name == "left" and page is not None:
             if self._lease.leave(page):
@@ -183,7 +180,7 @@ class Page:
 
     def _send(self, robot: RobotRequests, now: float) -> None:
         if now < self._stop_until and robot.view.motion_enabled is not False:
-            robot.emergency_stop()
+            self._stops.stop_all()
         if not self._goals:
             robot.let_go()
             return

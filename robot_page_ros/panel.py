@@ -24,6 +24,8 @@ CURVES = {
     "update_s": ("update time, s", "#64748b"),
 }
 JOGS = ("x-", "x+", "y-", "y+", "z-", "z+")
+STOP_HINT = "Stops all robots of this page at once. Everybody who has the page may press it."
+ENABLE_HINT = "Ends the emergency stop of the robot that is shown; nothing else does."
 LOCKSTEP = "This robot waits for its trainer at every step (lockstep), so it cannot be moved from here."
 _FOLLOWS = 0.005  # rad; a slider follows the robot's target in steps of this
 
@@ -50,8 +52,8 @@ class Panel:
         if self._chosen is not None:
             self._chosen.on_update(self._told("robot"))
         self._status = gui.add_html("")
-        self._button("EMERGENCY STOP", "stop", RED, "Stops the robot at once. Everybody who has the page may press it.")
-        self._enable = self._button("Allow motion", "enable", GREEN, "Ends an emergency stop; nothing else does.")
+        self._button("EMERGENCY STOP", "stop", RED, STOP_HINT)
+        self._enable = self._button("Allow motion", "enable", GREEN, ENABLE_HINT)
         self._reset = self._button("Reset to the rest pose", "reset", None, "Real time only.")
         self._answer = gui.add_html("")
         tabs = gui.add_tab_group()

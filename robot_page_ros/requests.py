@@ -17,9 +17,6 @@ class RobotRequests(Protocol):
     def take(self) -> None:
         """Take what has arrived."""
 
-    def emergency_stop(self) -> None:
-        """Stop the robot; may be called from any thread."""
-
     def enable(self, motion: bool, answered: Callable[[bool, str], None]) -> None:
         """Allow motion."""
 
@@ -41,6 +38,16 @@ class RobotRequests(Protocol):
 
     def close(self) -> None:
         """Leave."""
+
+
+class StopRequests(Protocol):
+    """The emergency stop of all robots of the page; `ros/emergency_stops.py` has it over topics."""
+
+    def stop_all(self) -> None:
+        """Stop every robot; may be called from any thread."""
+
+    def forget(self, namespace: str) -> None:
+        """Let this robot not find the stop after a restart."""
 
 
 class TrainerRequests(Protocol):

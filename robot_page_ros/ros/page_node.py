@@ -24,6 +24,7 @@ def prepare(runtime: Runtime, node: Node, config: PageConfig) -> Loop:
         from robot_page_ros.page import Page
     except ImportError as error:
         raise ConfigError(f"the page needs {error.name}: pip install 'viser>=1.1,<2'") from None
+    from robot_page_ros.ros.emergency_stops import EmergencyStops
     from robot_page_ros.ros.robot_link import RobotLink
     from robot_page_ros.ros.trainer_link import TrainerLink
 
@@ -32,6 +33,7 @@ def prepare(runtime: Runtime, node: Node, config: PageConfig) -> Loop:
         config,
         lambda namespace, description: RobotLink(runtime, namespace, description),
         lambda: TrainerLink(runtime, trainer),
+        EmergencyStops(runtime, config.namespaces),
     )
     runtime.on_stop(page.woken.set)
 

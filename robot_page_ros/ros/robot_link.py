@@ -47,7 +47,6 @@ class RobotLink:
         self._node: Node = runtime.topic_node("page_view", (namespace,))
         self._waiter: Waiter = make_waiter(self._node)
         self._commands: Any = None
-        self._stop = self._node.create_publisher(Bool, absolute(namespace, contract.EMERGENCY_STOP), contract.LATCHED)
         self._target: Any = None
         self._enable = self._waiter.client(SetBool, absolute(namespace, contract.ENABLE))
         self._reset = self._waiter.client(Trigger, absolute(namespace, contract.RESET))
@@ -103,10 +102,6 @@ class RobotLink:
         self._find_cameras()
         self._waiter.wait(0.0)
         self._calls.finish()
-
-    def emergency_stop(self) -> None:
-        """Stop the robot until `enable`."""
-        self._stop.publish(Bool(data=True))
 
     def enable(self, motion: bool, answered: Answered) -> None:
         """Allow motion, or take the torque off."""

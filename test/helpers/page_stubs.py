@@ -33,9 +33,6 @@ class StubRobot:
     def take(self) -> None:
         pass
 
-    def emergency_stop(self) -> None:
-        self.asked.append("stop")
-
     def enable(self, motion: bool, answered: Any) -> None:
         self.asked.append(("enable", motion))
         answered(True, "motion enabled")
@@ -55,6 +52,19 @@ class StubRobot:
 
     def close(self) -> None:
         self.asked.append("closed")
+
+
+class StubStops:
+    """Passes stops on to a list."""
+
+    def __init__(self, stopped: Callable[[str], None]) -> None:
+        self._stopped = stopped
+
+    def stop_all(self) -> None:
+        self._stopped("stop")
+
+    def forget(self, namespace: str) -> None:
+        self._stopped(f"forget {namespace}")
 
 
 class StubTrainer:

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("viser")
 
-from helpers.page_stubs import INMOOV, StubRobot, StubTrainer
+from helpers.page_stubs import INMOOV, StubRobot, StubStops, StubTrainer
 
 from robot_interface_ros.urdf.kinematics import compose
 from robot_page_ros.lease import IDLE_S, Lease
@@ -37,7 +37,8 @@ class Bench:
             return self.robot
 
         config = PageConfig(namespaces=("/env_0",), port=18180, end_effector=INMOOV.config.end_effector)
-        self.page = Page(config, connect, lambda: self.trainer)  # type: ignore[arg-type, return-value]
+        stops = StubStops(lambda said: self.robot.asked.append(said))
+        self.page = Page(config, connect, lambda: self.trainer, stops)  # type: ignore[arg-type, return-value]
         monkeypatch.setattr(self.page.server, "get_clients", lambda: self.clients)
         monkeypatch.setattr(self.page._panel, "notify", lambda page, text: self.told.append((page, text)))
         self.page.turn()
@@ -93,6 +94,12 @@ def test_one_page_operates_and_every_page_may_stop(bench: Bench) -> None:
     assert {JOINT: 0.5} not in bench.robot.asked[1:]
 
 
+def test_a_stop_does_not_wait_for_the_thread_that_draws(bench: Bench) -> None:
+    bench.robot.asked.clear()
+    bench.page._act(Action("stop", None))
+    assert bench.robot.asked == ["stop"]
+
+
 def test_a_stop_is_repeated_until_the_robot_says_that_it_is_stopped(bench: Bench) -> None:
     bench.do("stop", None)
     bench.robot.asked.clear()
@@ -104,7 +111,7 @@ def test_a_stop_is_repeated_until_the_robot_says_that_it_is_stopped(bench: Bench
     assert "stop" not in bench.robot.asked
     assert bench.do("joint", value=(JOINT, 0.5)) == []
     assert "press Allow motion" in bench.told[-1][1]
-    assert bench.do("enable") == [("enable", True)]
+    assert bench.do("enable") == ["forget /env_0", ("enable", True)]
 
 
 def test_in_lockstep_nothing_moves_the_robot(bench: Bench) -> None:

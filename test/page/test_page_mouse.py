@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("viser")
 from helpers.browsers import CHROMIUM, LONG_MS, OPTIONS, opened, sync_api
-from helpers.page_stubs import INMOOV, StubRobot, StubTrainer
+from helpers.page_stubs import INMOOV, StubRobot, StubStops, StubTrainer
 
 from robot_page_ros.page import Page
 from robot_page_ros.page_config import PageConfig
@@ -57,7 +57,7 @@ def serving(port: int) -> Iterator[Served]:
         return served.robot
 
     config = PageConfig(namespaces=("/env_0",), port=port, end_effector=INMOOV.config.end_effector)
-    served.page = Page(config, connect, StubTrainer)  # type: ignore[arg-type]
+    served.page = Page(config, connect, StubTrainer, StubStops(lambda said: None))  # type: ignore[arg-type]
 
     def turns() -> None:
         while not ended.is_set():

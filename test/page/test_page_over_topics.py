@@ -14,6 +14,7 @@ from geometry_msgs.msg import PoseStamped
 
 from robot_interface_ros.ros.transport.contract import RELIABLE
 from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_page_ros.ros.emergency_stops import EmergencyStops
 from robot_page_ros.ros.robot_link import RobotLink
 
 pytestmark = pytest.mark.ros
@@ -66,7 +67,10 @@ def test_the_page_sees_and_moves_a_robot_in_real_time(link: RobotLink, domain: i
     until(link, lambda: view.arrived["target_pose"] > arrived + 0.3)
     assert np.allclose(view.target_position, wanted)  # type: ignore[arg-type]
 
-    until(link, lambda: view.motion_enabled is False, link.emergency_stop)
+    with Runtime(domain_id=domain, signals=False) as other:
+        stops = EmergencyStops(other, ["/env_0", "/env_1"])
+        until(link, lambda: view.motion_enabled is False, stops.stop_all)
+        stops.forget("/env_0")
     answers: list[tuple[bool, str]] = []
     link.enable(True, lambda good, text: answers.append((good, text)))
     until(link, lambda: answers and view.motion_enabled)
