@@ -191,7 +191,7 @@ def test_an_imperfect_robot_among_things_that_it_kicks_remembers_none_of_it(make
 @pytest.mark.ros
 def test_in_process_and_over_topics_are_the_same_bits(simulator: Callable, tmp_path: Path) -> None:
     pytest.importorskip("rclpy")
-    from test_equality import assert_same, rollout
+    from rollouts import assert_same, rollout
 
     from rl_trainer_ros.environments.make_env import make_robot_env
 
