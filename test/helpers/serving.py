@@ -41,12 +41,12 @@ def serve_here(
 
 
 def discover(runtime: Runtime, period_ns: int = 50_000_000) -> None:
-    """Reset InMoov in /env_0 once. A short timeout that a test sets afterwards does not measure how fast DDS discovery is."""
-    robot = TopicRobot(
-        runtime,
-        load_robot("inmoov"),
-        period_ns=period_ns,
-        timeouts=Timeouts(start_timeout_s=60.0, answer_timeout_s=60.0),
-    )
+    """Reset InMoov in /env_0 once. A short timeout that a test sets afterwards does not measure how fast DDS discovery is.
+
+    A node stays, because DDS forgets a context's discoveries with its last node.
+    """
+    runtime.node("stays", start_parameter_services=False)
+    timeouts = Timeouts(start_timeout_s=60.0, answer_timeout_s=60.0)
+    robot = TopicRobot(runtime, load_robot("inmoov"), period_ns=period_ns, timeouts=timeouts)
     robot.reset(Episode())
     robot.close()
