@@ -18,6 +18,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
+from rl_trainer_ros.ros.robot_client import discovery
 from rl_trainer_ros.ros.robot_client.episode_calls import EpisodeCalls
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
@@ -246,6 +247,22 @@ def test_a_missing_stream_is_named(simulator: Callable, connect: Callable, runti
     discover(runtime)
     with pytest.raises(RobotTimeout, match="nobody serves /env_0/srl_state within 2 s"):
         connect(Timeouts(start_timeout_s=2.0), encoder_id="some-encoder").reset(Episode())
+
+
+def test_a_restarted_robot_is_used_while_its_killed_process_is_still_in_the_graph(
+    simulator: Callable, connect: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also soon after the client's start, when it looks for a second robot; a killed process stays for 20 s."""
+    monkeypatch.setattr(discovery, "_YOUNG_S", 600.0)
+    first = simulator()
+    robot = connect(Timeouts(start_timeout_s=8.0, answer_timeout_s=60.0, repeat_after_s=0.1))
+    observation = step(robot, robot.reset(Episode()))
+    first.signal(signal.SIGKILL)
+    first.wait()
+    simulator()
+    with pytest.raises(RobotInterrupted):
+        step(robot, observation)
+    step(robot, robot.reset(Episode()))
 
 
 def test_another_control_rate_is_noticed(simulator: Callable, connect: Callable) -> None:

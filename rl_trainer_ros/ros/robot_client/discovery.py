@@ -45,9 +45,11 @@ class Discovery:
         self.look_until = 0.0
         """Time until which the robot's parameters are searched, if it is unknown whether it has them; monotonic clock, s."""
 
-    def find(self, deadline: float) -> None:
+    def find(self, deadline: float, restarted: bool) -> None:
         """Wait for the robot and, the first time, also for its optional topics; then subscribe to all of them.
 
+        `restarted`: the last episode was interrupted, as by a restart of the robot. Its killed process may still be in the
+        graph then, and the new one is not kept waiting for that; two robots would interrupt every episode.
         Raises RobotTimeout, and RobotError if there are two robots or a needed stream is missing.
         """
         if not self._known:
@@ -55,7 +57,7 @@ class Discovery:
             self._get_to_know(deadline)
             self._recognise(deadline)
             self._known = True
-        if time.monotonic() - self._made < _YOUNG_S:
+        if time.monotonic() - self._made < _YOUNG_S and not restarted:
             self._until_alone(min(deadline, time.monotonic() + FORGOTTEN_S))
         self._until_served(self._streams.names, deadline)
         self._streams.adopt_all()

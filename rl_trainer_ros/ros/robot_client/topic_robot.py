@@ -137,7 +137,7 @@ class TopicRobot:
     def _start_episode(self, episode: Episode, deadline: float) -> Observation:
         self._exchange.collector.expect_any()
         self._commands.forget()
-        self._discovery.find(deadline)
+        self._discovery.find(deadline, restarted=self._interruptions > 0)
         self._seat.seek(deadline)
         self._streams.own_target = self._target_of(episode)
         stamp = self._calls.start(episode, deadline, self._discovery.look_until)
