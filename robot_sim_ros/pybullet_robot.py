@@ -171,6 +171,10 @@ class PyBulletRobot:
         self._place_light_links(position)
         return self._rig.picture(camera, width, height, position)
 
+    def render_on_demand(self) -> None:
+        """Leave images out of observations from now on; `render_images` renders them."""
+        self._observing = ()
+
     def render_images(self, names: Iterable[str]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Render these configured cameras now; return images and, if configured, depths, as in Observation."""
         position = self._positions()

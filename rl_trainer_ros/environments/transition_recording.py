@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rl_trainer_ros.arm.scripted import ScriptedReach
 from rl_trainer_ros.environments.environment import RobotEnv
+from robot_interface_ros.robot import layer_with
 
 EPISODE_STEPS, STRIDE = 40, 8
 """A transition begins at every STRIDE-th step of an episode: neighbours differ too little to teach anything."""
@@ -23,13 +25,21 @@ def record(
     images: int,
     seed: int,
     report: Callable[[int], None] = lambda done: None,
+    on_demand: bool = False,
 ) -> dict[str, Any]:
     """Return `images` transitions as the parts of a `srl_ros.dataset.Dataset`.
 
     Episodes are in turn scripted with noise, which shows the hand near its target, and random. The action of a transition is
     held for HELD steps, whose rewards are added. `action_probabilities` are the scripted policy's actions, which knows the
     target. The truth is where target and hand are, m. `report(done)` is called after each episode.
+    `on_demand`: render only the images that are kept, one in four; for a simulation that does not delay or drop images.
+    The images are the same, bit for bit.
     """
+    seen = partial(_observed, environment)
+    if on_demand:
+        renderer = layer_with(environment.robot, "render_on_demand")
+        renderer.render_on_demand()
+        seen = partial(_rendered, renderer)
     generator = np.random.default_rng(seed)
     scripted = ScriptedReach(environment.arm, environment.task.period_s)
     parts: dict[str, list[Any]] = {name: [] for name in _PARTS}
@@ -45,7 +55,7 @@ def record(
                 held = np.clip(wanted + noise, -1.0, 1.0).astype(np.float32)
             if step % STRIDE == STRIDE - 1 and step < EPISODE_STEPS:
                 left = HELD
-                parts["images"].append(_seen(environment, cameras))
+                parts["images"].append(seen(cameras))
                 parts["ground_truth"].append(_truth(environment))
                 parts["action"].append(held)
                 parts["action_probabilities"].append(scripted.act(environment.step_state))
@@ -58,7 +68,7 @@ def record(
                 parts["terminated"][-1] |= terminated
                 left -= 1
                 if left == 0:
-                    parts["next_images"].append(_seen(environment, cameras))
+                    parts["next_images"].append(seen(cameras))
                     parts["next_ground_truth"].append(_truth(environment))
         episode += 1
         report(min(len(parts["images"]), images))
@@ -71,8 +81,13 @@ _PARTS = (
 )
 
 
-def _seen(environment: RobotEnv, cameras: tuple[str, ...]) -> Any:
+def _observed(environment: RobotEnv, cameras: tuple[str, ...]) -> Any:
     images = environment.step_state.observation.images
+    return np.stack([images[camera] for camera in cameras])
+
+
+def _rendered(renderer: Any, cameras: tuple[str, ...]) -> Any:
+    images, _ = renderer.render_images(cameras)
     return np.stack([images[camera] for camera in cameras])
 
 

@@ -86,7 +86,8 @@ def recorded(options: TrainSrlOptions, cameras: tuple[str, ...]) -> dict[str, An
     config = EnvConfig(options.task, settings, robot=options.robot, imperfection=options.imperfection)
     environment = make_environment(config, Connection(simulation={"cameras": cameras}))
     try:
-        return record(environment, cameras, options.images, options.seed, Progress("image", options.images).show)
+        show = Progress("image", options.images).show
+        return record(environment, cameras, options.images, options.seed, show, on_demand=not options.imperfection)
     finally:
         environment.close()
 
