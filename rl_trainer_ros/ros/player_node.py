@@ -60,7 +60,9 @@ def prepare(runtime: Runtime, node: Node, config: PlayerConfig) -> Loop:
     connection = Connection(
         "topics", config.namespaces[0], runtime=runtime, timeouts=Timeouts(start_timeout_s=config.start_timeout_s)
     )
-    environment = make_environment(found.config.environment(realtime=True, task_settings=settings), connection)
+    environment = make_environment(
+        found.config.environment(realtime=True, task_settings=settings, random_start=0), connection
+    )
     try:
         trained_policy.check_observation(found, environment)
     except ModelError:
