@@ -96,7 +96,7 @@ class EpisodeRecorder:
             if held > self.most_bytes:
                 self._hand_over(sink)
                 held = 0
-        self._source.settle()
+        self._source.settle(self._stamp)
         self._collect()
         about = {"steps": steps, "return": total, "terminated": bool(terminated), "truncated": bool(truncated)}
         mark = layout.end_mark(episode, self._stamp, **about, success=success, interrupted=interrupted)

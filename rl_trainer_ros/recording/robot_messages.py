@@ -45,8 +45,11 @@ class Source(Protocol):
     def begin(self) -> None:
         """Discard the messages since the last episode. Called before a reset."""
 
-    def settle(self) -> None:
-        """Wait a moment for messages that are still on their way. Called at the end of an episode."""
+    def settle(self, stamp: int) -> None:
+        """Wait a moment for messages that are still on their way, up to those of the observation `stamp`, integer ns.
+
+        Called at the end of an episode.
+        """
 
 
 class RobotMessages:
@@ -112,7 +115,7 @@ class RobotMessages:
         """See Source."""
         self._messages = []
 
-    def settle(self) -> None:
+    def settle(self, stamp: int) -> None:
         """See Source."""
 
     def _seen(self, observation: Observation) -> Observation:

@@ -31,7 +31,7 @@ _STAMPED: dict[str, Any] = {
 _PLAIN: dict[str, Any] = {topics.COMMAND_REJECTED: String, topics.EPISODE: String, topics.MOTION_ENABLED: Bool}
 _OF_THE_BAG = (topics.ROBOT_DESCRIPTION, topics.MOTION_ENABLED)
 """Latched topics whose first message is from before the recording."""
-_SETTLE_S, _FIND_S = 1.0, 10.0
+_SETTLE_S, _FIND_S = 3.0, 10.0
 _POLL_S = 0.05
 
 
@@ -63,7 +63,7 @@ class TopicTap:
         while True:
             self._subscribe()
             reset()
-            self.settle()
+            self.settle(0)
             absent = [camera for camera in self._cameras if topics.image_topic(camera) not in self._newest]
             behind = self._behind()
             if not absent and not behind:
@@ -96,30 +96,26 @@ class TopicTap:
         """See Source."""
         self._messages, self._observed = [], 0
 
-    def settle(self) -> None:
-        """See Source."""
+    def settle(self, stamp: int) -> None:
+        """See Source. The trainer may have the observation before its messages, from a batch."""
         deadline = time.monotonic() + _SETTLE_S
-        while (self._behind() or self._command_is_under_way()) and time.monotonic() < deadline:
+        while (self._behind(stamp) or self._command_is_under_way()) and time.monotonic() < deadline:
             self._waiter.wait(_POLL_S)
 
     def close(self) -> None:
         """Close the subscriptions."""
         self._waiter.close()
 
-    def _behind(self) -> list[str]:
-        """Return the topics with a message for every observation whose message for the latest one is still missing."""
-        steady = [
-            name
-            for name in (topics.TARGET_POSE, topics.CONTACT, topics.WORLD_STATE, *self._kinds)
-            if name.startswith(f"{topics.CAMERA}/") or name in (topics.TARGET_POSE, topics.CONTACT, topics.WORLD_STATE)
-        ]
-        newest = self._newest.get(topics.JOINT_STATES, 0)
+    def _behind(self, stamp: int = 0) -> list[str]:
+        """Return the topics with a message for every observation whose message for the latest one is still missing.
+
+        `stamp`: of an observation that is known from elsewhere, ns.
+        """
+        cameras = [name for name in self._kinds if name.startswith(f"{topics.CAMERA}/")]
+        steady = [topics.JOINT_STATES, topics.TARGET_POSE, topics.CONTACT, topics.WORLD_STATE, *cameras]
+        newest = max(stamp, self._newest.get(topics.JOINT_STATES, 0))
         slow = 0 if self._lockstep else 10**12  # in real time, cameras have their own rate
-        return [
-            name
-            for name in dict.fromkeys(steady)
-            if self._published(name) and self._newest.get(name, 0) < max(1, newest - slow)
-        ]
+        return [name for name in steady if self._published(name) and self._newest.get(name, 0) < max(1, newest - slow)]
 
     def _command_is_under_way(self) -> bool:
         """Return whether the command before the latest observation has not been received yet by this subscription."""
