@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from states import TWO, data, of_cameras
+from states import TWO, data, encoder_settings, of_cameras
 
 from rl_trainer_ros import factories
 from rl_trainer_ros.environments.make_env import make_environment
@@ -47,7 +47,7 @@ LISTED = (
     ),
     *("vicreg", "srl_3_splits", "random", "pca", "raw_pixels"),
 )
-KEYS = ("method", "cameras", "algorithm", "seed", "frames", "steps")
+KEYS = ("method", "cameras", "algorithm", "seed", "frames", "epochs", "steps", "robots")
 HEAD = (
     *KEYS,
     *("probe_error_cm", *(f"success_{steps // 1000}k" for steps in AT), "reached", "of", "final_distance_cm"),
@@ -66,19 +66,21 @@ class Row:
     seed: int
     frames: int
     """Transitions that the encoder is trained on; 0: no encoder."""
+    epochs: int
+    """Of the encoder's training."""
     steps: int
+    robots: int
 
     @property
     def name(self) -> str:
         """Name of its folder."""
-        cameras = "+".join(self.cameras) or "none"
-        return f"{self.algorithm}-{self.method}-{cameras}-{self.seed}-{self.frames}"
+        return "-".join(part or "none" for part in self.key)
 
     @property
     def key(self) -> tuple[str, ...]:
         """What tells it from other rows, as in the table."""
-        cameras = "+".join(self.cameras)
-        return (self.method, cameras, self.algorithm, str(self.seed), str(self.frames), str(self.steps))
+        numbers = (self.seed, self.frames, self.epochs, self.steps, self.robots)
+        return (self.method, "+".join(self.cameras), self.algorithm, *map(str, numbers))
 
 
 def planned(options: argparse.Namespace) -> list[Row]:
@@ -94,19 +96,22 @@ def planned(options: argparse.Namespace) -> list[Row]:
                 for algorithm in options.algorithms:
                     if algorithm == "drq" and observation != "raw_pixels":
                         continue
-                    frames = 0 if observation else options.frames
-                    rows[Row(method, TWO[:count], algorithm, seed, frames, options.steps)] = None
+                    data_of = (
+                        (0, 0)
+                        if observation
+                        else (options.frames, encoder_settings(method, seed, options.epochs).epochs)
+                    )
+                    rows[Row(method, TWO[:count], algorithm, seed, *data_of, options.steps, options.robots)] = None
     return list(rows)
 
 
 def encoder_of(row: Row, options: argparse.Namespace) -> Path:
     """Return the folder of the row's encoder; train it if it is not there."""
-    folder: Path = options.out / "encoders" / f"{row.method}-{'+'.join(row.cameras)}-{row.seed}-{row.frames}"
+    cameras = "+".join(row.cameras)
+    folder: Path = options.out / "encoders" / f"{row.method}-{cameras}-{row.seed}-{row.frames}-{row.epochs}"
     if not (folder / "encoder.json").is_file():
         source = of_cameras(data(options.out, row.frames, 0, options.task), row.cameras)
-        more = {"epochs": options.epochs} if options.epochs else {}
-        config = factories.training_config(row.method, seed=row.seed, **more)
-        factories.train_encoder(source, config, folder, pictures=False)
+        factories.train_encoder(source, encoder_settings(row.method, row.seed, row.epochs), folder, pictures=False)
     return folder
 
 
@@ -115,7 +120,7 @@ def settings(row: Row, options: argparse.Namespace, encoder: Path | None) -> Tra
     config = TrainerConfig(
         transport="in_process",
         task=options.task,
-        namespaces=tuple(f"env_{k}" for k in range(options.robots)),
+        namespaces=tuple(f"env_{k}" for k in range(row.robots)),
         algo=row.algorithm,
         num_timesteps=row.steps,
         seed=row.seed,
@@ -193,8 +198,8 @@ def command(row: Row, options: argparse.Namespace) -> str:
         f"--seeds {row.seed}",
     ]
     words += [f"--cameras {len(row.cameras)}"] if row.cameras else []
-    words += [f"--frames {row.frames} --epochs {options.epochs}"] if row.frames else []
-    return " ".join(["benchmarks/policies_on_states.py", *words, f"--steps {row.steps}"])
+    words += [f"--frames {row.frames} --epochs {row.epochs}"] if row.frames else []
+    return " ".join(["benchmarks/policies_on_states.py", *words, f"--steps {row.steps} --robots {row.robots}"])
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/states.py --frames 20000 --epochs 10
 
-Transitions of reach with a random target are recorded once and kept in the folder of results; each encoder is trained on
-them and judged on their held-out episodes (`srl_ros.training.evaluation`). `table.csv` and `table.md` are written after
-each row, and rows that are there are not made again.
+Transitions with a random target are recorded once and kept in `<out>/<task>`, in files of 200; those that are there are
+not recorded again, and more frames are recorded after them. Each encoder is trained on them and judged on their held-out
+episodes (`srl_ros.training.evaluation`). `table.csv` and `table.md` are written after each row. A row that is there is not
+made again, and an interrupted one goes on after its last epoch.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import csv
 import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 from rl_trainer_ros import factories
 from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, recorded
@@ -22,21 +24,21 @@ from srl_ros.methods import METHODS, encoded
 
 TWO = ("external", "above")
 FIGURES = ("gtc_mean", "knn_mse", "nmse", "linear_r2", "nonlinear_r2", "probe_error_cm", "probe_error_90_cm")
+KEYS = ("method", "cameras", "seed", "frames", "epochs")
 HEAD = (
-    *("method", "cameras", "seed", "frames", "epochs", "values"),
+    *(*KEYS, "values"),
     *(f"target_{name}" for name in FIGURES),
     *("hand_linear_r2", "hand_nonlinear_r2", "reward_accuracy", "minutes"),
 )
 
 
 def data(folder: Path, frames: int, seed: int, task: str) -> Dataset:
-    """Return transitions seen by both cameras, from the folder or the simulator."""
-    path = folder / f"transitions-{task}-{frames}-{seed}.npz"
-    if path.is_file():
-        return Dataset.load(path)
-    source = Dataset(**recorded(TrainSrlOptions(images=frames, seed=seed, task=task), TWO))
-    source.save(path)
-    return source
+    """Return transitions seen by both cameras, from the folder or the simulator.
+
+    They are kept in files of a few hundred: an interrupted recording goes on, and so does one of more frames.
+    """
+    options = TrainSrlOptions(images=frames, seed=seed, task=task)
+    return Dataset(**recorded(options, TWO, folder / f"transitions-{seed}"))
 
 
 def of_cameras(source: Dataset, cameras: tuple[str, ...]) -> Dataset:
@@ -48,21 +50,25 @@ def of_cameras(source: Dataset, cameras: tuple[str, ...]) -> Dataset:
     )
 
 
-def row(source: Dataset, method: str, seed: int, epochs: int, folder: Path, pictures: bool) -> dict[str, object]:
+def encoder_settings(method: str, seed: int, epochs: int) -> Any:
+    """Return the settings of an encoder's training; `epochs` 0: as in config/srl/."""
+    return factories.training_config(method, seed=seed, **({"epochs": epochs} if epochs else {}))
+
+
+def key(source: Dataset, config: Any) -> tuple[str, ...]:
+    """Return what tells a row from others, as in the table: KEYS."""
+    return (config.method, "+".join(source.cameras), str(config.seed), str(len(source)), str(config.epochs))
+
+
+def row(source: Dataset, config: Any, folder: Path, pictures: bool) -> dict[str, object]:
     """Train one encoder and return its row."""
-    config = factories.training_config(method, seed=seed, **({"epochs": epochs} if epochs else {}))
     begin = time.monotonic()
-    place = folder / f"{method}-{'+'.join(source.cameras)}-{seed}"
-    encoder = factories.train_encoder(source, config, place, pictures=pictures)
+    encoder = factories.train_encoder(source, config, folder / "-".join(key(source, config)), pictures=pictures)
     metrics = encoder.metrics  # type: ignore[attr-defined]
     found = {f"target_{name}": f"{metrics['target'][name]:.3g}" for name in FIGURES}
     accuracy = metrics.get("reward_accuracy")
     return {
-        "method": method,
-        "cameras": "+".join(source.cameras),
-        "seed": seed,
-        "frames": len(source),
-        "epochs": config.epochs,
+        **dict(zip(KEYS, key(source, config))),
         "values": encoder.state_dim,
         **found,
         "hand_linear_r2": f"{metrics['hand']['linear_r2']:.3g}",
@@ -91,33 +97,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=20_000)
     parser.add_argument("--epochs", type=int, default=0, help="0: as in config/srl/")
-    parser.add_argument("--methods", nargs="*", default=list(encoded()))
-    parser.add_argument("--cameras", type=int, nargs="*", default=[1, 2], help="1, 2 or both")
+    parser.add_argument("--methods", nargs="*", default=list(encoded()), choices=list(encoded()), metavar="METHOD")
+    parser.add_argument("--cameras", type=int, nargs="*", default=[1, 2], choices=[1, 2], help="1, 2 or both")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--no-pictures", action="store_true", help="leave the pictures of each encoder out")
-    parser.add_argument("--task", default="reach")
+    parser.add_argument("--task", default="reach", help="reach, button, distractors or another task")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no row after this time")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark_states"))
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    begin, table = time.monotonic(), options.out / "table.csv"
+    folder: Path = options.out / options.task
+    folder.mkdir(parents=True, exist_ok=True)
+    begin, table = time.monotonic(), folder / "table.csv"
     rows: list[dict[str, object]] = []
     if table.is_file():
         with table.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-    source = data(options.out, options.frames, 0, options.task)
+    there = {tuple(one[name] for name in KEYS) for one in rows}
+    source = data(folder, options.frames, 0, options.task)
     print(f"{len(source):,} transitions after {time.monotonic() - begin:.0f} s", flush=True)
     for seed in options.seeds:
         for count in options.cameras:
             seen = of_cameras(source, TWO[:count])
             for method in options.methods:
-                key = (method, "+".join(seen.cameras), str(seed), str(len(source)))
-                done = {(one["method"], one["cameras"], str(one["seed"]), str(one["frames"])) for one in rows}
+                config = encoder_settings(method, seed, options.epochs)
                 late = (time.monotonic() - begin) / 60.0 > options.minutes
-                if key in done or late or (len(METHODS[method].cameras) > count):
+                if key(seen, config) in there or late or len(METHODS[method].cameras) > count:
                     continue
-                rows.append(row(seen, method, seed, options.epochs, options.out, not options.no_pictures))
-                save(options.out, rows)
+                rows.append(row(seen, config, folder, not options.no_pictures))
+                save(folder, rows)
                 print(*(f"{name}={value}" for name, value in rows[-1].items()), flush=True)
 
 

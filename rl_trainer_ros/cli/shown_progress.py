@@ -15,7 +15,11 @@ class Progress:
     def __init__(self, what: str, total: int):
         """`what`: name of an item, such as episode."""
         self._what, self._total, self._begin = what, total, time.monotonic()
-        self._last = self._begin
+        self._last, self._there = self._begin, 0
+
+    def begin(self, done: int) -> None:
+        """Call it before the first item if some are done already: they took no time."""
+        self._begin, self._there = time.monotonic(), done
 
     def show(self, done: int) -> None:
         """Print the progress, if enough time has passed since the last line."""
@@ -29,5 +33,5 @@ class Progress:
         now = time.monotonic()
         if now - self._last >= INTERVAL_S and done < self._total:
             self._last = now
-            left_s = (now - self._begin) / done * (self._total - done)
+            left_s = (now - self._begin) / (done - self._there) * (self._total - done)
             print(f"{text}, {left_s:.0f} s left", file=sys.stderr, flush=True)

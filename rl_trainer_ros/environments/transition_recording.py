@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rl_trainer_ros.arm.scripted import ScriptedReach
 from rl_trainer_ros.environments.environment import RobotEnv
@@ -17,6 +18,79 @@ EPISODE_STEPS, STRIDE = 40, 8
 HELD = 4
 """Steps that the action of a transition lasts: in one step of 50 ms an arm moves by less than a pixel."""
 NAMES = ("target_x", "target_y", "target_z", "hand_x", "hand_y", "hand_z")
+Parts = dict[str, NDArray[Any]]
+"""Arrays of a `srl_ros.dataset.Dataset` by name, one row for each transition."""
+
+
+class TransitionRecorder:
+    """Plays episodes and keeps their transitions.
+
+    Episodes are in turn scripted with noise, which shows the hand near its target, and random. The action of a transition is
+    held for HELD steps, whose rewards are added. `action_probabilities` are the scripted policy's actions, which knows the
+    target. The truth is where target and hand are, m.
+    """
+
+    def __init__(self, environment: RobotEnv, cameras: tuple[str, ...], seed: int, on_demand: bool = False):
+        """`on_demand`: render only the images that are kept, one in four; for a simulation without delayed or lost images.
+
+        The images are the same, bit for bit.
+        """
+        self._environment, self._seen = environment, partial(_observed, environment, cameras)
+        if on_demand:
+            renderer = layer_with(environment.robot, "render_on_demand")
+            renderer.render_on_demand()
+            self._seen = partial(_rendered, renderer, cameras)
+        self._seed, self._generator = seed, np.random.default_rng(seed)
+        self.names = NAMES
+        self.episode = 0
+        """Number of the next episode."""
+
+    def state(self) -> dict[str, Any]:
+        """Return a state, as JSON has it, from which the next episodes are the same bits."""
+        generators = {"policy": self._generator.bit_generator.state}
+        if self.episode:
+            generators["episodes"] = self._environment.random_state()
+        return {"episode": self.episode, **generators}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state of `state`, of a recorder with the same settings."""
+        self.episode = state["episode"]
+        self._generator.bit_generator.state = state["policy"]
+        if self.episode:
+            self._environment.set_random_state(state["episodes"])
+
+    def play(self) -> Parts:
+        """Return the transitions of the next episode, EPISODE_STEPS / STRIDE of them."""
+        environment, generator = self._environment, self._generator
+        environment.reset(seed=None if self.episode else self._seed)
+        scripted = ScriptedReach(environment.arm, environment.task.period_s)
+        drift = generator.uniform(-1.0, 1.0, environment.action_space.shape)
+        parts: dict[str, list[Any]] = {name: [] for name in _PARTS}
+        held, left = drift, 0
+        for step in range(EPISODE_STEPS + HELD):
+            if left == 0 or step % STRIDE == STRIDE - 1:
+                wanted = scripted.act(environment.step_state) if self.episode % 2 == 0 else drift
+                noise = generator.normal(0.0, 0.4, environment.action_space.shape)
+                held = np.clip(wanted + noise, -1.0, 1.0).astype(np.float32)
+            if step % STRIDE == STRIDE - 1 and step < EPISODE_STEPS:
+                left = HELD
+                parts["images"].append(self._seen())
+                parts["ground_truth"].append(_truth(environment))
+                parts["action"].append(held)
+                parts["action_probabilities"].append(scripted.act(environment.step_state))
+                parts["reward"].append(0.0)
+                parts["terminated"].append(False)
+                parts["episode"].append(self.episode)
+            _, reward, terminated, _, _ = environment.step(held)
+            if left:
+                parts["reward"][-1] += reward
+                parts["terminated"][-1] |= terminated
+                left -= 1
+                if left == 0:
+                    parts["next_images"].append(self._seen())
+                    parts["next_ground_truth"].append(_truth(environment))
+        self.episode += 1
+        return {name: np.array(rows) for name, rows in parts.items()}
 
 
 def record(
@@ -27,52 +101,31 @@ def record(
     report: Callable[[int], None] = lambda done: None,
     on_demand: bool = False,
 ) -> dict[str, Any]:
-    """Return `images` transitions as the parts of a `srl_ros.dataset.Dataset`.
+    """Return `images` transitions as the parts of a `srl_ros.dataset.Dataset`; see TransitionRecorder.
 
-    Episodes are in turn scripted with noise, which shows the hand near its target, and random. The action of a transition is
-    held for HELD steps, whose rewards are added. `action_probabilities` are the scripted policy's actions, which knows the
-    target. The truth is where target and hand are, m. `report(done)` is called after each episode.
-    `on_demand`: render only the images that are kept, one in four; for a simulation that does not delay or drop images.
-    The images are the same, bit for bit.
+    `report(done)` is called after each episode.
     """
-    seen = partial(_observed, environment)
-    if on_demand:
-        renderer = layer_with(environment.robot, "render_on_demand")
-        renderer.render_on_demand()
-        seen = partial(_rendered, renderer)
-    generator = np.random.default_rng(seed)
-    scripted = ScriptedReach(environment.arm, environment.task.period_s)
-    parts: dict[str, list[Any]] = {name: [] for name in _PARTS}
-    episode = 0
-    while len(parts["images"]) < images:
-        environment.reset(seed=seed if episode == 0 else None)
-        drift = generator.uniform(-1.0, 1.0, environment.action_space.shape)
-        held, left = drift, 0
-        for step in range(EPISODE_STEPS + HELD):
-            if left == 0 or step % STRIDE == STRIDE - 1:
-                wanted = scripted.act(environment.step_state) if episode % 2 == 0 else drift
-                noise = generator.normal(0.0, 0.4, environment.action_space.shape)
-                held = np.clip(wanted + noise, -1.0, 1.0).astype(np.float32)
-            if step % STRIDE == STRIDE - 1 and step < EPISODE_STEPS:
-                left = HELD
-                parts["images"].append(seen(cameras))
-                parts["ground_truth"].append(_truth(environment))
-                parts["action"].append(held)
-                parts["action_probabilities"].append(scripted.act(environment.step_state))
-                parts["reward"].append(0.0)
-                parts["terminated"].append(False)
-                parts["episode"].append(episode)
-            _, reward, terminated, _, _ = environment.step(held)
-            if left:
-                parts["reward"][-1] += reward
-                parts["terminated"][-1] |= terminated
-                left -= 1
-                if left == 0:
-                    parts["next_images"].append(seen(cameras))
-                    parts["next_ground_truth"].append(_truth(environment))
-        episode += 1
-        report(min(len(parts["images"]), images))
-    return {"names": NAMES, "cameras": cameras, **{name: np.array(rows[:images]) for name, rows in parts.items()}}
+    recorder = TransitionRecorder(environment, cameras, seed, on_demand)
+    played: list[Parts] = []
+    done = 0
+    while done < images:
+        played.append(recorder.play())
+        done = min(done + len(played[-1]["images"]), images)
+        report(done)
+    return {"names": recorder.names, "cameras": cameras, **joined(played, images)}
+
+
+def joined(played: list[Parts], rows: int) -> Parts:
+    """Return the first `rows` rows of several parts; `played` is emptied on the way, because images need much memory."""
+    found = {name: np.empty((rows, *array.shape[1:]), array.dtype) for name, array in played[0].items()}
+    begin = 0
+    while played:
+        part = played.pop(0)
+        end = min(begin + len(part["images"]), rows)
+        for name, array in found.items():
+            array[begin:end] = part[name][: end - begin]
+        begin = end
+    return found
 
 
 _PARTS = (

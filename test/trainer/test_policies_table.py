@@ -1,4 +1,4 @@
-"""benchmarks/policies_on_states.py: which rows it makes, and that it continues where it was interrupted."""
+"""benchmarks/policies_on_states.py and states.py: which rows they make, and that they continue where they were interrupted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from srl_ros.dataset import Dataset
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -53,7 +56,7 @@ def test_a_row_is_made_once(table: Any, tmp_path: Path, monkeypatch: pytest.Monk
         table.main()
     seen.append("interrupted")
     table.main()
-    assert seen[0].startswith("ppo-random-external+above-0") and len(seen) == len(set(seen)) == 5
+    assert seen[0] == "random-external+above-ppo-0-20000-6-150000-8" and len(seen) == len(set(seen)) == 5
     assert len((tmp_path / "reach" / "table.md").read_text().splitlines()) == 2 + 4
 
 
@@ -61,3 +64,29 @@ def test_the_success_during_a_training_is_that_of_the_next_evaluation(table: Any
     (tmp_path / "evaluations.csv").write_text("steps,success_rate\n26624,0.25\n51200,0.5\n75776,0.7\n151552,0.9\n")
     expected = {"success_25k": "0.25", "success_50k": "0.50", "success_100k": "", "success_150k": "0.90"}
     assert table.during(tmp_path) == expected and table.during(tmp_path / "none") == dict.fromkeys(expected, "")
+
+
+def test_a_row_of_the_table_of_states_is_made_once_for_each_task_and_number_of_epochs(
+    table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import states
+
+    seen: list[tuple[str, ...]] = []
+
+    def row(source: Any, config: Any, folder: Path, pictures: bool) -> dict[str, str]:
+        seen.append((folder.name, *states.key(source, config)))
+        return {**dict.fromkeys(states.HEAD, ""), **dict(zip(states.KEYS, states.key(source, config)))}
+
+    def data(folder: Path, frames: int, seed: int, task: str) -> Dataset:
+        images = np.zeros((frames, 2, 8, 8, 3), np.uint8)
+        return Dataset(images, np.zeros((frames, 0)), (), ("external", "above"), next_images=images)
+
+    monkeypatch.setattr(states, "row", row)
+    monkeypatch.setattr(states, "data", data)
+    words = ["x", "--methods", "random", "pca", "--cameras", "1", "--frames", "4", "--out", str(tmp_path)]
+    for more, made in (((), 2), ((), 0), (("--epochs", "6"), 0), (("--epochs", "3"), 2), (("--task", "button"), 2)):
+        seen.clear()
+        monkeypatch.setattr(sys, "argv", [*words, *more])
+        states.main()
+        assert len(seen) == made, more
+    assert seen[0] == ("button", "random", "external", "0", "4", "6")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
+
+from rl_trainer_ros.environments import kept_transitions
 from rl_trainer_ros.environments.make_env import make_robot_env
-from rl_trainer_ros.environments.transition_recording import record
+from rl_trainer_ros.environments.transition_recording import TransitionRecorder, record
 
 CAMERAS = ("external", "above")
 
@@ -21,3 +28,53 @@ def test_images_that_are_rendered_on_demand_are_the_same_bits() -> None:
     for name, values in eager.items():
         np.testing.assert_array_equal(values, rendered[name], err_msg=name)
     assert len(np.unique(eager["images"], axis=0)) == 15
+
+
+class _Interrupted(Exception):
+    pass
+
+
+def test_an_interrupted_recording_goes_on_and_ends_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_transitions, "PER_FILE", 5)
+    opened: list[int] = []
+
+    def wanted(transitions: int, stop_at: int = 100, seed: int = 3, folder: Path = tmp_path) -> dict[str, Any]:
+        def report(done: int) -> None:
+            if done >= stop_at:
+                raise _Interrupted
+
+        @contextlib.contextmanager
+        def simulated() -> Iterator[TransitionRecorder]:
+            opened.append(transitions)
+            environment = make_robot_env(simulation={"cameras": CAMERAS}, end_at_success=False)
+            yield TransitionRecorder(environment, CAMERAS, seed, on_demand=True)
+            environment.close()
+
+        return kept_transitions.kept(folder, {"seed": seed}, simulated, transitions, report)
+
+    environment = make_robot_env(simulation={"cameras": CAMERAS}, end_at_success=False)
+    whole = record(environment, CAMERAS, 18, seed=3, on_demand=True)
+    environment.close()
+
+    with pytest.raises(_Interrupted):
+        wanted(18, stop_at=13)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["part-00000.npz", "part-00001.npz"]
+    before = [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())]
+    _equal(wanted(18), whole)
+    assert [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())][:2] == before
+    _equal(wanted(7), {name: values[:7] if len(values) == 18 else values for name, values in whole.items()})
+    assert opened == [18, 18]  # nothing was missing the third time
+
+    damaged = tmp_path / "part-00001.npz"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    _equal(wanted(18), whole)
+    other = wanted(5, seed=4)
+    assert opened == [18, 18, 18, 5] and not np.array_equal(other["action"], whole["action"][:5])
+
+
+def _equal(found: dict[str, Any], whole: dict[str, Any]) -> None:
+    assert found.keys() | {"cameras"} == whole.keys()
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, whole[name], err_msg=name)

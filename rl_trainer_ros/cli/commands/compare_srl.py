@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from rl_trainer_ros.cli.command import Command
+from rl_trainer_ros.cli.commands.train_srl import RECORDING, TrainSrlOptions, recorded
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.start import leaving_at_once
@@ -35,15 +37,14 @@ def compare(options: CompareSrlOptions) -> int:
     folders = options.encoders or tuple(str(path.parent) for path in sorted(root.rglob("encoder.json")))
     if not folders:
         raise ConfigError(f"no encoders below {root}; make one with: {command_line('train_srl')}")
-    source = None
+    source, to = None, Path(options.to) if options.to else root
     if options.images:
-        from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, recorded
-
         cameras = tuple(dict.fromkeys(camera for folder in folders for camera in factories.encoder_cameras(folder)))
         wanted = TrainSrlOptions(images=options.images, robot=options.robot, task=options.task, seed=options.seed)
-        source = factories.dataset(**recorded(wanted, cameras))
-    to = Path(options.to) if options.to else root
+        source = factories.dataset(**recorded(wanted, cameras, to / RECORDING))
     print("\n".join(factories.compare_encoders(folders, to, source)))
+    if source is not None:
+        shutil.rmtree(to / RECORDING, ignore_errors=True)
     print(f"table and picture: {to / 'encoders.csv'}, {to / 'encoders.png'}")
     return 0
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
@@ -11,6 +15,12 @@ from rl_trainer_ros.environments.env_config import EnvConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, option, unknown_name
 from robot_interface_ros.start import leaving_at_once
+
+if TYPE_CHECKING:
+    from rl_trainer_ros.environments.transition_recording import TransitionRecorder
+
+RECORDING = "recording"
+"""Folder in that of an encoder: the images of the simulator until the training has ended."""
 
 
 @dataclass(frozen=True)
@@ -67,29 +77,54 @@ def record_and_train(options: TrainSrlOptions) -> int:
         paths = [text.strip() for text in options.bags.split(",") if text.strip()]
         source = factories.bag_dataset(paths, cameras, note=print).dataset
     else:
-        source = factories.dataset(**recorded(options, cameras))
+        source = factories.dataset(**recorded(options, cameras, folder / RECORDING))
     height, width, _ = source.image_shape
     came = "read" if options.bags else "recorded"
     print(f"{came} {len(source):,} images of {width}x{height} pixels, {', '.join(cameras)}", flush=True)
     factories.train_encoder(source, config, folder)
+    shutil.rmtree(folder / RECORDING, ignore_errors=True)
     print(f"encoder saved in {folder}; train with it: {_next(options)}", flush=True)
     return 0
 
 
-def recorded(options: TrainSrlOptions, cameras: tuple[str, ...]) -> dict[str, Any]:
-    """Return transitions from the simulator as the parts of a dataset. The same options give the same bits."""
-    with leaving_at_once():
-        from rl_trainer_ros.environments.make_env import Connection, make_environment
-        from rl_trainer_ros.environments.transition_recording import record
+def recorded(options: TrainSrlOptions, cameras: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    """Return transitions from the simulator as the parts of a dataset. The same options give the same bits.
 
-    settings = {"end_at_success": False} if options.task == "reach" else {}  # images of a hand at its target
-    config = EnvConfig(options.task, settings, robot=options.robot, imperfection=options.imperfection)
-    environment = make_environment(config, Connection(simulation={"cameras": cameras}))
-    try:
-        show = Progress("image", options.images).show
-        return record(environment, cameras, options.images, options.seed, show, on_demand=not options.imperfection)
-    finally:
-        environment.close()
+    They are kept in files of `folder`; those that are there from an interrupted recording are not recorded again.
+    """
+    with leaving_at_once():
+        from rl_trainer_ros.environments.kept_transitions import kept
+        from rl_trainer_ros.environments.make_env import Connection, make_environment
+        from rl_trainer_ros.environments.transition_recording import TransitionRecorder
+
+    given = {"end_at_success": False} if options.task == "reach" else {}  # images of a hand at its target
+    config = EnvConfig(options.task, given, robot=options.robot, imperfection=options.imperfection)
+
+    @contextlib.contextmanager
+    def simulated() -> Iterator[TransitionRecorder]:
+        environment = make_environment(config, Connection(simulation={"cameras": cameras}))
+        try:
+            yield TransitionRecorder(environment, cameras, options.seed, on_demand=not options.imperfection)
+        finally:
+            environment.close()
+
+    names = ("task", "robot", "imperfection", "seed")
+    settings = {**{name: getattr(options, name) for name in names}, "cameras": list(cameras)}
+    settings["files"] = [_stamp(Path(text)) for text in (options.robot, options.imperfection)]
+    progress = Progress("image", options.images)
+
+    def begin(done: int) -> None:
+        progress.begin(done)
+        if done:
+            print(f"{done:,} images are in {folder}; recording goes on after them", flush=True)
+
+    found = kept(folder, settings, simulated, options.images, progress.show, begin)
+    return {"cameras": cameras, **found}
+
+
+def _stamp(path: Path) -> list[int]:
+    """Return size and time of a file that a setting names; empty: it names no file."""
+    return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
 
 
 def _settings(options: TrainSrlOptions) -> dict[str, Any]:
