@@ -21,14 +21,17 @@ from rl_trainer_ros import factories
 from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, recorded
 from srl_ros.dataset import Dataset
 from srl_ros.methods import METHODS, encoded
+from srl_ros.training.evaluation import places
 
 TWO = ("external", "above")
 FIGURES = ("gtc_mean", "knn_mse", "nmse", "linear_r2", "nonlinear_r2", "probe_error_cm", "probe_error_90_cm")
 KEYS = ("method", "cameras", "seed", "frames", "epochs")
+OTHERS = ("linear_r2", "nonlinear_r2")
+"""Figures of the hand, and of each loose object of the world, as columns after those of HEAD."""
 HEAD = (
     *(*KEYS, "values"),
     *(f"target_{name}" for name in FIGURES),
-    *("hand_linear_r2", "hand_nonlinear_r2", "reward_accuracy", "minutes"),
+    *("reward_accuracy", "minutes"),
 )
 
 
@@ -67,27 +70,28 @@ def row(source: Dataset, config: Any, folder: Path, pictures: bool) -> dict[str,
     metrics = encoder.metrics  # type: ignore[attr-defined]
     found = {f"target_{name}": f"{metrics['target'][name]:.3g}" for name in FIGURES}
     accuracy = metrics.get("reward_accuracy")
+    others = [place for place in places(source.names) if place != "target"]
     return {
         **dict(zip(KEYS, key(source, config))),
         "values": encoder.state_dim,
         **found,
-        "hand_linear_r2": f"{metrics['hand']['linear_r2']:.3g}",
-        "hand_nonlinear_r2": f"{metrics['hand']['nonlinear_r2']:.3g}",
         "reward_accuracy": "" if accuracy is None else f"{accuracy:.3g}",
         "minutes": f"{(time.monotonic() - begin) / 60.0:.2f}",
+        **{f"{other}_{name}": f"{metrics[other][name]:.3g}" for other in others for name in OTHERS},
     }
 
 
 def save(folder: Path, rows: list[dict[str, object]]) -> None:
     """Write the table, as CSV and as text for a page."""
+    head = (*HEAD, *dict.fromkeys(name for one in rows for name in one if name not in HEAD))
     with (folder / "table.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HEAD)
+        writer = csv.DictWriter(file, head)
         writer.writeheader()
         writer.writerows(rows)
     lines = [
-        " | ".join(HEAD),
-        " | ".join("---" for _ in HEAD),
-        *(" | ".join(str(one[k]) for k in HEAD) for one in rows),
+        " | ".join(head),
+        " | ".join("---" for _ in head),
+        *(" | ".join(str(one[k]) for k in head) for one in rows),
     ]
     (folder / "table.md").write_text("".join(f"| {line} |\n" for line in lines), encoding="utf-8")
 

@@ -161,6 +161,10 @@ class PyBulletRobot:
             self._client.disconnect()
             self._client = None
 
+    def loose_objects(self) -> Mapping[str, Array]:
+        """Return where the objects of the world are that can be pushed away, name -> `(3,)` m; no stream tells it."""
+        return self.world.loose_objects()
+
     def contacts(self) -> list[tuple[str, str]]:
         """Return the pairs of this robot's links that touch each other now."""
         return self.body.contacts()

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_trainer_ros.arm.arm import Arm, StepState
+from robot_interface_ros.urdf.kinematics import TOLERANCE_M
 
 
 class ScriptedReach:
@@ -31,10 +32,11 @@ class ScriptedReach:
         arm = self._arm
         middle = (arm.lower + arm.upper) / 2
         margin = 0.02
-        candidates = [
-            arm.chain.inverse(target, q0, arm.lower + margin, arm.upper - margin)
-            for q0 in (start, (start + middle) / 2, middle)
-        ]
+        lower, upper = arm.lower + margin, arm.upper - margin
+        candidates = [arm.chain.inverse(target, start, lower, upper)]
+        arrived = np.linalg.norm(arm.chain.position(candidates[0]) - target) <= TOLERANCE_M
+        more = {} if arrived else {"restarts": 0}  # out of reach from all over the limits: no start will arrive
+        candidates += [arm.chain.inverse(target, q0, lower, upper, **more) for q0 in ((start + middle) / 2, middle)]
 
         def cost(q: NDArray[np.float64]) -> float:
             missed = float(np.linalg.norm(arm.chain.position(q) - target))

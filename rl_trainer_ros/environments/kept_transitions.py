@@ -17,6 +17,7 @@ from robot_interface_ros.files.untrusted_files import FileError
 
 PER_FILE = 200
 """Transitions in a file, at least: what an interruption costs."""
+_FORMAT = 2
 _LARGEST = 2**32  # bytes of a file
 _STATE = "state"
 Open = Callable[[], AbstractContextManager[TransitionRecorder]]
@@ -37,6 +38,7 @@ def kept(
     it are written anew. The number of transitions is no setting: more can be recorded later. `begin(done)` is called with
     those in `folder` before a simulator is opened, `report(done)` after each new episode.
     """
+    settings = {**settings, "format": _FORMAT}
     played, state = _read(folder, settings, transitions)
     done = sum(len(part["images"]) for part in played)
     names = state["names"] if state else []

@@ -27,7 +27,7 @@ class TransitionRecorder:
 
     Episodes are in turn scripted with noise, which shows the hand near its target, and random. The action of a transition is
     held for HELD steps, whose rewards are added. `action_probabilities` are the scripted policy's actions, which knows the
-    target. The truth is where target and hand are, m.
+    target. The truth is where target, hand and the world's loose objects are, m.
     """
 
     def __init__(self, environment: RobotEnv, cameras: tuple[str, ...], seed: int, on_demand: bool = False):
@@ -41,7 +41,9 @@ class TransitionRecorder:
             renderer.render_on_demand()
             self._seen = partial(_rendered, renderer, cameras)
         self._seed, self._generator = seed, np.random.default_rng(seed)
-        self.names = NAMES
+        self._world = layer_with(environment.robot, "loose_objects")
+        loose = self._world.loose_objects() if self._world else ()
+        self.names = (*NAMES, *(f"{name}_{axis}" for name in loose for axis in "xyz"))
         self.episode = 0
         """Number of the next episode."""
 
@@ -75,7 +77,7 @@ class TransitionRecorder:
             if step % STRIDE == STRIDE - 1 and step < EPISODE_STEPS:
                 left = HELD
                 parts["images"].append(self._seen())
-                parts["ground_truth"].append(_truth(environment))
+                parts["ground_truth"].append(self._truth())
                 parts["action"].append(held)
                 parts["action_probabilities"].append(scripted.act(environment.step_state))
                 parts["reward"].append(0.0)
@@ -88,9 +90,14 @@ class TransitionRecorder:
                 left -= 1
                 if left == 0:
                     parts["next_images"].append(self._seen())
-                    parts["next_ground_truth"].append(_truth(environment))
+                    parts["next_ground_truth"].append(self._truth())
         self.episode += 1
         return {name: np.array(rows) for name, rows in parts.items()}
+
+    def _truth(self) -> NDArray[np.float64]:
+        step_state = self._environment.step_state
+        loose = self._world.loose_objects().values() if self._world else ()
+        return np.concatenate([step_state.observation.target_position, step_state.hand, *loose])
 
 
 def record(
@@ -142,8 +149,3 @@ def _observed(environment: RobotEnv, cameras: tuple[str, ...]) -> Any:
 def _rendered(renderer: Any, cameras: tuple[str, ...]) -> Any:
     images, _ = renderer.render_images(cameras)
     return np.stack([images[camera] for camera in cameras])
-
-
-def _truth(environment: RobotEnv) -> Any:
-    step_state = environment.step_state
-    return np.concatenate([step_state.observation.target_position, step_state.hand])

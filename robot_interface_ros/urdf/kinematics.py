@@ -34,8 +34,13 @@ LEAST_DAMPING = 1e-3
 """Damping at the goal, so that a step is also defined for a stretched arm."""
 MAX_STEP_M = 0.1
 """Longest displacement of one iteration of `inverse`: for longer ones the arm is not nearly linear."""
+TOLERANCE_M = 1e-4
+"""Distance at which `inverse` has arrived."""
 AT_LIMIT = 1e-9
 """Distance to a limit (rad or m) within which a joint counts as being at the limit."""
+LEAST_GAIN_M, PATIENCE = 1e-6, 10
+"""A descent ends after more than PATIENCE iterations that gained less than LEAST_GAIN_M: its goal is out of reach. Descents
+that arrive have at most 4 such iterations in a row (1,200 on targets of reach)."""
 
 
 def multiply(a: Matrix3, b: Matrix3) -> Matrix3:
@@ -193,7 +198,7 @@ class Chain:
         upper: ArrayLike,
         damping: float = DAMPING,
         iterations: int = 100,
-        tolerance_m: float = 1e-4,
+        tolerance_m: float = TOLERANCE_M,
         restarts: int = 8,
     ) -> FloatArray:
         """Return joint positions (n,) within lower..upper with the tip at `position` (3,) m, or as near as found.
@@ -232,12 +237,15 @@ class Chain:
     ) -> tuple[FloatArray, float]:
         """Return the best posture of a descent from q, and its distance from the goal (m)."""
         best, best_distance = q, math.inf
-        for _ in range(iterations + 1):
+        last_gain, gained_from = 0, math.inf
+        for iteration in range(iterations + 1):
             error = goal - self.position(q)
             distance = math.sqrt(float(error @ error))
             if distance < best_distance:
                 best, best_distance = q, distance
-            if distance <= tolerance_m:
+            if distance < gained_from - LEAST_GAIN_M:
+                last_gain, gained_from = iteration, distance
+            if distance <= tolerance_m or iteration - last_gain > PATIENCE:
                 break
             nearness = min(1.0, distance / MAX_STEP_M)
             if distance > MAX_STEP_M:

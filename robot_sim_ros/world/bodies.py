@@ -24,6 +24,7 @@ class Bodies:
     """The loaded bodies.
 
     `index`: name -> PyBullet's index. Names: marker, tomato_plant, table, arena, button_0 ..., distractor_0 ...
+    `loose`: names of the objects that the robot can push away.
     `targets`: indices of the bodies at the target, or at a fixed offset from it: marker, tomato_plant or buttons.
     """
 
@@ -32,6 +33,7 @@ class Bodies:
         self._client, self._robot, self._config = client, robot, config
         self._place = client.resetBasePositionAndOrientation  # BulletClient looks functions up by reflection
         self.index: dict[str, int] = {}
+        self.loose: list[str] = []
         self.targets: list[int] = []
         for entry in world.objects:
             self._make(entry)
@@ -47,6 +49,11 @@ class Bodies:
     def stop(self, body: int) -> None:
         """Set a body's velocity to zero."""
         self._client.resetBaseVelocity(body, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+
+    def where(self, body: int) -> Sequence[float]:
+        """Return the place of a body, m in the root frame."""
+        position: Sequence[float] = self._client.getBasePositionAndOrientation(body)[0]
+        return position
 
     def release(self, button: int) -> None:
         """Move a button's plunger out, with zero velocity."""
@@ -73,7 +80,8 @@ class Bodies:
             self._load("arena", shapes.arena_urdf(given(self._robot.arena)))
         elif isinstance(entry, Distractors):
             for k in range(entry.count):
-                self._load(f"distractor_{k}", shapes.distractor_urdf(entry, k), fixed=False)
+                self.loose.append(f"distractor_{k}")
+                self._load(self.loose[-1], shapes.distractor_urdf(entry, k), fixed=False)
         else:
             for k in range(entry.count):
                 self._make_button(entry, k)

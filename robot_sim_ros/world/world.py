@@ -111,6 +111,10 @@ class World:
         """Return contact and signals of an episode's first observation, before any contact."""
         return (np.zeros(6) if self._config.contact else None), self._signals([])
 
+    def loose_objects(self) -> Mapping[str, Array]:
+        """Return where the objects are that the robot can push away, name -> `(3,)` m in the root frame."""
+        return {name: np.array(self._bodies.where(self.bodies[name])) for name in self._bodies.loose}
+
     def _signals(self, points: list[touch.Point]) -> Mapping[str, float]:
         if not self.senses:
             return NOTHING

@@ -12,7 +12,7 @@ import numpy as np
 from robot_interface_ros.files.atomic_file import write_atomically
 from srl_ros.encoder import Encoder
 from srl_ros.training.batches import gathered
-from srl_ros.training.evaluation import figures, thinned
+from srl_ros.training.evaluation import figures, places, thinned
 from srl_ros.transitions import DatasetError, TransitionSource, split_by_episode
 
 COLUMNS = (
@@ -27,10 +27,13 @@ COLUMNS = (
     "probe_cm_target",
     "r2_hand",
     "nonlinear_r2_hand",
+    "r2_objects",
+    "nonlinear_r2_objects",
     "reward_accuracy",
     "minutes",
 )
-"""Of the table. gtc: mean of the largest correlations; r2: linear; probe_cm: median error of a small network's read-out."""
+"""Of the table. gtc: mean of the largest correlations; r2: linear; probe_cm: median error of a small network's read-out;
+objects: mean over the world's loose objects, which a state does not need."""
 
 
 def compare(folders: list[Path], to: Path, source: TransitionSource | None = None, seed: int = 0) -> list[str]:
@@ -76,6 +79,8 @@ def judged(encoder: Encoder, source: TransitionSource, seed: int = 0) -> dict[st
 def row_of(encoder: Encoder, metrics: dict[str, Any]) -> dict[str, Any]:
     """Return one row of the table. Cells of unknown figures are empty."""
     target, hand = metrics.get("target", {}), metrics.get("hand", {})
+    loose = [metrics[place] for place in places(tuple(metrics.get("gtc", ()))) if place not in ("target", "hand")]
+    objects = {name: float(np.mean([one[name] for one in loose])) for name in ("linear_r2", "nonlinear_r2") if loose}
     values = {
         "encoder": encoder.id,
         "cameras": "+".join(encoder.cameras),
@@ -88,6 +93,8 @@ def row_of(encoder: Encoder, metrics: dict[str, Any]) -> dict[str, Any]:
         "probe_cm_target": target.get("probe_error_cm"),
         "r2_hand": hand.get("linear_r2"),
         "nonlinear_r2_hand": hand.get("nonlinear_r2"),
+        "r2_objects": objects.get("linear_r2"),
+        "nonlinear_r2_objects": objects.get("nonlinear_r2"),
         "reward_accuracy": metrics.get("reward_accuracy"),
         "minutes": metrics.get("minutes"),
     }

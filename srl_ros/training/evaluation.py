@@ -17,8 +17,8 @@ from srl_ros.transitions import TransitionSource
 
 MOST = 4000  # images of either part; more change the third digit
 NEIGHBOURS = 5
-GROUPS = ("target", "hand")
-"""Beginnings of names in the ground truth that are a place in metres: target_x, target_y, target_z."""
+SMALLEST_M = 1e-3
+"""A coordinate of a place that varies less (standard deviation) does not count in the means of its group."""
 Batches = Callable[[NDArray[np.int64]], Iterator[Batch]]
 
 
@@ -44,7 +44,7 @@ def evaluate(
 def figures(fitted: Array, fitted_truth: Array, states: Array, truth: Array, names: tuple[str, ...]) -> dict[str, Any]:
     """Return all figures of states `(n, d)` and truth `(n, k)`; `fitted` ones are for the read-outs.
 
-    The keys at the top are of all of `names`; under `target` and `hand` they are of these places alone.
+    The keys at the top are of all of `names`; under those of `places`, such as `target` and `hand`, of a place alone.
     """
     neighbours = min(NEIGHBOURS, len(states) - 1)
     correlation = gtc(states, truth)
@@ -58,30 +58,38 @@ def figures(fitted: Array, fitted_truth: Array, states: Array, truth: Array, nam
         "linear_r2": dict(zip(names, straight.tolist())),
         "nonlinear_r2": dict(zip(names, bent.tolist())),
     }
-    for group in GROUPS:
-        at = [i for i, name in enumerate(names) if name.startswith(f"{group}_")]
-        if at:
-            error_cm = 100.0 * np.linalg.norm(read[:, at] - truth[:, at], axis=1)
-            found[group] = {
-                "knn_mse": knn_mse(states, truth[:, at], neighbours),
-                "nmse": nmse(states, truth[:, at], neighbours),
-                "gtc_mean": float(correlation[at].mean()),
-                "linear_r2": float(straight[at].mean()),
-                "nonlinear_r2": float(bent[at].mean()),
-                "probe_error_cm": float(np.median(error_cm)),
-                "probe_error_90_cm": float(np.quantile(error_cm, 0.9)),
-            }
+    for group, at in places(names).items():
+        error_cm = 100.0 * np.linalg.norm(read[:, at] - truth[:, at], axis=1)
+        varied = [i for i in at if truth[:, i].std() > SMALLEST_M]
+        found[group] = {
+            "knn_mse": knn_mse(states, truth[:, at], neighbours),
+            "nmse": nmse(states, truth[:, at], neighbours),
+            "gtc_mean": float(correlation[varied].mean()) if varied else 0.0,
+            "linear_r2": float(straight[varied].mean()) if varied else 0.0,
+            "nonlinear_r2": float(bent[varied].mean()) if varied else 0.0,
+            "probe_error_cm": float(np.median(error_cm)),
+            "probe_error_90_cm": float(np.quantile(error_cm, 0.9)),
+        }
     return found
 
 
+def places(names: tuple[str, ...]) -> dict[str, list[int]]:
+    """Return the places in metres among names of the ground truth: target -> where target_x to target_z stand."""
+    groups = dict.fromkeys(name[:-2] for name in names if name.endswith(("_x", "_y", "_z")))
+    return {group: [i for i, name in enumerate(names) if name[:-2] == group] for group in groups}
+
+
 def describe(metrics: dict[str, Any]) -> str:
-    """The figures of `evaluate` in one line."""
+    """The figures of `evaluate` in one line: of other places than target and hand R^2 alone."""
+    names = tuple(metrics.get("gtc", ()))
+    others = {group: at for group, at in places(names).items() if group not in ("target", "hand")}
+    left_out = {names[i] for at in others.values() for i in at}
 
     def values(named: dict[str, float]) -> str:
-        return " ".join(f"{name} {value:.2f}" for name, value in named.items())
+        return " ".join(f"{name} {value:.2f}" for name, value in named.items() if name not in left_out)
 
     parts = []
-    if "gtc" in metrics:
+    if names:
         parts += [
             f"GTC {values(metrics['gtc'])} (mean {metrics['gtc_mean']:.2f})",
             f"linear R2 {values(metrics['linear_r2'])}",
@@ -89,9 +97,11 @@ def describe(metrics: dict[str, Any]) -> str:
         ]
     parts += [
         f"{group} read out within {metrics[group]['probe_error_cm']:.1f} cm (median)"
-        for group in GROUPS
+        for group in ("target", "hand")
         if group in metrics
     ]
+    if others:
+        parts.append("nonlinear R2 of " + " ".join(f"{one} {metrics[one]['nonlinear_r2']:.2f}" for one in others))
     if "reward_accuracy" in metrics:
         parts.append(f"class of the reward right in {metrics['reward_accuracy']:.0%}")
     return f"on {metrics['validation_images']:,} unseen images: {'; '.join(parts) or 'no ground truth'}"

@@ -157,3 +157,14 @@ def test_wrong_lengths_are_refused() -> None:
         chain.inverse(np.zeros(3), np.zeros(5), np.zeros(4), np.ones(5))
     with pytest.raises(ValueError, match="unknown segment kind 'spin'"):
         Segment((rotation_rpy((0, 0, 0)), (0.0, 0.0, 0.0)), "spin")
+
+
+def test_a_descent_to_a_goal_out_of_reach_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = inmoov()
+    chain, limits = model.chain("r_palm"), model.limits()
+    steps: list[int] = []
+    step = Chain._step_within
+    monkeypatch.setattr(Chain, "_step_within", lambda *given: steps.append(1) or step(*given))
+    q = chain.inverse([0.45, -0.28, 0.4], np.clip(0.0, limits.lower, limits.upper), limits.lower, limits.upper)
+    assert np.linalg.norm(chain.position(q) - [0.45, -0.28, 0.4]) > 0.1
+    assert len(steps) < 9 * 45  # of 9 * 101: the search and its 8 restarts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from srl_ros.training.evaluation import figures
+from srl_ros.training.evaluation import describe, figures
 from srl_ros.training.metrics import gtc, knn_mse, linear_r2, nmse, probe, r2
 
 
@@ -92,3 +92,16 @@ def test_errors_of_a_place_are_in_centimetres_and_of_that_place_alone() -> None:
     middle = 100.0 * np.median(np.linalg.norm(hand[800:], axis=1))
     assert unknown["probe_error_cm"] == pytest.approx(middle, rel=0.2) and unknown["nonlinear_r2"] < 0.05
     assert unknown["nmse"] > 1.0 and found["gtc_mean"] == pytest.approx((1.0 + unknown["gtc_mean"]) / 2)
+
+
+def test_a_loose_object_has_figures_of_its_own_and_a_coordinate_that_stands_still_does_not_count() -> None:
+    generator = np.random.default_rng(4)
+    names = tuple(f"{place}_{axis}" for place in ("target", "hand", "distractor_0") for axis in "xyz")
+    truth = generator.uniform(-0.5, 0.5, (900, 9))
+    truth[:, 2] = 1.0  # the target stands on a table
+    states = truth[:, :6]
+    found = figures(states[:600], truth[:600], states[600:], truth[600:], names)
+    assert found["target"]["linear_r2"] > 0.999 and found["target"]["gtc_mean"] == pytest.approx(1.0)
+    assert found["distractor_0"]["linear_r2"] < 0.05 and found["linear_r2"]["distractor_0_x"] < 0.05
+    line = describe({**found, "validation_images": 300})
+    assert line.count("distractor_0") == 1 and "nonlinear R2 of distractor_0 " in line and "target_x 1.00" in line

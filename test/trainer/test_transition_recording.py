@@ -12,7 +12,7 @@ import pytest
 
 from rl_trainer_ros.environments import kept_transitions
 from rl_trainer_ros.environments.make_env import make_robot_env
-from rl_trainer_ros.environments.transition_recording import TransitionRecorder, record
+from rl_trainer_ros.environments.transition_recording import NAMES, TransitionRecorder, record
 
 CAMERAS = ("external", "above")
 
@@ -78,3 +78,16 @@ def _equal(found: dict[str, Any], whole: dict[str, Any]) -> None:
     assert found.keys() | {"cameras"} == whole.keys()
     for name, values in found.items():
         np.testing.assert_array_equal(values, whole[name], err_msg=name)
+
+
+def test_the_truth_has_the_places_of_loose_objects_also_after_a_push() -> None:
+    environment = make_robot_env("distractors", simulation={"cameras": ("external",)})
+    recorded = record(environment, ("external",), 10, seed=0, on_demand=True)
+    environment.close()
+    names = tuple(f"distractor_{k}_{axis}" for k in range(4) for axis in "xyz")
+    assert recorded["names"] == (*NAMES, *names)
+    places = recorded["ground_truth"][:, len(NAMES) :].reshape(10, 4, 3)
+    assert recorded["next_ground_truth"].shape == recorded["ground_truth"].shape == (10, 18)
+    table_top = 0.92
+    assert (np.abs(places[..., 2] - table_top - 0.025) < 0.02).all()  # they lie on the table, 5 cm large
+    assert (np.linalg.norm(places[0] - places[5], axis=1) > 1e-3).all()  # each episode has other places
