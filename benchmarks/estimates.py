@@ -43,7 +43,7 @@ def main() -> int:
     environment = make_robot_env(srl_folder=options.encoder, observation_settings=settings, end_at_success=False)
     scripted = ScriptedReach(environment.arm, environment.task.period_s)
     alone, filtered, deviations, told = [], [], [], []
-    n = 2 * len(environment.arm.moved)
+    n = 2 * len(environment.arm.shown)
     for episode in range(options.episodes):
         seen, _ = environment.reset(seed=options.seed if episode == 0 else None)
         for _ in range(options.steps):

@@ -161,6 +161,13 @@ def encoder_cameras(folder: str | Path) -> tuple[str, ...]:
     return cameras_of(folder)
 
 
+def encoder_gaze(folder: str | Path) -> str:
+    """Return the gaze of the images that the encoder saved in `folder` was trained on; empty: the eyes stood still."""
+    from srl_ros.cameras import gaze_of
+
+    return gaze_of(folder)
+
+
 def training_config(srl_model: str, **settings: Any) -> Any:
     """Return the settings of a training of `srl_model`: those of config/srl/, under `settings`. Raises ConfigError."""
     from srl_ros.config import TrainingConfig

@@ -1,4 +1,4 @@
-"""Cameras of a robot: their poses, their pinhole model, and the default camera.
+"""Cameras of a robot: their poses, their pinhole model, the default camera, and the joints that turn eyes.
 
 An optical frame has z forward, x right and y down (REP 103). Pixel (0, 0) is the centre of the upper left pixel, as in
 `sensor_msgs/CameraInfo`.
@@ -40,6 +40,21 @@ class CameraConfig:
             raise ConfigError("a camera has either a frame, or eye and look_at")
         if standing and self.eye == self.look_at:
             raise ConfigError(f"a camera at {self.eye} looks at itself; give look_at another point")
+
+
+@dataclass(frozen=True)
+class GazeConfig:
+    """The eyes of a robot that can look at a point: a pan-tilt unit, or a head with eyes."""
+
+    frame: str = option("", "link that looks, such as a camera's optical frame: its z axis points at what it looks at")
+    joints: tuple[str, ...] = option((), "joints that turn it; each is in one of the groups")
+
+    def __post_init__(self) -> None:
+        if not self.frame or not self.joints or len(set(self.joints)) != len(self.joints):
+            raise ConfigError(
+                "gaze needs a frame and its joints, each once, such as "
+                "gaze: {frame: camera_optical_frame, joints: [pan_joint, tilt_joint]}"
+            )
 
 
 @dataclass(frozen=True)
@@ -133,6 +148,18 @@ def check_cameras(robot: str, cameras: Mapping[str, CameraConfig], model: RobotM
             )
         if camera.frame is not None and camera.frame not in model.links:
             raise ConfigError(f"robot {robot}: camera {name}: {unknown_name('link', camera.frame, model.links)}")
+
+
+def check_gaze(robot: str, gaze: GazeConfig, groups: Mapping[str, tuple[str, ...]], model: RobotModel) -> None:
+    """Raise ConfigError unless the model has the frame and the joints of a gaze, and every joint is in a group."""
+    if gaze.frame not in model.links:
+        raise ConfigError(f"robot {robot}: gaze: frame: {unknown_name('link', gaze.frame, model.links)}")
+    grouped = [joint for group in groups.values() for joint in group]
+    for joint in gaze.joints:
+        if joint not in model.joints:
+            raise ConfigError(f"robot {robot}: gaze: {unknown_name('joint', joint, model.joints)}")
+        if joint not in grouped:
+            raise ConfigError(f"robot {robot}: gaze: joint {joint} is in no group; add one, such as head: [{joint}]")
 
 
 def _whole_robot(model: RobotModel, rest: ArrayLike) -> CameraConfig:

@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from robot_interface_ros.cameras import CameraConfig, check_cameras, with_camera_frames, with_external
+from robot_interface_ros.cameras import (
+    CameraConfig,
+    GazeConfig,
+    check_cameras,
+    check_gaze,
+    with_camera_frames,
+    with_external,
+)
 from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
 from robot_interface_ros.files import description
 from robot_interface_ros.files.paths import expanded
@@ -82,6 +89,7 @@ class RobotConfig:
     cameras: Mapping[str, CameraConfig] = option(
         {}, "camera name -> its pose and field of view; `external` has a default"
     )
+    gaze: GazeConfig | None = option(None, "frame and joints of eyes that can look at a point")
     xacro_arguments: Mapping[str, Any] = option({}, "arguments of the xacro file: name -> value")
     group_argument: str | None = option(
         None, "xacro argument that receives the articulated groups; None: the file has no such argument"
@@ -257,6 +265,8 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
         _log.warning("robot %s: %s", name, warning)
     cameras = with_external(config.cameras, model, np.clip(rest, limits.lower, limits.upper))
     check_cameras(name, cameras, model)
+    if config.gaze is not None:
+        check_gaze(name, config.gaze, config.groups, model)
     urdf = with_camera_frames(urdf, cameras)
     return RobotDescription(
         name,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_interface_ros.config import ConfigError, check_range, from_mapping, option, read_yaml, unknown_name
+from srl_ros.cameras import GAZES
 from srl_ros.methods import METHODS, ONE_PER_TRUTH, TWO_PER_TRUTH, Loss, encoded, parse_losses, split_size
 
 KINDS = (
@@ -36,6 +37,9 @@ class TrainingConfig:
     )
     truth_names: tuple[str, ...] = option(
         ("target_x", "target_y", "target_z"), "ground truth that supervised learning estimates"
+    )
+    gaze: str = option(
+        "", "at what the eyes looked in the images; trainings with this encoder do the same", choices=("", *GAZES)
     )
     epochs: int = option(6, "passes over the training images", minimum=1, maximum=10_000)
     patience: int = option(

@@ -1,4 +1,4 @@
-"""The arm of a robot: its joints, their limits and the position of its hand."""
+"""The arm of a robot: its joints, their limits, the position of its hand, and the gaze of its eyes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from rl_trainer_ros.arm.gaze import Gaze
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot import Array, Observation
 from robot_interface_ros.robot_config import Arena, RobotDescription
@@ -16,13 +17,22 @@ from robot_interface_ros.urdf.kinematics import Chain
 class Arm:
     """The kinematic chain from the robot's root to its end effector. Joint arrays `(n,)` are in the order of `names`.
 
-    Actions in joint space move the joints `moved_names`, and observations show them: the joints of the chain, or all
-    articulated joints.
+    Actions in joint space move the joints `moved_names`: those of the chain, or all articulated joints. Observations show
+    the joints `shown_names`: these, and those that turn the eyes.
     """
 
-    def __init__(self, description: RobotDescription, all_joints: bool = False):
-        """`all_joints`: actions move all articulated joints, not only those that move the hand."""
-        self.description = description
+    def __init__(
+        self,
+        description: RobotDescription,
+        all_joints: bool = False,
+        gaze: Gaze | None = None,
+        moves_gaze: bool = False,
+    ):
+        """`all_joints`: actions move all articulated joints, not only those that move the hand.
+
+        `gaze`: eyes that look at a point, so actions do not move their joints, except with `moves_gaze`.
+        """
+        self.description, self.gaze = description, gaze
         self.chain: Chain = description.model.chain(description.config.end_effector)
         self.names = self.chain.joint_names
         if not self.names:
@@ -32,8 +42,16 @@ class Arm:
                 f"choose another joint_group: {groups}, all"
             )
         self.indices = description.model.index(self.names)
-        self.moved_names = description.joint_names if all_joints else self.names
-        self.moved = description.model.index(self.moved_names)
+        looking = () if gaze is None else gaze.joint_names
+        moved = description.joint_names if all_joints else self.names
+        if moves_gaze:
+            moved += tuple(name for name in looking if name not in moved)
+        else:
+            moved = tuple(name for name in moved if name not in looking)
+        self.moved_names = moved
+        self.moved = description.model.index(moved)
+        self.shown_names = moved + tuple(name for name in looking if name not in moved)
+        self.shown = description.model.index(self.shown_names)
         limits = description.limits
         self.lower, self.upper = limits.lower[self.indices], limits.upper[self.indices]
         self.velocity = limits.velocity[self.indices]

@@ -29,7 +29,7 @@ PARTS = {  # task.contacts:=3 changes one entry of the YAML mapping task_setting
     "hyperparameters": "hyperparameters",
 }
 SERVING = (
-    *("task", "robot", "joint_group", "observation", "observation_settings", "srl_model", "srl_folder"),
+    *("task", "robot", "joint_group", "gaze", "observation", "observation_settings", "srl_model", "srl_folder"),
     *("srl_models", "log_dir"),
     *("namespaces", "control_hz", "realtime", *SIMULATED, "eval_namespace"),
     *("robot_source", "hardware", "ports", "body", "driver_params_file", "num_envs", "sim_processes", "max_restarts"),

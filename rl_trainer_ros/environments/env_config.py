@@ -18,6 +18,8 @@ from robot_interface_ros.lockstep import period_of
 
 GROUND_TRUTH, JOINTS, RAW_PIXELS, SRL_STATE = "ground_truth", "joints", "raw_pixels", "srl_state"
 """Names of observations that defaults or cameras depend on; `rl_trainer_ros.observations` lists all."""
+GAZES = ("target", "hand", "estimate", "action", "none")
+"""Values of `gaze`."""
 SettingsOfPart = str | Mapping[str, Any]
 """Settings of a task, an action or an observation: a mapping in Python, its YAML text in files and on command lines."""
 
@@ -75,6 +77,12 @@ class EnvConfig:
         1, "number of successive observations that the policy sees together", minimum=1, maximum=100
     )
     random_start: int = option(0, "number of random actions at the start of an episode", minimum=0, maximum=1000)
+    gaze: str = option(
+        "",
+        "point at which the eyes look, where head and eyes turn: target; hand; estimate: the target as observation.estimate "
+        "takes it to be; action: the policy turns them; none; empty: that of the encoder's images, otherwise none",
+        choices=("", *GAZES),
+    )
     goal_conditioned: bool = option(
         False, "observe the positions of hand and target as goals, for hindsight experience replay"
     )

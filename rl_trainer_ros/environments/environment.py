@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rl_trainer_ros import factories
 from rl_trainer_ros.actions import Action
 from rl_trainer_ros.arm.arm import Arm, StepState
-from rl_trainer_ros.environments import finite
+from rl_trainer_ros.environments import finite, requirements
 from rl_trainer_ros.environments.encoded_robot import EncodedRobot
 from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.rendering import RGB_ARRAY, Picture, Show
@@ -21,7 +21,7 @@ from rl_trainer_ros.observations import ObservationSpace
 from rl_trainer_ros.tasks import Outcome, Task
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import NotFiniteReading, RobotError, RobotInterrupted
-from robot_interface_ros.robot import Command, Episode, Observation, Robot
+from robot_interface_ros.robot import Array, Command, Episode, Observation, Robot
 from robot_interface_ros.safety.finite import check_finite
 
 _MAX_STARTS = 5
@@ -68,6 +68,9 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         self._last_step_state: StepState | None = None
         self.still = False
         """Whether joint targets stay as they are, whatever the action; a player holds the robot so at a reached target."""
+        self._looks = requirements.gaze_of(self.config)
+        self.gaze_error: Array = np.zeros(3)
+        """Distance of the point at which the eyes look from that, `(3,)` m; recorders vary it."""
         self._first_stamp = 0
         self._nan_episodes = 0  # episodes in a row that NaN or infinity interrupted
         self._ended_by_nan = False
@@ -221,6 +224,8 @@ class RobotEnv(gymnasium.Env[Any, Any]):
                         f"{_MAX_STARTS} resets in a row ended with NaN or infinity. The last: {error}"
                     ) from None
                 continue
+            if self.config.random_start:
+                self._observation.begin(first)  # the eyes look during random actions too
             try:
                 for _ in range(self.config.random_start):
                     self._random_space.seed(int(self._noise.integers(2**31)))
@@ -241,8 +246,20 @@ class RobotEnv(gymnasium.Env[Any, Any]):
             noisy = motion + self._noise.normal(0.0, self.config.action_noise, motion.shape)
             motion = np.minimum(np.maximum(noisy, -1.0), 1.0)
         targets = now.joint_target.copy() if self.still else self._action.apply(motion, now)
+        gaze = self.arm.gaze
+        if gaze is not None and not self.still and (point := self._looked_at(step_state)) is not None:
+            targets = targets.copy()
+            targets[gaze.indices] = gaze.targets(now.joint_target, point + self.gaze_error)
         self.robot.send(Command(now.stamp, self.robot.joint_names, targets))
         return self._at(self.robot.receive())
+
+    def _looked_at(self, step_state: StepState) -> Array | None:
+        """Return the point at which the eyes are to look, `(3,)` m in the root frame; None: nothing here turns them."""
+        if self._looks == "target":
+            return step_state.observation.target_position
+        if self._looks == "hand":
+            return step_state.hand
+        return self._observation.target_estimate(step_state) if self._looks == "estimate" else None
 
     def _at(self, observation: Observation) -> StepState:
         check_finite(observation, self.robot.joint_names, getattr(self.robot, "namespace", "the robot"))

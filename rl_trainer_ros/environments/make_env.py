@@ -14,6 +14,7 @@ import numpy as np
 from rl_trainer_ros import factories
 from rl_trainer_ros.actions import ACTIONS, Action
 from rl_trainer_ros.arm.arm import Arm
+from rl_trainer_ros.arm.gaze import Gaze
 from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.encoded_robot import EncodedRobot
 from rl_trainer_ros.environments.env_config import SRL_STATE, EnvConfig, settings_of
@@ -148,12 +149,15 @@ class Parts(NamedTuple):
 def parts(config: EnvConfig, encoder: factories.Encoder | None) -> Parts:
     """Return the parts of an environment; `encoder`: the one of `config.encoder_folder`. Raises ConfigError, in one line."""
     kind = requirements.task_class(config.task)
-    description = load_robot(config.robot, requirements.groups(config.joint_group), _posture(kind, config.robot))
-    arm = Arm(description, all_joints=bool(config.joint_group))
-    period_s = period_of(config.control_hz) * 1e-9
+    description = load_robot(config.robot, requirements.groups(config), _posture(kind, config.robot))
+    period_s, looks = period_of(config.control_hz) * 1e-9, requirements.gaze_of(config)
+    gaze = Gaze(description, period_s) if looks else None
+    arm = Arm(description, bool(config.joint_group), gaze, moves_gaze=looks == "action")
     task = kind(arm, period_s, from_mapping(kind.Settings, config.settings("task"), f"task {config.task}"))
     action = _action(config.action or kind.action, arm, period_s, config.settings("action"))
-    return Parts(description, arm, task, action, observation_of(config, arm, task, encoder))
+    made = Parts(description, arm, task, action, observation_of(config, arm, task, encoder))
+    _check_gaze(looks, made)
+    return made
 
 
 def observation_of(config: EnvConfig, arm: Arm, task: Task, encoder: factories.Encoder | None) -> ObservationSpace:
@@ -206,6 +210,21 @@ def _action(name: str, arm: Arm, period_s: float, settings: Settings) -> Action:
         raise ConfigError(unknown_name("action", name, ACTIONS))
     kind = ACTIONS[name]
     return kind(arm, period_s, from_mapping(kind.Settings, settings, f"action {name}"))
+
+
+def _check_gaze(looks: str, made: Parts) -> None:
+    """Raise ConfigError, one line, if nothing can tell the eyes where to look."""
+    if looks == "estimate" and not (isinstance(made.observation, SrlState) and made.observation.settings.estimate):
+        raise ConfigError(
+            "gaze estimate needs an estimate of the target: srl_model:=target_estimate observation.estimate:=true; or let the "
+            "eyes look at something else: gaze:=hand"
+        )
+    labels = " ".join(getattr(made.action, "labels", ()))
+    if looks == "action" and made.arm.gaze is not None and made.arm.gaze.joint_names[0] not in labels:
+        raise ConfigError(
+            f"gaze action needs an action that moves joints, such as joint_velocity; {type(made.action).__name__} moves the "
+            "hand"
+        )
 
 
 def _observation(name: str, arm: Arm, settings: Settings, encoder: factories.Encoder | None) -> ObservationSpace:

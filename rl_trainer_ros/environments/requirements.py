@@ -12,7 +12,7 @@ from rl_trainer_ros.environments.env_config import RAW_PIXELS, SRL_STATE, EnvCon
 from rl_trainer_ros.tasks import TASKS, Task
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
 from robot_interface_ros.files.description import resolve, share_directory
-from robot_interface_ros.robot_config import RobotConfig
+from robot_interface_ros.robot_config import RobotConfig, robot_config
 
 DEFAULT_WORLD = "reach"
 
@@ -45,14 +45,26 @@ def check_world(world: str) -> None:
 
 def robot_settings(config: EnvConfig) -> dict[str, Any]:
     """Return the settings for the simulator and for the driver: groups of joints and posture."""
-    posture = task_class(config.task).posture
-    moved = {"groups": groups(config.joint_group)} if config.joint_group else {}
-    return moved | ({"posture": posture} if posture else {})
+    posture, moved = task_class(config.task).posture, groups(config)
+    return ({"groups": moved} if moved else {}) | ({"posture": posture} if posture else {})
 
 
-def groups(joint_group: str) -> tuple[str, ...]:
-    """Return the groups that a robot articulates for a joint group; empty: those of the robot file."""
-    return (joint_group,) if joint_group else ()
+def groups(config: EnvConfig) -> tuple[str, ...]:
+    """Return the groups that a robot articulates: the joint group, and those of a gaze; empty: those of the robot file."""
+    given = (config.joint_group,) if config.joint_group else ()
+    if not gaze_of(config) or given == ("all",):
+        return given
+    robot = robot_config(config.robot)
+    looking = () if robot.gaze is None else robot.gaze.joints  # without a gaze, `arm.gaze` raises the error
+    more = [name for name, joints in robot.groups.items() if set(joints) & set(looking)]
+    return tuple(dict.fromkeys((*(given or robot.articulated), *more))) if more else given
+
+
+def gaze_of(config: EnvConfig) -> str:
+    """Return at what the eyes look: the setting, or that of the encoder's images; empty: head and eyes do not move."""
+    if config.gaze:
+        return "" if config.gaze == "none" else config.gaze
+    return factories.encoder_gaze(config.encoder_folder) if config.observed == SRL_STATE else ""
 
 
 def _cameras(config: EnvConfig) -> dict[str, Any]:

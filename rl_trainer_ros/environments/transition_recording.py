@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_trainer_ros.arm.gaze import SEEN
 from rl_trainer_ros.arm.scripted import ScriptedReach
 from rl_trainer_ros.environments.environment import RobotEnv
 from robot_interface_ros.robot import layer_with
@@ -18,6 +19,8 @@ EPISODE_STEPS, STRIDE = 40, 8
 HELD = 4
 """Steps that the action of a transition lasts: in one step of 50 ms an arm moves by less than a pixel."""
 NAMES = ("target_x", "target_y", "target_z", "hand_x", "hand_y", "hand_z")
+_GAZE_ERROR_M = 0.1
+"""Standard deviation, on each axis, of the error of an estimate at which the eyes look."""
 Parts = dict[str, NDArray[Any]]
 """Arrays of a `srl_ros.dataset.Dataset` by name, one row for each transition."""
 
@@ -27,23 +30,34 @@ class TransitionRecorder:
 
     Episodes are in turn scripted with noise, which shows the hand near its target, and random. The action of a transition is
     held for HELD steps, whose rewards are added. `action_probabilities` are the scripted policy's actions, which knows the
-    target. The truth is where target, hand and the world's loose objects are, m.
+    target. The truth is where target, hand and the world's loose objects are, m, and, with a gaze, where the target is in the
+    frame of the eyes.
     """
 
-    def __init__(self, environment: RobotEnv, cameras: tuple[str, ...], seed: int, on_demand: bool = False):
+    def __init__(
+        self,
+        environment: RobotEnv,
+        cameras: tuple[str, ...],
+        seed: int,
+        on_demand: bool = False,
+        gaze_errs: bool = False,
+    ):
         """`on_demand`: render only the images that are kept, one in four; for a simulation without delayed or lost images.
 
-        The images are the same, bit for bit.
+        The images are the same, bit for bit. `gaze_errs`: the eyes look at the target with an error, as at an estimate of it;
+        another error before each transition.
         """
         self._environment, self._seen = environment, partial(_observed, environment, cameras)
         if on_demand:
             renderer = layer_with(environment.robot, "render_on_demand")
             renderer.render_on_demand()
             self._seen = partial(_rendered, renderer, cameras)
+        self._gaze, self._gaze_errs = environment.arm.gaze, gaze_errs
         self._seed, self._generator = seed, np.random.default_rng(seed)
         self._world = layer_with(environment.robot, "loose_objects")
         loose = self._world.loose_objects() if self._world else ()
         self.names = (*NAMES, *(f"{name}_{axis}" for name in loose for axis in "xyz"))
+        self.names += SEEN if self._gaze is not None else ()
         self.episode = 0
         """Number of the next episode."""
 
@@ -64,6 +78,7 @@ class TransitionRecorder:
     def play(self) -> Parts:
         """Return the transitions of the next episode, EPISODE_STEPS / STRIDE of them."""
         environment, generator = self._environment, self._generator
+        environment.gaze_error = np.zeros(3)
         environment.reset(seed=None if self.episode else self._seed)
         scripted = ScriptedReach(environment.arm, environment.task.period_s)
         drift = generator.uniform(-1.0, 1.0, environment.action_space.shape)
@@ -74,6 +89,8 @@ class TransitionRecorder:
                 wanted = scripted.act(environment.step_state) if self.episode % 2 == 0 else drift
                 noise = generator.normal(0.0, 0.4, environment.action_space.shape)
                 held = np.clip(wanted + noise, -1.0, 1.0).astype(np.float32)
+                if self._gaze_errs:
+                    environment.gaze_error = generator.normal(0.0, _GAZE_ERROR_M, 3)
             if step % STRIDE == STRIDE - 1 and step < EPISODE_STEPS:
                 left = HELD
                 parts["images"].append(self._seen())
@@ -97,7 +114,11 @@ class TransitionRecorder:
     def _truth(self) -> NDArray[np.float64]:
         step_state = self._environment.step_state
         loose = self._world.loose_objects().values() if self._world else ()
-        return np.concatenate([step_state.observation.target_position, step_state.hand, *loose])
+        observation = step_state.observation
+        places = [observation.target_position, step_state.hand, *loose]
+        if self._gaze is not None:
+            places.append(self._gaze.seen(observation.position, observation.target_position))
+        return np.concatenate(places)
 
 
 def record(

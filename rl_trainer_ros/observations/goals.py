@@ -10,6 +10,7 @@ from gymnasium import spaces
 from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.observations.observation import ObservationSpace
 from robot_interface_ros.config import ConfigError
+from robot_interface_ros.robot import Array
 
 
 class Goals(ObservationSpace):
@@ -40,6 +41,10 @@ class Goals(ObservationSpace):
     def begin(self, step_state: StepState) -> None:
         """See ObservationSpace."""
         self._inner.begin(step_state)
+
+    def target_estimate(self, step_state: StepState) -> Array | None:
+        """See ObservationSpace."""
+        return self._inner.target_estimate(step_state)
 
     def encode(self, step_state: StepState) -> dict[str, Any]:
         """See ObservationSpace."""

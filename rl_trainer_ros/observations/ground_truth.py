@@ -42,7 +42,7 @@ class GroundTruth(ObservationSpace):
 
     def __init__(self, arm: Arm, settings: Any = None):
         super().__init__(arm, settings)
-        self._indices, self._relative = arm.moved, self.settings.relative
+        self._indices, self._relative = arm.shown, self.settings.relative
         last = [1.0] * 3 if self._relative else [10.0] * 3
         self.space = joints_box(arm, [-10.0] * 3 + [-value for value in last], [10.0] * 3 + last)
 

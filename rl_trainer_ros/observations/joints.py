@@ -26,7 +26,7 @@ class Joints(ObservationSpace):
 
     def __init__(self, arm: Arm, settings: Any = None):
         super().__init__(arm, settings)
-        self._indices = arm.moved
+        self._indices = arm.shown
         self.space = joints_box(arm, [], [])
 
     def encode(self, step_state: StepState) -> NDArray[np.float32]:
@@ -49,7 +49,7 @@ class JointsPosition(ObservationSpace):
 
     def __init__(self, arm: Arm, settings: Any = None):
         super().__init__(arm, settings)
-        self._indices = arm.moved
+        self._indices = arm.shown
         self.space = joints_box(arm, [], [], velocities=False)
 
     def encode(self, step_state: StepState) -> NDArray[np.float32]:

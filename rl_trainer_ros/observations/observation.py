@@ -11,6 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from rl_trainer_ros.arm.arm import Arm, StepState
+from robot_interface_ros.robot import Array
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,22 @@ class ObservationSpace(ABC):
     def begin(self, step_state: StepState) -> None:  # noqa: B027  most observations remember nothing
         """Called at the start of an episode, before its first `encode`, for observations with a memory."""
 
+    def target_estimate(self, step_state: StepState) -> Array | None:
+        """Return where this observation takes the target to be, `(3,)` m in the root frame; None: it does not tell."""
+        return None
+
     @abstractmethod
     def encode(self, step_state: StepState) -> Any:
         """Return the policy's input, with the shape and type of `space`."""
 
 
 def joints_box(arm: Arm, low: list[float], high: list[float], velocities: bool = True) -> spaces.Box:
-    """Return a space of positions and velocities of `arm.moved_names`, then of values with the bounds `low` and `high`."""
+    """Return a space of positions and velocities of `arm.shown_names`, then of values with the bounds `low` and `high`."""
     # A simulated joint may overshoot a limit by the error of its servo, and observations must stay within the bounds.
     limits = arm.description.limits
-    margin, speed = 0.2, limits.velocity[arm.moved] * 4 if velocities else np.zeros(0)
-    low_all = np.concatenate([limits.lower[arm.moved] - margin, -speed, low])
-    high_all = np.concatenate([limits.upper[arm.moved] + margin, speed, high])
+    margin, speed = 0.2, limits.velocity[arm.shown] * 4 if velocities else np.zeros(0)
+    low_all = np.concatenate([limits.lower[arm.shown] - margin, -speed, low])
+    high_all = np.concatenate([limits.upper[arm.shown] + margin, speed, high])
     return spaces.Box(low_all.astype(np.float32), high_all.astype(np.float32), dtype=np.float32)
 
 

@@ -10,10 +10,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from rl_trainer_ros.arm.arm import Arm, StepState
+from rl_trainer_ros.arm.gaze import SEEN
 from rl_trainer_ros.observations.observation import ObservationSpace, clipped, joints_box
-from rl_trainer_ros.observations.state_memory import LastStates, StateMemory, TargetFilter
+from rl_trainer_ros.observations.state_memory import LastStates, StateMemory, TargetFilter, in_root
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.errors import RobotError
+from robot_interface_ros.robot import Array
 
 TARGET = ("target_x", "target_y", "target_z")
 _NEAR_M = 0.02  # as in GroundTruth
@@ -39,7 +41,8 @@ class SrlState(ObservationSpace):
     """Joint positions (rad) and velocities (rad/s) as in GroundTruth, then the encoder's state of the camera images.
 
     With `states: n` the last n states, oldest first. With `estimate: true`, in place of the state: the way from hand to the
-    estimated target (m), the way / (its length + 0.02 m), and the estimate's standard deviation (m), x, y, z each.
+    estimated target (m), the way / (its length + 0.02 m), and the estimate's standard deviation (m), x, y, z each. With a gaze,
+    joints that turn the eyes are among the joints.
     """
 
     Settings = SrlStateSettings
@@ -50,11 +53,12 @@ class SrlState(ObservationSpace):
         """`estimates`: names of the ground truth that the state estimates, with their certainty. Raises ConfigError."""
         super().__init__(arm, settings)
         chosen: SrlStateSettings = self.settings
-        self._indices, self._state_dim, self._estimate = arm.moved, state_dim, chosen.estimate
+        self._indices, self._state_dim, self._estimate = arm.shown, state_dim, chosen.estimate
+        self._seen_from = arm.gaze if chosen.estimate and estimates == SEEN else None
         self._memory: StateMemory | None = None
         bound = np.full(state_dim * chosen.states, 1e6)
         if chosen.estimate:
-            _check(chosen, estimates)
+            _check(chosen, estimates, arm)
             self._memory = TargetFilter(chosen.wander, chosen.correlation_s)
             bound = np.repeat((10.0, 1.0, 10.0), 3)
         elif chosen.states > 1:
@@ -68,6 +72,18 @@ class SrlState(ObservationSpace):
 
     def encode(self, step_state: StepState) -> NDArray[np.float32]:
         """See ObservationSpace. Raises RobotError if the state does not have the expected size."""
+        observation, seen = step_state.observation, self._remembered(step_state)
+        if self._estimate:
+            way = seen[:3] - step_state.hand
+            seen = np.concatenate([way, way / (np.sqrt(np.square(way).sum()) + _NEAR_M), seen[3:]])
+        joints = observation.position[self._indices], observation.velocity[self._indices]
+        return clipped(self.space, np.concatenate((*joints, seen)))
+
+    def target_estimate(self, step_state: StepState) -> Array | None:
+        """See ObservationSpace: with `estimate`, the position of the filter."""
+        return self._remembered(step_state)[:3] if self._estimate else None
+
+    def _remembered(self, step_state: StepState) -> Array:
         observation, state = step_state.observation, step_state.observation.srl_state
         if state is None or len(state) != self._state_dim:
             found = "none" if state is None else f"{len(state)} numbers"
@@ -75,16 +91,20 @@ class SrlState(ObservationSpace):
                 f"expected an encoded state of {self._state_dim} numbers, got {found}; "
                 "does the SRL node use the encoder that the environment was made with?"
             )
-        seen = state if self._memory is None else self._memory.seen(observation.stamp, state)
-        if self._estimate:
-            way = seen[:3] - step_state.hand
-            seen = np.concatenate([way, way / (np.sqrt(np.square(way).sum()) + _NEAR_M), seen[3:]])
-        joints = observation.position[self._indices], observation.velocity[self._indices]
-        return clipped(self.space, np.concatenate((*joints, seen)))
+        if self._memory is None:
+            return state
+        if self._seen_from is not None:
+            state = in_root(state, *self._seen_from.pose(observation.position))
+        return self._memory.seen(observation.stamp, state)
 
 
-def _check(settings: SrlStateSettings, estimates: tuple[str, ...]) -> None:
-    if estimates != TARGET:
+def _check(settings: SrlStateSettings, estimates: tuple[str, ...], arm: Arm) -> None:
+    if estimates == SEEN and arm.gaze is None:
+        raise ConfigError(
+            "observation srl_state: this encoder estimates the target in the frame of eyes that look; it needs a gaze, such as "
+            "gaze:=estimate"
+        )
+    if estimates not in (TARGET, SEEN):
         raise ConfigError(
             "observation srl_state: estimate needs an encoder that estimates the target and its certainty; train one with "
             "srl_model:=target_estimate, or leave estimate out"

@@ -92,3 +92,13 @@ class TargetFilter(StateMemory):
             self._position = self._position + gain * (measured - self._position)
             self._variance = (1.0 - gain) * expected
         return np.concatenate([self._position, np.sqrt(self._variance)])
+
+
+def in_root(estimate: Array, origin: Array, rotation: Array) -> Array:
+    """Return an estimate `(6,)` of a frame in the root frame: x, y, z in m, and ln of the standard deviation of each, m.
+
+    `origin` `(3,)` m and `rotation` `(3, 3)`: pose of the frame. The errors of the axes are independent in the frame; in the
+    root frame only the deviation of each axis is kept.
+    """
+    variance = np.exp(2.0 * np.minimum(np.maximum(estimate[3:6], _LEAST_LOG_STD), _MOST_LOG_STD))
+    return np.concatenate([origin + rotation @ estimate[:3], 0.5 * np.log(np.square(rotation) @ variance)])

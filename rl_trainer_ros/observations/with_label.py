@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.observations.observation import ObservationSpace
 from robot_interface_ros.config import ConfigError
+from robot_interface_ros.robot import Array
 
 FULL = 255
 """Value of an image's plane that stands for the task."""
@@ -40,6 +41,10 @@ class WithLabel(ObservationSpace):
     def begin(self, step_state: StepState) -> None:
         """See ObservationSpace."""
         self._inner.begin(step_state)
+
+    def target_estimate(self, step_state: StepState) -> Array | None:
+        """See ObservationSpace."""
+        return self._inner.target_estimate(step_state)
 
     def encode(self, step_state: StepState) -> NDArray[Any]:
         """See ObservationSpace."""

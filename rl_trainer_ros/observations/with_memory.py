@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.observations.observation import ObservationSpace
 from robot_interface_ros.config import ConfigError
+from robot_interface_ros.robot import Array
 
 if TYPE_CHECKING:
     from rl_trainer_ros.tasks import Task
@@ -51,6 +52,10 @@ class WithMemory(ObservationSpace):
     def begin(self, step_state: StepState) -> None:
         """See ObservationSpace."""
         self._inner.begin(step_state)
+
+    def target_estimate(self, step_state: StepState) -> Array | None:
+        """See ObservationSpace."""
+        return self._inner.target_estimate(step_state)
 
     def encode(self, step_state: StepState) -> NDArray[np.float32]:
         """See ObservationSpace."""

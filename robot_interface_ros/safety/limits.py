@@ -39,6 +39,19 @@ SILENCE_S = 0.3
 _FAR = 1e6  # rad or m: the distance assumed to the limits of a joint without limits
 
 
+def stoppable(room: Array, brake: Array) -> Array:
+    """Return the largest step of a target, rad in one period, from which it can still stop within `room`, rad.
+
+    `brake`: largest change b = a * period^2 of the step from one period to the next, rad. A step s shrinks by b each
+    period: s + (s - b) + ... + (s - k b) = (k + 1) s - b k (k + 1) / 2 <= room, with the largest k for which k periods of
+    braking fit into the room: b k (k + 1) / 2 <= room.
+    """
+    room = np.minimum(room, _FAR)
+    k = np.floor(0.5 * np.sqrt(1.0 + 8.0 * room / brake) - 0.5)
+    largest: Array = room / (k + 1.0) + 0.5 * brake * k
+    return largest
+
+
 class TargetLimiter:
     """Moves joint targets towards the command, within limits of position, velocity and acceleration.
 
@@ -139,15 +152,7 @@ class TargetLimiter:
         return self.target
 
     def _stoppable(self, room: Array) -> Array:
-        """Return the largest step from which the target can still stop within `room`, rad.
-
-        A step shrinks by b = a * period^2 each period: s + (s - b) + ... + (s - k b) = (k + 1) s - b k (k + 1) / 2 <= room,
-        with the largest k for which k periods of braking fit into the room: b k (k + 1) / 2 <= room.
-        """
-        brake = self._brake
-        room = np.minimum(room, _FAR)
-        k = np.floor(0.5 * np.sqrt(1.0 + 8.0 * room / brake) - 0.5)
-        return room / (k + 1.0) + 0.5 * brake * k
+        return stoppable(room, self._brake)
 
 
 class PresumedTarget:

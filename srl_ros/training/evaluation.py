@@ -19,6 +19,8 @@ MOST = 4000  # images of either part; more change the third digit
 NEIGHBOURS = 5
 SMALLEST_M = 1e-3
 """A coordinate of a place that varies less (standard deviation) does not count in the means of its group."""
+SHOWN = ("target", "hand", "seen")
+"""Places whose error the line of `describe` has; seen: the target in the frame of eyes that look."""
 Batches = Callable[[NDArray[np.int64]], Iterator[Batch]]
 
 
@@ -80,9 +82,9 @@ def places(names: tuple[str, ...]) -> dict[str, list[int]]:
 
 
 def describe(metrics: dict[str, Any]) -> str:
-    """The figures of `evaluate` in one line: of other places than target and hand R^2 alone."""
+    """The figures of `evaluate` in one line: of other places than SHOWN R^2 alone."""
     names = tuple(metrics.get("gtc", ()))
-    others = {group: at for group, at in places(names).items() if group not in ("target", "hand")}
+    others = {group: at for group, at in places(names).items() if group not in ("target", "hand", "seen")}
     left_out = {names[i] for at in others.values() for i in at}
 
     def values(named: dict[str, float]) -> str:
@@ -97,7 +99,7 @@ def describe(metrics: dict[str, Any]) -> str:
         ]
     parts += [
         f"{group} read out within {metrics[group]['probe_error_cm']:.1f} cm (median)"
-        for group in ("target", "hand")
+        for group in SHOWN
         if group in metrics
     ]
     if others:

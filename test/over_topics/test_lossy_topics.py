@@ -234,7 +234,8 @@ def test_images_states_and_their_memory_through_a_lossy_proxy(
     simulator: Callable, start: Callable, proxy: Callable, estimating_encoder: str
 ) -> None:
     cameras = ("external", "above")
-    simulator(namespaces="[/real]", cameras=f"[{', '.join(cameras)}]")
+    groups = "[right_arm, head, eyes]"
+    simulator(namespaces="[/real]", cameras=f"[{', '.join(cameras)}]", groups=groups)
     start("srl_ros.ros.srl_node", namespaces="[/encoder]", srl_folder=estimating_encoder).wait_for(
         "encoding external, above images"
     )
@@ -242,7 +243,9 @@ def test_images_states_and_their_memory_through_a_lossy_proxy(
     import torch
 
     torch.set_num_threads(1)
-    settings = {"srl_folder": estimating_encoder, "observation_settings": {"estimate": True}}  # with a memory, too
+    # With a memory, and with eyes that look at what it holds.
+    remembered = {"observation_settings": {"estimate": True}, "gaze": "estimate"}
+    settings = {"srl_folder": estimating_encoder, **remembered}
     over_topics = trajectory(
         make_robot_env(transport="topics", timeouts=PATIENT, **settings),
         STEPS,

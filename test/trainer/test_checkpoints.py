@@ -150,15 +150,15 @@ def test_a_resumed_run_is_an_uninterrupted_one(algo: str, more: dict[str, Any], 
     "algo, more, quick",
     [
         ("sac", {"observation": "raw_pixels", "imperfection": "strong"}, "learning_starts: 40, train_freq: 10"),
-        ("drq", {"observation": "raw_pixels"}, "learning_starts: 40, train_freq: 10, buffer_size: 50"),
-        ("ppo", {"srl_model": "random"}, "n_steps: 32, n_epochs: 1"),
+        ("drq", {"observation": "raw_pixels", "gaze": "hand"}, "learning_starts: 40, train_freq: 10, buffer_size: 50"),
+        ("ppo", {"srl_model": "random", "gaze": "target"}, "n_steps: 32, n_epochs: 1"),
     ],
     ids=["sac-pixels", "drq", "ppo-encoder"],
 )
 def test_a_run_that_sees_images_is_resumed_tuned_and_evaluated(
     algo: str, more: dict[str, Any], quick: str, random_encoder: str, tmp_path: Path
 ) -> None:
-    """Images are the same after an interruption; the policy sees several frames."""
+    """Images are the same after an interruption, also of eyes that look; the policy sees several frames."""
     if "observation" in more:
         more = more | {"observation_settings": "{cameras: [external, left_eye], image_width: 40, image_height: 36}"}
     else:

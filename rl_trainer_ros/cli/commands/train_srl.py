@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rl_trainer_ros.arm.gaze import SEEN
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
 from rl_trainer_ros.environments.env_config import EnvConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, option, unknown_name
+from robot_interface_ros.robot_config import robot_config
 from robot_interface_ros.start import leaving_at_once
 
 if TYPE_CHECKING:
@@ -35,6 +37,12 @@ class TrainSrlOptions:
     state_dim: int = option(0, "number of values in a state; 0: that of the model", minimum=0, maximum=4096)
     cameras: tuple[str, ...] = option(
         (), "cameras that are encoded together; empty: those of the model, usually external"
+    )
+    gaze: str = option(
+        "",
+        "point at which the eyes look in the images: target, hand, or estimate: the target, with errors like those of an "
+        "estimate; empty: head and eyes do not move. Trainings with this encoder do the same",
+        choices=("", "target", "hand", "estimate"),
     )
     epochs: int = option(0, "number of passes over the images; 0: as in config/srl/", minimum=0, maximum=10_000)
     device: str = option("auto", "device for the training: auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
@@ -69,8 +77,8 @@ def record_and_train(options: TrainSrlOptions) -> int:
             f"srl_model {options.srl_model} is the observation {models[options.srl_model]}, which needs no training: "
             f"{command_line('train', f'srl_model:={options.srl_model}')}"
         )
-    config = factories.training_config(options.srl_model, **_settings(options))  # errors come before the recording
     cameras = options.cameras or factories.srl_cameras(options.srl_model)
+    config = factories.training_config(options.srl_model, **_settings(options, cameras))  # errors before the recording
     seeker = {"log_dir": options.log_dir, "robot": options.robot, "task": options.task, "table": options.srl_models}
     folder = factories.encoder_place(options.srl_model, **seeker)
     if options.bags:
@@ -87,6 +95,11 @@ def record_and_train(options: TrainSrlOptions) -> int:
     return 0
 
 
+def moving_cameras(robot: str) -> set[str]:
+    """Return the names of the cameras that are on the robot, not beside it."""
+    return {name for name, camera in robot_config(robot).cameras.items() if camera.frame is not None}
+
+
 def recorded(options: TrainSrlOptions, cameras: tuple[str, ...], folder: Path) -> dict[str, Any]:
     """Return transitions from the simulator as the parts of a dataset. The same options give the same bits.
 
@@ -98,18 +111,21 @@ def recorded(options: TrainSrlOptions, cameras: tuple[str, ...], folder: Path) -
         from rl_trainer_ros.environments.transition_recording import TransitionRecorder
 
     given = {"end_at_success": False} if options.task == "reach" else {}  # images of a hand at its target
-    config = EnvConfig(options.task, given, robot=options.robot, imperfection=options.imperfection)
+    looks = "target" if options.gaze == "estimate" else options.gaze
+    config = EnvConfig(options.task, given, robot=options.robot, imperfection=options.imperfection, gaze=looks)
 
     @contextlib.contextmanager
     def simulated() -> Iterator[TransitionRecorder]:
         environment = make_environment(config, Connection(simulation={"cameras": cameras}))
         try:
-            yield TransitionRecorder(environment, cameras, options.seed, on_demand=not options.imperfection)
+            errs = options.gaze == "estimate"
+            yield TransitionRecorder(environment, cameras, options.seed, not options.imperfection, gaze_errs=errs)
         finally:
             environment.close()
 
     names = ("task", "robot", "imperfection", "seed")
     settings = {**{name: getattr(options, name) for name in names}, "cameras": list(cameras)}
+    settings |= {"gaze": options.gaze} if options.gaze else {}
     settings["files"] = [_stamp(Path(text)) for text in (options.robot, options.imperfection)]
     progress = Progress("image", options.images)
 
@@ -127,9 +143,13 @@ def _stamp(path: Path) -> list[int]:
     return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
 
 
-def _settings(options: TrainSrlOptions) -> dict[str, Any]:
-    """Return the given settings of the training."""
-    given = {name: getattr(options, name) for name in ("losses", "network", "state_dim", "epochs")}
+def _settings(options: TrainSrlOptions, cameras: tuple[str, ...]) -> dict[str, Any]:
+    """Return the given settings of the training. Images of eyes alone that look tell where the target is from there."""
+    given: dict[str, Any] = {
+        name: getattr(options, name) for name in ("losses", "network", "state_dim", "gaze", "epochs")
+    }
+    if options.gaze and not options.bags and all(camera in moving_cameras(options.robot) for camera in cameras):
+        given["truth_names"] = SEEN
     return {"seed": options.seed, "device": options.device, **{name: value for name, value in given.items() if value}}
 
 

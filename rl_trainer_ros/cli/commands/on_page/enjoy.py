@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _FILM_SIZE = 320
 """Width and height of the robot in a film, pixels; as much again for the numbers."""
-_OF_THE_ROBOT = ("task", "robot", "joint_group", "world", "observation", "srl_model", "srl_folder", "log_dir")
+_OF_THE_ROBOT = ("task", "robot", "joint_group", "gaze", "world", "observation", "srl_model", "srl_folder", "log_dir")
 """Settings of the training that decide which robot is served, and with which cameras and encoders."""
 
 

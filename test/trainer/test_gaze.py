@@ -1,0 +1,258 @@
+"""Eyes that look at a point: the controller, and environments that use it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rl_trainer_ros.arm.gaze import SEEN, Gaze
+from rl_trainer_ros.environments import requirements
+from rl_trainer_ros.environments.env_config import EnvConfig
+from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.make_env import make_robot_env, parts
+from rl_trainer_ros.observations.state_memory import in_root
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.robot import Command, Episode, Observation, Robot
+from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.safety.limits import TargetLimiter
+
+PERIOD_S = 0.05
+GROUPS = ("right_arm", "head", "eyes")
+LEVEL = np.array([0.5, -0.35, 1.45])
+"""A point that InMoov can look at exactly."""
+LOW = np.array([0.25, -0.2, 1.0])
+"""A point further below than head and eyes can turn."""
+
+
+def off_axis_deg(gaze: Gaze, position: np.ndarray, point: np.ndarray) -> float:
+    x, y, z = gaze.seen(position, point)
+    return float(np.degrees(np.arctan2(np.hypot(x, y), z)))
+
+
+def looked(point: np.ndarray, periods: int = 60) -> tuple[Gaze, np.ndarray]:
+    """Return the gaze, and the joint targets of each period `(periods, n_joints)` within the robot's limits."""
+    description = load_robot("inmoov", GROUPS)
+    gaze = Gaze(description, PERIOD_S)
+    limiter = TargetLimiter(description.limits, description.max_acceleration, PERIOD_S)
+    limiter.restart(description.rest)
+    rows = []
+    for _ in range(periods):
+        limiter.accept(Command(0, gaze.joint_names, gaze.targets(limiter.target, point)))
+        rows.append(limiter.step())
+    return gaze, np.array(rows)
+
+
+def test_the_eyes_turn_to_a_point_and_stay_there() -> None:
+    gaze, rows = looked(LEVEL)
+    errors = [off_axis_deg(gaze, row, LEVEL) for row in rows]
+    assert errors[0] > 10.0 and max(errors[40:]) < 0.1  # within two seconds
+    assert np.ptp(rows[-10:], axis=0).max() < 1e-3
+    assert max(np.diff(errors)) < 0.5  # on the way they come nearer, and do not overshoot
+
+
+def test_a_point_out_of_reach_is_looked_at_as_well_as_the_limits_allow() -> None:
+    gaze, rows = looked(LOW, 80)
+    limits = load_robot("inmoov", GROUPS).limits
+    assert (rows >= limits.lower).all() and (rows <= limits.upper).all()
+    errors = [off_axis_deg(gaze, row, LOW) for row in rows]
+    assert errors[0] - errors[-1] > 5.0 and errors[-1] < 35.0  # within the eyes' images of 90 degrees
+    assert np.ptp(rows[-20:], axis=0).max() < 0.02  # head and eyes do not swing against each other
+
+
+def test_most_targets_are_within_the_eyes_images() -> None:
+    """Without a gaze, 65 % of the targets of reach are."""
+    made = parts(EnvConfig(gaze="target"), None)
+    gaze, generator, inside = made.arm.gaze, np.random.default_rng(0), 0
+    assert gaze is not None
+    for _ in range(20):
+        point = np.array(made.task.draw_target(generator))
+        q = made.description.rest.copy()
+        for _ in range(25):
+            q[gaze.indices] = gaze.targets(q, point)
+        x, y, z = gaze.seen(q, point)
+        inside += z > 0.0 and max(abs(x), abs(y)) < z
+    assert inside >= 18
+
+
+def test_a_point_straight_behind_is_no_error() -> None:
+    description = load_robot("inmoov", GROUPS)
+    gaze = Gaze(description, PERIOD_S)
+    origin, rotation = gaze.pose(description.rest)
+    for way in (rotation[:, 2], -rotation[:, 2]):
+        np.testing.assert_array_equal(gaze.targets(description.rest, origin + way), description.rest[gaze.indices])
+
+
+@pytest.mark.parametrize("looks", ["target", "hand"])
+def test_the_policy_sees_the_joints_that_turn_the_eyes_and_does_not_move_them(looks: str) -> None:
+    environment = make_robot_env(gaze=looks)
+    gaze, plain = environment.arm.gaze, make_robot_env()
+    assert gaze is not None and environment.action_space == plain.action_space
+    first, _ = environment.reset(seed=1)
+    assert environment.observation_space.shape == (16 + 2 * 5,)
+    arm_q, eyes_q = environment.step_state.observation.position[environment.arm.moved], first[5:10]
+    np.testing.assert_allclose(first[:5], arm_q, atol=1e-6)
+    np.testing.assert_allclose(eyes_q, environment.step_state.observation.position[gaze.indices], atol=1e-6)
+    before = off_axis_deg(gaze, environment.step_state.observation.position, point_of(environment, looks))
+    for _ in range(40):
+        last = environment.step(np.zeros(5, np.float32))[0]
+    after = off_axis_deg(gaze, environment.step_state.observation.position, point_of(environment, looks))
+    assert after < 0.75 * before and environment.observation_space.contains(last)
+    again, _ = environment.reset(seed=1)
+    assert again.tobytes() == first.tobytes()  # nothing is left of the episode before
+    environment.close()
+    plain.close()
+
+
+def point_of(environment: RobotEnv, looks: str) -> np.ndarray:
+    step_state = environment.step_state
+    return step_state.hand if looks == "hand" else step_state.observation.target_position
+
+
+def test_the_policy_may_turn_the_eyes_itself() -> None:
+    environment = make_robot_env(gaze="action")
+    assert environment.action_space.shape == (10,) and environment.observation_space.shape == (26,)
+    environment.reset(seed=1)
+    before = environment.step_state.observation.joint_target
+    environment.step(np.concatenate([np.zeros(5), -np.ones(5)]).astype(np.float32))
+    moved = environment.step_state.observation.joint_target != before
+    assert moved[environment.arm.gaze.indices].all() and not moved[environment.arm.indices].any()  # type: ignore[union-attr]
+    environment.close()
+
+
+class Estimates:
+    """A robot with an encoder that is right: the state is the target in the eyes' frame, and how certain it is."""
+
+    def __init__(self, robot: Robot, gaze: Gaze):
+        self.plant, self._gaze = robot, gaze
+        self.joint_names, self.period_ns = robot.joint_names, robot.period_ns
+
+    def reset(self, episode: Episode) -> Observation:
+        return self._encoded(self.plant.reset(episode))
+
+    def send(self, command: Command) -> None:
+        self.plant.send(command)
+
+    def receive(self, timeout_s: float | None = None) -> Observation:
+        return self._encoded(self.plant.receive(timeout_s))
+
+    def close(self) -> None:
+        self.plant.close()
+
+    def _encoded(self, observation: Observation) -> Observation:
+        seen = self._gaze.seen(observation.position, observation.target_position)
+        return dataclasses.replace(observation, srl_state=np.concatenate([seen, np.log([0.01, 0.01, 0.05])]))
+
+
+class RightEncoder:
+    id, state_dim, cameras, estimates = "right-0", 6, ("left_eye",), SEEN
+
+    def encode_images(self, images: Any) -> Any:
+        raise AssertionError
+
+
+def test_the_eyes_look_at_the_estimate_of_an_encoder_that_sees_through_them() -> None:
+    """The estimate is in the eyes' frame. The filter holds it in the root frame, while head and eyes turn."""
+    from rl_trainer_ros import factories
+
+    config = EnvConfig(
+        srl_folder="none",
+        gaze="estimate",
+        observation_settings={"estimate": True},
+        random_start=3,
+        observation="srl_state",
+    )
+    made = parts(config, RightEncoder())
+    gaze = made.arm.gaze
+    assert gaze is not None
+    robot = factories.simulated_robot(groups=requirements.groups(config))
+    environment = RobotEnv(Estimates(robot, gaze), made.arm, made.task, made.action, made.observation, config)
+    environment.reset(seed=0, options={"target": tuple(LEVEL)})
+    for _ in range(40):
+        seen = environment.step(np.zeros(5, np.float32))[0]
+        step_state = environment.step_state
+        np.testing.assert_allclose(seen[20:23], step_state.to_target, atol=1e-4)
+    assert off_axis_deg(gaze, step_state.observation.position, LEVEL) < 0.5
+    environment.close()
+
+
+def test_an_estimate_keeps_its_place_and_certainty_in_another_frame() -> None:
+    """Uncertain along the optical axis: in the root frame, along the direction of this axis."""
+    quarter = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])  # an optical frame that looks along x
+    state = np.concatenate([[0.1, 0.2, 0.5], np.log([0.01, 0.02, 0.2])])
+    moved = in_root(state, np.array([0.0, 0.0, 1.5]), quarter)
+    np.testing.assert_allclose(moved[:3], [0.5, -0.1, 1.3])
+    np.testing.assert_allclose(np.exp(moved[3:]), [0.2, 0.01, 0.02])
+
+
+def test_an_encoder_of_eyes_that_look_brings_its_gaze(tmp_path: Path) -> None:
+    """Training images tell the target from the eyes; a training with the encoder turns the eyes as those images did."""
+    from rl_trainer_ros import factories
+    from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, _settings, recorded
+
+    options = TrainSrlOptions(srl_model="target_estimate", gaze="estimate", images=100, epochs=1)
+    cameras = ("left_eye",)
+    source = factories.dataset(**recorded(dataclasses.replace(options, images=20), cameras))
+    assert source.truth_names[-3:] == SEEN
+    depth = source.ground_truth[:, -1]
+    assert depth.min() > 0.1 and depth.max() < 1.2  # in front of the eyes
+    encoder = factories.train_encoder(
+        source, factories.training_config("target_estimate", **_settings(options, cameras)), tmp_path, pictures=False
+    )
+    assert encoder.estimates == SEEN and encoder.metrics["seen"]["probe_error_cm"] > 0.0  # type: ignore[attr-defined]
+    config = EnvConfig(srl_folder=str(tmp_path), observation_settings={"estimate": True})
+    assert requirements.gaze_of(config) == "estimate" and requirements.robot_settings(config)["groups"] == GROUPS
+    environment = make_robot_env(srl_folder=str(tmp_path), observation_settings={"estimate": True})
+    first, _ = environment.reset(seed=2)
+    assert first.shape == (2 * 10 + 9,)
+    rows = [environment.step(np.full(5, 0.5, np.float32))[0].tobytes() for _ in range(5)]
+    assert environment.reset(seed=2)[0].tobytes() == first.tobytes()
+    assert [environment.step(np.full(5, 0.5, np.float32))[0].tobytes() for _ in range(5)] == rows
+    environment.close()
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        (
+            {"gaze": "hand", "robot": "kuka_iiwa"},
+            "robot kuka_iiwa has no gaze; add one to its file, such as gaze: {frame",
+        ),
+        ({"gaze": "hnad"}, r"unknown gaze 'hnad' \(did you mean hand\?\)"),
+        ({"gaze": "estimate"}, "gaze estimate needs an estimate of the target: srl_model:=target_estimate"),
+        ({"gaze": "action", "action": "end_effector"}, "gaze action needs an action that moves joints"),
+    ],
+)
+def test_a_gaze_that_cannot_be_is_refused_in_one_line(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as refused:
+        make_robot_env(**settings)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "written, said",
+    [
+        ("{frame: left_eye, joints: [head_pan_joint]}", "gaze: frame: unknown link 'left_eye'"),
+        ("{frame: l_eye_camera_optical_frame, joints: [head_pam_joint]}", "gaze: unknown joint 'head_pam_joint'"),
+        (
+            "{frame: l_eye_camera_optical_frame, joints: [r_eye_pan_joint]}",
+            "gaze: joint r_eye_pan_joint is in no group",
+        ),
+        ("{frame: l_eye_camera_optical_frame, joints: [jaw_joint]}", "gaze: joint jaw_joint does not turn l_eye_cam"),
+        ("{frame: l_eye_camera_optical_frame}", "gaze needs a frame and its joints"),
+    ],
+)
+def test_a_wrong_gaze_in_a_robot_file_is_one_line(written: str, said: str, tmp_path: Path) -> None:
+    from robot_interface_ros.robot_config import robot_file
+
+    lines = robot_file("inmoov").read_text().splitlines()
+    at = lines.index("gaze:")
+    file = tmp_path / "mine.yaml"
+    file.write_text("\n".join([*lines[:at], f"gaze: {written}", *lines[at + 3 :]]) + "\n")
+    with pytest.raises(ConfigError, match=said):
+        make_robot_env(robot=str(file), gaze="hand")
