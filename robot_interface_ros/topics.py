@@ -10,6 +10,8 @@ TARGET_POSE = "target_pose"
 TARGET_REQUEST = "target_request"
 """Real time only: a position requested for the target; a robot that can move its target does so."""
 SRL_STATE = "srl_state"
+SRL_ENCODER = "srl_encoder"
+"""Lockstep only: folder of the encoder that the SRL node is to use for this robot, from a trainer whose encoder learns."""
 CONTACT = "contact"
 WORLD_STATE = "world_state"
 EPISODE = "episode"
@@ -36,6 +38,7 @@ OF_A_ROBOT = frozenset(
         TARGET_POSE,
         TARGET_REQUEST,
         SRL_STATE,
+        SRL_ENCODER,
         CONTACT,
         WORLD_STATE,
         EPISODE,

@@ -14,14 +14,13 @@ from rl_trainer_ros import factories
 from rl_trainer_ros.actions import Action
 from rl_trainer_ros.arm.arm import Arm, StepState
 from rl_trainer_ros.environments import finite, requirements
-from rl_trainer_ros.environments.encoded_robot import EncodedRobot
 from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.rendering import RGB_ARRAY, Picture, Show
 from rl_trainer_ros.observations import ObservationSpace
 from rl_trainer_ros.tasks import Outcome, Task
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import NotFiniteReading, RobotError, RobotInterrupted
-from robot_interface_ros.robot import Array, Command, Episode, Observation, Robot
+from robot_interface_ros.robot import Array, Command, Episode, Observation, Robot, layer_with
 from robot_interface_ros.safety.finite import check_finite
 
 _MAX_STARTS = 5
@@ -189,21 +188,23 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         self.np_random.bit_generator.state = state
 
     def keep_images(self) -> None:
-        """Keep images for an encoder that learns; see EncodedRobot. Raises ConfigError if there is no encoder here."""
-        self._encoded_robot().keep_images()
+        """Keep images for an encoder that learns; see ImageKeeper. Raises ConfigError if there is no encoder here."""
+        self._encoding_robot().kept.keep()
 
     def take_images(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Return the kept images and their episodes; see EncodedRobot."""
-        return self._encoded_robot().take_images()
+        """Return the kept images and their episodes; see ImageKeeper."""
+        found: tuple[NDArray[np.uint8], NDArray[np.int64]] = self._encoding_robot().kept.take()
+        return found
 
     def use_encoder(self, folder: str) -> None:
-        """Encode with the encoder saved in `folder` from the next episode on."""
-        self._encoded_robot().use(factories.load_encoder(folder))
+        """Encode with the encoder saved in `folder` from the next episode on; over topics, the SRL node does."""
+        self._encoding_robot().use_encoder(factories.load_encoder(folder), folder)
 
-    def _encoded_robot(self) -> EncodedRobot:
-        if not isinstance(self.robot, EncodedRobot):
-            raise ConfigError("this environment has no encoder in process; srl_learns needs transport:=in_process")
-        return self.robot
+    def _encoding_robot(self) -> Any:
+        robot = layer_with(self.robot, "kept")
+        if robot is None:
+            raise ConfigError("this environment has no encoder, or was made over topics without learns_encoder")
+        return robot
 
     def close(self) -> None:
         """Close the robot."""

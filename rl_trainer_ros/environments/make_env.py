@@ -50,6 +50,8 @@ class Connection:
     """Over topics: Timeouts; None: the defaults."""
     shared: Any = None
     """Over topics: SharedWaiter of several robots; None: the robot waits alone."""
+    learns_encoder: bool = False
+    """Over topics: keep images for an encoder that learns, and let the SRL node use new ones."""
 
 
 IN_PROCESS = Connection()
@@ -83,7 +85,8 @@ def make_environment(
             timeouts=connection.timeouts,
             shared=connection.shared,
             encoder_id=encoder.id if encoder else None,
-            cameras=made.observation.cameras,
+            cameras=encoder.cameras if encoder and connection.learns_encoder else made.observation.cameras,
+            learns_encoder=connection.learns_encoder,
             world_state=bool(made.task.signals),
             needed_by=_needed_by(config, made),
         )

@@ -43,7 +43,15 @@ def prepare(runtime: Runtime, node: Node, config: TrainerConfig) -> Loop:
 
     def make_env(namespace: str) -> RobotEnv:
         return make_environment(
-            config, Connection(config.transport, namespace, runtime=runtime, timeouts=timeouts, shared=shared)
+            config,
+            Connection(
+                config.transport,
+                namespace,
+                runtime=runtime,
+                timeouts=timeouts,
+                shared=shared,
+                learns_encoder=config.srl_learns,
+            ),
         )
 
     training = TrainingRun(config, make_env, shared.fibers if shared else None)

@@ -37,7 +37,7 @@ class TrainerConfig(EnvConfig):
     srl_learns: bool = option(
         False,
         "the encoder continues to learn from the robots' images, in its own process; a new one is used after each checkpoint "
-        "of checkpoint_every_steps (in process, algorithms that learn from rollouts)",
+        "of checkpoint_every_steps (lockstep, algorithms that learn from rollouts)",
     )
     algo: str = option("ppo", "learning algorithm; rl_trainer list shows all")
     hyperparameters: str = option(
@@ -152,8 +152,13 @@ class TrainerConfig(EnvConfig):
             raise ConfigError(
                 f"srl_learns needs an encoder, and srl_model {self.srl_model} has none; name one: srl_model:=vae"
             )
-        if self.transport != "in_process":
-            raise ConfigError("srl_learns needs transport:=in_process; over topics the SRL node keeps its encoder")
+        if self.realtime:
+            raise ConfigError("srl_learns needs lockstep, in which every image reaches the encoder; leave realtime out")
+        if self.eval_namespace:
+            raise ConfigError(
+                "srl_learns does not work with eval_namespace, whose states are of the first encoder; leave eval_namespace "
+                "out, and the trainer simulates a robot for evaluations"
+            )
         if not self.checkpoint_every_steps:
             raise ConfigError(
                 "srl_learns needs checkpoint_every_steps, because a new encoder is used after a checkpoint"

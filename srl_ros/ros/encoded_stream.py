@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
 
 from robot_interface_ros.ros.transport import contract, messages
 from robot_interface_ros.ros.transport.contract import absolute
@@ -46,16 +47,18 @@ class EncodedStream:
         namespace: str,
         cameras: tuple[str, ...],
         on_moment: Callable[[EncodedStream], None] | None = None,
+        load: Callable[[str], Encoder] | None = None,
     ):
         """`cameras`: cameras that provide the images, in the order of the encoder's cameras.
 
-        `on_moment`: called when `complete` has a moment to encode; None: it is encoded at once.
+        `on_moment`: called when `complete` has a moment to encode; None: it is encoded at once. `load`: returns the
+        encoder of a folder, for a trainer whose encoder learns and names new ones; None: it does not change.
         """
-        self._node, self._encoder, self._cameras = node, encoder, cameras
+        self._node, self.encoder, self._cameras = node, encoder, cameras
         self.namespace, self.figures = namespace, StreamFigures()
         self.complete: Moment | None = None
         """The newest moment that is not encoded yet."""
-        self._on_moment = on_moment or (lambda stream: encode_one_by_one(encoder, [stream]))
+        self._on_moment = on_moment or (lambda stream: encode_one_by_one([stream]))
         self._publisher = node.create_publisher(JointState, absolute(namespace, contract.SRL_STATE), contract.RELIABLE)
         self._waiting: dict[int, Moment] = {}
         self._writer = messages.srl_state_writer(encoder.state_dim, encoder.id)
@@ -64,6 +67,32 @@ class EncodedStream:
         for camera in cameras:
             topic = absolute(namespace, contract.image_topic(camera))
             waiter.subscribe(Image, topic, partial(self._on_image, camera))
+        if load is not None:
+            topic = absolute(namespace, contract.SRL_ENCODER)
+            waiter.subscribe(String, topic, partial(self._on_encoder, load), contract.LATCHED)
+
+    def _on_encoder(self, load: Callable[[str], Encoder], message: String) -> None:
+        """Use the encoder that a trainer has made; the last images get a state of the new encoder too."""
+        try:
+            encoder = load(message.data)
+        except ValueError as error:
+            self.refuse(f"{self.namespace}: {error}")
+            return
+        if encoder.id == self.encoder.id:
+            return
+        same = ("cameras", "image_shape", "state_dim")
+        other = [name for name in same if getattr(encoder, name) != getattr(self.encoder, name)]
+        if other:
+            self.refuse(
+                f"{self.namespace}: {encoder.id} has other {', '.join(other)} than {self.encoder.id}; it is not used"
+            )
+            return
+        self._node.get_logger().info(f"{self.namespace}: encodes with {encoder.id} from now on")
+        self.encoder = encoder
+        self._writer = messages.srl_state_writer(encoder.state_dim, encoder.id)
+        if self._last is not None:
+            self.complete, self._last = self.complete or self._last[0], None
+            self._on_moment(self)
 
     def _on_image(self, camera: str, message: Image) -> None:
         if wrong := self._unfit(camera, message):
@@ -125,33 +154,36 @@ class EncodedStream:
 
     def _unfit(self, camera: str, message: Image) -> str:
         """Return why the encoder cannot encode an image of a camera; empty: it can."""
-        height, width, _ = self._encoder.image_shape
+        height, width, _ = self.encoder.image_shape
         if (message.height, message.width, message.encoding) == (height, width, "rgb8"):
             return ""
         topic = absolute(self.namespace, contract.image_topic(camera))
         return (
             f"{topic}: image of {message.width}x{message.height} pixels, {message.encoding or 'no encoding'}; "
-            f"{self._encoder.id} encodes {width}x{height} pixels, rgb8: set the camera to this size and encoding, or train "
+            f"{self.encoder.id} encodes {width}x{height} pixels, rgb8: set the camera to this size and encoding, or train "
             "an encoder on its images"
         )
 
 
-def encode_one_by_one(encoder: Encoder, streams: Sequence[EncodedStream]) -> None:
+def encode_one_by_one(streams: Sequence[EncodedStream]) -> None:
     """Encode the complete moments, each alone: the same bits as the encoder in process."""
     for stream in streams:
         if taken := stream.take():
             began = time.monotonic()
-            state = encoder.encode(taken[1])
+            state = stream.encoder.encode(taken[1])
             stream.publish(taken[0], state, time.monotonic() - began)
 
 
-def encode_together(encoder: Encoder, streams: Sequence[EncodedStream]) -> None:
-    """Encode the complete moments of several robots as one batch: faster, and equal up to the last bits."""
+def encode_together(streams: Sequence[EncodedStream]) -> None:
+    """Encode the complete moments of several robots as one batch: faster, and equal up to the last bits.
+
+    All have the same encoder: new ones come in lockstep only.
+    """
     taken = [(stream, *found) for stream in streams if (found := stream.take())]
     if not taken:
         return
     began = time.monotonic()
-    states = encoder.encode_batch(np.stack([images for _, _, images in taken]))
+    states = taken[0][0].encoder.encode_batch(np.stack([images for _, _, images in taken]))
     share_s = (time.monotonic() - began) / len(taken)
     for (stream, moment, _), state in zip(taken, states):
         stream.publish(moment, state, share_s)

@@ -2,7 +2,8 @@
 
 Run it with `ros2 run rl_trainer_ros srl_node --ros-args -p srl_folder:=runs/srl/autoencoder`; its parameters are the fields
 of `SrlNodeConfig`. Between images it stores only the last state of each robot: a repeated image gets the same state without
-encoding it again. A restart has no other effect than a short delay. Once a second it reports each robot in /diagnostics.
+encoding it again. A restart has no other effect than a short delay. A trainer whose encoder learns names the folder of each
+new one in `<namespace>/srl_encoder`. Once a second the node reports each robot in /diagnostics.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
@@ -45,8 +47,8 @@ class SrlNodeConfig:
 class Diagnostics:
     """Publishes an entry of /diagnostics for each robot, once a second."""
 
-    def __init__(self, node: Node, streams: Sequence[EncodedStream], encoder_id: str):
-        self._node, self._streams, self._encoder_id = node, streams, encoder_id
+    def __init__(self, node: Node, streams: Sequence[EncodedStream]):
+        self._node, self._streams = node, streams
         self._publisher = node.create_publisher(DiagnosticArray, contract.DIAGNOSTICS, contract.RELIABLE)
         self._due = Ticker(_DIAGNOSTICS_NS)
 
@@ -68,7 +70,7 @@ class Diagnostics:
         level, text, values = stream.figures.report()
         name = f"{self._node.get_name().removesuffix('_topics')}: {stream.namespace}"
         topic = f"{stream.namespace}/{contract.SRL_STATE}"  # not the robot's own entry, which has its namespace here
-        return messages.diagnostic_status(level.value, name, topic, text, {"encoder": self._encoder_id, **values})
+        return messages.diagnostic_status(level.value, name, topic, text, {"encoder": stream.encoder.id, **values})
 
 
 def prepare(runtime: Runtime, node: Node, config: SrlNodeConfig) -> Loop:
@@ -84,16 +86,17 @@ def prepare(runtime: Runtime, node: Node, config: SrlNodeConfig) -> Loop:
             )
         cameras = (config.camera,)
     later = (lambda stream: None) if config.realtime else None  # encoded after the wait, together
+    load = None if config.realtime else lru_cache(maxsize=2)(Encoder.load)  # the robots of a training get the same one
     streams = [
-        EncodedStream(stepping.node, stepping.waiter, encoder, namespace, cameras, later)
+        EncodedStream(stepping.node, stepping.waiter, encoder, namespace, cameras, later, load)
         for namespace in config.namespaces
     ]
-    diagnostics = Diagnostics(stepping.node, streams, encoder.id)
+    diagnostics = Diagnostics(stepping.node, streams)
 
     def turn() -> None:
         stepping.waiter.wait(diagnostics.left_s)
         if config.realtime:
-            encode_together(encoder, streams)
+            encode_together(streams)
         diagnostics.publish_when_due()
 
     def loop() -> int:

@@ -84,7 +84,7 @@ def places(names: tuple[str, ...]) -> dict[str, list[int]]:
 def describe(metrics: dict[str, Any]) -> str:
     """The figures of `evaluate` in one line: of other places than SHOWN R^2 alone."""
     names = tuple(metrics.get("gtc", ()))
-    others = {group: at for group, at in places(names).items() if group not in ("target", "hand", "seen")}
+    others = {group: at for group, at in places(names).items() if group not in SHOWN}
     left_out = {names[i] for at in others.values() for i in at}
 
     def values(named: dict[str, float]) -> str:

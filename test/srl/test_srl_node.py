@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srl_ros.encoder import Encoder
+from srl_ros.encoder import Encoder, EncoderError
 from srl_ros.networks import StateNetwork
 from srl_ros.stream_figures import Level, StreamFigures
 
@@ -30,7 +30,7 @@ class Node:
     def publish(self, message: Any) -> None:
         self.published.append((message.header.stamp.sec, np.array(message.position)))
 
-    def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None]) -> None:
+    def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any = None) -> None:
         self.callbacks[topic] = callback
 
     def get_logger(self) -> Node:
@@ -38,6 +38,9 @@ class Node:
 
     def error(self, text: str, **throttle: Any) -> None:
         self.errors.append(text)
+
+    def info(self, text: str) -> None:
+        pass
 
 
 def one_camera_encoder() -> Encoder:
@@ -97,6 +100,41 @@ def test_a_wrong_size_or_encoding_is_refused_by_an_error_that_names_both() -> No
     assert "/env_0: image of 16x16 rgb8 with step 48 has 100 bytes; expected 768" in node.errors[2]
 
 
+def test_a_trainer_whose_encoder_learns_gives_it_new_ones() -> None:
+    """The images that the old one has encoded get a state of the new one, because the trainer waits for that."""
+    from std_msgs.msg import String
+
+    from srl_ros.ros.encoded_stream import EncodedStream
+
+    first, second, other = (
+        one_camera_encoder(),
+        one_camera_encoder(),
+        Encoder(StateNetwork(16, 16, points=3), (16, 16, 3), "random", {}, {}),
+    )
+    node, folders = Node(), {"/new": second, "/other": other}
+
+    def load(folder: str) -> Encoder:
+        if folder not in folders:
+            raise EncoderError(f"no trained encoder at {folder}")
+        return folders[folder]
+
+    stream = EncodedStream(node, node, first, "/env_0", ("external",), load=load)  # type: ignore[arg-type]
+    external, named = node.callbacks["/env_0/camera/external/image_raw"], node.callbacks["/env_0/srl_encoder"]
+    external(image(1, IMAGES[0, 0]))
+    for folder in ("/new", "/new"):  # the second time it is the same
+        named(String(data=folder))
+    external(image(1, IMAGES[0, 0]))
+    expected = [first.encode(IMAGES[0, 0]), *[second.encode(IMAGES[0, 0])] * 2]
+    assert [state.tobytes() for _, state in node.published] == [state.tobytes() for state in expected]
+    named(String(data="/other"))
+    named(String(data="/nowhere"))
+    assert stream.encoder is second
+    assert node.errors == [
+        f"/env_0: {other.id} has other state_dim than {second.id}; it is not used",
+        "/env_0: no trained encoder at /nowhere",
+    ]
+
+
 def test_in_real_time_the_newest_moments_of_all_robots_are_one_batch() -> None:
     from srl_ros.ros.encoded_stream import EncodedStream, encode_together
 
@@ -113,8 +151,8 @@ def test_in_real_time_the_newest_moments_of_all_robots_are_one_batch() -> None:
     first(image(2, IMAGES[1, 0]))  # newer: the one before is dropped
     second(image(2, IMAGES[2, 0]))
     assert node.published == []
-    encode_together(encoder, streams)
-    encode_together(encoder, streams)  # nothing new
+    encode_together(streams)
+    encode_together(streams)  # nothing new
     assert batches == [2]
     assert [stamp for stamp, _ in node.published] == [2, 2]
     for (_, state), images in zip(node.published, IMAGES[1:, 0]):

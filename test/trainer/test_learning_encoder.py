@@ -13,7 +13,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from rl_trainer_ros import factories
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
-from rl_trainer_ros.environments import encoded_robot
+from rl_trainer_ros.environments import image_keeper
 from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.training import learning_encoder
 from rl_trainer_ros.training.train import TrainingRun
@@ -39,7 +39,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
 def config(encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainerConfig:
     monkeypatch.setattr(learning_encoder, "FEWEST", 20)
     monkeypatch.setattr(learning_encoder, "EPOCHS", 1)
-    monkeypatch.setattr(encoded_robot, "STRIDE", 4)
+    monkeypatch.setattr(image_keeper, "STRIDE", 4)
     return TrainerConfig(
         transport="in_process",
         srl_model="autoencoder",
@@ -122,7 +122,7 @@ def test_an_encoder_that_cannot_be_trained_leaves_the_present_one(
 def test_what_does_not_fit_is_refused_in_one_line(config: TrainerConfig, random_encoder: str) -> None:
     for changes, said in (
         ({"srl_model": "ground_truth", "srl_folder": ""}, "srl_learns needs an encoder"),
-        ({"transport": "topics"}, "needs transport:=in_process"),
+        ({"transport": "topics", "realtime": True}, "srl_learns needs lockstep"),
         ({"checkpoint_every_steps": 0}, "needs checkpoint_every_steps"),
     ):
         with pytest.raises(ConfigError, match=said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -72,7 +73,7 @@ class CameraParts:
 
 
 def stream_readers(
-    namespace: str, joint_names: tuple[str, ...], cameras: CameraParts, encoder_id: str | None
+    namespace: str, joint_names: tuple[str, ...], cameras: CameraParts, encoder: StatesOf
 ) -> dict[str, Callable[[Any], Any]]:
     """Return stream -> function from its message to the values of an observation.
 
@@ -87,7 +88,7 @@ def stream_readers(
         ),
         contract.TARGET_POSE: lambda message: poses.read(message)[0] if isinstance(message, bytes) else message,
         contract.JOINT_TARGET: lambda message: targets.read(message)[0],
-        contract.SRL_STATE: partial(_srl_state, namespace, encoder_id),
+        contract.SRL_STATE: partial(_srl_state, namespace, encoder),
         contract.CONTACT: messages.wrench_array,
         contract.WORLD_STATE: messages.signals_by_name,
         **{topic: partial(cameras.read, topic) for topic in cameras.kinds},
@@ -102,11 +103,26 @@ def _measured(position: Array, velocity: Array, effort: Array) -> tuple[Array, A
     return position, velocity, effort
 
 
-def _srl_state(namespace: str, encoder_id: str | None, message: JointState) -> Array:
-    if message.header.frame_id != encoder_id:
-        raise RobotError(
-            f"{namespace}: states come from encoder {shortened(message.header.frame_id)}, but this environment "
-            f"uses encoder {encoder_id}, and states of different encoders mean different things. Start the SRL "
-            "node with the same srl_folder"
-        )
-    return messages.srl_state_array(message)
+@dataclass
+class StatesOf:
+    """The encoder whose states are read."""
+
+    encoder_id: str | None
+    changes: bool = False
+    """Whether it is replaced by new ones during a training; then states of older ones may still come."""
+
+
+class OtherEncoder(RobotError):
+    """A state of another encoder than the one that is used."""
+
+
+def _srl_state(namespace: str, encoder: StatesOf, message: JointState) -> Array:
+    if message.header.frame_id == encoder.encoder_id:
+        return messages.srl_state_array(message)
+    text = (
+        f"{namespace}: states come from encoder {shortened(message.header.frame_id)}, but this environment uses encoder "
+        f"{encoder.encoder_id}, and states of different encoders mean different things."
+    )
+    if encoder.changes:
+        raise OtherEncoder(f"{text} Can the SRL node read the folder of the run, which has the new encoder?")
+    raise RobotError(f"{text} Start the SRL node with the same srl_folder")

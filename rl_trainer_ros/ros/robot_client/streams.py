@@ -13,7 +13,7 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from rl_trainer_ros.ros.robot_client.link import Link
-from rl_trainer_ros.ros.robot_client.readers import RAW, CameraParts, stream_readers
+from rl_trainer_ros.ros.robot_client.readers import RAW, CameraParts, OtherEncoder, StatesOf, stream_readers
 from rl_trainer_ros.ros.robot_client.timeouts import likely_cause
 from robot_interface_ros.errors import RobotError, RobotInterrupted, RobotTimeout
 from robot_interface_ros.robot import NOTHING, Array, Observation
@@ -39,15 +39,15 @@ class ObservationStreams:
         description: RobotDescription,
         cameras: CameraParts,
         mode: Mode,
-        encoder_id: str | None = None,
+        encoder: StatesOf | None = None,
         contact: bool = False,
         world_state: bool = False,
     ):
-        """`encoder_id`, `contact`, `world_state`: see TopicRobot."""
+        """`encoder`: whose states the observations contain; `contact`, `world_state`: see TopicRobot."""
         self._link, self._description, self._cameras = link, description, cameras
         self.joint_names = description.joint_names
         kinds: dict[str, Any] = {contract.JOINT_STATES: JointState, contract.TARGET_POSE: PoseStamped, **cameras.kinds}
-        if encoder_id is not None:
+        if encoder is not None:
             kinds[contract.SRL_STATE] = JointState
         if contact:
             kinds[contract.CONTACT] = WrenchStamped
@@ -59,7 +59,7 @@ class ObservationStreams:
         self.own_target: Array | None = None
         """Target of the episode for a robot that publishes none, `(3,)` m; None for a robot that publishes its target."""
         self._kinds = {**kinds, contract.COMMAND_REJECTED: String, contract.EPISODE: String}
-        self._readers = stream_readers(link.namespace, description.joint_names, cameras, encoder_id)
+        self._readers = stream_readers(link.namespace, description.joint_names, cameras, encoder or StatesOf(None))
         self._well_read: set[str] = set()  # streams with at least one valid message
         self._refusals: dict[str, str] = {}  # stream -> why its last message was refused
         self._first_states = b""
@@ -123,6 +123,9 @@ class ObservationStreams:
             return message
         try:
             content = self._readers[stream](message)
+        except OtherEncoder as error:  # of the last encoder; states of the new one will come
+            self._refusals[stream] = str(error)
+            return None
         except (UnreadableMessage, RobotError) as error:
             unreadable = isinstance(error, UnreadableMessage)
             if not unreadable and stream not in self._well_read and not self._link.conflict(stream):

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rl_trainer_ros.environments.image_keeper import ImageKeeper
+from rl_trainer_ros.factories import Encoder
 from rl_trainer_ros.ros.robot_client.batch import BatchSeat
 from rl_trainer_ros.ros.robot_client.commands import CommandStream
 from rl_trainer_ros.ros.robot_client.discovery import Discovery
+from rl_trainer_ros.ros.robot_client.encoder_place import EncoderPlace
 from rl_trainer_ros.ros.robot_client.episode_calls import EpisodeCalls
 from rl_trainer_ros.ros.robot_client.exchange import Mode, Parts
 from rl_trainer_ros.ros.robot_client.link import Link
 from rl_trainer_ros.ros.robot_client.lockstep_exchange import Lockstep
-from rl_trainer_ros.ros.robot_client.readers import CameraParts
+from rl_trainer_ros.ros.robot_client.readers import CameraParts, StatesOf
 from rl_trainer_ros.ros.robot_client.shared_waiter import SharedWaiter
 from rl_trainer_ros.ros.robot_client.streams import ObservationStreams
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
@@ -54,6 +57,7 @@ class TopicRobot:
         depth_cameras: tuple[str, ...] = (),
         image_sizes: Mapping[str, tuple[int, int]] | None = None,
         encoder_id: str | None = None,
+        learns_encoder: bool = False,
         contact: bool = False,
         world_state: bool = False,
         needed_by: Mapping[str, str] = NOTHING,
@@ -64,7 +68,8 @@ class TopicRobot:
 
         `mode`: `Lockstep()` (the default) or `RealTime(freshness)`.
         `cameras`, `depth_cameras`: images and depths that every observation contains, in `image_sizes` (width, height).
-        `encoder_id`: observations contain states of this encoder; `contact`, `world_state`: they contain these streams.
+        `encoder_id`: observations contain states of this encoder. `learns_encoder`: it learns from the images of `cameras`, and
+        `use_encoder` tells the SRL node to use new ones. `contact`, `world_state`: they contain these streams.
         `needed_by`: stream (`camera`: all cameras) -> its user, for the error if the robot does not publish it; also streams
         that other nodes read, such as the image for an encoder.
         `shared`: node and wait set of all robots of this process; None: this robot makes its own.
@@ -80,7 +85,11 @@ class TopicRobot:
         self._link = link = Link(runtime, shared.node, self._waiter, namespace, self._timeouts)
         self._commands = CommandStream(link)
         images = CameraParts(namespace, cameras, depth_cameras, image_sizes)
-        self._streams = ObservationStreams(link, description, images, mode, encoder_id, contact, world_state)
+        self._states_of = None if encoder_id is None else StatesOf(encoder_id, changes=learns_encoder)
+        self._streams = ObservationStreams(link, description, images, mode, self._states_of, contact, world_state)
+        self._encoder_place = EncoderPlace(link) if learns_encoder else None
+        self.kept = ImageKeeper(cameras)
+        """Images for an encoder that learns."""
         self._seat = BatchSeat(link, self._streams, self._commands, shared.batch, self._waiter.receiving)
         self._exchange = mode.exchange(Parts(link, self._streams, self._commands, self._seat, description, period_ns))
         self._streams.start(self._exchange.collector, self._commands.on_rejected)
@@ -95,7 +104,9 @@ class TopicRobot:
         deadline = time.monotonic() + self._timeouts.start_timeout_s
         while True:
             try:
-                return self._start_episode(episode, deadline)
+                observation = self._start_episode(episode, deadline)
+                self.kept.begin()
+                return self._seen(observation)
             except NotFiniteReading:
                 raise
             except _Yields:
@@ -124,7 +135,17 @@ class TopicRobot:
                 raise self._always_interrupted(error) from None
             raise
         self._interruptions = 0
-        return observation
+        return self._seen(observation)
+
+    def use_encoder(self, encoder: Encoder, folder: str) -> None:
+        """Let the SRL node encode with the encoder saved in `folder`. Call it between two episodes.
+
+        States of other encoders are ignored from now on. A restarted SRL node gets the folder again.
+        """
+        if self._states_of is None or self._encoder_place is None:
+            raise RobotError(f"{self.namespace}: this client was made for one encoder, which does not change")
+        self._states_of.encoder_id = encoder.id
+        self._encoder_place.publish(folder)
 
     def close(self) -> None:
         """Close the client; a shared node is closed with its last robot. Safe to call twice."""
@@ -133,6 +154,11 @@ class TopicRobot:
             self._waiter.close()
             if self._own_runtime is not None:
                 self._own_runtime.close()
+
+    def _seen(self, observation: Observation) -> Observation:
+        if self._encoder_place is not None:
+            self.kept.see(observation.images)
+        return observation
 
     def _start_episode(self, episode: Episode, deadline: float) -> Observation:
         self._exchange.collector.expect_any()

@@ -23,6 +23,7 @@ from robot_interface_ros.topics import OF_A_ROBOT as OF_A_ROBOT
 from robot_interface_ros.topics import REQUIRED as REQUIRED
 from robot_interface_ros.topics import RESET as RESET
 from robot_interface_ros.topics import ROBOT_DESCRIPTION as ROBOT_DESCRIPTION
+from robot_interface_ros.topics import SRL_ENCODER as SRL_ENCODER
 from robot_interface_ros.topics import SRL_STATE as SRL_STATE
 from robot_interface_ros.topics import TARGET_POSE as TARGET_POSE
 from robot_interface_ros.topics import TARGET_REQUEST as TARGET_REQUEST
