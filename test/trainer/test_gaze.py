@@ -195,7 +195,7 @@ def test_an_encoder_of_eyes_that_look_brings_its_gaze(tmp_path: Path) -> None:
 
     options = TrainSrlOptions(srl_model="target_estimate", gaze="estimate", images=100, epochs=1)
     cameras = ("left_eye",)
-    source = factories.dataset(**recorded(dataclasses.replace(options, images=20), cameras))
+    source = factories.dataset(**recorded(dataclasses.replace(options, images=20), cameras, tmp_path / "recording"))
     assert source.truth_names[-3:] == SEEN
     depth = source.ground_truth[:, -1]
     assert depth.min() > 0.1 and depth.max() < 1.2  # in front of the eyes
