@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from std_msgs.msg import String
 
 from rl_trainer_ros.ros.robot_client.link import Link
 from robot_interface_ros.ros.transport import contract
 from robot_interface_ros.ros.transport.contract import absolute
+
+
+class Named(Protocol):
+    """An encoder, of which only the id is needed here: it is the `frame_id` of its states."""
+
+    id: str
 
 
 class EncoderPlace:

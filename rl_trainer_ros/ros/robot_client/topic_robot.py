@@ -9,11 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from rl_trainer_ros.environments.image_keeper import ImageKeeper
-from rl_trainer_ros.factories import Encoder
 from rl_trainer_ros.ros.robot_client.batch import BatchSeat
 from rl_trainer_ros.ros.robot_client.commands import CommandStream
 from rl_trainer_ros.ros.robot_client.discovery import Discovery
-from rl_trainer_ros.ros.robot_client.encoder_place import EncoderPlace
+from rl_trainer_ros.ros.robot_client.encoder_place import EncoderPlace, Named
 from rl_trainer_ros.ros.robot_client.episode_calls import EpisodeCalls
 from rl_trainer_ros.ros.robot_client.exchange import Mode, Parts
 from rl_trainer_ros.ros.robot_client.link import Link
@@ -137,7 +136,7 @@ class TopicRobot:
         self._interruptions = 0
         return self._seen(observation)
 
-    def use_encoder(self, encoder: Encoder, folder: str) -> None:
+    def use_encoder(self, encoder: Named, folder: str) -> None:
         """Let the SRL node encode with the encoder saved in `folder`. Call it between two episodes.
 
         States of other encoders are ignored from now on. A restarted SRL node gets the folder again.
