@@ -1,6 +1,6 @@
 """Measure the web page: how soon a click on emergency stop ends the pulses, what it costs a training, and its memory.
 
-    .venv/bin/python benchmarks/page.py stop times:=50         # click to the last new pulse at a pin of an emulated board
+    .venv/bin/python benchmarks/page.py stop times:=50         # button down to the last new pulse of an emulated board
     .venv/bin/python benchmarks/page.py cost rounds:=3         # steps/s of a lockstep training, with and without, in turns
     .venv/bin/python benchmarks/page.py memory minutes:=60     # of page and browser, open beside a training
 
@@ -12,18 +12,23 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from processes import REPO, process
+from rclpy.executors import SingleThreadedExecutor
+from std_msgs.msg import Bool
 from std_srvs.srv import SetBool
 
 from rl_trainer_ros.bringup.setting_texts import from_words
@@ -40,12 +45,16 @@ _MOVING_S, _AFTER_S = 0.2, 0.6
 """How long a servo moves before a stop, and how long pulses are watched after it."""
 _HELD, _NOISE_US = 10, 4.0
 """Pulses from which the held width is known; smaller differences are those of the sketch's interrupts."""
-_PRESS = """() => {
-    const button = [...document.querySelectorAll('button')].find(one => one.textContent.includes('EMERGENCY STOP'))
-    const pressed = performance.timeOrigin + performance.now()
-    button.click()
-    return pressed
-}"""
+_WATCH = """() => addEventListener('pointerdown', event => {
+    window.pressed = [performance.timeOrigin + event.timeStamp, performance.timeOrigin + performance.now()]
+}, true)"""
+"""Notes when the mouse button went down, and when the page's script heard of it, ms since 1970."""
+STAGES = (
+    "until the page's script hears",
+    "until the page publishes",
+    "until the robot stops",
+    "until the last new pulse",
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ class Options:
     rounds: int = option(3, "number of trainings with and without the page", minimum=1, maximum=100)
     steps: int = option(10_000, "steps of each training", minimum=1000, maximum=10_000_000)
     minutes: float = option(60.0, "how long page and browser are open", minimum=0.5, maximum=10_000.0)
+    every: float = option(1.0, "minutes between two samples of memory", minimum=0.1, maximum=1000.0)
     port: int = option(8380, "port of the page", minimum=1, maximum=65535)
 
 
@@ -85,7 +95,10 @@ def browser(address: str) -> Iterator[Any]:
 
 
 def stop(options: Options) -> None:
-    """Click on emergency stop while a servo moves; compare its time with that of the last new pulse, by the same clock."""
+    """Press emergency stop with the mouse while a servo moves; compare its time with that of the last new pulse.
+
+    All times are of one clock: the browser's, the publishers' stamps of the messages, and the emulated board's.
+    """
     with tempfile.TemporaryDirectory() as folder, Runtime(signals=False) as runtime:
         pulses = Path(folder) / "pulses"
         driver = {"realtime": "true", "board": "emulated", "control_hz": 50.0}
@@ -95,30 +108,77 @@ def stop(options: Options) -> None:
             process("driver_with_scope", driver, {"PULSES": str(pulses), "PYTHONPATH": str(REPO / "benchmarks")}),
             process("robot_page_ros.ros.page_node", {"port": options.port}, until="page: open"),
             browser(f"http://127.0.0.1:{options.port}") as page,
+            Witness(runtime) as witness,
         ):
             enable = waiter.client(SetBool, "/env_0/enable")
             mover = Mover(node)
-            latencies: list[float] = []
+            rows: list[list[float]] = []
+            page.evaluate(_WATCH)
+            page.get_by_role("button", name="EMERGENCY STOP").hover()
             for i in itertools.count():
-                if len(latencies) == options.times:
+                if len(rows) == options.times:
                     break
                 until(lambda: enable.service_is_ready(), waiter)
                 future = enable.call_async(SetBool.Request(data=True))
                 until(future.done, waiter)
+                witness.forget()
                 mover.start(i)
                 until(lambda: mover.move() and moving(pulses), waiter)
                 keep_moving(mover, waiter, _MOVING_S)
-                pressed = page.evaluate(_PRESS) / 1000.0
+                page.mouse.down()
+                page.mouse.up()
                 keep_moving(mover, waiter, _AFTER_S)
-                last = last_change(pulses, pressed)
-                if last < pressed - 0.1:  # the goal was reached before
+                down, heard = (at / 1000.0 for at in page.evaluate("() => window.pressed"))
+                last = last_change(pulses, down)
+                if last < heard or len(witness.seen) < 2:  # the goal was reached before
                     continue
-                latencies.append(1000.0 * max(0.0, last - pressed))
-                print(f"  {len(latencies)}: {latencies[-1]:.0f} ms", file=sys.stderr, flush=True)
+                stages = (down, heard, witness.seen["stop"], witness.seen["stopped"], last)
+                rows.append([1000.0 * (later - earlier) for earlier, later in itertools.pairwise(stages)])
+                told = ", ".join(f"{ms:.0f}" for ms in rows[-1])
+                print(f"  {len(rows)}: {sum(rows[-1]):.0f} ms = {told}", file=sys.stderr, flush=True)
         waiter.close()
-    p99 = sorted(latencies)[min(len(latencies) - 1, round(0.99 * len(latencies)))]
-    print("| stops | median | p99 | largest |\n|---|---|---|---|")
-    print(f"| {len(latencies)} | {statistics.median(latencies):.0f} ms | {p99:.0f} ms | {max(latencies):.0f} ms |")
+    print(f"| {len(rows)} stops, ms | median | 90 % below | 99 % below | largest |\n|---|---|---|---|---|")
+    for name, *values in zip(("button down to last new pulse", *STAGES), *([sum(row), *row] for row in rows)):
+        print(f"| {name} | {statistics.median(values):.0f} | {' | '.join(f'{at:.0f}' for at in upper(values))} |")
+
+
+def upper(values: list[float]) -> tuple[float, float, float]:
+    """Return the values that 90 % and 99 % are not above, and the largest."""
+    ordered = sorted(values)
+    p90, p99 = (ordered[max(0, math.ceil(share * len(ordered)) - 1)] for share in (0.9, 0.99))
+    return p90, p99, ordered[-1]
+
+
+class Witness:
+    """Notes when the first stop was published after `forget`, and when the robot said that it stopped, s since 1970."""
+
+    def __init__(self, runtime: Runtime):
+        self.seen: dict[str, float] = {}
+        self._node = runtime.topic_node("witness")
+        self._executor = SingleThreadedExecutor(context=runtime.context)
+        self._executor.add_node(self._node)
+        self._subscribe("stop", "/env_0/emergency_stop", True)
+        self._subscribe("stopped", "/env_0/motion_enabled", False)
+        self._thread = Thread(target=self._executor.spin, daemon=True)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.seen.clear()
+
+    def __enter__(self) -> Witness:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._executor.shutdown(timeout_sec=1.0)
+        self._thread.join(2.0)
+
+    def _subscribe(self, name: str, topic: str, value: bool) -> None:
+        def take(message: Any, about: Any) -> None:
+            if message.data is value:
+                self.seen.setdefault(name, 1e-9 * about["source_timestamp"])
+
+        self._node.create_subscription(Bool, topic, take, contract.RELIABLE)
 
 
 class Mover:
@@ -133,7 +193,7 @@ class Mover:
 
     def start(self, number: int) -> None:
         """Choose the next goal."""
-        self._goal = -0.6 if number % 2 else -1.2
+        self._goal = -0.3 if number % 2 else -1.35
 
     def move(self) -> bool:
         """Command the goal."""
@@ -228,42 +288,48 @@ def trained(options: Options, folder: str, shown: bool) -> float:
 
 
 def memory(options: Options) -> None:
-    """Sample the memory of the page's process and of the browser, while a training goes on."""
+    """Sample the memory of the page's process and of the browser's tab, while a training goes on.
+
+    The tab is measured before and after a garbage collection: between two collections of its own it also holds what it
+    no longer needs, and collects late while there is memory.
+    """
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            str(PROGRAM),
-            "train",
-            "num_timesteps:=100000000",
-            f"log_dir:={folder}",
-            "page:=true",
-            "markers:=true",
-        ]
-        command += [f"page_port:={options.port}"]
+        command = [str(PROGRAM), "train", "num_timesteps:=100000000", f"log_dir:={folder}", "page:=true"]
+        command += ["markers:=true", f"page_port:={options.port}"]
         training = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert training.stdout is not None
         try:
             address = next(found[1] for line in training.stdout if (found := re.search(r"page: open (http\S+)", line)))
+            Thread(target=deque(maxlen=0).extend, args=(training.stdout,), daemon=True).start()
             with browser(address) as page:
+                tools = page.context.new_cdp_session(page)
+                tools.send("Performance.enable")
                 began = time.monotonic()
                 while (minutes := (time.monotonic() - began) / 60.0) <= options.minutes:
-                    rows.append((minutes, resident("robot_page_ros.ros.page_node"), resident("type=renderer")))
-                    print(
-                        "  {:5.1f} min: page {:.0f} MB, browser {:.0f} MB".format(*rows[-1]),
-                        file=sys.stderr,
-                        flush=True,
-                    )
-                    page.wait_for_timeout(min(60_000, 60_000 * options.minutes / 2))
+                    before = resident("type=renderer")
+                    tools.send("HeapProfiler.collectGarbage")
+                    heap = {one["name"]: one["value"] for one in tools.send("Performance.getMetrics")["metrics"]}
+                    own = resident("robot_page_ros.ros.page_node")
+                    rows.append((minutes, own, before, resident("type=renderer"), heap["JSHeapUsedSize"] / 1e6))
+                    line = "{:5.1f} min: page {:.0f} MB, tab {:.0f} MB, collected {:.0f} MB, its objects {:.1f} MB"
+                    print(f"  {line.format(*rows[-1])}", file=sys.stderr, flush=True)
+                    page.wait_for_timeout(min(60_000 * options.every, 60_000 * options.minutes / 2))
         finally:
             training.terminate()
-            training.communicate(timeout=120)
-    print("| minutes | page, MB | browser's tab, MB |\n|---|---|---|")
-    for row in rows[:: max(1, len(rows) // 6)]:
-        print("| {:.0f} | {:.0f} | {:.0f} |".format(*row))
+            training.wait(120)
+    print(
+        "| minutes | page, MB | tab, MB | tab after a collection, MB | its JavaScript objects, MB |\n|---|---|---|---|---|"
+    )
+    for row in rows[:: max(1, len(rows) // 12)]:
+        print("| {:.0f} | {:.0f} | {:.0f} | {:.0f} | {:.1f} |".format(*row))
 
 
 def resident(text: str) -> float:
-    """Return the memory of the processes below this one whose command has a text, MB, shared pages in equal parts."""
+    """Return the memory of the processes below this one whose command has a text, MB.
+
+    Without the pages of files: a program's share of these depends on how many other processes run the same program.
+    """
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, IndexError):
@@ -275,7 +341,8 @@ def resident(text: str) -> float:
     for number in own:
         with contextlib.suppress(OSError):
             if text in (Path("/proc") / str(number) / "cmdline").read_bytes().decode(errors="replace"):
-                total += int(re.findall(r"^Pss:\s+(\d+)", Path(f"/proc/{number}/smaps_rollup").read_text(), re.M)[0])
+                rollup = Path(f"/proc/{number}/smaps_rollup").read_text()
+                total += sum(map(int, re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+)", rollup, re.M)))
     return total / 1000.0
 
 

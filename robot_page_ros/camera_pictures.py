@@ -8,6 +8,7 @@ from typing import Any
 import viser
 from numpy.typing import NDArray
 
+from robot_page_ros.markup import note
 from robot_page_ros.scene import RobotScene
 from robot_page_ros.view import RobotView
 
@@ -19,6 +20,33 @@ def enlarged(image: NDArray[Any]) -> NDArray[Any]:
     """Return a small image `(height, width, 3)` with each pixel as a square of several."""
     times = -(-_NARROWEST // image.shape[1])
     return image if times <= 1 else image.repeat(times, axis=0).repeat(times, axis=1)
+
+
+class PictureTab:
+    """The tab of a panel that has every camera's newest picture."""
+
+    def __init__(self, gui: viser.GuiApi, none: str):
+        """`none`: what the tab says while there is no picture. Call it within the context of the tab."""
+        self._gui = gui
+        self._pictures: dict[str, Any] = {}
+        self._none = gui.add_html(note(none))
+        self._folder = gui.add_folder("Pictures", expand_by_default=True, visible=False)
+
+    def show(self, name: str, image: NDArray[Any]) -> None:
+        """Show a camera's newest picture, `(height, width, 3)` uint8."""
+        if name in self._pictures:
+            self._pictures[name].image = enlarged(image)
+            return
+        self._none.visible, self._folder.visible = False, True
+        with self._folder:
+            self._pictures[name] = self._gui.add_image(enlarged(image), label=name, format="jpeg", jpeg_quality=85)
+
+    def clear(self) -> None:
+        """Remove all pictures."""
+        for picture in self._pictures.values():
+            picture.remove()
+        self._pictures = {}
+        self._none.visible, self._folder.visible = True, False
 
 
 class CameraPictures:

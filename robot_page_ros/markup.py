@@ -11,6 +11,15 @@ Colour = tuple[int, int, int]
 _TABLE = "<table style='width:100%;font-size:.85em;padding:0 .5em'>"
 _MOST_ROWS = 64
 
+LOST = (
+    "<style>.connection-lost{display:none}"
+    "div[style*='pointer-events: none'] .connection-lost{display:block;margin:.3em .5em;padding:.6em .8em;"
+    "background:#b00020;color:#fff;font-weight:bold;border-radius:3px}</style>"
+    "<div class='connection-lost'>Connection lost. This page sends nothing to the robot, and what it shows is old. "
+    "It connects again when its server is back; click into the page if it does not.</div>"
+)
+"""Is seen only while the browser has no connection: viser then blocks every control by `pointer-events: none`."""
+
 
 def note(text: str) -> str:
     """Return a line of explanation."""

@@ -14,6 +14,7 @@ from robot_interface_ros.urdf.robot_model import RobotModelError
 from robot_page_ros.camera_pictures import CameraPictures
 from robot_page_ros.jog import jogged
 from robot_page_ros.lease import Lease
+from robot_page_ros.neighbours import MOST, Neighbours, Watch
 from robot_page_ros.page_config import PageConfig
 from robot_page_ros.panel import Action, Panel
 from robot_page_ros.requests import RobotRequests, StopRequests, TrainerRequests
@@ -38,14 +39,19 @@ class Page:
         connect: Callable[[str, Callable[[str], None]], RobotRequests],
         connect_trainer: Callable[[], TrainerRequests],
         stops: StopRequests,
+        watch: Watch | None = None,
     ):
-        """`connect(namespace, description)` is called when the first page opens, and the robot is left with the last one."""
+        """`connect(namespace, description)` is called when the first page opens, and the robot is left with the last one.
+
+        `watch`: listens to the robots that are shown beside the chosen one; None: they cannot be shown.
+        """
         self.config, self._connect, self._connect_trainer, self._stops = config, connect, connect_trainer, stops
         self._actions: queue.SimpleQueue[Action] = queue.SimpleQueue()
         self.woken = threading.Event()
         """Set when a person has asked for something."""
         self.server = open_server(config)
-        self._panel = Panel(self.server, config.namespaces, self._act)
+        self._panel = Panel(self.server, config.namespaces, self._act, watch is not None)
+        self._neighbours = None if watch is None else Neighbours(self.server, watch, self._fault)
         self._lease = Lease()
         self._namespace = config.namespaces[0]
         self._robot: RobotRequests | None = None
@@ -54,7 +60,7 @@ class Page:
         self._urdf, self._new_urdf = "", ""
         self._goals: dict[str, float] = {}
         self._command_until = self._stop_until = self._panel_at = self._curves_at = 0.0
-        self._pictures = CameraPictures(self.server, self._panel.show_camera, config.camera_hz)
+        self._pictures = CameraPictures(self.server, self._panel.pictures.show, config.camera_hz)
         self.server.on_client_disconnect(lambda client: self._act(Action("left", client.client_id)))
 
     @property
@@ -79,6 +85,10 @@ class Page:
                 return
         self._send(self._robot, now)
         self._draw(self._robot, now)
+        if self._neighbours is not None:
+            others = [name for name in self.config.namespaces if name != self._namespace]
+            self._neighbours.show(self._namespace, others[:MOST] if self._panel.side_by_side else [])
+            self._neighbours.turn(now)
 
     def close(self) -> None:
         """Leave the robot and end the server."""
@@ -92,7 +102,12 @@ class Page:
         self._actions.put(action)
         self.woken.set()
 
+    def _fault(self, text: str) -> None:
+        self._panel.answer(text, False)
+
     def _leave(self) -> None:
+        if self._neighbours is not None:
+            self._neighbours.close()
         if self._robot is not None:
             self._robot.let_go()
             self._robot.close()

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import viser
-from viser import uplot
 
 from robot_interface_ros.urdf.robot_model import RobotModel
-from robot_page_ros.camera_pictures import enlarged
-from robot_page_ros.markup import AMBER, BLUE, GREEN, RED, card, note, policy_tables, set_content, streams_table
+from robot_page_ros.camera_pictures import PictureTab
+from robot_page_ros.curves import curve
+from robot_page_ros.markup import AMBER, BLUE, GREEN, LOST, RED, card, note, policy_tables, set_content, streams_table
+from robot_page_ros.neighbours import MOST
 from robot_page_ros.view import RobotView, ages
 
 CURVES = {
@@ -25,8 +25,11 @@ CURVES = {
 }
 JOGS = ("x-", "x+", "y-", "y+", "z-", "z+")
 STOP_HINT = "Stops all robots of this page at once. Everybody who has the page may press it."
+STOP_HZ = 5.0
+"""The emergency stop is sent so often while its button is held down."""
 ENABLE_HINT = "Ends the emergency stop of the robot that is shown; nothing else does."
 LOCKSTEP = "This robot waits for its trainer at every step (lockstep), so it cannot be moved from here."
+_STREAMS_S = 1.0  # between two updates of the streams' ages
 _FOLLOWS = 0.005  # rad; a slider follows the robot's target in steps of this
 
 
@@ -42,17 +45,29 @@ class Action:
 class Panel:
     """One panel for all pages; what it shows is the same everywhere."""
 
-    def __init__(self, server: viser.ViserServer, namespaces: Sequence[str], act: Callable[[Action], None]):
+    def __init__(
+        self,
+        server: viser.ViserServer,
+        namespaces: Sequence[str],
+        act: Callable[[Action], None],
+        can_watch: bool = False,
+    ):
+        """`act`: called from viser's threads; `can_watch`: whether several robots can be shown side by side."""
         self._server, self._act = server, act
         gui = self._gui = server.gui
         gui.configure_theme(control_width="large", show_logo=False, show_share_button=False)
         gui.main_panel.dock_right()
         gui.set_panel_label("rl_trainer_ros")
+        gui.add_html(LOST)
         self._chosen = gui.add_dropdown("robot", list(namespaces)) if len(namespaces) > 1 else None
         if self._chosen is not None:
             self._chosen.on_update(self._told("robot"))
+        self._beside = gui.add_checkbox("side by side", False) if can_watch and len(namespaces) > 1 else None
+        if self._beside is not None:
+            more = f"; at most {MOST} of the {len(namespaces) - 1}" if len(namespaces) > MOST + 1 else ""
+            self._beside.hint = f"Shows the other robots beside the chosen one{more}."
         self._status = gui.add_html("")
-        self._button("EMERGENCY STOP", "stop", RED, STOP_HINT)
+        self._stop_button()
         self._enable = self._button("Allow motion", "enable", GREEN, ENABLE_HINT)
         self._reset = self._button("Reset to the rest pose", "reset", None, "Real time only.")
         self._answer = gui.add_html("")
@@ -65,8 +80,9 @@ class Panel:
                 self._button("Go on", "resume")
                 self._button("Save a checkpoint", "save")
                 self._button("Stop and save", "stop_training")
-            self._plots: dict[str, Any] = {}
             self._curve_folder = gui.add_folder("Curves", expand_by_default=True, visible=False)
+            with self._curve_folder:
+                self._curves = gui.add_html("")
         with tabs.add_tab("Move"):
             self._operator = gui.add_html(note(LOCKSTEP))
             self._jog_folder = gui.add_folder("Hand", expand_by_default=True)
@@ -81,13 +97,17 @@ class Panel:
         with tabs.add_tab("Policy"):
             self._policy = gui.add_html(policy_tables({}))
         with tabs.add_tab("Cameras"):
-            self._no_camera = gui.add_html(note("No camera is seen yet."))
-            self._camera_folder = gui.add_folder("Pictures", expand_by_default=True)
+            self.pictures = PictureTab(gui, "No camera is seen yet.")
         with tabs.add_tab("Streams"):
             self._streams = gui.add_html("")
-        self._images: dict[str, Any] = {}
+        self._streams_at = -math.inf
         self._sliders: dict[str, Any] = {}
         self._setting = False
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether the other robots are to be shown beside the chosen one."""
+        return self._beside is not None and bool(self._beside.value)
 
     @property
     def sliders(self) -> Mapping[str, Any]:
@@ -114,9 +134,10 @@ class Panel:
 
     def clear_robot(self) -> None:
         """Remove what belongs to one robot."""
-        for handle in (*self._sliders.values(), *self._images.values()):
+        for handle in self._sliders.values():
             handle.remove()
-        self._sliders, self._images = {}, {}
+        self._sliders = {}
+        self.pictures.clear()
         set_content(self._policy, policy_tables({}))
 
     def follow(self, targets: Mapping[str, float], enabled: bool) -> None:
@@ -151,7 +172,9 @@ class Panel:
         else:
             said = f"Page {operator} has the controls."
         set_content(self._operator, note(said))
-        set_content(self._streams, streams_table(ages(view, now), view.signals))
+        if abs(now - self._streams_at) >= _STREAMS_S:
+            self._streams_at = now
+            set_content(self._streams, streams_table(ages(view, now), view.signals))
         if view.policy:
             set_content(self._policy, policy_tables(view.policy))
 
@@ -161,32 +184,10 @@ class Panel:
             self._run_folder.visible = True
             left = _time_left(said, newest)
             set_content(self._training, card(BLUE, said, (left,)))
-        for name, (title, colour) in CURVES.items():
-            steps, values = curves.get(name, ([], []))
-            if len(steps) < 2:
-                continue
-            data = (np.array(steps), np.array(values))
-            if name in self._plots:
-                self._plots[name].data = data
-                continue
+        drawn = "".join(curve(title, colour, *curves.get(name, ([], []))) for name, (title, colour) in CURVES.items())
+        if drawn:
             self._curve_folder.visible = True
-            with self._curve_folder:
-                self._plots[name] = self._gui.add_uplot(
-                    data,
-                    (uplot.Series(label="steps"), uplot.Series(label=title, stroke=colour, width=2)),
-                    scales={"x": uplot.Scale(time=False)},
-                    title=title,
-                    height=150,
-                )
-
-    def show_camera(self, name: str, image: Any) -> None:
-        """Show a camera's newest picture, `(height, width, 3)` uint8."""
-        if name in self._images:
-            self._images[name].image = enlarged(image)
-            return
-        self._no_camera.visible = False
-        with self._camera_folder:
-            self._images[name] = self._gui.add_image(enlarged(image), label=name, format="jpeg", jpeg_quality=85)
+            set_content(self._curves, drawn)
 
     def answer(self, text: str, good: bool) -> None:
         """Show how the last action ended."""
@@ -197,6 +198,19 @@ class Panel:
         client = self._server.get_clients().get(page) if page is not None else None
         if client is not None:
             client.add_notification("Not done", text, color=RED, auto_close_seconds=6.0)
+
+    def _stop_button(self) -> None:
+        """Make the emergency stop. It acts when the button goes down; a key press counts as well.
+
+        viser awaits a coroutine in the thread that receives messages; a function would wait for a thread of its pool.
+        """
+
+        async def stop(event: Any) -> None:
+            self._act(Action("stop", event.client_id))
+
+        button = self._gui.add_button("EMERGENCY STOP", color=RED, hint=STOP_HINT)
+        button.on_hold(stop, callback_hz=STOP_HZ)
+        button.on_click(stop)
 
     def _button(self, label: str, action: str, colour: Any = None, hint: str | None = None) -> Any:
         button = self._gui.add_button(label, color=colour, hint=hint)

@@ -9,13 +9,20 @@ from robot_interface_ros.robot import Array
 from robot_page_ros.view import RobotView
 
 
-class RobotRequests(Protocol):
-    """What the page needs of a robot; `ros/robot_link.py` has it over topics."""
+class WatchedRobot(Protocol):
+    """A robot that is only looked at; `ros/robot_watch.py` has it over topics."""
 
     view: RobotView
 
     def take(self) -> None:
         """Take what has arrived."""
+
+    def close(self) -> None:
+        """Leave."""
+
+
+class RobotRequests(WatchedRobot, Protocol):
+    """What the page needs of the robot that it operates; `ros/robot_link.py` has it over topics."""
 
     def enable(self, motion: bool, answered: Callable[[bool, str], None]) -> None:
         """Allow motion."""
@@ -35,9 +42,6 @@ class RobotRequests(Protocol):
     @property
     def takes_target(self) -> bool:
         """Whether the target can be put elsewhere."""
-
-    def close(self) -> None:
-        """Leave."""
 
 
 class StopRequests(Protocol):

@@ -12,6 +12,7 @@ import viser
 from robot_interface_ros.robot import Array
 from robot_interface_ros.urdf.frames import FrameTree, Transform, quaternion
 from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+from robot_page_ros.drawn_markers import DrawnArrow, DrawnMarkers
 from robot_page_ros.view import DrawnMarker, RobotView
 from robot_page_ros.visuals import Visual, visuals_of
 
@@ -19,6 +20,9 @@ GHOST = (255, 176, 32)
 TARGET = (224, 32, 48)
 _GHOST_FROM = 0.02  # rad; nearer than this, the ghost would only flicker on the robot
 _N_PER_M = 40.0  # length of the contact arrow: 40 N are 1 m
+_LEAST_N = 0.1  # a smaller force is not drawn
+_TRAIL_COLOUR = (0.35, 0.63, 1.0, 1.0)
+_TRAIL_STEP_M = 0.002
 _TRAIL = 200  # points of the end effector's trail where the trainer draws none
 Drag = Callable[[Array, int | None], None]
 
@@ -61,11 +65,12 @@ class Posture:
     def show(self, positions: Mapping[str, float]) -> None:
         """Place every link for joint name -> rad. Raises RobotModelError for a joint without a position."""
         for transform in self._tree.moving(positions):
-            placed = (transform.xyz, transform.quaternion)
-            if self._last.get(transform.child) != placed:
-                self._last[transform.child] = placed
-                frame = self._frames[transform.child]
-                frame.position, frame.wxyz = transform.xyz, _wxyz(transform)
+            xyz, turn = self._last.get(transform.child, (None, None))
+            self._last[transform.child] = transform.xyz, transform.quaternion
+            if xyz != transform.xyz:  # viser compares too, but at a hundred times the cost
+                self._frames[transform.child].position = transform.xyz
+            if turn != transform.quaternion:
+                self._frames[transform.child].wxyz = _wxyz(transform)
 
 
 class RobotScene:
@@ -94,15 +99,13 @@ class RobotScene:
         """Until then (s of a steady clock) the handle follows the mouse, not the robot's target_pose."""
         self.end_effector = end_effector
         self._trail: list[Array] = []
-        self._drawn: dict[str, Any] = {}
-        self._shown: dict[str, Any] = {}
+        self._markers, self._contact = DrawnMarkers(server.scene, "/markers"), DrawnArrow(server.scene, "/contact")
 
     def close(self) -> None:
         """Remove everything from the scene."""
-        for name in (self._root, "/joint_target", "/target", "/target_handle", "/contact", "/trail", "/cameras"):
+        for name in (self._root, "/joint_target", "/target", "/target_handle", "/contact", "/cameras"):
             self._scene.remove_by_name(name)
-        for handle in self._drawn.values():
-            handle.remove()
+        self._markers.close()
 
     def update(self, view: RobotView, now: float, draggable: bool) -> None:
         """Show the newest values. Raises RobotModelError where joint_states lacks a joint of the description."""
@@ -111,10 +114,8 @@ class RobotScene:
         self._show_ghost(view)
         self._show_target(view, now, draggable)
         self._show_contact(view)
-        for name, marker in view.markers.items():
-            self._draw(name, marker)
-        if view.position and not any(marker.kind == "line_strip" for marker in view.markers.values()):
-            self._show_trail(view)
+        own = {} if any(marker.kind == "line_strip" for marker in view.markers.values()) else self._own_trail(view)
+        self._markers.show({**own, **view.markers})
 
     def tip(self, position: Mapping[str, float], link: str) -> Array:
         """Where a link is, `(3,)` m in the root frame."""
@@ -150,50 +151,20 @@ class RobotScene:
 
     def _show_contact(self, view: RobotView) -> None:
         force = view.force
-        touched = force is not None and float(np.linalg.norm(force)) > 0.1 and bool(self.end_effector)
-        if not touched and "contact" not in self._shown:
-            return
-        points = np.zeros((1, 2, 3))
-        if touched and force is not None:
-            tip = self.tip(view.position, self.end_effector)
-            points = np.array([[tip, tip + force / _N_PER_M]])
-        self._shown["contact"] = self._scene.add_arrows(
-            "/contact", points, (255, 120, 0), shaft_radius=0.004, head_radius=0.012, head_length=0.03, visible=touched
-        )
-
-    def _show_trail(self, view: RobotView) -> None:
-        if not self.end_effector:
+        if force is None or not self.end_effector or not view.position or float(np.linalg.norm(force)) <= _LEAST_N:
+            self._contact.hide()
             return
         tip = self.tip(view.position, self.end_effector)
-        if self._trail and np.linalg.norm(tip - self._trail[-1]) < 0.002:
-            return
-        self._trail = [*self._trail[-_TRAIL:], tip]
-        if len(self._trail) > 1:
-            points = np.stack([self._trail[:-1], self._trail[1:]], axis=1)
-            self._scene.add_line_segments("/trail", points, (90, 160, 255), thickness=0.004)
+        self._contact.show(tip, tip + force / _N_PER_M)
 
-    def _draw(self, name: str, marker: DrawnMarker) -> None:
-        key = hash((marker.kind, marker.points.tobytes(), marker.size, marker.colour, marker.text))
-        if self._shown.get(name) == key or not np.isfinite(marker.points).all() or not len(marker.points):
-            return
-        self._shown[name] = key
-        path, rgb = f"/markers/{name}", np.round(255 * np.array(marker.colour[:3])).astype(np.uint8)
-        colours = None if marker.colours is None else np.round(255 * marker.colours[:, :3]).astype(np.uint8)
-        scene, first = self._scene, marker.points[0]
-        if marker.kind == "sphere":
-            self._drawn[name] = scene.add_icosphere(
-                path, marker.size / 2, rgb, opacity=marker.colour[3], position=first, cast_shadow=False
-            )
-        elif marker.kind == "line_strip" and len(marker.points) > 1:
-            points = np.stack([marker.points[:-1], marker.points[1:]], axis=1)
-            ends = rgb if colours is None else np.stack([colours[:-1], colours[1:]], axis=1)
-            self._drawn[name] = scene.add_line_segments(path, points, ends, thickness=marker.size)
-        elif marker.kind == "points":
-            self._drawn[name] = scene.add_point_cloud(
-                path, marker.points, rgb if colours is None else colours, point_size=marker.size, point_shape="circle"
-            )
-        elif marker.kind == "text":
-            self._drawn[name] = scene.add_label(path, marker.text, position=first)
+    def _own_trail(self, view: RobotView) -> dict[str, DrawnMarker]:
+        """Return the path of the end effector, for a robot whose trainer draws none."""
+        if not self.end_effector or not view.position:
+            return {}
+        tip = self.tip(view.position, self.end_effector)
+        if not self._trail or np.linalg.norm(tip - self._trail[-1]) >= _TRAIL_STEP_M:
+            self._trail = [*self._trail[-_TRAIL:], tip]
+        return {"own trail": DrawnMarker("line_strip", np.array(self._trail), 0.004, _TRAIL_COLOUR)}
 
 
 def _wxyz(transform: Transform) -> tuple[float, float, float, float]:

@@ -124,7 +124,7 @@ class ReplayPage:
         self._panel.show_view(view, stamp / NANOSECONDS)
         for name, camera in view.cameras.items():
             if camera.image is not None:
-                self._panel.show_camera(name, camera.image)
+                self._panel.pictures.show(name, camera.image)
 
     def _trail(self, scene: RobotScene, stamp: int) -> DrawnMarker | None:
         """Return the path of the end effector in the episode so far."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import viser
 
-from robot_page_ros.camera_pictures import enlarged
-from robot_page_ros.markup import BLUE, card, episode_strip, note, policy_tables, set_content, streams_table
+from robot_page_ros.camera_pictures import PictureTab
+from robot_page_ros.markup import BLUE, LOST, card, episode_strip, policy_tables, set_content, streams_table
 from robot_page_ros.replay.playback import SPEEDS
 from robot_page_ros.view import RobotView, ages
 
@@ -27,6 +27,7 @@ class ReplayPanel:
         gui.configure_theme(control_width="large", show_logo=False, show_share_button=False)
         gui.main_panel.dock_right()
         gui.set_panel_label("rl_trainer_ros: replay")
+        gui.add_html(LOST)
         self._act, self._setting = act, False
         if len(robots) > 1:
             self._told(gui.add_dropdown("robot", list(robots)), "robot")
@@ -46,11 +47,9 @@ class ReplayPanel:
         with tabs.add_tab("Policy"):
             self._policy = gui.add_html("")
         with tabs.add_tab("Cameras"):
-            self._no_camera = gui.add_html(note("The recording has no images of this robot."))
-            self._camera_folder = gui.add_folder("Pictures", expand_by_default=True)
+            self.pictures = PictureTab(gui, "The recording has no images of this robot.")
         with tabs.add_tab("Streams"):
             self._streams = gui.add_html("")
-        self._images: dict[str, Any] = {}
 
     def set_robot(self, duration_s: float, step_s: float, episodes: Sequence[str]) -> None:
         """Show another recording: its length, time between two observations, and its episodes."""
@@ -69,10 +68,7 @@ class ReplayPanel:
             with self._list:
                 self._episodes = self._gui.add_dropdown("episode", list(episodes[:_MOST_LISTED]))
                 self._told(self._episodes, "episode")
-        for image in self._images.values():
-            image.remove()
-        self._images = {}
-        self._no_camera.visible = True
+        self.pictures.clear()
 
     def show(self, title: str, lines: Sequence[str], at_s: float, playing: bool, episode: int) -> None:
         """Show the moment."""
@@ -99,15 +95,6 @@ class ReplayPanel:
         """Show numbers of policy and streams; `now_s`: time of the moment, in seconds of the stamps."""
         set_content(self._policy, policy_tables(view.policy))
         set_content(self._streams, streams_table(ages(view, now_s), view.signals))
-
-    def show_camera(self, name: str, image: Any) -> None:
-        """Show a camera's image, `(height, width, 3)` uint8."""
-        if name in self._images:
-            self._images[name].image = enlarged(image)
-            return
-        self._no_camera.visible = False
-        with self._camera_folder:
-            self._images[name] = self._gui.add_image(enlarged(image), label=name, format="jpeg", jpeg_quality=90)
 
     def _told(self, handle: Any, name: str, clicked: bool = False) -> None:
         def tell(event: Any) -> None:

@@ -17,6 +17,9 @@ from robot_interface_ros.ros.serving.program import Loop, answering, run_program
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_page_ros.page_config import PageConfig
 
+_SWITCH_S = 0.001
+"""The thread that draws gives way to the one that receives an emergency stop after so long (Python's default is 5 ms)."""
+
 
 def prepare(runtime: Runtime, node: Node, config: PageConfig) -> Loop:
     """Start the web server; the loop updates the page until a stop is requested."""
@@ -26,14 +29,17 @@ def prepare(runtime: Runtime, node: Node, config: PageConfig) -> Loop:
         raise ConfigError(f"the page needs {error.name}: pip install 'viser>=1.1,<2'") from None
     from robot_page_ros.ros.emergency_stops import EmergencyStops
     from robot_page_ros.ros.robot_link import RobotLink
+    from robot_page_ros.ros.robot_watch import RobotWatch
     from robot_page_ros.ros.trainer_link import TrainerLink
 
+    sys.setswitchinterval(_SWITCH_S)
     trainer = resolve(config.trainer, node.get_namespace())
     page = Page(
         config,
         lambda namespace, description: RobotLink(runtime, namespace, description),
         lambda: TrainerLink(runtime, trainer),
         EmergencyStops(runtime, config.namespaces),
+        lambda namespace, description: RobotWatch(runtime, namespace, description),
     )
     runtime.on_stop(page.woken.set)
 

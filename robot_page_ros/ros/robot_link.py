@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, WrenchStamped
-from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
@@ -21,16 +19,11 @@ from robot_interface_ros.robot import Array
 from robot_interface_ros.ros.transport import contract, graph
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.runtime import Runtime
-from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter
 from robot_page_ros.ros.pending_calls import Answered, PendingCalls
+from robot_page_ros.ros.robot_watch import LATCHED_NEWEST, NEWEST, RobotWatch, by_joint
 from robot_page_ros.scene import field_of_view
-from robot_page_ros.view import POLICY, Camera, DrawnMarker, RobotView
+from robot_page_ros.view import POLICY, Camera, DrawnMarker
 
-NEWEST = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
-"""The newest message only, without delaying a simulator that publishes thousands a second."""
-LATCHED_NEWEST = QoSProfile(
-    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-)
 _KINDS = {Marker.SPHERE: "sphere", Marker.LINE_STRIP: "line_strip", Marker.POINTS: "points"}
 _KINDS[Marker.TEXT_VIEW_FACING] = "text"
 _MOST_PIXELS = 4096 * 4096
@@ -38,14 +31,12 @@ _CAMERAS_S = 1.0
 """Between two searches for cameras."""
 
 
-class RobotLink:
+class RobotLink(RobotWatch):
     """Lives while somebody looks at the page; all its methods are for the thread that calls `take`."""
 
     def __init__(self, runtime: Runtime, namespace: str, description: Callable[[str], None]):
         """`description(urdf)`: called for each new robot_description."""
-        self.namespace, self.view = namespace, RobotView()
-        self._node: Node = runtime.topic_node("page_view", (namespace,))
-        self._waiter: Waiter = make_waiter(self._node)
+        super().__init__(runtime, namespace, description, "page_view")
         self._commands: Any = None
         self._target: Any = None
         self._enable = self._waiter.client(SetBool, absolute(namespace, contract.ENABLE))
@@ -53,45 +44,26 @@ class RobotLink:
         self._calls = PendingCalls()
         self._cameras: set[str] = set()
         self._cameras_at = 0.0
+        self._markers_end: dict[str, float] = {}  # when a marker's lifetime is over, s of a steady clock
         view = self.view
 
-        def hear(kind: Any, name: str, callback: Callable[[Any], None], qos: QoSProfile = NEWEST) -> None:
-            def newest(message: Any) -> None:
-                view.arrived[name] = time.monotonic()
-                callback(message)
-
-            self._waiter.subscribe(kind, absolute(namespace, name), newest, qos)
-
-        def on_states(message: Any) -> None:
-            view.position = _by_joint(message)
-
         def on_target(message: Any) -> None:
-            view.target = _by_joint(message)
-
-        def on_target_pose(message: Any) -> None:
-            at = message.pose.position
-            place = np.array([at.x, at.y, at.z])
-            view.target_position = place if np.isfinite(place).all() else None
+            view.target = by_joint(message)
 
         def on_contact(message: Any) -> None:
             force = np.array([message.wrench.force.x, message.wrench.force.y, message.wrench.force.z])
             view.force = force if np.isfinite(force).all() else None
 
         def on_signals(message: Any) -> None:
-            view.signals = _by_joint(message)
+            view.signals = by_joint(message)
 
-        hear(JointState, contract.JOINT_STATES, on_states)
-        hear(JointState, contract.JOINT_TARGET, on_target)
-        hear(PoseStamped, contract.TARGET_POSE, on_target_pose)
-        hear(WrenchStamped, contract.CONTACT, on_contact)
-        hear(JointState, contract.WORLD_STATE, on_signals)
+        self._hear(JointState, contract.JOINT_TARGET, on_target)
+        self._hear(WrenchStamped, contract.CONTACT, on_contact)
+        self._hear(JointState, contract.WORLD_STATE, on_signals)
         for name in POLICY:
-            hear(JointState, name, self._policy_of(name))
+            self._hear(JointState, name, self._policy_of(name))
         subscribe = self._waiter.subscribe
         subscribe(Bool, absolute(namespace, contract.MOTION_ENABLED), self._on_enabled, LATCHED_NEWEST)
-        subscribe(
-            String, absolute(namespace, contract.ROBOT_DESCRIPTION), lambda m: description(m.data), LATCHED_NEWEST
-        )
         subscribe(String, absolute(namespace, contract.COMMAND_REJECTED), self._on_rejected)
         subscribe(DiagnosticArray, contract.DIAGNOSTICS, self._on_diagnostics)
         subscribe(MarkerArray, absolute(namespace, "markers"), self._on_markers)
@@ -100,8 +72,11 @@ class RobotLink:
     def take(self) -> None:
         """Take the messages that have arrived, and finish the calls that are answered; waits for nothing."""
         self._find_cameras()
-        self._waiter.wait(0.0)
+        super().take()
         self._calls.finish()
+        now = time.monotonic()
+        for name in [name for name in self.view.markers if now > self._markers_end[name]]:
+            del self.view.markers[name]
 
     def enable(self, motion: bool, answered: Answered) -> None:
         """Allow motion, or take the torque off."""
@@ -148,11 +123,6 @@ class RobotLink:
         """Whether the robot's target can be put elsewhere."""
         return bool(self._node.count_subscribers(absolute(self.namespace, contract.TARGET_REQUEST)))
 
-    def close(self) -> None:
-        """Leave every topic."""
-        self._waiter.close()
-        self._node.destroy_node()
-
     def _call(self, client: Any, request: Any, answered: Answered, timeout_s: float) -> None:
         self._calls.call(client, request, answered, timeout_s, "is the robot running?")
 
@@ -193,7 +163,7 @@ class RobotLink:
 
     def _policy_of(self, name: str) -> Callable[[Any], None]:
         def take(message: Any) -> None:
-            self.view.policy[name] = _by_joint(message)
+            self.view.policy[name] = by_joint(message)
 
         return take
 
@@ -215,17 +185,17 @@ class RobotLink:
 
     def _on_markers(self, message: Any) -> None:
         for marker in message.markers:
-            kind = _KINDS.get(marker.type)
-            if kind is None:
+            name, kind = f"{marker.ns} {marker.id}", _KINDS.get(marker.type)
+            if marker.action == Marker.DELETEALL:
+                self.view.markers.clear()
+            elif marker.action == Marker.DELETE:
+                self.view.markers.pop(name, None)
+            if marker.action != Marker.ADD or kind is None:
                 continue
             places = marker.points if marker.points else [marker.pose.position]
             colour = (marker.color.r, marker.color.g, marker.color.b, marker.color.a)
             colours = np.array([(c.r, c.g, c.b, c.a) for c in marker.colors]) if marker.colors else None
             points = np.array([(p.x, p.y, p.z) for p in places])
-            if colours is not None and len(colours) != len(points):
-                colours = None
-            self.view.markers[marker.ns] = DrawnMarker(kind, points, marker.scale.x, colour, colours, marker.text)
-
-
-def _by_joint(message: Any) -> dict[str, float]:
-    return {name: angle for name, angle in zip(message.name, message.position) if math.isfinite(angle)}
+            self.view.markers[name] = DrawnMarker(kind, points, marker.scale.x, colour, colours, marker.text)
+            lasts_s = marker.lifetime.sec + 1e-9 * marker.lifetime.nanosec
+            self._markers_end[name] = time.monotonic() + lasts_s if lasts_s else math.inf

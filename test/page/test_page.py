@@ -14,6 +14,7 @@ pytest.importorskip("viser")
 from helpers.page_stubs import INMOOV, StubRobot, StubStops, StubTrainer
 
 from robot_interface_ros.urdf.kinematics import compose
+from robot_page_ros.curves import curve
 from robot_page_ros.lease import IDLE_S, Lease
 from robot_page_ros.page import COMMAND_S, Page
 from robot_page_ros.page_config import PageConfig
@@ -161,6 +162,20 @@ def test_the_trainer_is_paused_saved_and_stopped(bench: Bench) -> None:
     for action in ("pause", "resume", "save", "stop_training"):
         bench.do(action)
     assert bench.trainer.called == [("pause", True), ("pause", False), ("save", False), ("stop", False)]
+
+
+def test_the_curves_of_a_training_are_drawn_to_scale(bench: Bench) -> None:
+    values = [0.0, 2.0, float("nan"), 1.0]
+    bench.trainer.curves = {"episode_return": ([0.0, 100.0, 150.0, 200.0], values), "success_rate": ([0.0], [0.5])}
+    bench.page._panel_at = bench.page._curves_at = 0.0
+    bench.page.turn()
+    content = bench.page._panel._curves.content
+    assert "points='0.0,70.0 150.0,0.0 300.0,35.0'" in content
+    assert "0 to 2" in content
+    assert "200 steps" in content
+    assert "success" not in content  # one point is no curve
+    many = curve("long", "red", list(range(10_000)), [1.0] * 10_000)
+    assert many.count(",") < 310
 
 
 def test_without_a_viewer_the_robot_is_left(bench: Bench) -> None:

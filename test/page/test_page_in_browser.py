@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("viser")
-from helpers.browsers import CHROMIUM, LONG_MS, OPTIONS, opened, sync_api
+from helpers.browsers import LONG_MS, opened, sync_api
 
 expect = sync_api.expect
 
 pytestmark = [pytest.mark.ros, pytest.mark.page]
 JOINT = "r_elbow_flex_joint"
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
-        yield browser
-        browser.close()
 
 
 def test_a_person_stops_moves_and_watches_the_robot(browser: Any, simulator: Callable, start: Callable) -> None:

@@ -2,80 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("viser")
-from helpers.browsers import CHROMIUM, LONG_MS, OPTIONS, opened, sync_api
-from helpers.page_stubs import INMOOV, StubRobot, StubStops, StubTrainer
-
-from robot_page_ros.page import Page
-from robot_page_ros.page_config import PageConfig
+from helpers.browsers import LONG_MS, opened, sync_api
+from helpers.served_pages import Served, serving
 
 pytestmark = [pytest.mark.page, pytest.mark.timeout(600)]
 expect = sync_api.expect
-WAIT_S = 120.0
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
-        yield browser
-        browser.close()
-
-
-class Served:
-    """A page that has its turns, and its robot."""
-
-    page: Page
-    robot: StubRobot
-
-    def asked(self, kind: str) -> list[Any]:
-        return [one for one in list(self.robot.asked) if (one[0] if isinstance(one, tuple) else one) == kind]
-
-    def until(self, condition: Callable[[], Any], browsers: Any) -> Any:
-        deadline = time.monotonic() + WAIT_S
-        while not (found := condition()):
-            assert time.monotonic() < deadline, "what was awaited did not come"
-            browsers.wait_for_timeout(50)
-        return found
-
-
-@contextmanager
-def serving(port: int) -> Iterator[Served]:
-    served, ended = Served(), threading.Event()
-
-    def connect(namespace: str, describe: Callable[[str], None]) -> StubRobot:
-        served.robot = StubRobot(describe)
-        return served.robot
-
-    config = PageConfig(namespaces=("/env_0",), port=port, end_effector=INMOOV.config.end_effector)
-    served.page = Page(config, connect, StubTrainer, StubStops(lambda said: None))  # type: ignore[arg-type]
-
-    def turns() -> None:
-        while not ended.is_set():
-            served.page.woken.wait(0.05)
-            served.page.woken.clear()
-            served.page.turn()
-            robot = getattr(served, "robot", None)
-            if robot is not None:
-                robot.view.arrived["joint_states"] = time.monotonic()
-
-    thread = threading.Thread(target=turns)
-    thread.start()
-    try:
-        yield served
-    finally:
-        ended.set()
-        thread.join()
-        served.page.close()
 
 
 def pixel(served: Served, point: Any, size: dict[str, int]) -> tuple[float, float]:
