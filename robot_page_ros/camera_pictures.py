@@ -8,8 +8,8 @@ from typing import Any
 import viser
 from numpy.typing import NDArray
 
+from robot_page_ros.drawing.scene import RobotScene
 from robot_page_ros.markup import note
-from robot_page_ros.scene import RobotScene
 from robot_page_ros.view import RobotView
 
 _NARROWEST = 192

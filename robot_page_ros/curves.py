@@ -1,7 +1,7 @@
 """Curves of a training as small SVG pictures. Pure.
 
-They are HTML and not viser's plots: a plot on a canvas draws its texts anew at each update, and Chromium keeps every one of
-them (about 3 MB a minute, measured with five plots that change once a second).
+They are HTML and not viser's plots: a plot is sent with all of its points and drawn on a canvas at each change, which costs the
+browser beside a training more than these few hundred points.
 """
 
 from __future__ import annotations

@@ -5,20 +5,21 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from robot_interface_ros.robot import Array
 from robot_interface_ros.urdf.robot_model import RobotModelError
 from robot_page_ros.camera_pictures import CameraPictures
+from robot_page_ros.drawing.neighbours import MOST, Neighbours, Watch
+from robot_page_ros.drawing.scene import RobotScene
 from robot_page_ros.jog import jogged
 from robot_page_ros.lease import Lease
-from robot_page_ros.neighbours import MOST, Neighbours, Watch
 from robot_page_ros.page_config import PageConfig
 from robot_page_ros.panel import Action, Panel
 from robot_page_ros.requests import RobotRequests, StopRequests, TrainerRequests
-from robot_page_ros.scene import RobotScene
+from robot_page_ros.view import lost
 from robot_page_ros.web_server import address_of, close_server, open_server
 
 COMMAND_S = 2.0
@@ -58,6 +59,7 @@ class Page:
         self._trainer: TrainerRequests | None = None
         self._scene: RobotScene | None = None
         self._urdf, self._new_urdf = "", ""
+        self._joints: Collection[str] = ()  # that have sliders
         self._goals: dict[str, float] = {}
         self._command_until = self._stop_until = self._panel_at = self._curves_at = 0.0
         self._pictures = CameraPictures(self.server, self._panel.pictures.show, config.camera_hz)
@@ -140,7 +142,7 @@ class Page:
                 self._goals = {}
         elif name == "robot":
             self._leave()
-            self._namespace, self._urdf = action.value, ""
+            self._namespace, self._urdf, self._joints = action.value, "", ()
             if self._scene is not None:
                 self._scene.close()
                 self._scene = None
@@ -159,6 +161,9 @@ class Page:
             return
         if not robot.view.real_time:
             self._panel.notify(page, "the robot is in lockstep: only its trainer moves it")
+            return
+        if lost(robot.view, now):
+            self._panel.notify(page, "no joint_states arrive: the robot is gone")
             return
         if not self._lease.take(page):
             self._panel.notify(
@@ -216,22 +221,25 @@ class Page:
             self._load(self._new_urdf)
         if self._scene is not None and view.position:
             draggable = view.real_time and robot.takes_target
-            try:
-                with self.server.atomic():
-                    self._scene.update(view, now, draggable)
-            except RobotModelError as error:
-                self._panel.answer(str(error), False)
-            if not self._panel.sliders:  # joint_target names the joints that are commanded
-                joints = view.target or view.position
+            with self.server.atomic():
+                self._scene.update(view, now, draggable)
+            joints = view.target or view.position  # joint_target names the joints that are commanded
+            if joints.keys() != self._joints:
+                self._joints = joints.keys()
                 self._panel.set_robot(self._scene.model, self.config.end_effector, joints)
+                self._pictures.forget()
+                lacking = self._scene.lacking(view)
+                if lacking:
+                    self._fault(lacking)
         self._pictures.show(view, now, self._scene)
         if now < self._panel_at:
             return
         self._panel_at = now + _PANEL_S
-        free = view.real_time and view.motion_enabled is not False
+        free = view.real_time and view.motion_enabled is not False and not lost(view, now)
         busy = bool(self._goals)
         self._panel.follow({} if busy else {**view.position, **view.target}, free)
-        self._panel.show(self._namespace, view, now, len(self.server.get_clients()), self._lease.holder)
+        drawn = self._scene is not None
+        self._panel.show(self._namespace, view, now, drawn, len(self.server.get_clients()), self._lease.holder)
         if self._trainer is not None and now > self._curves_at:
             self._curves_at = now + _CURVES_S
             self._trainer.take()
@@ -250,6 +258,7 @@ class Page:
             self._panel.answer(f"robot_description cannot be drawn: {error}", False)
             return
         self._panel.clear_robot()
+        self._joints = ()
         if self._scene.faults:
             more = f" and {len(self._scene.faults) - 1} more" if len(self._scene.faults) > 1 else ""
             self._panel.answer(f"not drawn: {self._scene.faults[0]}{more}", False)

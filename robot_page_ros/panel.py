@@ -12,9 +12,10 @@ import viser
 from robot_interface_ros.urdf.robot_model import RobotModel
 from robot_page_ros.camera_pictures import PictureTab
 from robot_page_ros.curves import curve
+from robot_page_ros.drawing.drawn_markers import texts
+from robot_page_ros.drawing.neighbours import MOST
 from robot_page_ros.markup import AMBER, BLUE, GREEN, LOST, RED, card, note, policy_tables, set_content, streams_table
-from robot_page_ros.neighbours import MOST
-from robot_page_ros.view import RobotView, ages
+from robot_page_ros.view import RobotView, ages, lost
 
 CURVES = {
     "episode_return": ("return", "#2563eb"),
@@ -153,14 +154,20 @@ class Panel:
         finally:
             self._setting = False
 
-    def show(self, namespace: str, view: RobotView, now: float, watchers: int, operator: int | None) -> None:
-        """Show state and ages of the streams."""
-        lost = now - view.arrived.get("joint_states", -1e9) > 3.0
-        state, colour = _state(view, lost)
+    def show(
+        self, namespace: str, view: RobotView, now: float, drawn: bool, watchers: int, operator: int | None
+    ) -> None:
+        """Show state and ages of the streams; `drawn`: whether the robot is in the scene."""
+        gone = lost(view, now)
+        state, colour = _state(view, gone)
+        undrawn = "" if drawn else "not drawn, and without sliders: no robot_description that can be read has come"
         rejected = f"refused: {view.rejected}" if view.rejected else ""
         pages = f"{watchers} page{'s' if watchers != 1 else ''} open"
-        set_content(self._status, card(colour, f"{namespace}: {state}", (view.said, rejected, pages)))
-        can_move = view.real_time and not lost
+        set_content(
+            self._status,
+            card(colour, f"{namespace}: {state}", (view.said, undrawn, rejected, *texts(view.markers), pages)),
+        )
+        can_move = view.real_time and drawn and not gone
         if self._reset.disabled == can_move:
             self._reset.disabled = not can_move
         if self._jog_folder.visible != can_move:
@@ -231,12 +238,12 @@ class Panel:
         return tell
 
 
-def _state(view: RobotView, lost: bool) -> tuple[str, tuple[int, int, int]]:
+def _state(view: RobotView, gone: bool) -> tuple[str, tuple[int, int, int]]:
     if "joint_states" not in view.arrived:
         return "waits for the robot's joint_states", AMBER
     if view.motion_enabled is False:
-        return "STOPPED" + ("; no joint_states arrive" if lost else ""), RED
-    if lost:
+        return "STOPPED" + ("; no joint_states arrive" if gone else ""), RED
+    if gone:
         return "no joint_states arrive: the robot waits for a client, or is gone", AMBER
     if view.real_time:
         return f"in real time, {view.state}", GREEN if view.level == 0 else AMBER

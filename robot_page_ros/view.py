@@ -14,6 +14,8 @@ POLICY = ("action", "action_probabilities", "value", "reward", "srl_state", "obs
 """Streams of numbers with names that a policy publishes, and the state that it sees."""
 STALE_S = 1.0
 """A stream without a message for so long is shown in red."""
+LOST_S = 3.0
+"""A robot without joint_states for so long waits for a client, or is gone."""
 
 
 @dataclass(frozen=True)
@@ -80,3 +82,8 @@ def ages(view: RobotView, now: float) -> list[tuple[str, float, bool]]:
     """Return stream, age in s, and whether it is stale, for each stream that was seen; cameras last."""
     names: Sequence[str] = sorted(view.arrived, key=lambda name: (name.startswith("camera"), name))
     return [(name, now - view.arrived[name], now - view.arrived[name] > STALE_S) for name in names]
+
+
+def lost(view: RobotView, now: float) -> bool:
+    """Whether no joint_states arrive. `now`: s of a steady clock."""
+    return now - view.arrived.get("joint_states", -1e9) > LOST_S

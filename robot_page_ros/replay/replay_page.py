@@ -13,11 +13,11 @@ import numpy as np
 
 from robot_interface_ros.robot import Array
 from robot_interface_ros.urdf.robot_model import RobotModelError
+from robot_page_ros.drawing.scene import RobotScene
 from robot_page_ros.page_config import PageConfig
 from robot_page_ros.replay.playback import SPEEDS, Playback, neighbour
 from robot_page_ros.replay.recording import NANOSECONDS, RecordedRobot
 from robot_page_ros.replay.replay_panel import NEXT, ReplayPanel
-from robot_page_ros.scene import RobotScene
 from robot_page_ros.view import DrawnMarker
 from robot_page_ros.web_server import address_of, close_server, open_server
 
@@ -113,14 +113,12 @@ class ReplayPage:
     def _show(self, stamp: int, now: float) -> None:
         view, scene = self._robot.view(stamp), self._scene
         if scene is not None:
-            try:
-                trail = self._trail(scene, stamp)
-                if trail is not None:
-                    view.markers["trail"] = trail
-                with self.server.atomic():
-                    scene.update(view, now, False)
-            except RobotModelError as error:
-                self._fault = str(error)
+            trail = self._trail(scene, stamp)
+            if trail is not None:
+                view.markers["trail"] = trail
+            with self.server.atomic():
+                scene.update(view, now, False)
+            self._fault = scene.lacking(view) if view.position else self._fault
         self._panel.show_view(view, stamp / NANOSECONDS)
         for name, camera in view.cameras.items():
             if camera.image is not None:

@@ -19,14 +19,17 @@ from robot_interface_ros.robot import Array
 from robot_interface_ros.ros.transport import contract, graph
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_page_ros.drawing.scene import field_of_view
+from robot_page_ros.image_formats import as_rgb
 from robot_page_ros.ros.pending_calls import Answered, PendingCalls
 from robot_page_ros.ros.robot_watch import LATCHED_NEWEST, NEWEST, RobotWatch, by_joint
-from robot_page_ros.scene import field_of_view
 from robot_page_ros.view import POLICY, Camera, DrawnMarker
 
 _KINDS = {Marker.SPHERE: "sphere", Marker.LINE_STRIP: "line_strip", Marker.POINTS: "points"}
 _KINDS[Marker.TEXT_VIEW_FACING] = "text"
 _MOST_PIXELS = 4096 * 4096
+_DIAGNOSED_S = 10.0
+"""A robot in real time reports once a second; without a report for so long it is gone."""
 _CAMERAS_S = 1.0
 """Between two searches for cameras."""
 
@@ -44,6 +47,7 @@ class RobotLink(RobotWatch):
         self._calls = PendingCalls()
         self._cameras: set[str] = set()
         self._cameras_at = 0.0
+        self._diagnosed_at = 0.0
         self._markers_end: dict[str, float] = {}  # when a marker's lifetime is over, s of a steady clock
         view = self.view
 
@@ -75,6 +79,8 @@ class RobotLink(RobotWatch):
         super().take()
         self._calls.finish()
         now = time.monotonic()
+        if now - self._diagnosed_at > _DIAGNOSED_S:
+            self.view.state = self.view.said = ""  # it is gone; it may come back in lockstep
         for name in [name for name in self.view.markers if now > self._markers_end[name]]:
             del self.view.markers[name]
 
@@ -142,11 +148,12 @@ class RobotLink(RobotWatch):
 
     def _image_of(self, camera: str) -> Callable[[Any], None]:
         def take(message: Any) -> None:
-            size = message.height * message.width * 3
-            if message.encoding != "rgb8" or len(message.data) != size or not 0 < size <= 3 * _MOST_PIXELS:
+            if not 0 < message.height * message.width <= _MOST_PIXELS:
+                return
+            image = as_rgb(message.data, message.encoding, message.height, message.width, message.step)
+            if image is None:
                 return
             self.view.arrived[f"camera {camera}"] = time.monotonic()
-            image = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
             known = self.view.cameras.get(camera, Camera())
             self.view.cameras[camera] = Camera(image, known.fov_y_rad, known.frame)
 
@@ -180,6 +187,7 @@ class RobotLink(RobotWatch):
             if entry.hardware_id == self.namespace and not entry.name.startswith("trainer"):
                 values = {value.key: value.value for value in entry.values}
                 if "state" in values:
+                    self._diagnosed_at = time.monotonic()
                     level = entry.level[0] if isinstance(entry.level, bytes) else int(entry.level)
                     self.view.state, self.view.said, self.view.level = values["state"], entry.message, level
 

@@ -61,7 +61,7 @@ class RobotWatch:
         self._waiter.subscribe(kind, absolute(self.namespace, name), newest, NEWEST)
 
     def _on_states(self, message: Any) -> None:
-        self.view.position = by_joint(message)
+        self.view.position = {**self.view.position, **by_joint(message)}  # a message may have some of the joints only
 
     def _on_target_pose(self, message: Any) -> None:
         at = message.pose.position

@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("viser")
 from helpers.page_stubs import INMOOV, StubRobot, StubStops, StubTrainer
 
-from robot_page_ros import neighbours
-from robot_page_ros.neighbours import MOST, places
+from robot_page_ros.drawing import neighbours
+from robot_page_ros.drawing.neighbours import MOST, places
 from robot_page_ros.page import Page
 from robot_page_ros.page_config import PageConfig
 from robot_page_ros.panel import Action

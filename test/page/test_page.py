@@ -15,12 +15,12 @@ from helpers.page_stubs import INMOOV, StubRobot, StubStops, StubTrainer
 
 from robot_interface_ros.urdf.kinematics import compose
 from robot_page_ros.curves import curve
+from robot_page_ros.drawing.visuals import visuals_of
 from robot_page_ros.lease import IDLE_S, Lease
 from robot_page_ros.page import COMMAND_S, Page
 from robot_page_ros.page_config import PageConfig
 from robot_page_ros.panel import Action
 from robot_page_ros.view import RobotView, ages
-from robot_page_ros.visuals import visuals_of
 
 FIRST, SECOND = 7, 8
 JOINT = "r_elbow_flex_joint"
@@ -48,6 +48,7 @@ class Bench:
     def do(self, name: str, page: int | None = FIRST, value: Any = None) -> list[Any]:
         """Act, let the page have its turn, and return what the robot was asked."""
         self.robot.asked.clear()
+        self.robot.view.arrived["joint_states"] = time.monotonic()  # however slow the machine is
         self.page._act(Action(name, page, value))
         self.page.turn()
         return [asked for asked in self.robot.asked if asked != "let go"]

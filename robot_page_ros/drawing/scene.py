@@ -11,10 +11,10 @@ import viser
 
 from robot_interface_ros.robot import Array
 from robot_interface_ros.urdf.frames import FrameTree, Transform, quaternion
-from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
-from robot_page_ros.drawn_markers import DrawnArrow, DrawnMarkers
+from robot_interface_ros.urdf.robot_model import RobotModel
+from robot_page_ros.drawing.drawn_markers import DrawnArrow, DrawnMarkers
+from robot_page_ros.drawing.visuals import Visual, visuals_of
 from robot_page_ros.view import DrawnMarker, RobotView
-from robot_page_ros.visuals import Visual, visuals_of
 
 GHOST = (255, 176, 32)
 TARGET = (224, 32, 48)
@@ -22,6 +22,7 @@ _GHOST_FROM = 0.02  # rad; nearer than this, the ghost would only flicker on the
 _N_PER_M = 40.0  # length of the contact arrow: 40 N are 1 m
 _LEAST_N = 0.1  # a smaller force is not drawn
 _TRAIL_COLOUR = (0.35, 0.63, 1.0, 1.0)
+_MOST_NAMED = 5  # joints in a message
 _TRAIL_STEP_M = 0.002
 _TRAIL = 200  # points of the end effector's trail where the trainer draws none
 Drag = Callable[[Array, int | None], None]
@@ -63,7 +64,7 @@ class Posture:
             )
 
     def show(self, positions: Mapping[str, float]) -> None:
-        """Place every link for joint name -> rad. Raises RobotModelError for a joint without a position."""
+        """Place every link for joint name -> rad, of every joint. Raises RobotModelError for a joint without a position."""
         for transform in self._tree.moving(positions):
             xyz, turn = self._last.get(transform.child, (None, None))
             self._last[transform.child] = transform.xyz, transform.quaternion
@@ -97,7 +98,8 @@ class RobotScene:
         self._handle.on_update(lambda event: dragged(np.array(event.target.position), event.client_id))
         self.held_until = 0.0
         """Until then (s of a steady clock) the handle follows the mouse, not the robot's target_pose."""
-        self.end_effector = end_effector
+        self.end_effector = end_effector if end_effector in self.model.links else ""
+        self._zeros = dict.fromkeys(self.model.joint_names, 0.0)
         self._trail: list[Array] = []
         self._markers, self._contact = DrawnMarkers(server.scene, "/markers"), DrawnArrow(server.scene, "/contact")
 
@@ -108,19 +110,27 @@ class RobotScene:
         self._markers.close()
 
     def update(self, view: RobotView, now: float, draggable: bool) -> None:
-        """Show the newest values. Raises RobotModelError where joint_states lacks a joint of the description."""
+        """Show the newest values; a joint of the description that joint_states lacks is drawn at zero."""
         if view.position:
-            self.robot.show(view.position)
+            self.robot.show({**self._zeros, **view.position})
         self._show_ghost(view)
         self._show_target(view, now, draggable)
         self._show_contact(view)
         own = {} if any(marker.kind == "line_strip" for marker in view.markers.values()) else self._own_trail(view)
         self._markers.show({**own, **view.markers})
 
+    def lacking(self, view: RobotView) -> str:
+        """Return which joints of the description joint_states lacks, as a line; empty where it lacks none."""
+        names = [name for name in self._zeros if name not in view.position]
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        return (
+            f"drawn at zero, as joint_states lacks them: joint {', '.join(names[:_MOST_NAMED])}{more}" if names else ""
+        )
+
     def tip(self, position: Mapping[str, float], link: str) -> Array:
         """Where a link is, `(3,)` m in the root frame."""
         chain = self.model.chain(link)
-        return np.asarray(chain.position([position[name] for name in chain.joint_names]))
+        return np.asarray(chain.position([position.get(name, 0.0) for name in chain.joint_names]))
 
     def camera_path(self, frame: str) -> str:
         """Return the scene's name of a camera's frame; empty where the description does not have that frame."""
@@ -130,10 +140,7 @@ class RobotScene:
         far = [abs(angle - view.position.get(name, angle)) for name, angle in view.target.items()]
         shown = max(far, default=0.0) > _GHOST_FROM
         if shown:
-            try:
-                self._ghost.show({**view.position, **view.target})
-            except RobotModelError:
-                shown = False
+            self._ghost.show({**self._zeros, **view.position, **view.target})
         if self._ghost.root.visible != shown:
             self._ghost.root.visible = shown
 

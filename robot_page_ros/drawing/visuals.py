@@ -40,14 +40,17 @@ def visuals_of(urdf: str) -> tuple[list[Visual], list[str]]:
         for element in link.findall("visual") or link.findall("collision"):
             try:
                 triangles = _triangles(element.find("geometry"))
+                points = _placed(triangles.reshape(-1, 3), element.find("origin"))
+                colour = _colour(element.find("material"), colours)
             except (MeshError, RobotError, FileNotFoundError, ValueError) as error:
                 faults.append(f"link {name}: {error}")
                 continue
-            if len(triangles):
-                points = _placed(triangles.reshape(-1, 3), element.find("origin"))
+            if len(triangles) and not np.isfinite(points).all():
+                faults.append(f"link {name}: a size or place that is not a finite number")
+            elif len(triangles):
                 vertices, indices = np.unique(np.round(points, 6), axis=0, return_inverse=True)
                 faces = indices.reshape(-1, 3).astype(np.int32)
-                shapes.append(Visual(name, vertices, faces, _colour(element.find("material"), colours)))
+                shapes.append(Visual(name, vertices, faces, colour))
     return shapes, faults
 
 
@@ -63,17 +66,24 @@ def _triangles(geometry: ElementTree.Element | None) -> Array:
         return parts[:, ::-1] if scale.prod() < 0.0 else parts  # a mirror turns the triangles inside out
     if shape.tag == "box":
         return _box(np.array([float(word) for word in shape.get("size", "").split()]))
-    radius = float(shape.get("radius", "nan"))
+    if shape.tag not in ("sphere", "cylinder", "capsule"):
+        return np.empty((0, 3, 3))
+    radius = _size(shape, "radius")
     if shape.tag == "sphere":
         rings = np.linspace(0.0, np.pi, _SIDES // 2 + 1)
         return _turned(radius * np.sin(rings), radius * np.cos(rings))
-    half = float(shape.get("length", "nan")) / 2
+    half = _size(shape, "length") / 2
     if shape.tag == "cylinder":
         return _turned(np.array([0.0, radius, radius, 0.0]), np.array([half, half, -half, -half]))
-    if shape.tag == "capsule":
-        rings = np.linspace(0.0, np.pi, _SIDES // 2 + 2)
-        return _turned(radius * np.sin(rings), radius * np.cos(rings) + np.where(rings < np.pi / 2, half, -half))
-    return np.empty((0, 3, 3))
+    rings = np.linspace(0.0, np.pi, _SIDES // 2 + 2)
+    return _turned(radius * np.sin(rings), radius * np.cos(rings) + np.where(rings < np.pi / 2, half, -half))
+
+
+def _size(shape: ElementTree.Element, name: str) -> float:
+    size = float(shape.get(name, "nan"))
+    if not (np.isfinite(size) and size > 0.0):
+        raise ValueError(f"the {name} of its {shape.tag} is {shape.get(name)}; expected a length, m")
+    return size
 
 
 def _box(size: Array) -> Array:

@@ -12,9 +12,9 @@ import viser
 from robot_interface_ros.robot import Array
 from robot_interface_ros.urdf.frames import FrameTree
 from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+from robot_page_ros.drawing.scene import TARGET, Posture
+from robot_page_ros.drawing.visuals import Visual, visuals_of
 from robot_page_ros.requests import WatchedRobot
-from robot_page_ros.scene import TARGET, Posture
-from robot_page_ros.visuals import Visual, visuals_of
 
 MOST = 7
 """Robots beside the chosen one; each costs its simulator a message a step, and every browser a robot to draw."""

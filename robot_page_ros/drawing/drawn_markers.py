@@ -1,7 +1,8 @@
-"""Lines, spheres, points and texts in viser's scene, which are changed in place.
+"""Lines, spheres and points in viser's scene, which are changed in place.
 
 A shape that is made anew at each update costs the browser a compiled material and leaves garbage; so a name keeps its shape
-as long as its kind stays the same, and only what differs is sent.
+as long as its kind stays the same, and only what differs is sent. Texts are not drawn in the scene: viser measures each text of
+a label on a hidden canvas, and Chromium keeps every text that such a canvas has measured. `texts` has them for the panel.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from robot_page_ros.view import DrawnMarker
 
 Colours = NDArray[np.uint8]
 _MOST_POINTS = 20_000
+_MOST_LINES = 6  # of text
 
 
 class DrawnMarkers:
@@ -64,8 +66,14 @@ def _drawable(marker: DrawnMarker) -> bool:
         marker.kind in _KINDS
         and least <= len(marker.points) <= _MOST_POINTS
         and all(np.isfinite(part).all() for part in numbers)
-        and (marker.size > 0.0 or marker.kind == "text")
+        and marker.size > 0.0
     )
+
+
+def texts(markers: Mapping[str, DrawnMarker]) -> list[str]:
+    """Return the lines of all text markers."""
+    shown = [marker.text.splitlines() for marker in markers.values() if marker.kind == "text"]
+    return [line for lines in shown for line in lines][:_MOST_LINES]
 
 
 class DrawnArrow:
@@ -121,18 +129,10 @@ def _points(scene: viser.SceneApi, path: str, handle: Any, marker: DrawnMarker) 
     return handle
 
 
-def _text(scene: viser.SceneApi, path: str, handle: Any, marker: DrawnMarker) -> Any:
-    if handle is None:
-        return scene.add_label(path, marker.text, position=marker.points[0])
-    handle.text, handle.position = marker.text, marker.points[0]
-    return handle
-
-
 _KINDS: dict[str, Callable[[viser.SceneApi, str, Any, DrawnMarker], Any]] = {
     "sphere": _sphere,
     "line_strip": _line_strip,
     "points": _points,
-    "text": _text,
 }
 
 
