@@ -52,8 +52,15 @@ class DistilConfig:
     )
     observation: str = option("", "what the student sees; empty: as its first teacher")
     observation_settings: str = option("", "settings of that observation, in YAML; or observation.NAME:=VALUE")
-    srl_model: str = option("", "encoder that the student sees through; empty: as its first teacher")
-    srl_folder: str = option("", "folder of that encoder; empty: <log_dir>/srl/<srl_model>", path=True)
+    srl_model: str = option(
+        "", "encoder that the student sees through: a name, latest or a path, as for train; empty: as its first teacher"
+    )
+    srl_folder: str = option("", "folder of that encoder; empty: the one in srl_models", path=True)
+    srl_models: str = option(
+        "",
+        "table of the folders of encoders by robot and task; empty: this package's config/srl_models.yaml",
+        path=True,
+    )
     frame_stack: int = option(
         0, "observations of successive steps that it sees at once; 0: as its first teacher", minimum=0, maximum=100
     )
@@ -89,7 +96,7 @@ class DistilConfig:
             )
         if self.balance and not sum(self.balance):
             raise ConfigError("balance has no share above 0; leave it out for equal shares")
-        if self.srl_model not in ("", GROUND_TRUTH) and self.srl_model not in factories.srl_models():
+        if self.srl_folder and self.srl_model not in ("", GROUND_TRUTH, *factories.srl_models()):
             raise ConfigError(unknown_name("srl_model", self.srl_model, [GROUND_TRUTH, *factories.srl_models()]))
         if self.srl_model not in ("", GROUND_TRUTH) and self.observation:
             raise ConfigError("srl_model and observation both say what the student sees; leave one of the two out")

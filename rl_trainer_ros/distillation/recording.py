@@ -21,7 +21,7 @@ from rl_trainer_ros.distillation.data_set import DataSet
 from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.distillation.progress import Progress
 from rl_trainer_ros.distillation.recorder import Answer, record
-from rl_trainer_ros.distillation.teachers import Recorded, Teacher, seen_by_student
+from rl_trainer_ros.distillation.teachers import Recorded, Teacher, encoder_named, seen_by_student
 from rl_trainer_ros.distillation.two_views import make_two_views
 from rl_trainer_ros.environments.env_config import GROUND_TRUTH, RAW_PIXELS, SRL_STATE, EnvConfig
 from rl_trainer_ros.environments.frame_stack import stacked_space
@@ -127,7 +127,9 @@ def _source(teacher: Teacher | Recorded, config: DistilConfig) -> Source:
     space = stacked_space(made.observation.space, environment.frame_stack)
     if not isinstance(space, spaces.Box):
         raise ConfigError(f"a student cannot observe {space}; choose another observation")
-    srl_model = (config.srl_model or teacher.config.srl_model) if environment.encoder_folder else GROUND_TRUTH
+    srl_model = teacher.config.srl_model if environment.encoder_folder else GROUND_TRUTH
+    if config.srl_model and environment.encoder_folder:
+        srl_model = encoder_named(teacher, config)[0]
     encoder = loaded.id if loaded else None
     return Source(
         environment.task, teacher, environment, space, made.action.space, encoder, srl_model, made.description

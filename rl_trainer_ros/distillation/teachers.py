@@ -87,13 +87,22 @@ def _trained(name: str, log_dir: str) -> Teacher:
     return Teacher(checkpoint.folder, trained_models.load(checkpoint.folder), config)
 
 
+def encoder_named(teacher: Teacher, config: DistilConfig) -> tuple[str, str]:
+    """Return method and folder of the encoder that the student sees through. Raises ConfigError."""
+    if config.srl_folder:
+        return config.srl_model, config.srl_folder
+    where = teacher.environment
+    seeker = {"log_dir": config.log_dir, "robot": where.robot, "task": where.task, "table": config.srl_models}
+    return factories.find_encoder(config.srl_model, **seeker)
+
+
 def seen_by_student(teacher: Teacher, config: DistilConfig) -> EnvConfig:
     """Return the environment of a teacher with the student's observation, without its label. Raises ConfigError."""
     changes: dict[str, Any] = {"task_labels": ()}
     if config.srl_model:
-        seen = GROUND_TRUTH if config.srl_model == GROUND_TRUTH else factories.srl_models()[config.srl_model]
-        folder = config.srl_folder or f"{config.log_dir}/srl/{config.srl_model}"
-        changes |= {"srl_folder": "" if seen else folder, "observation": seen, "observation_settings": ""}
+        seen = GROUND_TRUTH if config.srl_model == GROUND_TRUTH else factories.srl_models().get(config.srl_model, "")
+        folder = "" if seen else encoder_named(teacher, config)[1]
+        changes |= {"srl_folder": folder, "observation": seen, "observation_settings": ""}
     if config.observation:
         changes |= {
             "srl_folder": "",

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from rl_trainer_ros import factories
 from rl_trainer_ros.environments.env_config import EnvConfig
 from robot_interface_ros.config import ConfigError, option
 
@@ -58,12 +59,21 @@ class RecordConfig(EnvConfig):
         minimum=0.0,
         maximum=86_400.0,
     )
+    srl_model: str = option(
+        "", "encoder whose states are recorded: a name, latest or a path, as for train; empty: none, or that of `run`"
+    )
+    srl_models: str = option(
+        "",
+        "table of the folders of encoders by robot and task; empty: this package's config/srl_models.yaml",
+        path=True,
+    )
     bag: str = option("", "folder of the new bag; empty: <bag_dir>/<date>_<task>_seed<seed>", path=True)
     bag_dir: str = option("bags", "where bags go", path=True)
     log_dir: str = option("runs", "where run:=latest is looked for", path=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._find_encoder()
         if self.policy == TRAINED and not self.run:
             raise ConfigError("policy:=trained needs the run whose policy it is: run:=latest, or a run folder")
         if self.keep_last_s and self.num_envs > 1 and self.transport == "in_process":
@@ -72,6 +82,18 @@ class RecordConfig(EnvConfig):
             raise ConfigError("realtime:=true is for robots over topics; add transport:=topics")
         if self.namespaces and self.transport != "topics":
             raise ConfigError("namespaces are those of robots over topics; add transport:=topics, or use num_envs")
+
+    def _find_encoder(self) -> None:
+        """Set `srl_folder` to the folder of the encoder that `srl_model` names. Raises ConfigError."""
+        if not self.srl_model:
+            return
+        if self.srl_folder:
+            raise ConfigError("srl_model and srl_folder both name the encoder; leave one of the two out")
+        if observation := factories.srl_models().get(self.srl_model):
+            raise ConfigError(f"srl_model {self.srl_model} has no encoder; use observation:={observation}")
+        seeker = {"log_dir": self.log_dir, "robot": self.robot, "task": self.task, "table": self.srl_models}
+        object.__setattr__(self, "srl_folder", factories.find_encoder(self.srl_model, **seeker)[1])
+        object.__setattr__(self, "srl_model", "")  # it has been found
 
     @property
     def robots(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ def check(config: TrainerConfig) -> None:
     from stable_baselines3.common.vec_env import DummyVecEnv
 
     from rl_trainer_ros import factories
+    from rl_trainer_ros.algorithms.devices import check_device
     from rl_trainer_ros.algorithms.learner import make_learner, observation_kind
     from rl_trainer_ros.environments.frame_stack import stacked
     from rl_trainer_ros.environments.make_env import parts
@@ -34,6 +35,7 @@ def check(config: TrainerConfig) -> None:
 
     begin = beginning(config)
     config = begin.config
+    check_device(config.device)
     encoder = factories.load_encoder(config.encoder_folder) if config.encoder_folder else None
     made = parts(config, encoder)
 

@@ -16,11 +16,12 @@ from robot_interface_ros.files.paths import expanded
 
 FREE = (
     *("resume", "num_timesteps", "log_interval_s", "markers", "transport", "namespaces", "srl_folder", "srl_models"),
-    *("checkpoint_interval_s", "keep_checkpoints", "start_timeout_s", "answer_timeout_s"),
+    *("device", "checkpoint_interval_s", "keep_checkpoints", "start_timeout_s", "answer_timeout_s"),
     *("eval_every_steps", "eval_episodes", "eval_namespace", "eval_video"),
     *("cross_evaluate_every_steps", "cross_evaluate_tasks", "cross_evaluate_episodes"),
 )
-"""Settings that may be changed when a run is resumed: apart from the length, none of them changes what is learned."""
+"""Settings that may be changed when a run is resumed: apart from the length, none of them changes what is learned.
+On another device only the last bits differ."""
 
 
 def settings_of_run(resume: str, log_dir: str) -> TrainerConfig:

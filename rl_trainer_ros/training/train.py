@@ -16,6 +16,7 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecNormalize
 
 from rl_trainer_ros import algorithms, factories
+from rl_trainer_ros.algorithms.devices import check_device, device_for
 from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind, policy_name
 from rl_trainer_ros.algorithms.protocol import Learner
 from rl_trainer_ros.algorithms.sb3_learner import Sb3Learner
@@ -63,6 +64,7 @@ class TrainingRun:
             config.algo, given, preset=config.preset
         )  # refuse wrong settings before waiting for robots
         learning_encoder.check(config)
+        check_device(config.device)
         self._encoder_id = factories.load_encoder(config.encoder_folder).id if config.encoder_folder else None
         local = config.namespaces[:1] if vec_envs.in_processes(config) else config.namespaces
         self._evaluated: list[RobotEnv] = []
@@ -204,7 +206,10 @@ class TrainingRun:
             vec_env = vec_envs.over_robots(self._environments, folder, config.namespaces, self._fibers)
         vec_env.seed(config.seed)
         statistics = vec_envs.normalised(vec_env, self._hyperparameters.get("gamma", 0.99))
-        algorithm = make_learner(config.algo, statistics, self._hyperparameters, policy=config.policy, seed=config.seed)
+        device = device_for(config.device, statistics.observation_space)
+        algorithm = make_learner(
+            config.algo, statistics, self._hyperparameters, policy=config.policy, seed=config.seed, device=device
+        )
         leave_out_of_replay(algorithm)
         learner = Sb3Learner(algorithm)
         begin.bring(learner, statistics)

@@ -98,6 +98,12 @@ class TrainerConfig(EnvConfig):
     torch_threads: int = option(
         1, "threads of the learner; results of a seed repeat bit for bit with the same number", minimum=1, maximum=256
     )
+    device: str = option(
+        "auto",
+        "where the learner computes; auto: on a graphics card if there is one and the policy sees images; only results of cpu "
+        "repeat bit for bit",
+        choices=("auto", "cpu", "cuda"),
+    )
     eval_every_steps: int = option(
         0, "steps between two evaluations on unseen targets; 0: none", minimum=0, maximum=10**12
     )

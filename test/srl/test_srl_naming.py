@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from rl_trainer_ros.bringup.system import BringupError, system
+from rl_trainer_ros.distillation.distil_config import DistilConfig
+from rl_trainer_ros.distillation.teachers import encoder_named
+from rl_trainer_ros.recording.record_config import RecordConfig
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError, from_mapping
 from srl_ros.naming import Place, Seeker, commands_for, find_encoder, place_of
@@ -51,6 +54,27 @@ def test_a_path_names_its_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         TrainerConfig(srl_model="latest", srl_folder=folder)
     monkeypatch.chdir(tmp_path)
     assert TrainerConfig(srl_model="./anywhere").encoder_folder == "./anywhere"
+
+
+def test_a_recording_and_a_student_take_the_same_names(tmp_path: Path) -> None:
+    folder = an_encoder(tmp_path / "srl" / "mine", "vae", 10)
+    for name in ("latest", "mine", folder):
+        recorded = RecordConfig(srl_model=name, log_dir=str(tmp_path))
+        assert recorded.environment().srl_folder == recorded.environment().encoder_folder == folder
+        assert dataclasses.replace(recorded, episodes=3).srl_folder == folder
+        student = DistilConfig(teachers="runs/a", srl_model=name, log_dir=str(tmp_path))
+        assert encoder_named(ATeacher(TrainerConfig()), student) == ("vae", folder)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="srl_model and srl_folder both name the encoder"):
+        RecordConfig(srl_model="mine", srl_folder=folder, log_dir=str(tmp_path))
+    with pytest.raises(ConfigError, match="srl_model raw_pixels has no encoder; use observation:=raw_pixels"):
+        RecordConfig(srl_model="raw_pixels")
+    with pytest.raises(ConfigError, match=r"unknown srl_model 'mien' \(did you mean mine\?\)"):
+        RecordConfig(srl_model="mien", log_dir=str(tmp_path))
+
+
+@dataclasses.dataclass
+class ATeacher:
+    environment: TrainerConfig
 
 
 def test_a_folder_of_ones_own_is_a_name_too(tmp_path: Path) -> None:

@@ -11,19 +11,37 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 from test_algorithms import QUICK, line_for
 
 from rl_trainer_ros.algorithms import ALGORITHMS, hyperparameters
+from rl_trainer_ros.algorithms.devices import device_for
 from rl_trainer_ros.algorithms.learner import make_learner
 from rl_trainer_ros.algorithms.protocol import Learner
 from rl_trainer_ros.algorithms.registry import CONTINUOUS
 from rl_trainer_ros.algorithms.sb3_learner import Sb3Learner
 from rl_trainer_ros.training.checkpoints import parameters
+from rl_trainer_ros.training.train import TrainingRun
+from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.config import ConfigError
 
 REPO = Path(__file__).resolve().parents[2]
 ROOMS = ("training", "evaluation", "cli", "ros", "distillation")
 THEIR_OWN = ("_episode_seeds", "_replace", "_asdict")
+
+
+def test_a_learner_of_images_computes_on_a_graphics_card_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers, images = spaces.Box(-1.0, 1.0, (5,)), spaces.Box(0, 255, (3, 64, 64), np.uint8)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert [device_for("auto", space) for space in (numbers, images)] == ["cpu", "cpu"]
+    with pytest.raises(ConfigError, match="device is cuda, and torch finds no graphics card; use device:=auto or"):
+        TrainingRun(
+            TrainerConfig(device="cuda", transport="in_process"), lambda name: pytest.fail("made a robot first")
+        )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [device_for("auto", space) for space in (numbers, images)] == ["cpu", "cuda"]
+    assert [device_for("cpu", images), device_for("cuda", numbers)] == ["cpu", "cuda"]
 
 
 def test_private_attributes_of_other_objects_are_used_in_the_adapter_alone() -> None:

@@ -16,6 +16,9 @@ from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
 from rl_trainer_ros.environments import image_keeper
 from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.training import learning_encoder
+from rl_trainer_ros.training.cross_evaluation import models
+from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate
+from rl_trainer_ros.training.cross_evaluation.tasks import evaluated
 from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
@@ -106,6 +109,11 @@ def test_a_new_encoder_is_used_kept_and_repeated_by_a_resumed_run(
     assert evaluate_run(EvaluateOptions(run=str(whole), episodes=1)) == 0  # with the encoder of the model
     assert evaluate_run(EvaluateOptions(run=str(whole / "checkpoints" / "000000100_exact"), episodes=1)) == 0
     capsys.readouterr()
+
+    found = models.find([str(whole / "checkpoints" / "000000100_exact"), str(whole / "final")], str(whole), "final")
+    assert [Path(model.config.encoder_folder).name for model in found] == [first.id, second]  # each with its own
+    matrix = cross_evaluate(found, ["early", "late"], evaluated([model.config for model in found]), 1)
+    assert [cell.reason for cell in matrix.cells.values()] == ["", ""]
 
 
 def test_an_encoder_that_cannot_be_trained_leaves_the_present_one(

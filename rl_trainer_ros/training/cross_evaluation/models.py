@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rl_trainer_ros.training.checkpoints.folders import ABOUT, CHECKPOINTS, LINKS
+from rl_trainer_ros.training.checkpoints.folders import ABOUT, CHECKPOINTS, LINKS, read
 from rl_trainer_ros.training.runs import run_folder
+from rl_trainer_ros.training.runs.encoders import with_encoder
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.paths import expanded
@@ -113,7 +114,7 @@ def _of_run(run: Path, link: str) -> Model:
     if not (run / link / ABOUT).is_file():
         there = [f"model:={name}" for name in LINKS if (run / name / ABOUT).is_file()]
         raise ConfigError(f"{run} has no {link} model; it has: {', '.join(there) or 'none yet'}")
-    return Model(run, run / link, run_folder.load_config(run))
+    return _model(run, run / link)
 
 
 def _at(path: Path, log_dir: str) -> Model:
@@ -125,4 +126,10 @@ def _at(path: Path, log_dir: str) -> Model:
     if not chosen:
         known = ", ".join(folder.name for folder in there) or "none"
         raise ConfigError(f"{run} has no checkpoint of {steps:,} steps; it has: {known}")
-    return Model(run, min(chosen, key=lambda folder: folder.name.endswith("best")), run_folder.load_config(run))
+    return _model(run, min(chosen, key=lambda folder: folder.name.endswith("best")))
+
+
+def _model(run: Path, folder: Path) -> Model:
+    """Return the model with the encoder that it acted on, which need not be that of the run's settings. Raises ModelError."""
+    config = run_folder.load_config(run)
+    return Model(run, folder, with_encoder(config, run, read(folder).about) if config.srl_learns else config)
