@@ -50,7 +50,9 @@ def figures(fitted: Array, fitted_truth: Array, states: Array, truth: Array, nam
     """
     neighbours = min(NEIGHBOURS, len(states) - 1)
     correlation = gtc(states, truth)
-    straight, read = linear_r2(fitted, fitted_truth, states, truth), probe(fitted, fitted_truth, states)
+    straight, read = linear_r2(fitted, fitted_truth, states, truth), np.empty_like(truth)
+    for at in read_alone(names):  # what a state hardly tells, as the hand often, would spoil the read-out of the rest
+        read[:, at] = probe(fitted, fitted_truth[:, at], states)
     bent = r2(read, truth)
     found: dict[str, Any] = {
         "knn_mse": knn_mse(states, truth, neighbours),
@@ -79,6 +81,13 @@ def places(names: tuple[str, ...]) -> dict[str, list[int]]:
     """Return the places in metres among names of the ground truth: target -> where target_x to target_z stand."""
     groups = dict.fromkeys(name[:-2] for name in names if name.endswith(("_x", "_y", "_z")))
     return {group: [i for i, name in enumerate(names) if name[:-2] == group] for group in groups}
+
+
+def read_alone(names: tuple[str, ...]) -> list[list[int]]:
+    """Return the columns that each read-out is for: one for each of `places`, one for all other names."""
+    groups = list(places(names).values())
+    others = [i for i in range(len(names)) if not any(i in at for at in groups)]
+    return [*groups, *([others] if others else [])]
 
 
 def describe(metrics: dict[str, Any]) -> str:

@@ -91,6 +91,8 @@ def test_errors_of_a_place_are_in_centimetres_and_of_that_place_alone() -> None:
     # Of a place that the state does not know, the middle is the best guess; the median distance from it is 49 cm.
     middle = 100.0 * np.median(np.linalg.norm(hand[800:], axis=1))
     assert unknown["probe_error_cm"] == pytest.approx(middle, rel=0.2) and unknown["nonlinear_r2"] < 0.05
+    alone = figures(2.0 * target[:800], target[:800], 2.0 * target[800:], target[800:], names[:3])  # no hand beside it
+    assert alone["target"]["probe_error_cm"] == known["probe_error_cm"]
     assert unknown["nmse"] > 1.0 and found["gtc_mean"] == pytest.approx((1.0 + unknown["gtc_mean"]) / 2)
 
 
