@@ -62,7 +62,7 @@ lint: $(STAMP)  ## check style, layout and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP)  ## measure steps per second in process and over topics, for one robot and for many
+bench: $(STAMP)  ## measure steps per second in process and over topics, for one robot and for many; under four minutes
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/many_robots.py
 

@@ -1,8 +1,8 @@
 """Measure steps per second and PPO with many robots: over topics, in one process, and in one process each.
 
-Run it with `.venv/bin/python benchmarks/many_robots.py rounds:=5`. Every figure is the median of several rounds. The variants
-alternate within a round, so that other load of the machine affects all of them. It prints Markdown tables, as in
-docs/performance.md.
+Run it with `make bench`, or `.venv/bin/python benchmarks/many_robots.py seconds:=600 "robots:=[1,2,4,8]"`. Every figure is the
+median of as many rounds as the time allows. The variants alternate within a round, so that other load of the machine affects
+all of them. It prints Markdown tables, as in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from functools import partial
 import gymnasium
 import numpy as np
 import torch
+from rounds import rounds, say
 from simulators import simulators
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
@@ -39,11 +40,12 @@ from robot_interface_ros.ros.transport.runtime import Runtime
 class Options:
     """Settings of the measurement."""
 
-    rounds: int = option(5, "rounds; every figure is their median", minimum=1, maximum=1000)
+    seconds: float = option(145.0, "time for all rounds, s; a first round is always made", minimum=1.0, maximum=1e6)
+    rounds: int = option(5, "largest number of rounds; every figure is their median", minimum=1, maximum=1000)
     steps: int = option(2000, "steps per measurement, of all robots together", minimum=100, maximum=1_000_000)
-    ppo_steps: int = option(8192, "steps of PPO per measurement, including updates", minimum=2048, maximum=10_000_000)
-    robots: tuple[int, ...] = option((1, 2, 4, 8), "numbers of robots")
-    sim_processes: tuple[int, ...] = option((1, 2), "numbers of simulators for all robots, over topics")
+    ppo_steps: int = option(4096, "steps of PPO per measurement, including updates", minimum=2048, maximum=10_000_000)
+    robots: tuple[int, ...] = option((1, 4, 8), "numbers of robots")
+    sim_processes: tuple[int, ...] = option((1,), "numbers of simulators for all robots, over topics")
 
 
 def one() -> gymnasium.Env:  # type: ignore[type-arg]
@@ -105,17 +107,18 @@ def measure(options: Options) -> tuple[dict[tuple[str, int], float], dict[tuple[
         domain = 101 + os.getpid() % 60
         ways: dict[tuple[str, int], VecEnv] = {}
         for robots in options.robots:
+            say(f"{robots} robot{'s' if robots > 1 else ''} of each kind start", options.seconds)
             ways["DummyVecEnv", robots] = opened.enter_context(in_process(DummyVecEnv, robots))
             ways["SubprocVecEnv", robots] = opened.enter_context(in_process(SubprocVecEnv, robots))
             for sim_processes in [n for n in options.sim_processes if n <= robots]:
                 domain += 1
                 topics = f"topics, {sim_processes} simulator{'s' if sim_processes > 1 else ''}"
                 ways[topics, robots] = opened.enter_context(over_topics(robots, sim_processes, domain))
-        for k in range(options.rounds):
-            print(f"round {k + 1} of {options.rounds}", file=sys.stderr, flush=True)
+        for _ in rounds("steps, then PPO", options.rounds, options.seconds):
             for way, vec_env in ways.items():
                 steps.setdefault(way, []).append(step_rate(vec_env, options.steps))
             for way, vec_env in ways.items():
+                say(f"PPO: {way[0]}, robots: {way[1]}", options.seconds)
                 ppo.setdefault(way, []).append(ppo_rate(vec_env, options.ppo_steps))
     return tuple({way: statistics.median(rates) for way, rates in found.items()} for found in (steps, ppo))  # type: ignore[return-value]
 

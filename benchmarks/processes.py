@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -34,12 +34,15 @@ def process(
 
 
 def start(
-    module: str, parameters: Mapping[str, object], environment: Mapping[str, str] | None = None
+    module: str,
+    parameters: Mapping[str, object],
+    environment: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
-    """Start a node."""
+    """Start a node; `prefix`: a command that runs it, such as `ip netns exec NAME`."""
     words = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
     return subprocess.Popen(
-        [sys.executable, "-m", module, *(["--ros-args", *words] if words else [])],
+        [*prefix, sys.executable, "-m", module, *(["--ros-args", *words] if words else [])],
         cwd=REPO,
         env={**os.environ, **(environment or {}), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,

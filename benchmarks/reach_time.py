@@ -1,6 +1,6 @@
-"""Measure how long training takes to reach: `make train`'s settings beside one robot with the default settings, in turns.
+"""Measure how long training takes to reach: `make train`'s settings beside others and one robot, in turns.
 
-    .venv/bin/python benchmarks/reach_time.py folder:=reach_time          # three seeds of both; resumes where it ended
+    .venv/bin/python benchmarks/reach_time.py folder:=reach_time          # three seeds of each; resumes where it ended
     .venv/bin/python benchmarks/reach_time.py ways:='[many robots]' seeds:='[0]'
 
 Each run is `rl_trainer train` over topics, then `rl_trainer evaluate` on 500 unseen targets. Prints a Markdown table.
@@ -21,6 +21,10 @@ from robot_interface_ros.config import option
 WAYS = {
     "one robot": (),
     "many robots": ("num_envs:=16", "preset:=many_robots", "num_timesteps:=40000"),
+    "fewer epochs": (
+        *("num_envs:=16", "preset:=many_robots", "num_timesteps:=45000"),
+        *("hyperparameters.n_epochs:=5", "hyperparameters.learning_rate:=2.0e-3"),
+    ),
 }
 
 

@@ -1,8 +1,8 @@
 """Measure the overhead of topics: steps per second in process and over topics, in the same run.
 
-Run it with `make bench`, or `.venv/bin/python benchmarks/transport.py rounds:=5`. Every figure is the median of several
-rounds. The variants alternate within a round, so that other load of the machine affects all of them. It prints a Markdown
-table, as in docs/performance.md.
+Run it with `make bench`, or `.venv/bin/python benchmarks/transport.py seconds:=300`. Every figure is the median of as many
+rounds as the time allows. The variants alternate within a round, so that other load of the machine affects all of them. It
+prints a Markdown table, as in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import numpy as np
+from rounds import rounds, say
 from simulators import simulators
 
 from rl_trainer_ros.bringup.setting_texts import from_words
@@ -36,9 +37,10 @@ WAYS = {"direct": "wait set made once, direct takes", "executor": "SingleThreade
 class Options:
     """Settings of the measurement."""
 
-    rounds: int = option(5, "rounds; every figure is their median", minimum=1, maximum=1000)
-    steps: int = option(2000, "environment steps per measurement", minimum=100, maximum=1_000_000)
-    ppo_steps: int = option(8192, "environment steps of PPO per measurement", minimum=4096, maximum=10_000_000)
+    seconds: float = option(75.0, "time for all rounds, s; a first round is always made", minimum=1.0, maximum=1e6)
+    rounds: int = option(5, "largest number of rounds; every figure is their median", minimum=1, maximum=1000)
+    steps: int = option(1000, "environment steps per measurement", minimum=100, maximum=1_000_000)
+    ppo_steps: int = option(4096, "environment steps of PPO per measurement", minimum=4096, maximum=10_000_000)
 
 
 def surroundings(way: str, domain: int) -> dict[str, str]:
@@ -122,20 +124,20 @@ def measure(options: Options) -> tuple[dict[str, float], dict[str, float], dict[
     steps: dict[str, list[float]] = {}
     rates: dict[str, list[float]] = {}
     parts: list[dict[str, float]] = []
+    half = options.seconds / 2.0
     with ExitStack() as nodes:
+        say("simulators start", options.seconds)
         for (robot, _), domain in domains.items():
             nodes.enter_context(simulators([{}], surroundings(robot, domain)))
         environments = {f"{robot} / {client}": topic_env(client, domain) for (robot, client), domain in domains.items()}
         environments["in process"] = make_robot_env()
-        for k in range(options.rounds):
-            print(f"round {k + 1} of {options.rounds}: environment steps", file=sys.stderr, flush=True)
+        for _ in rounds("environment steps", options.rounds, half):
             for name, environment in environments.items():
                 steps.setdefault(name, []).append(step_us(environment, options.steps))
             parts.append(parts_us(options.steps))
         for environment in environments.values():
             environment.close()
-        for k in range(options.rounds):
-            print(f"round {k + 1} of {options.rounds}: PPO", file=sys.stderr, flush=True)
+        for _ in rounds("PPO", options.rounds, options.seconds):
             rates.setdefault("in process", []).append(ppo_rate(lambda _: make_robot_env(), options.ppo_steps))
             rates.setdefault("topics", []).append(
                 ppo_rate(lambda _: topic_env("direct", domains["direct", "direct"]), options.ppo_steps)

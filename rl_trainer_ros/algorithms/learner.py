@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
@@ -53,9 +54,21 @@ def make_learner(
         check_memory(name, env.observation_space, arguments["buffer_size"], stored)
     leave_out_compiler()
     try:
-        return kind(network, env, seed=seed, device=device, **arguments)
+        learner = kind(network, env, seed=seed, device=device, **arguments)
     except Exception as error:  # learners report bad settings in many ways: assertions, errors of torch and NumPy
         raise ConfigError(f"algo {name} refuses its settings: {one_line(error)}") from error
+    optimise_together(getattr(learner.policy, "optimizer", None))
+    return learner
+
+
+def optimise_together(optimizer: Any) -> None:
+    """Let Adam change all parameters in one call per operation, instead of one call per parameter.
+
+    The results are equal bit for bit; `fused`, which is faster still, rounds otherwise.
+    """
+    if type(optimizer) is torch.optim.Adam:
+        for group in optimizer.param_groups:
+            group["foreach"] = True
 
 
 def check_memory(name: str, space: spaces.Space[Any], buffer_size: int, stored: int) -> None:

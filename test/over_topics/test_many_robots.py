@@ -34,22 +34,26 @@ def runtime(domain: int) -> Iterator[Runtime]:
 
 @pytest.mark.equality
 def test_robots_together_give_the_same_bits_as_each_alone_in_process(simulator: Callable, runtime: Runtime) -> None:
-    """Four robots of two simulators; their episodes have different lengths, so that resets fall between steps of others."""
-    simulator(namespaces="[/env_0, /env_2]")
-    simulator(namespaces="[/env_1, /env_3]")
-    shared = SharedWaiter(runtime, NAMES)
-    robots = [make_robot_env(transport="topics", namespace=name, runtime=runtime, shared=shared) for name in NAMES]
-    vec_env = RobotVecEnv([TimeLimit(robot, MAX_STEPS + 7 * i) for i, robot in enumerate(robots)], shared.fibers)
-    steps = np.random.default_rng(3).uniform(-1.0, 1.0, (200, 4, 5)).astype(np.float32)
+    """Ten robots of two simulators, of which one gets its commands in two parts.
+
+    Their episodes have different lengths, so that resets fall between steps of others.
+    """
+    n, names = 10, [f"/env_{i}" for i in range(10)]
+    simulator(namespaces=f"[{', '.join(names[1:5] + names[6:])}]")
+    simulator(namespaces=f"[{names[0]}, {names[5]}]")
+    shared = SharedWaiter(runtime, names)
+    robots = [make_robot_env(transport="topics", namespace=name, runtime=runtime, shared=shared) for name in names]
+    vec_env = RobotVecEnv([TimeLimit(robot, MAX_STEPS + 3 * i) for i, robot in enumerate(robots)], shared.fibers)
+    steps = np.random.default_rng(3).uniform(-1.0, 1.0, (100, n, 5)).astype(np.float32)
     vec_env.seed(11)
     together: list[list[object]] = [[observation.tobytes()] for observation in vec_env.reset()]
     for actions in steps:
         observations, rewards, dones, infos = vec_env.step(actions)
-        for i in range(4):
+        for i in range(n):
             together[i].append((observations[i].tobytes(), rewards[i].tobytes(), bool(dones[i]), infos[i]["distance"]))
     vec_env.close()
-    for i in range(4):
-        alone = TimeLimit(make_robot_env(), MAX_STEPS + 7 * i)
+    for i in range(n):
+        alone = TimeLimit(make_robot_env(), MAX_STEPS + 3 * i)
         rows: list[object] = [alone.reset(seed=11 + i)[0].tobytes()]
         for action in steps[:, i]:
             observation, reward, terminated, truncated, info = alone.step(action)

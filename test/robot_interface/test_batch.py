@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ pytest.importorskip("rclpy")
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Float64MultiArray, String
 
+from rl_trainer_ros.ros.robot_client.batch import SharedBatch
 from robot_interface_ros.ros.transport.batch import (
     BatchCodec,
     BatchPlace,
@@ -83,3 +86,22 @@ def test_a_place_is_read_as_it_was_published() -> None:
 def test_other_text_is_no_place(text: str) -> None:
     with pytest.raises(MessageError, match="expected JSON with robot, joints"):
         BatchPlace.of(String(data=text))
+
+
+@pytest.mark.parametrize(
+    ("robots", "parts"), [(1, [1]), (3, [3]), (4, [4]), (8, [4, 4]), (10, [4, 4, 2]), (16, [4] * 4), (40, [10] * 4)]
+)
+def test_commands_are_sent_in_parts(robots: int, parts: list[int]) -> None:
+    node, sent = Mock(), []
+    node.create_publisher.return_value.publish = lambda data: sent.append(reader.read(data))
+    reader = BatchCodec(command_columns(JOINTS))
+    place = BatchPlace(0, JOINTS, "/env_0/batch_commands", "/env_0/batch_states")
+    shared = SharedBatch(node, Mock(), place)
+    for robot in range(robots):
+        shared.join(robot, lambda stamp, row: None)
+    rows = [np.array([*keys_of(robot, STAMP), 0.5, -0.5]) for robot in range(robots)]
+    for row in rows:
+        shared.send(row)
+    shared.flush()  # as before each wait
+    assert [len(part) for part in sent] == parts
+    assert np.concatenate(sent).tobytes() == np.array(rows).tobytes()

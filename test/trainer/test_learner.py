@@ -81,3 +81,22 @@ def test_every_algorithm_fits_and_hands_over_what_it_has_learned(name: str) -> N
     stream = io.BytesIO()
     one.save(stream)
     assert stream.tell() > 1000
+
+
+def test_adam_with_one_call_per_operation_learns_the_same_bits_and_an_older_state_keeps_it() -> None:
+    def made() -> Any:
+        env = DummyVecEnv([lambda: line_for("ppo")])
+        return make_learner("ppo", env, hyperparameters("ppo", QUICK["ppo"]), seed=0)
+
+    found = []
+    for together in (True, None):  # None: torch's default, one call per parameter
+        learner = made()
+        assert [group["foreach"] for group in learner.policy.optimizer.param_groups] == [True]
+        learner.policy.optimizer.param_groups[0]["foreach"] = together
+        learner.learn(128)
+        found.append(Sb3Learner(learner))
+    for one, other in zip(*(learner.algorithm.policy.parameters() for learner in found)):
+        assert torch.equal(one, other)
+    resumed = Sb3Learner(made())
+    parameters.restore(resumed, parameters.of(found[1]), "memory")  # the state of an older checkpoint
+    assert resumed.algorithm.policy.optimizer.param_groups[0]["foreach"] is True

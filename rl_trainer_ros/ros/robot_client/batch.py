@@ -21,8 +21,17 @@ from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.messages import MessageError
 from robot_interface_ros.ros.transport.waiting import Waiter
 
+_PARTS, _SMALLEST_PART = 4, 4
 Receive = Callable[[int, Array], None]
 """Gets the stamp, ns, and the numbers of an answer."""
+
+
+def part_of(robots: int) -> int:
+    """Return the number of rows in each part of a batch: at most four parts, each of four robots or more.
+
+    A part costs a message each way, which fewer robots do not earn (docs/performance.md).
+    """
+    return max(1, min(robots, max(_SMALLEST_PART, -(-robots // _PARTS))))
 
 
 class SharedBatch:
@@ -35,6 +44,7 @@ class SharedBatch:
         self._reader = batch.BatchCodec(batch.state_columns(place.joints))
         self._receivers: dict[int, Receive] = {}
         self._rows: list[Array] = []
+        self._part = part_of(0)  # number of rows in a message
         self._publisher: Any = node.create_publisher(Float64MultiArray, place.commands, contract.RELIABLE)
         self._subscription = waiter.subscribe(Float64MultiArray, place.states, self._on_states, raw=True)
 
@@ -46,17 +56,25 @@ class SharedBatch:
     def join(self, robot: int, receive: Receive) -> None:
         """Pass the rows of this robot to `receive`."""
         self._receivers[robot] = receive
+        self._part = part_of(len(self._receivers))
 
     def leave(self, robot: int) -> None:
         """Ignore the rows of this robot."""
         self._receivers.pop(robot, None)
+        self._part = part_of(len(self._receivers))
 
     def send(self, row: Array) -> None:
-        """Send a row with the next batch."""
+        """Send a row with the next part of the batch.
+
+        The process of the robots works on the first part while this process computes the second, and answers the second
+        while this process reads the answers to the first.
+        """
         self._rows.append(row)
+        if len(self._rows) >= self._part:
+            self.flush()
 
     def flush(self) -> None:
-        """Publish the rows; called before each wait."""
+        """Publish the rows; also called before each wait, since some robots may have no command to send."""
         if self._rows:
             rows, self._rows = self._rows, []
             self._publisher.publish(self._writer.write(np.stack(rows)))

@@ -12,6 +12,7 @@ from rl_trainer_ros.training.checkpoints.errors import ModelError, one_line
 from robot_interface_ros.files.checked_values import shown
 
 _MODULES, _VARIABLES = "modules", "variables"
+_SPEED = "foreach"
 
 
 def of(learner: Learner) -> dict[str, Any]:
@@ -34,8 +35,9 @@ def restore(learner: Learner, tree: Any, name: str) -> None:
         for entry, state in modules.items():
             part = parts.modules[entry]
             if isinstance(part, torch.optim.Optimizer):
-                _check_optimizer(state, part)
-            part.load_state_dict(state)
+                _restore_optimizer(state, part)
+            else:
+                part.load_state_dict(state)
         for entry, value in variables.items():
             parts.variables[entry].data.copy_(value)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -45,6 +47,15 @@ def restore(learner: Learner, tree: Any, name: str) -> None:
     learner.parts_changed()
 
 
+def _restore_optimizer(state: Any, optimizer: Any) -> None:
+    """Restore an optimiser; it keeps its own `foreach`, which changes the speed but not the results."""
+    _check_optimizer(state, optimizer)
+    own = [group.get(_SPEED) for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, value in zip(optimizer.param_groups, own):
+        group[_SPEED] = value
+
+
 def _check_optimizer(state: Any, optimizer: Any) -> None:
     """Raise ValueError unless an optimiser's state has the types and shapes that its next step needs."""
     expected = optimizer.state_dict()
@@ -52,6 +63,8 @@ def _check_optimizer(state: Any, optimizer: Any) -> None:
         raise ValueError("it has another number of groups of parameters")
     for group, own in zip(state["param_groups"], expected["param_groups"]):
         for name, value in own.items():
+            if name == _SPEED:
+                continue
             if name not in group or not _alike(group[name], value):
                 raise ValueError(
                     f"its optimiser's {name} is {shown(group.get(name))}; expected one like {shown(value)}"

@@ -210,11 +210,13 @@ class DirectWaiter:
             wait_set = self._wait_set = self._rclpy.WaitSet(
                 len(self._subscriptions), 1, 0, len(self._clients), len(self._services), 0, self._node.context.handle
             )
+        # Every entity makes the wait longer, so clients are waited for only during a call.
+        calling = [client for client in self._clients if getattr(client, "_pending_requests", True)]
         wait_set.clear_entities()
         wait_set.add_guard_condition(self._guard.handle)
         for handle, _, _, _ in self._subscriptions:
             wait_set.add_subscription(handle)
-        for client in self._clients:
+        for client in calling:
             wait_set.add_client(client.handle)
         for service, _ in self._services:
             wait_set.add_service(service.handle)
@@ -230,7 +232,7 @@ class DirectWaiter:
                     if taken is None:
                         break
                     take(taken[0])
-        for i, client in enumerate(self._clients):
+        for i, client in enumerate(calling):
             if wait_set.is_ready("client", i):
                 self._take_response(client)
         for i, (service, handler) in enumerate(self._services):
