@@ -100,8 +100,8 @@ class LearningEncoder:
         self._start(steps)
 
     def close(self) -> None:
-        """End a training that is not finished; a resumed run starts it again."""
-        if self._process is not None and self._process.poll() is None:
+        """End a training whose encoder is not used yet, finished or not; a resumed run starts it again."""
+        if self._process is not None:
             self._process.kill()
             self._process.wait()
             shutil.rmtree(self._result, ignore_errors=True)
