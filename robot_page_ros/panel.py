@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,6 @@ class Panel:
             self._streams = gui.add_html("")
         self._streams_at = -math.inf
         self._sliders: dict[str, Any] = {}
-        self._setting = False
 
     @property
     def side_by_side(self) -> bool:
@@ -143,16 +142,12 @@ class Panel:
 
     def follow(self, targets: Mapping[str, float], enabled: bool) -> None:
         """Move the sliders to where the robot is sent; grey them where nobody may use them."""
-        self._setting = True
-        try:
-            for name, slider in self._sliders.items():
-                if slider.disabled == enabled:
-                    slider.disabled = not enabled
-                at = targets.get(name)
-                if at is not None and abs(slider.value - at) > _FOLLOWS:
-                    slider.value = round(min(slider.max, max(slider.min, at)), 3)
-        finally:
-            self._setting = False
+        for name, slider in self._sliders.items():
+            if slider.disabled == enabled:
+                slider.disabled = not enabled
+            at = targets.get(name)
+            if at is not None and abs(slider.value - at) > _FOLLOWS:
+                slider.value = round(min(slider.max, max(slider.min, at)), 3)
 
     def show(
         self, namespace: str, view: RobotView, now: float, drawn: bool, watchers: int, operator: int | None
@@ -230,9 +225,9 @@ class Panel:
 
         return tell
 
-    def _slid(self, joint: str) -> Callable[[Any], None]:
-        def tell(event: Any) -> None:
-            if not self._setting and event.client_id is not None:
+    def _slid(self, joint: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
+        async def tell(event: Any) -> None:  # at once, by viser's own thread: `follow` may soon set another value
+            if event.client_id is not None:  # None: the page itself moved it
                 self._act(Action("joint", event.client_id, (joint, float(event.target.value))))
 
         return tell

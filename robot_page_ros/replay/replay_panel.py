@@ -28,7 +28,7 @@ class ReplayPanel:
         gui.main_panel.dock_right()
         gui.set_panel_label("rl_trainer_ros: replay")
         gui.add_html(LOST)
-        self._act, self._setting = act, False
+        self._act = act
         if len(robots) > 1:
             self._told(gui.add_dropdown("robot", list(robots)), "robot")
         self._status = gui.add_html("")
@@ -53,13 +53,9 @@ class ReplayPanel:
 
     def set_robot(self, duration_s: float, step_s: float, episodes: Sequence[str]) -> None:
         """Show another recording: its length, time between two observations, and its episodes."""
-        self._setting = True
-        try:
-            self._slider.value = 0.0
-            self._slider.step = max(0.001, round(step_s, 3))
-            self._slider.max = max(round(duration_s, 3), self._slider.step)
-        finally:
-            self._setting = False
+        self._slider.value = 0.0
+        self._slider.step = max(0.001, round(step_s, 3))
+        self._slider.max = max(round(duration_s, 3), self._slider.step)
         if self._episodes is not None:
             self._episodes.remove()
             self._episodes = None
@@ -73,19 +69,15 @@ class ReplayPanel:
     def show(self, title: str, lines: Sequence[str], at_s: float, playing: bool, episode: int) -> None:
         """Show the moment."""
         set_content(self._status, card(BLUE, title, lines))
-        self._setting = True
-        try:
-            label = "Pause" if playing else "Play"
-            if self._play.label != label:
-                self._play.label = label
-            if abs(self._slider.value - at_s) > 1e-4:
-                self._slider.value = round(min(at_s, self._slider.max), 3)
-            if self._episodes is not None and 0 <= episode < len(self._episodes.options):
-                chosen = self._episodes.options[episode]
-                if self._episodes.value != chosen:
-                    self._episodes.value = chosen
-        finally:
-            self._setting = False
+        label = "Pause" if playing else "Play"
+        if self._play.label != label:
+            self._play.label = label
+        if abs(self._slider.value - at_s) > 1e-4:
+            self._slider.value = round(min(at_s, self._slider.max), 3)
+        if self._episodes is not None and 0 <= episode < len(self._episodes.options):
+            chosen = self._episodes.options[episode]
+            if self._episodes.value != chosen:
+                self._episodes.value = chosen
 
     def show_strip(self, episodes: Sequence[tuple[float, float, bool | None]], at: float) -> None:
         """Show where the episodes lie; see `episode_strip`."""
@@ -98,7 +90,7 @@ class ReplayPanel:
 
     def _told(self, handle: Any, name: str, clicked: bool = False) -> None:
         def tell(event: Any) -> None:
-            if not self._setting and (clicked or event.client_id is not None):
+            if clicked or event.client_id is not None:  # None: the page itself moved it
                 self._act(name, event.target.value)
 
         (handle.on_click if clicked else handle.on_update)(tell)

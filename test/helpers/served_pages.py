@@ -54,10 +54,10 @@ def serving(port: int) -> Iterator[Served]:
         while not ended.is_set():
             served.page.woken.wait(0.05)
             served.page.woken.clear()
-            served.page.turn()
             robot = getattr(served, "robot", None)
             if robot is not None:
                 robot.view.arrived["joint_states"] = time.monotonic()
+            served.page.turn()
 
     thread = threading.Thread(target=turns)
     thread.start()

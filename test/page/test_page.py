@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -68,6 +70,19 @@ def test_a_slider_commands_its_joint_until_it_has_arrived(bench: Bench) -> None:
     bench.robot.view.target = {**bench.robot.view.target, JOINT: 0.5}
     bench.page.turn()
     assert bench.robot.asked[-1] == "let go"
+
+
+def test_a_slider_that_the_page_moves_commands_nothing(bench: Bench) -> None:
+    slider = bench.page._panel.sliders[JOINT]
+    bench.robot.asked.clear()
+    slider.value = -0.5
+    bench.page.turn()
+    assert bench.robot.asked == ["let go"]
+    (heard,) = slider._impl.update_cb
+    asyncio.run(heard(SimpleNamespace(client_id=FIRST, target=SimpleNamespace(value=-0.6))))  # a person
+    bench.robot.view.arrived["joint_states"] = time.monotonic()
+    bench.page.turn()
+    assert {JOINT: -0.6} in bench.robot.asked
 
 
 def test_commands_end_a_while_after_the_last_action(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
