@@ -16,6 +16,7 @@ import argparse
 import csv
 import json
 import os
+import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,7 +48,7 @@ LISTED = (
     ),
     *("vicreg", "srl_3_splits", "random", "pca", "raw_pixels"),
 )
-KEYS = ("method", "cameras", "algorithm", "seed", "frames", "epochs", "steps", "robots")
+KEYS = ("method", "cameras", "algorithm", "preset", "observation", "seed", "frames", "epochs", "steps", "robots")
 HEAD = (
     *KEYS,
     *("probe_error_cm", *(f"success_{steps // 1000}k" for steps in AT), "reached", "of", "final_distance_cm"),
@@ -63,6 +64,10 @@ class Row:
     cameras: tuple[str, ...]
     """Empty: no camera."""
     algorithm: str
+    preset: str
+    """Of the algorithm's settings."""
+    observation: str
+    """Settings of the observation, in YAML; empty for rows without an encoder."""
     seed: int
     frames: int
     """Transitions that the encoder is trained on; 0: no encoder."""
@@ -74,13 +79,14 @@ class Row:
     @property
     def name(self) -> str:
         """Name of its folder."""
-        return "-".join(part or "none" for part in self.key)
+        return "-".join(re.sub(r"[^\w+]+", "_", part).strip("_") or "none" for part in self.key)
 
     @property
     def key(self) -> tuple[str, ...]:
         """What tells it from other rows, as in the table."""
         numbers = (self.seed, self.frames, self.epochs, self.steps, self.robots)
-        return (self.method, "+".join(self.cameras), self.algorithm, *map(str, numbers))
+        words = (self.method, "+".join(self.cameras), self.algorithm, self.preset, self.observation)
+        return (*words, *map(str, numbers))
 
 
 def planned(options: argparse.Namespace) -> list[Row]:
@@ -101,7 +107,9 @@ def planned(options: argparse.Namespace) -> list[Row]:
                         if observation
                         else (options.frames, encoder_settings(method, seed, options.epochs).epochs)
                     )
-                    rows[Row(method, TWO[:count], algorithm, seed, *data_of, options.steps, options.robots)] = None
+                    preset = options.preset if algorithm == "ppo" and observation != "raw_pixels" else ""
+                    learner = (algorithm, preset, "" if observation else options.observation)
+                    rows[Row(method, TWO[:count], *learner, seed, *data_of, options.steps, options.robots)] = None
     return list(rows)
 
 
@@ -122,6 +130,7 @@ def settings(row: Row, options: argparse.Namespace, encoder: Path | None) -> Tra
         task=options.task,
         namespaces=tuple(f"env_{k}" for k in range(row.robots)),
         algo=row.algorithm,
+        preset=row.preset,
         num_timesteps=row.steps,
         seed=row.seed,
         eval_every_steps=AT[0],
@@ -129,7 +138,7 @@ def settings(row: Row, options: argparse.Namespace, encoder: Path | None) -> Tra
         log_dir=str(options.out / row.name),
     )
     if encoder:
-        return replace(config, srl_model=row.method, srl_folder=str(encoder))
+        return replace(config, srl_model=row.method, srl_folder=str(encoder), observation_settings=row.observation)
     if row.cameras:
         cameras = json.dumps({"cameras": list(row.cameras)})
         return replace(config, observation="raw_pixels", observation_settings=cameras, frame_stack=options.frame_stack)
@@ -199,6 +208,8 @@ def command(row: Row, options: argparse.Namespace) -> str:
     ]
     words += [f"--cameras {len(row.cameras)}"] if row.cameras else []
     words += [f"--frames {row.frames} --epochs {row.epochs}"] if row.frames else []
+    words += [f"--preset {row.preset}"] if row.preset else []
+    words += [f"--observation '{row.observation}'"] if row.observation else []
     return " ".join(["benchmarks/policies_on_states.py", *words, f"--steps {row.steps} --robots {row.robots}"])
 
 
@@ -232,6 +243,8 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=20_000, help="transitions that encoders are trained on")
     parser.add_argument("--epochs", type=int, default=0, help="of encoders; 0: as in config/srl/")
     parser.add_argument("--steps", type=int, default=AT[-1])
+    parser.add_argument("--preset", default="", help="of PPO's settings, such as many_robots; not for pixels")
+    parser.add_argument("--observation", default="", help="settings of srl_state: '{first: true, hand: true}'")
     parser.add_argument("--robots", type=int, default=8)
     parser.add_argument("--frame-stack", type=int, default=2, help="images that a policy on raw_pixels sees together")
     parser.add_argument("--episodes", type=int, default=500, help="of the evaluation at the end")

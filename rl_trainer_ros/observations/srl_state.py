@@ -26,6 +26,10 @@ class SrlStateSettings:
     """Settings of srl_state."""
 
     states: int = option(1, "number of successive states that the policy sees together", minimum=1, maximum=100)
+    first: bool = option(
+        False, "show the state of the episode's first image too: where a target stood before the arm hid it"
+    )
+    hand: bool = option(False, "show the hand's position from the joints (forward kinematics), m")
     estimate: bool = option(
         False, "filter the target's position over the episode; srl_model must estimate it, as target_estimate does"
     )
@@ -56,13 +60,15 @@ class SrlState(ObservationSpace):
         self._indices, self._state_dim, self._estimate = arm.shown, state_dim, chosen.estimate
         self._seen_from = arm.gaze if chosen.estimate and estimates == SEEN else None
         self._memory: StateMemory | None = None
-        bound = np.full(state_dim * chosen.states, 1e6)
+        bound = np.full(state_dim * (chosen.states + chosen.first), 1e6)
         if chosen.estimate:
             _check(chosen, estimates, arm)
             self._memory = TargetFilter(chosen.wander, chosen.correlation_s)
             bound = np.repeat((10.0, 1.0, 10.0), 3)
-        elif chosen.states > 1:
-            self._memory = LastStates(chosen.states)
+        elif chosen.states > 1 or chosen.first:
+            self._memory = LastStates(chosen.states, chosen.first)
+        if chosen.hand:
+            bound = np.concatenate([np.full(3, 10.0), bound])
         self.space = joints_box(arm, (-bound).tolist(), bound.tolist())
 
     def begin(self, step_state: StepState) -> None:
@@ -77,7 +83,8 @@ class SrlState(ObservationSpace):
             way = seen[:3] - step_state.hand
             seen = np.concatenate([way, way / (np.sqrt(np.square(way).sum()) + _NEAR_M), seen[3:]])
         joints = observation.position[self._indices], observation.velocity[self._indices]
-        return clipped(self.space, np.concatenate((*joints, seen)))
+        hand = (step_state.hand,) if self.settings.hand else ()
+        return clipped(self.space, np.concatenate((*joints, *hand, seen)))
 
     def target_estimate(self, step_state: StepState) -> Array | None:
         """See ObservationSpace: with `estimate`, the position of the filter."""
@@ -109,7 +116,8 @@ def _check(settings: SrlStateSettings, estimates: tuple[str, ...], arm: Arm) -> 
             "observation srl_state: estimate needs an encoder that estimates the target and its certainty; train one with "
             "srl_model:=target_estimate, or leave estimate out"
         )
-    if settings.states > 1:
-        raise ConfigError(
-            "observation srl_state: states has no effect with estimate, which remembers all; leave one out"
-        )
+    for name, given in (("states", settings.states > 1), ("first", settings.first)):
+        if given:
+            raise ConfigError(
+                f"observation srl_state: {name} has no effect with estimate, which remembers all; leave one out"
+            )

@@ -44,19 +44,29 @@ class StateMemory(ABC):
 
 
 class LastStates(StateMemory):
-    """The last `count` states side by side, oldest first; at an episode's start the first one is repeated."""
+    """The last `count` states side by side, oldest first; at an episode's start the first one is repeated.
 
-    def __init__(self, count: int):
+    With `first`, the state of the episode's first moment comes before them: the arm has not yet hidden a target then.
+    """
+
+    def __init__(self, count: int, first: bool = False):
         super().__init__()
         self._states: deque[Array] = deque(maxlen=count)
         self._count = count
+        self._first: list[Array] | None = [] if first else None
 
     def _forget(self) -> None:
         self._states.clear()
+        if self._first:
+            self._first.clear()
 
     def _after(self, passed_s: float, state: Array) -> Array:
         self._states.extend([state] * (1 if self._states else self._count))
-        return np.concatenate(self._states)
+        if self._first is None:
+            return np.concatenate(self._states)
+        if not self._first:
+            self._first.append(state)
+        return np.concatenate([*self._first, *self._states])
 
 
 class TargetFilter(StateMemory):

@@ -56,7 +56,7 @@ def test_a_row_is_made_once(table: Any, tmp_path: Path, monkeypatch: pytest.Monk
         table.main()
     seen.append("interrupted")
     table.main()
-    assert seen[0] == "random-external+above-ppo-0-20000-6-150000-8" and len(seen) == len(set(seen)) == 5
+    assert seen[0] == "random-external+above-ppo-none-none-0-20000-6-150000-8" and len(seen) == len(set(seen)) == 5
     assert len((tmp_path / "reach" / "table.md").read_text().splitlines()) == 2 + 4
 
 

@@ -30,6 +30,15 @@ def test_the_last_states_stand_side_by_side_and_begin_anew() -> None:
     assert memory.seen(9 * PERIOD_NS, states[2]).tolist() == [2, -2] * 3
 
 
+def test_the_first_state_of_an_episode_stays() -> None:
+    memory = LastStates(2, first=True)
+    for episode in (0.0, 10.0):
+        memory.begin()
+        seen = [memory.seen(k * PERIOD_NS, np.array([episode + k])).tolist() for k in range(4)]
+        assert seen == [[episode, *latest] for latest in ([episode] * 2, [episode, episode + 1], [episode + 1, episode + 2],
+                                                          [episode + 2, episode + 3])]  # fmt: skip
+
+
 def test_an_estimate_is_held_while_the_target_is_hidden() -> None:
     """Five images show the target; then an arm hides it for a second, and the encoder guesses the middle of the workspace."""
     filter_ = TargetFilter(wander=0.0, correlation_s=0.5)
@@ -93,6 +102,14 @@ def test_the_policy_sees_the_way_to_the_estimate(estimating_encoder: str) -> Non
     seen, _ = stacked.reset(seed=3)
     assert seen.shape == (10 + 4 * 6,) and seen[10:16].tobytes() == seen[-6:].tobytes()
     stacked.close()
+    both = make_robot_env(**settings, observation_settings={"first": True, "hand": True})
+    begin, _ = both.reset(seed=3)
+    assert both.observation_space.contains(begin) and begin.shape == (10 + 3 + 2 * 6,)
+    for _ in range(3):
+        seen = both.step(np.full(5, 0.5, np.float32))[0]
+    np.testing.assert_allclose(seen[10:13], both.step_state.hand, rtol=1e-6)
+    assert seen[13:19].tobytes() == begin[13:19].tobytes() == begin[19:].tobytes() != seen[19:].tobytes()
+    both.close()
 
 
 @pytest.mark.bad_input
@@ -100,6 +117,7 @@ def test_settings_without_effect_are_refused(estimating_encoder: str, random_enc
     for encoder, given, said in (
         (random_encoder, {"estimate": True}, "train one with srl_model:=target_estimate, or leave estimate out"),
         (estimating_encoder, {"estimate": True, "states": 2}, "states has no effect with estimate"),
+        (estimating_encoder, {"estimate": True, "first": True}, "first has no effect with estimate"),
         (random_encoder, {"state": 2}, r"observation srl_state: unknown setting 'state' \(did you mean states\?\)"),
         (random_encoder, {"states": 0}, "states is 0; allowed: 1 to 100"),
     ):
