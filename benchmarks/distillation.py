@@ -1,10 +1,14 @@
-"""One student of several teachers: tables of success and return beside the teachers'; in process; prints Markdown.
+"""Students of several teachers, continual learning and a student that sees the camera: a table of success and return.
 
-    .venv/bin/python benchmarks/distillation.py                            # everything: hours
-    .venv/bin/python benchmarks/distillation.py parts=students seeds=0 actions=plane_discrete steps=60000 episodes=20
+    .venv/bin/python benchmarks/distillation.py plan=true                  # lists the rows and how long they take
+    .venv/bin/python benchmarks/distillation.py                            # all rows: hours
+    .venv/bin/python benchmarks/distillation.py rows='students/plane_discrete/0/*'
+    .venv/bin/python benchmarks/distillation.py rows='continual/*/0/*,camera/0/*' steps=60000 episodes=20
     .venv/bin/python benchmarks/distillation.py parts=camera sizes=1000,5000 reach_teacher=config/policies/reach
 
-The same command continues after a kill: what is finished in `out` is not done again. It runs with nice 15, on one core.
+In process, with nice 15, on one core. A row makes the teachers and data that it needs, unless they are there. `table.csv`
+and `table.md` in `out` are written after each row. The same command continues after a kill, within a row too; rows that
+are there are not made again. A folder keeps the settings that it was begun with; others need another `out`.
 
 parts: students (teachers of circular, square and escape, their students by size of the data set, with and without labels),
 continual (distillation, plain fine-tuning, all tasks at once), camera (reach: a teacher that is told where the target is, a
@@ -13,224 +17,172 @@ student that sees the camera's image).
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from rl_trainer_ros.distillation import continual, distil
-from rl_trainer_ros.distillation.continual_config import METHODS, ContinualConfig
-from rl_trainer_ros.distillation.distil_config import DistilConfig
-from rl_trainer_ros.distillation.student_evaluation import evaluate_on
-from rl_trainer_ros.environments.make_env import make_environment
-from rl_trainer_ros.training.checkpoints import folders, trained_models
-from rl_trainer_ros.training.cross_evaluation.tasks import EvaluatedTask, environment_of
-from rl_trainer_ros.training.runs import run_folder
-from rl_trainer_ros.training.train import TrainingRun
-from rl_trainer_ros.training.trainer_config import TrainerConfig
+from distillation_estimate import Costs, measured_costs
+from distillation_parts import (
+    Settings,
+    camera_student_of,
+    measured,
+    reach_teacher_of,
+    student_of,
+    teacher_of,
+    tell,
+)
 
-TASKS = ("circular", "square", "escape")
-IMAGES = "{image_width: 64, image_height: 64}"
+from rl_trainer_ros.distillation import continual
+from rl_trainer_ros.distillation.continual_config import METHODS, ContinualConfig
+from robot_interface_ros.files.atomic_file import write_atomically
+
+STUDENTS, CONTINUAL, CAMERA = "students", "continual", "camera"
+TEACHER = "teacher"
+PARTS = (STUDENTS, CONTINUAL, CAMERA)
+FIXED = ("tasks", "steps", "reach_steps", "epochs", "episodes", "reach_teacher")
+"""Settings that all rows of a folder share."""
+Figures = dict[str, dict[str, float]]
+"""Task -> success and return."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What is measured. Words of the command line change it."""
+class Row:
+    """One row of the plan; several lines of the table for continual learning."""
 
-    out: str = "runs/benchmark_distillation"
-    parts: tuple[str, ...] = ("students", "continual", "camera")
-    actions: tuple[str, ...] = ("plane_discrete", "plane")
-    tasks: tuple[str, ...] = TASKS
-    seeds: tuple[int, ...] = (0, 1, 2)
-    sizes: tuple[int, ...] = (1_000, 5_000, 20_000)
-    steps: int = 120_000
-    """Of training, for each teacher and each task of continual learning."""
-    epochs: int = 30
-    episodes: int = 100
-    """Of an evaluation, on each task."""
-    student_rounds: int = 0
-    """Of the camera's students: rounds on their own path."""
-    reach_teacher: str = ""
-    """Of the camera's students: a trained run, such as config/policies/reach; empty: one is trained for each seed."""
+    part: str
+    action: str
+    """Empty: the camera's student, which has the action of reach."""
+    seed: int
+    policy: str
+    """teacher, or a student's labels (plain, labels), or the method of continual learning."""
+    size: int = 0
+    rounds: int = 0
 
     @property
-    def folder(self) -> Path:
-        """Where everything is kept."""
-        return Path(self.out)
+    def name(self) -> str:
+        """What `rows` selects, such as students/plane/0/5000/labels."""
+        parts = [self.part, self.action, str(self.seed), str(self.size) if self.size else "", self.policy]
+        return "/".join(part for part in [*parts, f"rounds{self.rounds}" if self.rounds else ""] if part)
 
 
-def tell(line: str) -> None:
-    """Progress goes where the tables do not."""
-    print(line, file=sys.stderr, flush=True)
+def planned(settings: Settings) -> list[Row]:
+    """Return the rows that the settings ask for, teachers before their students."""
+    rows: list[Row] = []
+    for part in settings.parts:
+        for action in settings.actions if part != CAMERA else ("",):
+            for seed in settings.seeds:
+                if part == CONTINUAL:
+                    rows += [Row(part, action, seed, method) for method in METHODS]
+                    continue
+                rows.append(Row(part, action, seed, TEACHER))
+                for size in settings.sizes:
+                    for policy in ("plain", "labels") if part == STUDENTS else ("student",):
+                        rows += [Row(part, action, seed, policy, size, rounds) for rounds in settings.rounds]
+    patterns = [pattern.strip() for pattern in settings.rows.split(",") if pattern.strip()]
+    return [row for row in rows if not patterns or any(fnmatch(row.name, pattern) for pattern in patterns)]
 
 
-def run_in(folder: Path) -> Path | None:
-    """The run below a folder; None where there is none yet."""
-    found = sorted(folder.glob("*/*/*/*/config.yaml"))
-    return found[-1].parent if found else None
-
-
-def finished(run: Path | None) -> bool:
-    """Whether a run has come to its end."""
-    there = run is not None and (run / "final" / folders.ABOUT).is_file()
-    return there and folders.read(run / "final").about.get("ended") == "finished"  # type: ignore[operator]
-
-
-def trained(folder: Path, config: TrainerConfig) -> Path:
-    """The run of a training in `folder`, begun, continued or finished already."""
-    run = run_in(folder)
-    if finished(run):
-        return run  # type: ignore[return-value]
-    if run is not None:
-        config = TrainerConfig(
-            resume=str(run), transport="in_process", num_timesteps=config.num_timesteps, namespaces=config.namespaces
+def made(row: Row, settings: Settings) -> list[tuple[str, Figures]]:
+    """Make a row, or continue it; return its lines: name of the policy, figures."""
+    if row.part == CONTINUAL:
+        return _continual(row, settings)
+    if row.part == CAMERA:
+        teacher = row.policy == TEACHER
+        run = (
+            reach_teacher_of(settings, row.seed)
+            if teacher
+            else camera_student_of(settings, row.seed, row.size, row.rounds)
         )
-    made = replace(config, log_dir=str(folder)) if run is None else config
-    settings = made if run is None else run_folder.load_config(run)
-    tell(f"training in {folder}")
-    result = TrainingRun(made, lambda _: make_environment(settings)).run(report=tell)
-    if result.error is not None:
-        raise result.error
-    return result.folder
+        return [(row.policy, {"reach": measured(settings, run, "reach")})]
+    if row.policy == TEACHER:
+        runs = {task: teacher_of(settings, row.action, task, row.seed) for task in settings.tasks}
+    else:
+        student = student_of(settings, row.action, row.seed, row.size, row.policy == "labels", row.rounds)
+        runs = dict.fromkeys(settings.tasks, student)
+    return [(row.policy, {task: measured(settings, run, task) for task, run in runs.items()})]
 
 
-def taught(folder: Path, config: DistilConfig) -> Path:
-    """The run of a student in `folder`, begun, continued or finished already."""
-    run = run_in(folder)
-    if finished(run):
-        return run  # type: ignore[return-value]
-    tell(f"student in {folder}")
-    return distil.distil(
-        replace(config, log_dir=str(folder)) if run is None else DistilConfig(resume=str(run)), report=tell
-    )
-
-
-def measured(settings: Settings, run: Path, task: str) -> dict[str, float]:
-    """Success and return of a run's model on a task, kept in `out`."""
-    inside = run.resolve().is_relative_to(settings.folder.resolve())
-    name = "+".join(run.resolve().relative_to(settings.folder.resolve()).parts) if inside else run.name
-    file = settings.folder / "figures" / f"{name}_{task}_{settings.episodes}.json"
-    if not file.is_file():
-        tell(f"evaluating {run} on {task}")
-        config = run_folder.load_config(run)
-        policy = trained_models.load(run / "final")
-        own = environment_of(config, EvaluatedTask(task, robot=config.robot))
-        found = evaluate_on(own, policy.algorithm, policy.normalisation.apply, settings.episodes)
-        figures = {"success": float(found.success.mean()), "return": float(found.episode_return.mean())}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(figures) + "\n")
-    figures: dict[str, float] = json.loads(file.read_text())
-    return figures
-
-
-def cell(figures: dict[str, float]) -> str:
-    """One cell of a table."""
-    return f"{100 * figures['success']:.0f}, {figures['return']:.0f}"
-
-
-def teacher_of(settings: Settings, action: str, task: str, seed: int) -> Path:
-    """A trained teacher."""
-    folder = settings.folder / "teachers" / action / f"seed{seed}"
-    config = TrainerConfig(
-        transport="in_process",
-        task=task,
-        action=action,
+def _continual(row: Row, settings: Settings) -> list[tuple[str, Figures]]:
+    config = ContinualConfig(
+        tasks=settings.tasks,
+        method=row.policy,
+        action=row.action,
+        seed=row.seed,
         num_timesteps=settings.steps,
-        seed=seed,
-        namespaces=tuple(f"/env_{i}" for i in range(4)),
-        log_interval_s=30.0,
+        set_size=max(1, max(settings.sizes) // len(settings.tasks)),
+        epochs=settings.epochs,
+        eval_episodes=settings.episodes,
+        folder=str(settings.folder / CONTINUAL / row.action / f"seed{row.seed}" / row.policy),
     )
-    return trained(folder / task, config)
+    matrix = continual.learn(config, report=tell)
+    lines = []
+    for i, name in enumerate(matrix.names[0]):
+        cells = {task: matrix.cell(i, j) for j, task in enumerate(settings.tasks)}
+        figures = {
+            task: {"success": cell["success_rate"], "return": cell["mean_return"]} for task, cell in cells.items()
+        }
+        lines.append((f"{row.policy}: {name}", figures))
+    return lines
 
 
-def students(settings: Settings) -> None:
-    """Teachers, and students by size and label."""
-    print(f"\nSuccess in % of {settings.episodes} unseen episodes, mean return:\n")
-    print(f"| action | seed | policy | samples | {' | '.join(settings.tasks)} |", flush=True)
-    print(f"|---|---|---|---|{'---|' * len(settings.tasks)}", flush=True)
-    for action in settings.actions:
-        for seed in settings.seeds:
-            teachers = {task: teacher_of(settings, action, task, seed) for task in settings.tasks}
-            cells = [cell(measured(settings, teachers[task], task)) for task in settings.tasks]
-            print(f"| {action} | {seed} | its own teacher | | {' | '.join(cells)} |", flush=True)
-            data = recorded(settings, action, seed, teachers)
-            for size in settings.sizes:
-                for labels in ((), ("all",)):
-                    name = f"{size}_{'labels' if labels else 'plain'}"
-                    config = DistilConfig(
-                        teachers=data, set_size=size, epochs=settings.epochs, task_labels=labels, seed=seed
-                    )
-                    run = taught(settings.folder / "students" / action / f"seed{seed}" / name, config)
-                    cells = [cell(measured(settings, run, task)) for task in settings.tasks]
-                    who = "student with labels" if labels else "student"
-                    print(f"| {action} | {seed} | {who} | {size:,} | {' | '.join(cells)} |", flush=True)
+def kept(row: Row, settings: Settings) -> Path:
+    """The file of a finished row."""
+    return settings.folder / "rows" / f"{row.name.replace('/', '+')}.json"
 
 
-def recorded(settings: Settings, action: str, seed: int, teachers: dict[str, Path]) -> str:
-    """Folder of the teachers' data, as much as the largest set needs."""
-    folder = settings.folder / "data" / action / f"seed{seed}"
-    names = ",".join(map(str, teachers.values()))
-    distil.record_only(
-        DistilConfig(teachers=names, output=str(folder), set_size=max(settings.sizes), seed=seed), report=tell
-    )
-    return ",".join(str(folder / task) for task in teachers)
+def save(row: Row, settings: Settings, lines: list[tuple[str, Figures]]) -> None:
+    """Keep a finished row, and write the table of all rows in the folder."""
+    about = {"part": row.part, "action": row.action, "seed": row.seed, "samples": row.size, "rounds": row.rounds}
+    write_atomically(kept(row, settings), json.dumps({**about, "lines": lines}) + "\n")
+    tasks = (*settings.tasks, "reach")
+    head = [*about, "policy", *(f"{task}_{figure}" for task in tasks for figure in ("success", "return"))]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, head)
+    writer.writeheader()
+    names = [*about, "policy", *tasks]
+    page = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for path in sorted((settings.folder / "rows").glob("*.json"), key=lambda path: path.stat().st_mtime_ns):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for policy, figures in found.pop("lines"):
+            numbers = {f"{task}_{figure}": value for task, cell in figures.items() for figure, value in cell.items()}
+            writer.writerow({**found, "policy": policy, **numbers})
+            shown = [
+                f"{100 * figures[t]['success']:.0f}, {figures[t]['return']:.0f}" if t in figures else "" for t in tasks
+            ]
+            page.append("| " + " | ".join([*map(str, found.values()), policy, *shown]) + " |")
+    write_atomically(settings.folder / "table.csv", text.getvalue())
+    write_atomically(settings.folder / "table.md", "\n".join(page) + "\n")
 
 
-def continually(settings: Settings) -> None:
-    """Three ways to learn three tasks; the policy after each task, on all of them."""
-    print(f"\n| action | seed | method | policy | {' | '.join(settings.tasks)} |", flush=True)
-    print(f"|---|---|---|---|{'---|' * len(settings.tasks)}", flush=True)
-    for action in settings.actions:
-        for seed in settings.seeds:
-            for method in METHODS:
-                config = ContinualConfig(
-                    tasks=settings.tasks,
-                    method=method,
-                    action=action,
-                    seed=seed,
-                    num_timesteps=settings.steps,
-                    set_size=max(settings.sizes) // len(settings.tasks),
-                    epochs=settings.epochs,
-                    eval_episodes=settings.episodes,
-                    folder=str(settings.folder / "continual" / action / f"seed{seed}" / method),
-                )
-                matrix = continual.learn(config, report=tell)
-                for i, name in enumerate(matrix.names[0]):
-                    row = [matrix.cell(i, j) for j in range(len(settings.tasks))]
-                    cells = [cell({"success": one["success_rate"], "return": one["mean_return"]}) for one in row]
-                    print(f"| {action} | {seed} | {method} | {name} | {' | '.join(cells)} |", flush=True)
+def check_folder(settings: Settings) -> None:
+    """Keep the shared settings in a new folder; end the program if the folder was begun with others."""
+    path = settings.folder / "settings.json"
+    own = json.loads(json.dumps({name: getattr(settings, name) for name in FIXED}))
+    if not path.is_file():
+        write_atomically(path, json.dumps(own, indent=2) + "\n")
+    before = json.loads(path.read_text(encoding="utf-8"))
+    for name in FIXED:
+        if before.get(name) != own[name]:
+            sys.exit(f"{settings.folder} was begun with {name}={before.get(name)}, not {own[name]}; give another out=")
 
 
-def camera(settings: Settings) -> None:
-    """Reach: a teacher that is told where the target is, students that see the camera."""
-    print(f"\n| seed | who | samples | success in % of {settings.episodes}, return |\n|---|---|---|---|", flush=True)
-    for seed in settings.seeds:
-        teacher = Path(settings.reach_teacher)
-        if not settings.reach_teacher:
-            config = TrainerConfig(transport="in_process", num_timesteps=150_000, seed=seed, log_interval_s=30.0)
-            teacher = trained(settings.folder / "teachers" / "reach" / f"seed{seed}", config)
-        print(f"| {seed} | teacher | | {cell(measured(settings, teacher, 'reach'))} |", flush=True)
-        for size in settings.sizes:
-            own = DistilConfig(
-                teachers=str(teacher),
-                observation="raw_pixels",
-                observation_settings=IMAGES,
-                frame_stack=2,
-                set_size=size,
-                epochs=settings.epochs,
-                student_rounds=settings.student_rounds,
-                num_envs=2,
-                seed=seed,
-            )
-            run = taught(settings.folder / "camera" / f"seed{seed}" / f"{size}_{settings.student_rounds}", own)
-            who = f"student, student_rounds {settings.student_rounds}" if settings.student_rounds else "student"
-            print(f"| {seed} | {who} | {size:,} | {cell(measured(settings, run, 'reach'))} |", flush=True)
-
-
-PARTS: dict[str, Callable[[Settings], None]] = {"students": students, "continual": continually, "camera": camera}
+def show_plan(settings: Settings, rows: list[Row]) -> None:
+    """Print each row with its time. Teachers and data that several rows share count for the first of them."""
+    missing = [row for row in rows if not kept(row, settings).is_file()]
+    costs = measured_costs(settings) if missing else Costs()
+    there: set[str] = set()
+    total = 0.0
+    for row in rows:
+        seconds = costs.of(row, settings, there) if row in missing else 0.0
+        total += seconds
+        print(f"{row.name:45s} {f'{seconds / 60.0:7.1f} min' if row in missing else '  is there'}", flush=True)
+    print(f"{len(missing)} of {len(rows)} rows are missing: about {total / 3600.0:.1f} hours. {costs}")
 
 
 def settings_of(words: list[str]) -> Settings:
@@ -241,11 +193,16 @@ def settings_of(words: list[str]) -> Settings:
         if not equals or not hasattr(settings, name) or name == "folder":
             sys.exit(f"unknown word '{word}'; known: {', '.join(f'{key}=' for key in vars(settings))}")
         before: Any = getattr(settings, name)
-        value: Any = text
-        if isinstance(before, tuple):
-            value = tuple(type(before[0])(part) for part in text.split(","))
-        elif isinstance(before, int):
-            value = int(text)
+        try:
+            value: Any = text
+            if isinstance(before, tuple):
+                value = tuple(type(before[0])(part) for part in text.split(","))
+            elif isinstance(before, bool):
+                value = {"true": True, "false": False}[text.lower()]
+            elif isinstance(before, int):
+                value = int(text)
+        except (ValueError, KeyError):
+            sys.exit(f"{word}: expected {'true or false' if isinstance(before, bool) else 'whole numbers'}")
         settings = replace(settings, **{name: value})
     unknown = [part for part in settings.parts if part not in PARTS]
     if unknown:
@@ -254,11 +211,31 @@ def settings_of(words: list[str]) -> Settings:
 
 
 def main(words: list[str]) -> None:
-    """Measure the parts that are asked for."""
-    os.nice(15)
+    """Make the rows that are missing."""
     settings = settings_of(words)
-    for part in settings.parts:
-        PARTS[part](settings)
+    rows = planned(settings)
+    if not rows:
+        every = ", ".join(row.name for row in planned(replace(settings, rows=""))[:4])
+        sys.exit(f"no row matches rows={settings.rows}; plan=true lists them: {every}, ...")
+    if settings.plan:
+        show_plan(settings, rows)
+        return
+    os.nice(15)
+    check_folder(settings)
+    for row in rows:
+        if kept(row, settings).is_file():
+            continue
+        tell(f"row {row.name}")
+        lines = made(row, settings)
+        save(row, settings, lines)
+        for policy, figures in lines:
+            print(
+                row.name,
+                policy,
+                *(f"{task}: {f['success']:.2f}, {f['return']:.0f}" for task, f in figures.items()),
+                flush=True,
+            )
+    print(f"table: {settings.folder / 'table.md'}")
 
 
 if __name__ == "__main__":

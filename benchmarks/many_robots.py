@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import gymnasium
-import numpy as np
 import torch
+from random_steps import step_times
 from rounds import rounds, say
 from simulators import simulators
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
@@ -78,14 +78,8 @@ def in_process(kind: Callable[[list[Callable[[], gymnasium.Env]]], VecEnv], robo
 
 def step_rate(vec_env: VecEnv, steps: int) -> float:
     """Return the steps per second of all robots together, including resets."""
-    n = vec_env.num_envs
-    actions = np.random.default_rng(0).uniform(-1.0, 1.0, (max(1, steps // n), n, 5)).astype(np.float32)
-    vec_env.seed(0)
-    vec_env.reset()
-    begin = time.perf_counter()
-    for action in actions:
-        vec_env.step(action)
-    return len(actions) * n / (time.perf_counter() - begin)
+    times = step_times(vec_env, max(1, steps // vec_env.num_envs))
+    return len(times) * vec_env.num_envs / sum(times)
 
 
 def ppo_rate(vec_env: VecEnv, steps: int) -> float:

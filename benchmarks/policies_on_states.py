@@ -156,6 +156,8 @@ def trained(config: TrainerConfig) -> Path:
     result = TrainingRun(resumed, lambda _: make_environment(resumed)).run(report=lambda line: print(line, flush=True))
     if result.error is not None:
         raise result.error
+    if result.ended != "finished":
+        raise KeyboardInterrupt
     return result.folder
 
 

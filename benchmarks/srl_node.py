@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import processes
 import torch
+from random_steps import step_times
 from sensor_msgs.msg import Image, JointState
 from simulators import simulators
 from stable_baselines3.common.vec_env import VecEnv
@@ -167,16 +168,7 @@ def stepping(robots: int, encoder: Path | None) -> Iterator[VecEnv]:
 
 def step_ms(vec_env: VecEnv, steps: int) -> float:
     """Return the median time of a step of all robots together, ms."""
-    n = vec_env.num_envs
-    actions = np.random.default_rng(0).uniform(-1.0, 1.0, (max(10, steps // n), n, 5)).astype(np.float32)
-    vec_env.seed(0)
-    vec_env.reset()
-    times = []
-    for action in actions:
-        began = time.perf_counter()
-        vec_env.step(action)
-        times.append(time.perf_counter() - began)
-    return 1e3 * statistics.median(times)
+    return 1e3 * statistics.median(step_times(vec_env, max(10, steps // vec_env.num_envs)))
 
 
 def step_rows(options: Options, folder: Path, environment: dict[str, str]) -> Iterator[str]:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from rl_trainer_ros.arm.gaze import SEEN
 from rl_trainer_ros.arm.scripted import ScriptedReach
 from rl_trainer_ros.environments.environment import RobotEnv
+from rl_trainer_ros.environments.image_keeper import STRIDE
 from robot_interface_ros.robot import layer_with
 
-EPISODE_STEPS, STRIDE = 40, 8
-"""A transition begins at every STRIDE-th step of an episode: neighbours differ too little to teach anything."""
+EPISODE_STEPS = 40
+"""A transition begins at every STRIDE-th step of an episode."""
 HELD = 4
 """Steps that the action of a transition lasts: in one step of 50 ms an arm moves by less than a pixel."""
 NAMES = ("target_x", "target_y", "target_z", "hand_x", "hand_y", "hand_z")
