@@ -84,7 +84,7 @@ def _named(text: str, log_dir: str, link: str) -> list[Model]:
         path = beside
     if (path / ABOUT).is_file():
         run = run_folder.find(str(path), log_dir)
-        return [Model(run, path, run_folder.load_config(run))]
+        return [_model(run, path)]
     if path.parent.name == CHECKPOINTS and path.name.replace("_", "").replace(",", "").isdecimal():
         return [_at(path, log_dir)]
     below = sorted(
