@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("rclpy")
-from conftest import NodeProcess
+from node_process import NodeProcess
 
 pytestmark = [pytest.mark.many_robots, pytest.mark.ros, pytest.mark.timeout(180)]
 STEPS = 2000

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import NodeProcess
+from node_process import NodeProcess
 
 from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.training.callbacks.control import Control

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from rl_trainer_ros.arm.arm import Arm, StepState
-from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.tasks import TASKS, Outcome, Task
 from rl_trainer_ros.tasks.button import button_reward
@@ -34,7 +33,7 @@ CENTRE = np.array([0.25, -0.30, 1.10])
 
 def make_task(name: str, **settings: Any) -> Task:
     kind = TASKS[name]
-    arm = Arm(load_robot("inmoov", requirements.groups(""), kind.posture))
+    arm = Arm(load_robot("inmoov", (), kind.posture))
     return kind(arm, 0.05, from_mapping(kind.Settings, settings, name))
 
 
