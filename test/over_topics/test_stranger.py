@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 from std_msgs.msg import String
+from std_srvs.srv import SetBool
 from strangers import FILE, FOLDER, NAMESPACE, SENSOR, Crowded, Late, Sensor, serving
 
 from rl_trainer_ros.environments.make_env import make_robot_env
@@ -23,6 +25,8 @@ from robot_interface_ros.ros.contract_check import rules as contract_rules
 from robot_interface_ros.ros.contract_check import rules_lockstep, rules_realtime
 from robot_interface_ros.ros.contract_check.check import Outcome, check_contract, text_of
 from robot_interface_ros.ros.transport import contract
+from robot_interface_ros.ros.transport.runtime import Runtime
+from robot_interface_ros.ros.transport.waiting import Deferred, make_waiter
 from robot_interface_ros.safety.limits import LAG_S, PresumedTarget, TargetLimiter
 
 pytestmark = pytest.mark.ros
@@ -287,6 +291,31 @@ def test_a_stop_is_told_to_a_robot_that_cannot_say_so(domain: int) -> None:
         assert node.enabled
         operator.move(NAMESPACE, {"elbow_joint": 0.7}, 10.0, domain)
         assert abs(node.arm.position["elbow_joint"] - 0.7) < 0.05
+
+
+def test_enable_is_called_again_where_its_answer_is_lost(domain: int) -> None:
+    asked: list[bool] = []
+
+    def handle(request: Any, response: Any) -> Any:
+        asked.append(request.data)
+        if len(asked) == 1:
+            return Deferred()  # never answered
+        response.success = True
+        return response
+
+    with Runtime(domain_id=domain, signals=False) as runtime:
+        node = runtime.node("robot", start_parameter_services=False)
+        waiter, ended = make_waiter(node), threading.Event()
+        waiter.serve(SetBool, f"{NAMESPACE}/enable", handle)
+        serving_thread = threading.Thread(target=lambda: [waiter.wait(0.05) for _ in iter(ended.is_set, True)])
+        serving_thread.start()
+        try:
+            operator.enable(NAMESPACE, True, 60.0, domain)
+        finally:
+            ended.set()
+            serving_thread.join()
+            waiter.close()
+    assert asked[:2] == [True, True]
 
 
 def test_a_node_that_is_called_robot_need_not_have_parameters_of_episodes(
