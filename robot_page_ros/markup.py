@@ -20,6 +20,12 @@ LOST = (
 )
 """Is seen only while the browser has no connection: viser then blocks every control by `pointer-events: none`."""
 
+STOP_PLACE = (
+    "<style>div:has(> .before-stop) + div, div:has(> * > .before-stop) + div, div:has(> * > * > .before-stop) + div"
+    "{position:fixed;bottom:.6em;left:.3em;width:15em;z-index:1000}</style><div class='before-stop'></div>"
+)
+"""Puts the control after it into the corner of the window, where no scrolling moves it out of sight."""
+
 
 def note(text: str) -> str:
     """Return a line of explanation."""

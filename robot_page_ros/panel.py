@@ -14,7 +14,19 @@ from robot_page_ros.camera_pictures import PictureTab
 from robot_page_ros.curves import curve
 from robot_page_ros.drawing.drawn_markers import texts
 from robot_page_ros.drawing.neighbours import MOST
-from robot_page_ros.markup import AMBER, BLUE, GREEN, LOST, RED, card, note, policy_tables, set_content, streams_table
+from robot_page_ros.markup import (
+    AMBER,
+    BLUE,
+    GREEN,
+    LOST,
+    RED,
+    STOP_PLACE,
+    card,
+    note,
+    policy_tables,
+    set_content,
+    streams_table,
+)
 from robot_page_ros.view import RobotView, ages, lost
 
 CURVES = {
@@ -210,6 +222,7 @@ class Panel:
         async def stop(event: Any) -> None:
             self._act(Action("stop", event.client_id))
 
+        self._gui.add_html(STOP_PLACE)
         button = self._gui.add_button("EMERGENCY STOP", color=RED, hint=STOP_HINT)
         button.on_hold(stop, callback_hz=STOP_HZ)
         button.on_click(stop)

@@ -24,7 +24,12 @@ def shown(browser: Any, served: Served) -> Any:
     """A page of its own browser context, with the tab Move open."""
     page = opened(browser, served.page.address, 500, 400)
     expect(page.get_by_text("in real time, holding")).to_be_visible(timeout=LONG_MS)
-    press(page.get_by_role("tab", name="Move"))
+
+    def moving() -> bool:  # the tab hears of a press only when it is drawn
+        press(page.get_by_role("tab", name="Move"))
+        return bool(page.get_by_text(LAST_JOINT, exact=True).is_visible())
+
+    served.until(moving, page)
     return page
 
 
@@ -57,6 +62,7 @@ def test_one_of_two_people_moves_the_robot_and_both_can_stop_it(browser: Any) ->
         for page in (first, second):
             served.stops.clear()
             box = page.get_by_role("button", name="EMERGENCY STOP").bounding_box()
+            assert box["y"] >= 0 and box["y"] + box["height"] <= 400  # in reach, though the panel has scrolled
             page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
             page.mouse.down()  # it stops before the button is let go
             served.until(lambda: "stop" in served.stops, page)
