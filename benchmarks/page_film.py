@@ -191,6 +191,9 @@ def main(words: list[str]) -> int:
         tab.set_default_timeout(240_000)
         tab.goto(page.address)
         tab.get_by_role("button", name="EMERGENCY STOP").wait_for()
+        tab.add_style_tag(
+            content=".mantine-Notifications-root { display: none }"
+        )  # Chromium's drawing in software is said there
         film = Film(page, robot, tab)
         while page._scene is None or not page._scene._handle.visible:
             film.settle()
