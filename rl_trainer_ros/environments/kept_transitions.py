@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -55,6 +56,14 @@ def kept(
                 state = {"settings": settings, "names": names, "recorder": recorder.state()}
                 _write(_path(folder, len(played) - 1), played[-1], state)
     return {"names": tuple(names), **joined(played, transitions)}
+
+
+def forget(folder: Path) -> None:
+    """Remove the files of a recording, and the folder if nothing else is in it."""
+    for path in folder.glob("part-[0-9][0-9][0-9][0-9][0-9].npz"):
+        path.unlink()
+    with contextlib.suppress(OSError):  # it is not there, or has files of somebody else
+        folder.rmdir()
 
 
 def _recorded(recorder: TransitionRecorder, report: Callable[[int], None]) -> Parts:

@@ -44,9 +44,10 @@ class SrlStateSettings:
 class SrlState(ObservationSpace):
     """Joint positions (rad) and velocities (rad/s) as in GroundTruth, then the encoder's state of the camera images.
 
-    With `states: n` the last n states, oldest first. With `estimate: true`, in place of the state: the way from hand to the
-    estimated target (m), the way / (its length + 0.02 m), and the estimate's standard deviation (m), x, y, z each. With a gaze,
-    joints that turn the eyes are among the joints.
+    With `hand: true`, the hand's position (m) comes before the state, and with `first: true` the state of the episode's first
+    image. With `states: n` the last n states, oldest first. With `estimate: true`, in place of the state: the way from hand
+    to the estimated target (m), the way / (its length + 0.02 m), and the estimate's standard deviation (m), x, y, z each.
+    With a gaze, joints that turn the eyes are among the joints.
     """
 
     Settings = SrlStateSettings

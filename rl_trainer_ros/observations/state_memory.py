@@ -53,19 +53,17 @@ class LastStates(StateMemory):
         super().__init__()
         self._states: deque[Array] = deque(maxlen=count)
         self._count = count
-        self._first: list[Array] | None = [] if first else None
+        self._shows_first = first
+        self._first: list[Array] = []
 
     def _forget(self) -> None:
         self._states.clear()
-        if self._first:
-            self._first.clear()
+        self._first = []
 
     def _after(self, passed_s: float, state: Array) -> Array:
         self._states.extend([state] * (1 if self._states else self._count))
-        if self._first is None:
-            return np.concatenate(self._states)
-        if not self._first:
-            self._first.append(state)
+        if self._shows_first and not self._first:
+            self._first = [state]
         return np.concatenate([*self._first, *self._states])
 
 

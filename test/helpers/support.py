@@ -24,3 +24,15 @@ def _save(folder: Path, cameras: tuple[str, ...], method: str, **settings: int) 
     source = factories.dataset(**record(environment, cameras, 100, seed=0))
     environment.close()
     factories.train_encoder(source, factories.training_config(method, **settings), folder, pictures=False)
+
+
+def save_new_autoencoder(folder: Path) -> None:
+    """Save an autoencoder that has hardly learned: from 40 images of noise."""
+    import numpy as np
+
+    from rl_trainer_ros import factories
+
+    images = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3), dtype=np.uint8)
+    source = factories.dataset(images=images, ground_truth=np.zeros((40, 0)), names=())
+    config = factories.training_config("autoencoder", epochs=1, feature_points=2)
+    factories.train_encoder(source, config, folder, pictures=False)

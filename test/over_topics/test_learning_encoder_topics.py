@@ -11,12 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
+from support import save_new_autoencoder
 
 pytest.importorskip("rclpy")
 
-from rl_trainer_ros import factories
 from rl_trainer_ros.environments import image_keeper
 from rl_trainer_ros.environments.make_env import Connection, make_environment
 from rl_trainer_ros.training import learning_encoder
@@ -33,10 +32,7 @@ KILLS = os.environ.get("LEARNING_KILLS") == "1"
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the folder of an autoencoder that has hardly learned."""
     folder = tmp_path_factory.mktemp("srl") / "autoencoder"
-    images = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3), dtype=np.uint8)
-    source = factories.dataset(images=images, ground_truth=np.zeros((40, 0)), names=())
-    config = factories.training_config("autoencoder", epochs=1, feature_points=2)
-    factories.train_encoder(source, config, folder, pictures=False)
+    save_new_autoencoder(folder)
     return str(folder)
 
 

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from stable_baselines3.common.callbacks import BaseCallback
+from support import save_new_autoencoder
 
-from rl_trainer_ros import factories
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
 from rl_trainer_ros.environments import image_keeper
 from rl_trainer_ros.environments.make_env import make_environment
@@ -31,10 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.resume, pytest.mark.xdist_group("che
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the folder of an autoencoder that has hardly learned."""
     folder = tmp_path_factory.mktemp("srl") / "autoencoder"
-    images = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3), dtype=np.uint8)
-    source = factories.dataset(images=images, ground_truth=np.zeros((40, 0)), names=())
-    config = factories.training_config("autoencoder", epochs=1, feature_points=2)
-    factories.train_encoder(source, config, folder, pictures=False)
+    save_new_autoencoder(folder)
     return str(folder)
 
 

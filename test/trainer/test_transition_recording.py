@@ -91,3 +91,15 @@ def test_the_truth_has_the_places_of_loose_objects_also_after_a_push() -> None:
     table_top = 0.92
     assert (np.abs(places[..., 2] - table_top - 0.025) < 0.02).all()  # they lie on the table, 5 cm large
     assert (np.linalg.norm(places[0] - places[5], axis=1) > 1e-3).all()  # each episode has other places
+
+
+def test_a_recording_that_is_forgotten_leaves_the_files_of_others(tmp_path: Path) -> None:
+    for folder, others in (("ours", ()), ("shared", ("mine.npz", "part-1.npz"))):
+        place = tmp_path / folder
+        place.mkdir()
+        for name in ("part-00000.npz", "part-00001.npz", *others):
+            (place / name).write_bytes(b"")
+        kept_transitions.forget(place)
+        assert (sorted(path.name for path in place.iterdir()) if place.exists() else []) == sorted(others)
+        assert place.exists() == bool(others)
+    kept_transitions.forget(tmp_path / "absent")

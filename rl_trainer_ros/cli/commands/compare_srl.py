@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from rl_trainer_ros.cli.command import Command
-from rl_trainer_ros.cli.commands.train_srl import RECORDING, TrainSrlOptions, recorded
+from rl_trainer_ros.cli.commands.train_srl import RECORDING, TrainSrlOptions, forget_recording, recorded
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.start import leaving_at_once
@@ -44,7 +43,7 @@ def compare(options: CompareSrlOptions) -> int:
         source = factories.dataset(**recorded(wanted, cameras, to / RECORDING))
     print("\n".join(factories.compare_encoders(folders, to, source)))
     if source is not None:
-        shutil.rmtree(to / RECORDING, ignore_errors=True)
+        forget_recording(to)
     print(f"table and picture: {to / 'encoders.csv'}, {to / 'encoders.png'}")
     return 0
 

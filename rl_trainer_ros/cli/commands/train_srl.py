@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +89,7 @@ def record_and_train(options: TrainSrlOptions) -> int:
     came = "read" if options.bags else "recorded"
     print(f"{came} {len(source):,} images of {width}x{height} pixels, {', '.join(cameras)}", flush=True)
     factories.train_encoder(source, config, folder)
-    shutil.rmtree(folder / RECORDING, ignore_errors=True)
+    forget_recording(folder)
     print(f"encoder saved in {folder}; train with it: {_next(options)}", flush=True)
     return 0
 
@@ -136,6 +135,13 @@ def recorded(options: TrainSrlOptions, cameras: tuple[str, ...], folder: Path) -
 
     found = kept(folder, settings, simulated, options.images, progress.show, begin)
     return {"cameras": cameras, **found}
+
+
+def forget_recording(folder: Path) -> None:
+    """Remove the images that `recorded` has kept in the folder of an encoder; other files there stay."""
+    from rl_trainer_ros.environments.kept_transitions import forget
+
+    forget(folder / RECORDING)
 
 
 def _stamp(path: Path) -> list[int]:
