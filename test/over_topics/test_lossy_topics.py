@@ -4,6 +4,10 @@ LOSSY_STEPS=20000 runs the full length; the default is shorter. LOSSY_SEED=1 sam
 several processes can share a longer proof: for a million steps with ground truth, 50 of
 
     LOSSY_SEED=$k LOSSY_STEPS=20000 pytest -m lockstep test/over_topics/test_lossy_topics.py -k ground_truth
+
+or, with batches of LOSSY_ROBOTS robots that make LOSSY_STEPS / 2 steps each,
+
+    LOSSY_ROBOTS=8 LOSSY_STEPS=250000 pytest -m lockstep test/over_topics/test_lossy_topics.py -k batches
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ from robot_interface_ros.ros.transport.waiting import DirectWaiter
 
 pytestmark = [pytest.mark.lockstep, pytest.mark.ros]
 STEPS, SEED = int(os.environ.get("LOSSY_STEPS", "1500")), int(os.environ.get("LOSSY_SEED", "0"))
+ROBOTS = int(os.environ.get("LOSSY_ROBOTS", "2"))
 DROP, DUPLICATE, DELAY, LOSE_ANSWER = 0.02, 0.02, 0.03, 0.2
 LONGEST_DELAY_S = 0.05  # several control steps, so that later messages overtake delayed ones
 
@@ -260,21 +265,22 @@ def test_images_states_and_their_memory_through_a_lossy_proxy(
     assert all(count >= STEPS // 300 for count in lossy.done.values()), lossy.done
 
 
-@pytest.mark.timeout(3600)
-def test_batches_of_two_robots_through_a_lossy_proxy(simulator: Callable, proxy: Callable, domain: int) -> None:
+@pytest.mark.timeout(7200)
+def test_batches_of_several_robots_through_a_lossy_proxy(simulator: Callable, proxy: Callable, domain: int) -> None:
     """Batches are lost, repeated, delayed and overtake each other; each robot has the numbers of one alone in process."""
-    simulator(namespaces="[/real_0, /real_1]")
-    lossy = [proxy(f"/real_{i}", f"/env_{i}", batch_of="/real_0") for i in range(2)]
+    simulator(namespaces=f"[{', '.join(f'/real_{i}' for i in range(ROBOTS))}]")
+    lossy = [proxy(f"/real_{i}", f"/env_{i}", batch_of="/real_0") for i in range(ROBOTS)]
     patient = Timeouts(start_timeout_s=60.0, answer_timeout_s=60.0, repeat_after_s=0.2)
+    names = tuple(f"/env_{i}" for i in range(ROBOTS))
     with Runtime(domain_id=domain) as runtime:
-        shared = SharedWaiter(runtime, ("/env_0", "/env_1"))
+        shared = SharedWaiter(runtime, names)
         robots = [
-            make_robot_env(transport="topics", namespace=f"/env_{i}", runtime=runtime, shared=shared, timeouts=patient)
-            for i in range(2)
+            make_robot_env(transport="topics", namespace=name, runtime=runtime, shared=shared, timeouts=patient)
+            for name in names
         ]
         together = RobotVecEnv([TimeLimit(robot, 60) for robot in robots], shared.fibers, absent_after_s=60.0)
         over_topics = vectorised_rows(together, STEPS // 2)
-    alone = vectorised_rows(DummyVecEnv([lambda: TimeLimit(make_robot_env(), 60)] * 2), STEPS // 2)
+    alone = vectorised_rows(DummyVecEnv([lambda: TimeLimit(make_robot_env(), 60)] * ROBOTS), STEPS // 2)
     differing = [k for k, (there, here) in enumerate(zip(over_topics, alone)) if there != here]
     assert not differing and len(over_topics) == len(alone), (
         f"{len(differing)} rows differ, the first is {differing[:1]}"
@@ -289,7 +295,7 @@ def vectorised_rows(vec_env: VecEnv, steps: int) -> list[Any]:
     vec_env.seed(2 + SEED)
     rows: list[Any] = [vec_env.reset().tobytes()]
     for _ in range(steps):
-        observation, rewards, ended, infos = vec_env.step(generator.uniform(-1.0, 1.0, (2, 5)).astype(np.float32))
+        observation, rewards, ended, infos = vec_env.step(generator.uniform(-1.0, 1.0, (ROBOTS, 5)).astype(np.float32))
         assert not any("interrupted" in info for info in infos), infos
         rows.append((observation.tobytes(), rewards.tobytes(), ended.tolist()))
     vec_env.close()
