@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
@@ -31,6 +30,7 @@ from robot_interface_ros.ros.transport.contract import (
     absolute,
 )
 from robot_interface_ros.ros.transport.graph import conflict
+from robot_interface_ros.ros.transport.repeated_call import RepeatedCall
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter
 from robot_interface_ros.ros_environment import check_discovery, discovery_words
@@ -44,7 +44,6 @@ SLACK_RAD = 0.005  # allowed beyond a limit: a goal that was rounded to two digi
 MOST_TURNS_RAD = 4.0 * math.pi  # largest goal of a joint without limits, in both directions
 MEASURED_RAD = 0.02  # as ARRIVED_RAD, for measured positions of a robot without joint_target
 SILENT_S = 1.0  # additional time to repeat a stop to a robot without motion_enabled; time to wait for joint_target
-CALL_AGAIN_S = 2.0  # time after which a call without an answer is repeated; allowing motion twice is allowing it once
 REPEATED_S = 0.3  # shortest time in which a stop is repeated
 
 
@@ -76,20 +75,10 @@ def enable(namespace: str, motion: bool, timeout_s: float, domain_id: int | None
     with operator_node(domain_id) as (_, waiter):
         client = waiter.client(SetBool, name)
         _until(waiter, client.service_is_ready, f"nobody serves {name}", timeout_s)
-        calls: list[Any] = []
-        called = -math.inf
-
-        def answered() -> bool:  # repeat: a robot that has not yet discovered this client cannot answer it
-            nonlocal called
-            if time.monotonic() - called > CALL_AGAIN_S:
-                called = time.monotonic()
-                calls.append(client.call_async(SetBool.Request(data=motion)))
-            return any(call.done() for call in calls)
-
-        _until(waiter, answered, f"{name} does not answer", timeout_s)
-        answer = next(call.result() for call in calls if call.done())
-        if not answer.success:
-            raise RobotError(f"{name} refused: {answer.message}")
+        call = RepeatedCall(client, SetBool.Request(data=motion))  # allowing motion twice is allowing it once
+        _until(waiter, call.answered, f"{name} does not answer", timeout_s)
+        if not call.answer.success:
+            raise RobotError(f"{name} refused: {call.answer.message}")
 
 
 def move(namespace: str, goals: Mapping[str, float], timeout_s: float, domain_id: int | None = None) -> None:

@@ -24,6 +24,7 @@ from robot_interface_ros.ros import operator
 from robot_interface_ros.ros.contract_check import rules as contract_rules
 from robot_interface_ros.ros.contract_check import rules_lockstep, rules_realtime
 from robot_interface_ros.ros.contract_check.check import Outcome, check_contract, text_of
+from robot_interface_ros.ros.contract_check.client import ContractClient
 from robot_interface_ros.ros.transport import contract
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import Deferred, make_waiter
@@ -293,7 +294,8 @@ def test_a_stop_is_told_to_a_robot_that_cannot_say_so(domain: int) -> None:
         assert abs(node.arm.position["elbow_joint"] - 0.7) < 0.05
 
 
-def test_enable_is_called_again_where_its_answer_is_lost(domain: int) -> None:
+@pytest.mark.parametrize("caller", ["operator", "contract_check"])
+def test_enable_is_called_again_where_its_answer_is_lost(domain: int, caller: str) -> None:
     asked: list[bool] = []
 
     def handle(request: Any, response: Any) -> Any:
@@ -310,7 +312,12 @@ def test_enable_is_called_again_where_its_answer_is_lost(domain: int) -> None:
         serving_thread = threading.Thread(target=lambda: [waiter.wait(0.05) for _ in iter(ended.is_set, True)])
         serving_thread.start()
         try:
-            operator.enable(NAMESPACE, True, 60.0, domain)
+            if caller == "operator":
+                operator.enable(NAMESPACE, True, 60.0, domain)
+            else:
+                client = ContractClient(runtime, NAMESPACE, timeout_s=60.0)
+                assert client.call(client.enable_service, SetBool.Request(data=True)).success
+                client.close()
         finally:
             ended.set()
             serving_thread.join()

@@ -18,6 +18,7 @@ from std_srvs.srv import SetBool, Trigger
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.ros.transport import contract, messages, offered_qos
 from robot_interface_ros.ros.transport.contract import absolute
+from robot_interface_ros.ros.transport.repeated_call import RepeatedCall
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import make_waiter
 from robot_interface_ros.urdf.robot_model import RobotModel
@@ -151,16 +152,19 @@ class ContractClient:
         while (left := deadline - time.monotonic()) > 0.0:
             self._waiter.wait(left)
 
-    def call(self, client: Any, request: Any, timeout_s: float | None = None) -> Any:
-        """Call a service and return its answer."""
+    def call(self, client: Any, request: Any) -> Any:
+        """Call a service that may be called twice, and return its answer."""
         self.until(client.service_is_ready, f"service {client.srv_name}")
-        future = client.call_async(request)
-        self.until(future.done, f"an answer of {client.srv_name}", timeout_s)
-        return future.result()
+        call = RepeatedCall(client, request)
+        self.until(call.answered, f"an answer of {client.srv_name}")
+        return call.answer
 
     def reset(self) -> Trigger.Response:
-        """Call reset and return its answer, also a refusal."""
-        return self.call(self.reset_service, Trigger.Request(), 10.0 * self.timeout_s)
+        """Call reset once and return its answer, also a refusal."""
+        self.until(self.reset_service.service_is_ready, f"service {self.reset_service.srv_name}")
+        future = self.reset_service.call_async(Trigger.Request())
+        self.until(future.done, f"an answer of {self.reset_service.srv_name}", 10.0 * self.timeout_s)
+        return future.result()
 
     def set_episode(self, seed: int, target: Sequence[float]) -> bool:
         """Set the parameters of the next episode; return whether the robot has them."""
