@@ -38,6 +38,8 @@ LISTED = (
     *(
         "ground_truth",
         "supervised",
+        "target_estimate",
+        "reward_place",
         "autoencoder",
         "vae",
         "dae",
@@ -48,6 +50,8 @@ LISTED = (
     ),
     *("vicreg", "srl_3_splits", "random", "pca", "raw_pixels"),
 )
+ESTIMATES = ("target_estimate", "reward_place")
+"""Methods whose state is an estimate of the target, which the observation filters."""
 KEYS = ("method", "cameras", "algorithm", "preset", "observation", "seed", "frames", "epochs", "steps", "robots")
 HEAD = (
     *KEYS,
@@ -108,7 +112,8 @@ def planned(options: argparse.Namespace) -> list[Row]:
                         else (options.frames, encoder_settings(method, seed, options.epochs).epochs)
                     )
                     preset = options.preset if algorithm == "ppo" and observation != "raw_pixels" else ""
-                    learner = (algorithm, preset, "" if observation else options.observation)
+                    sees = options.observation or ("{estimate: true}" if method in ESTIMATES else "")
+                    learner = (algorithm, preset, "" if observation else sees)
                     rows[Row(method, TWO[:count], *learner, seed, *data_of, options.steps, options.robots)] = None
     return list(rows)
 

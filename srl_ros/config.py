@@ -22,6 +22,8 @@ KINDS = (
     "efficientnet_lite0",
 )
 """Names of the networks (`srl_ros.networks.NETWORKS`, which loads torch)."""
+REWARD_LAWS = ("progress", "distance", "success")
+"""How a reward depends on the place of a target (`srl_ros.reward_places`)."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,24 @@ class TrainingConfig:
         0.002, "Adam's highest step size; warmed up, then cosine to 0", minimum=1e-7, maximum=1.0
     )
     beta: float = option(0.001, "vae: weight of the KL divergence", minimum=0.0, maximum=1e6)
+    reward_law: str = option(
+        "progress",
+        "reward_place: how the reward depends on the distance between hand and target. progress: on its change; distance: "
+        "it is minus the distance; success: it is largest where the hand is at the target",
+        choices=REWARD_LAWS,
+    )
+    reward_scale: float = option(
+        10.0,
+        "reward_place: reward for a metre of progress or of distance; as in the task's settings",
+        minimum=1e-6,
+        maximum=1e6,
+    )
+    reward_bonus: float = option(
+        5.0,
+        "reward_place: additional reward of a step at the target, for reward_law progress",
+        minimum=0.0,
+        maximum=1e6,
+    )
     validation_share: float = option(0.2, "share of the episodes held out", minimum=0.01, maximum=0.9)
     seed: int = option(0, "seed of weights, split and order", minimum=0, maximum=2**31 - 1)
     torch_threads: int = option(1, "threads of training; part of what a seed repeats", minimum=1, maximum=256)
@@ -64,6 +84,8 @@ class TrainingConfig:
             raise ConfigError(unknown_name("method", self.method, encoded()))
         if self.network not in ("", *KINDS):
             raise ConfigError(unknown_name("network", self.network, KINDS))
+        if self.reward_law not in REWARD_LAWS:
+            raise ConfigError(unknown_name("reward_law", self.reward_law, REWARD_LAWS))
         if not self.truth_names or len(set(self.truth_names)) != len(self.truth_names):
             raise ConfigError(f"truth_names is {list(self.truth_names)}; expected one name or more, each once")
         size = split_size(self.all_losses)

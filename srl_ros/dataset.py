@@ -46,6 +46,8 @@ class Dataset:
     action_probabilities: NDArray[np.float32] | None = None
     reward: NDArray[np.float32] | None = None
     terminated: NDArray[np.bool_] | None = None
+    hand: NDArray[np.float64] | None = None
+    next_hand: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         names, cameras = tuple(map(str, self.names)), tuple(map(str, self.cameras))
@@ -68,7 +70,8 @@ class Dataset:
             arrays["next_ground_truth"] = _truth(self.next_ground_truth, n, names, "next ground truth")
         if self.action is not None:
             arrays["action"] = _column(self.action, n, "i8" if self.discrete_actions else "f4", "action")
-        for name, kind in (("action_probabilities", "f4"), ("reward", "f4"), ("terminated", "?")):
+        optional = {"action_probabilities": "f4", "reward": "f4", "terminated": "?", "hand": "f8", "next_hand": "f8"}
+        for name, kind in optional.items():
             if getattr(self, name) is not None:
                 arrays[name] = _column(getattr(self, name), n, kind, name)
         for name, array in arrays.items():

@@ -63,9 +63,8 @@ def estimated(method: str, config: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the ground truth that a state estimates with its certainty; empty: it is no such estimate."""
     losses = config.get("losses") or (METHODS[method].losses if method in METHODS else "")
     names = config.get("truth_names", ())
-    return (
-        tuple(map(str, names)) if str(losses).split(":")[0] == "estimate" and isinstance(names, (list, tuple)) else ()
-    )
+    estimates = str(losses).split(":")[0] in ("estimate", "reward_place")
+    return tuple(map(str, names)) if estimates and isinstance(names, (list, tuple)) else ()
 
 
 def weights_hash(weights: Mapping[str, Tensor]) -> str:

@@ -30,6 +30,7 @@ LOSSES = {
     "l2": "the values of the state are small",
     "supervised": "predict the ground truth",
     "estimate": "predict the ground truth and how certain the prediction is",
+    "reward_place": "predict the place that explains the rewards, and how certain the prediction is",
     "pca": "principal components of the network's features; not trained by gradients",
     "curl": "recognise the same image after a shift (CURL)",
     "atc": "recognise the image that comes next (augmented temporal contrast)",
@@ -81,6 +82,11 @@ METHODS: Registry[Method] = Registry(
         "supervised": Method("predicts the target's position", "supervised:1", state_dim=ONE_PER_TRUTH),
         "target_estimate": Method(
             "predicts the target's position and its certainty", "estimate:1", state_dim=TWO_PER_TRUTH
+        ),
+        "reward_place": Method(
+            "predicts where the rewards tell that the target is, and its certainty",
+            "reward_place:1",
+            state_dim=TWO_PER_TRUTH,
         ),
         "random": Method("nothing: the network untrained, a baseline"),
         "vae": Method("reconstructs the image from a sampled state", "vae:1"),

@@ -18,6 +18,8 @@ OPTIONAL = (
     "action_probabilities",
     "reward",
     "terminated",
+    "hand",
+    "next_hand",
     "ground_truth",
     "next_ground_truth",
 )
@@ -49,6 +51,11 @@ class Transitions:
     """(n,): reward of the action."""
     terminated: NDArray[np.bool_] | None = None
     """(n,): whether the task ended the episode with this action."""
+    hand: NDArray[np.float64] | None = None
+    """(n, 3): where the hand is at the time of `images`, m, root frame, from the measured joints (forward kinematics). A robot
+    knows it, so it is no ground truth."""
+    next_hand: NDArray[np.float64] | None = None
+    """(n, 3): at the time of `next_images`."""
     ground_truth: NDArray[np.float64] | None = None
     """(n, k): at the time of `images`; the columns are the source's `truth_names`."""
     next_ground_truth: NDArray[np.float64] | None = None

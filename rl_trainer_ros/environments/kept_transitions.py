@@ -18,7 +18,7 @@ from robot_interface_ros.files.untrusted_files import FileError
 
 PER_FILE = 200
 """Transitions in a file, at least: what an interruption costs."""
-_FORMAT = 2
+_FORMAT = 3
 _LARGEST = 2**32  # bytes of a file
 _STATE = "state"
 Open = Callable[[], AbstractContextManager[TransitionRecorder]]

@@ -31,8 +31,8 @@ class TransitionRecorder:
 
     Episodes are in turn scripted with noise, which shows the hand near its target, and random. The action of a transition is
     held for HELD steps, whose rewards are added. `action_probabilities` are the scripted policy's actions, which knows the
-    target. The truth is where target, hand and the world's loose objects are, m, and, with a gaze, where the target is in the
-    frame of the eyes.
+    target. `hand` is where the measured joints put the hand, m, which a robot knows. The truth is where target, hand and the
+    world's loose objects are, m, and, with a gaze, where the target is in the frame of the eyes.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class TransitionRecorder:
                 left = HELD
                 parts["images"].append(self._seen())
                 parts["ground_truth"].append(self._truth())
+                parts["hand"].append(environment.step_state.hand)
                 parts["action"].append(held)
                 parts["action_probabilities"].append(scripted.act(environment.step_state))
                 parts["reward"].append(0.0)
@@ -109,6 +110,7 @@ class TransitionRecorder:
                 if left == 0:
                     parts["next_images"].append(self._seen())
                     parts["next_ground_truth"].append(self._truth())
+                    parts["next_hand"].append(environment.step_state.hand)
         self.episode += 1
         return {name: np.array(rows) for name, rows in parts.items()}
 
@@ -159,7 +161,7 @@ def joined(played: list[Parts], rows: int) -> Parts:
 
 _PARTS = (
     *("images", "next_images", "ground_truth", "next_ground_truth", "action", "action_probabilities"),
-    *("reward", "terminated", "episode"),
+    *("hand", "next_hand", "reward", "terminated", "episode"),
 )
 
 

@@ -31,7 +31,7 @@ class SrlStateSettings:
     )
     hand: bool = option(False, "show the hand's position from the joints (forward kinematics), m")
     estimate: bool = option(
-        False, "filter the target's position over the episode; srl_model must estimate it, as target_estimate does"
+        False, "filter the target's position over the episode; srl_model is reward_place or target_estimate"
     )
     wander: float = option(
         0.0, "of the filter: distance that the target may move in a second, m", minimum=0.0, maximum=10.0
@@ -115,7 +115,7 @@ def _check(settings: SrlStateSettings, estimates: tuple[str, ...], arm: Arm) -> 
     if estimates not in (TARGET, SEEN):
         raise ConfigError(
             "observation srl_state: estimate needs an encoder that estimates the target and its certainty; train one with "
-            "srl_model:=target_estimate, or leave estimate out"
+            "srl_model:=reward_place or srl_model:=target_estimate, or leave estimate out"
         )
     for name, given in (("states", settings.states > 1), ("first", settings.first)):
         if given:

@@ -228,6 +228,8 @@ class BagDataset:
             elif any(there):
                 lacking = next(part.bag.path for part in self.parts if ours not in part.arrays)
                 self._note(f"{theirs} is left out: {lacking} has none")
+        if "hand" in truth:
+            has |= {"hand", "next_hand"}
         return frozenset(has | ({"ground_truth", "next_ground_truth"} if truth else set())), truth
 
     def _of_part(self, part: BagPart, rows: NDArray[np.int64], episode: NDArray[np.int64]) -> Transitions:
@@ -237,6 +239,7 @@ class BagDataset:
         if action is not None:
             action = action[:, 0].astype(np.int64) if self.discrete_actions else action.astype(np.float32)
         truth = [arrays[name] for name in self._truth]
+        hand = arrays["hand"] if "hand" in has else None
         return Transitions(
             images=self._images(part, before),
             episode=episode,
@@ -245,6 +248,8 @@ class BagDataset:
             action_probabilities=arrays["wanted"][rows].astype(np.float32) if "action_probabilities" in has else None,
             reward=arrays["reward"][rows].astype(np.float32) if "reward" in has else None,
             terminated=arrays["terminated"][rows] > 0.5 if "terminated" in has else None,
+            hand=hand[before] if hand is not None else None,
+            next_hand=hand[after] if hand is not None else None,
             ground_truth=np.concatenate([values[before] for values in truth], axis=1) if truth else None,
             next_ground_truth=np.concatenate([values[after] for values in truth], axis=1) if truth else None,
         )

@@ -16,6 +16,7 @@ from srl_ros.objectives.predicting import (
     VarianceRegularised,
 )
 from srl_ros.objectives.principal_components import PrincipalComponents
+from srl_ros.objectives.reward_place import RewardPlace
 from srl_ros.objectives.shaping import EpisodePrior, FewValues, RewardPrior, RoboticPriors, SmallValues
 
 __all__ = ["OBJECTIVES", "Batch", "Encoded", "Objective", "Setup"]
@@ -36,6 +37,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "l2": SmallValues,
     "supervised": Supervised,
     "estimate": Estimate,
+    "reward_place": RewardPlace,
     "pca": PrincipalComponents,
     "curl": Curl,
     "atc": Atc,

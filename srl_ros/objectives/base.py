@@ -119,6 +119,8 @@ class Objective(nn.Module):
     """Parts of `Transitions` without which it cannot be."""
     cameras: ClassVar[int] = 1
     """Cameras that it needs at least."""
+    from_rewards: ClassVar[bool] = False
+    """Whether the truth that it learns is that of `srl_ros.reward_places`, in place of the data's ground truth."""
     trains: ClassVar[bool] = True
     """Whether it is learned by gradients; False: `fit` sets the network in one go."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,7 @@ from srl_ros.networks import StateNetwork
 from srl_ros.objectives.base import Encoded, Objective, Setup, SlowCopy, perceptron
 
 _LEAST_LOG_STD, _MOST_LOG_STD = -5.0, 1.0  # in deviations of the ground truth
+_WEIGHT = 0.5  # beta of losses.estimate
 
 
 class Inverse(Objective):
@@ -95,7 +98,7 @@ class Estimate(Objective):
     After the training both are in the units of the ground truth: m and ln m for a place.
     """
 
-    needs = ("ground_truth",)
+    needs: ClassVar[tuple[str, ...]] = ("ground_truth",)
 
     def __init__(self, setup: Setup):
         super().__init__(setup)
@@ -107,9 +110,13 @@ class Estimate(Objective):
             )
 
     def forward(self, encoded: Encoded) -> Tensor:
-        """Negative log-likelihood."""
+        """Negative log-likelihood; weighted in the training, plain where epochs are compared.
+
+        The weighted one comes nearer to 0 while the estimates get better, so its least value would be that of an early epoch.
+        """
         mean, log_std = encoded.state[:, : self._count], encoded.state[:, self._count :]
-        return losses.estimate(mean, log_std.clamp(_LEAST_LOG_STD, _MOST_LOG_STD), encoded.batch.truth)
+        beta = _WEIGHT if self.training else 0.0
+        return losses.estimate(mean, log_std.clamp(_LEAST_LOG_STD, _MOST_LOG_STD), encoded.batch.truth, beta)
 
     def set_scale(self, network: StateNetwork, truth_mean: Tensor, truth_std: Tensor) -> None:
         """Let the network put out the estimate in the units of the ground truth."""

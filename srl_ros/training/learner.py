@@ -31,6 +31,11 @@ def needs_of(config: TrainingConfig) -> frozenset[str]:
     return frozenset(part for kind in objective_classes(config).values() for part in kind.needs)
 
 
+def learns_from_rewards(config: TrainingConfig) -> bool:
+    """Whether the truth that a method learns comes from rewards and hands."""
+    return any(kind.from_rewards for kind in objective_classes(config).values())
+
+
 def check_source(source: TransitionSource, config: TrainingConfig) -> None:
     """Raise DatasetError, one line, if the data lack something that the method needs."""
     for name, kind in objective_classes(config).items():

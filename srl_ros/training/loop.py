@@ -26,8 +26,9 @@ from srl_ros.threads import torch_threads
 from srl_ros.training import resume, warm_start
 from srl_ros.training.batches import DataFacts, facts_of, to_batch
 from srl_ros.training.evaluation import describe, evaluate
-from srl_ros.training.learner import Learner, check_source, needs_of
+from srl_ros.training.learner import Learner, check_source, learns_from_rewards, needs_of
 from srl_ros.training.pictures import save_all, save_losses, save_reconstructions
+from srl_ros.training.reward_labels import labelled
 from srl_ros.transitions import DatasetError, TransitionSource, split_by_episode
 
 MIN_IMAGES = 20
@@ -68,9 +69,10 @@ def train(
     generator = np.random.default_rng(config.seed)
     training, validation = split_by_episode(source.episodes, config.validation_share, generator)
     begin = time.monotonic()
+    learned, learned_rows = labelled(source, config, training, validation)
     with torch.random.fork_rng(devices=[]), torch_threads(config.torch_threads):
         torch.manual_seed(config.seed)
-        run = _Run(source, config, training, validation, folder, report, generator, pictures)
+        run = _Run(learned, config, *learned_rows, folder, report, generator, pictures)
         if start is not None:
             warm_start.begin(run.learner, start)
         if run.learner.trains:
@@ -118,7 +120,8 @@ class _Run:
         self.source, self.config, self.training, self.validation = source, config, training, validation
         self._folder, self._report, self._generator, self._pictures = folder, report, generator, pictures
         self._device = _device(config.device)
-        self.facts: DataFacts = facts_of(source, training, config, needs_of(config))
+        needs = needs_of(config) | ({"ground_truth"} if learns_from_rewards(config) else set())
+        self.facts: DataFacts = facts_of(source, training, config, needs)
         self.learner = Learner(source, config, self.facts).to(self._device)
         self.digest = source.digest()
         self.spent_s = 0.0  # by an earlier process that was killed

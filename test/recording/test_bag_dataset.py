@@ -97,6 +97,8 @@ def test_a_simulated_recording_knows_hand_and_target(robot_bag: Path) -> None:
     before, after = (
         np.linalg.norm(truth[:, 3:] - truth[:, :3], axis=1) for truth in (batch.ground_truth, batch.next_ground_truth)
     )
+    assert batch.hand is not None and batch.hand.tolist() == batch.ground_truth[:, 3:].tolist()
+    assert batch.next_hand is not None and batch.next_hand.tolist() == batch.next_ground_truth[:, 3:].tolist()
     reached = after <= 0.03
     assert np.allclose(batch.reward, 10.0 * (before - after) + 5.0 * reached, atol=1e-5)  # the task's own formula
 

@@ -115,7 +115,7 @@ def test_the_policy_sees_the_way_to_the_estimate(estimating_encoder: str) -> Non
 @pytest.mark.bad_input
 def test_settings_without_effect_are_refused(estimating_encoder: str, random_encoder: str) -> None:
     for encoder, given, said in (
-        (random_encoder, {"estimate": True}, "train one with srl_model:=target_estimate, or leave estimate out"),
+        (random_encoder, {"estimate": True}, "train one with srl_model:=reward_place or srl_model:=target_estimate"),
         (estimating_encoder, {"estimate": True, "states": 2}, "states has no effect with estimate"),
         (estimating_encoder, {"estimate": True, "first": True}, "first has no effect with estimate"),
         (random_encoder, {"state": 2}, r"observation srl_state: unknown setting 'state' \(did you mean states\?\)"),

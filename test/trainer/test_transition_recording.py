@@ -13,6 +13,7 @@ import pytest
 from rl_trainer_ros.environments import kept_transitions
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.environments.transition_recording import NAMES, TransitionRecorder, record
+from srl_ros.reward_places import reward_places
 
 CAMERAS = ("external", "above")
 
@@ -91,6 +92,20 @@ def test_the_truth_has_the_places_of_loose_objects_also_after_a_push() -> None:
     table_top = 0.92
     assert (np.abs(places[..., 2] - table_top - 0.025) < 0.02).all()  # they lie on the table, 5 cm large
     assert (np.linalg.norm(places[0] - places[5], axis=1) > 1e-3).all()  # each episode has other places
+
+
+def test_rewards_and_hands_of_a_recording_tell_where_its_targets_are() -> None:
+    """The hand is that of the joints, and what the rewards say of it fits one place: the target."""
+    environment = make_robot_env(simulation={"cameras": ("external",)}, end_at_success=False)
+    recorded = record(environment, ("external",), 60, seed=1, on_demand=True)
+    environment.close()
+    for name in ("hand", "next_hand"):
+        truth = recorded["next_ground_truth" if name == "next_hand" else "ground_truth"]
+        np.testing.assert_array_equal(recorded[name], truth[:, 3:6])
+    reward = recorded["reward"].astype(np.float32).astype(float)
+    found = reward_places(recorded["hand"], recorded["next_hand"], reward, recorded["episode"])
+    error = np.linalg.norm(found.place - recorded["ground_truth"][:, :3], axis=1)
+    assert found.known.mean() > 0.7 and error[found.known].max() < 1e-3
 
 
 def test_a_recording_that_is_forgotten_leaves_the_files_of_others(tmp_path: Path) -> None:

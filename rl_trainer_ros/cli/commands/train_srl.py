@@ -88,9 +88,9 @@ def record_and_train(options: TrainSrlOptions) -> int:
     height, width, _ = source.image_shape
     came = "read" if options.bags else "recorded"
     print(f"{came} {len(source):,} images of {width}x{height} pixels, {', '.join(cameras)}", flush=True)
-    factories.train_encoder(source, config, folder)
+    encoder = factories.train_encoder(source, config, folder)
     forget_recording(folder)
-    print(f"encoder saved in {folder}; train with it: {_next(options)}", flush=True)
+    print(f"encoder saved in {folder}; train with it: {_next(options, bool(encoder.estimates))}", flush=True)
     return 0
 
 
@@ -159,11 +159,12 @@ def _settings(options: TrainSrlOptions, cameras: tuple[str, ...]) -> dict[str, A
     return {"seed": options.seed, "device": options.device, **{name: value for name, value in given.items() if value}}
 
 
-def _next(options: TrainSrlOptions) -> str:
+def _next(options: TrainSrlOptions, estimates: bool = False) -> str:
     """Return the command line that trains a policy with this encoder."""
     defaults = TrainSrlOptions()
     same = ("task", "robot", "imperfection", "log_dir", "srl_models")
     more = [f"{name}:={getattr(options, name)}" for name in same if getattr(options, name) != getattr(defaults, name)]
+    more += ["observation.estimate:=true"] if estimates else []
     return command_line("train", f"srl_model:={options.srl_model}", *more)
 
 
@@ -176,6 +177,7 @@ COMMAND = Command(
         "rl_trainer train_srl srl_model:=autoencoder",
         "rl_trainer train_srl srl_model:=autoencoder bags:=bags/a,bags/b    # recorded with rl_trainer record",
         "rl_trainer train_srl srl_model:=vae cameras:='[external, above]'",
+        "rl_trainer train_srl srl_model:=reward_place cameras:=external,above images:=20000",
         "rl_trainer train_srl srl_model:=autoencoder losses:='autoencoder:1:20 inverse:2:10'",
     ),
 )
