@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +21,10 @@ from rl_trainer_ros.distillation.continual_config import DISTIL, FINETUNE, JOINT
 from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.environments.env_config import settings_of
 from rl_trainer_ros.environments.environment import RobotEnv
-from rl_trainer_ros.environments.make_env import make_environment
+from rl_trainer_ros.environments.make_env import make_environment, parts
 from rl_trainer_ros.environments.requirements import task_class
 from rl_trainer_ros.evaluation.matrix import Matrix
+from rl_trainer_ros.training import learner_check
 from rl_trainer_ros.training.checkpoints import folders
 from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate
 from rl_trainer_ros.training.cross_evaluation.models import Model
@@ -33,6 +35,7 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import StopRequested
 from robot_interface_ros.files.atomic_file import write_atomically
+from robot_interface_ros.files.paths import check_folder
 from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_json
 
 Report = Callable[[str], None]
@@ -49,9 +52,11 @@ def learn(config: ContinualConfig, report: Report = print) -> Matrix:
         raise ConfigError("tasks is empty; name them in their order: tasks:='[circular, square, escape]'")
     for task in config.tasks:
         task_class(task)
+    check_folder("folder", config.place)
     folder = Path(config.place)
-    _keep_settings(folder, config)
     stages = _Stages(config, folder, report)
+    stages.check()
+    _keep_settings(folder, config)
     models = {DISTIL: stages.distilled, FINETUNE: stages.fine_tuned, JOINT: stages.jointly}[config.method]()
     return stages.matrix(models)
 
@@ -79,6 +84,22 @@ class _Stages:
     def __init__(self, config: ContinualConfig, folder: Path, report: Report):
         self._config, self._folder, self._report = config, folder, report
         self._action = config.action or task_class(config.tasks[0]).action
+
+    def check(self) -> None:
+        """Make the parts of each task's training, without robots. Raises ConfigError before anything is written."""
+        made = {}
+        for task in self._config.tasks:
+            training = self._training("", task)
+            learner_check.check(training)
+            both = parts(training, None)
+            made[task] = {"action": both.action.space, "observation": both.observation.space}
+        first, *others = made
+        for task, kind in itertools.product(others, ("action", "observation")):
+            if made[task][kind] != made[first][kind]:
+                raise ConfigError(
+                    f"one policy cannot learn {first} and {task}: the {kind} space is {made[first][kind]} in {first}, "
+                    f"{made[task][kind]} in {task}"
+                )
 
     def distilled(self) -> list[Path]:
         """Return the student after each task."""

@@ -46,6 +46,7 @@ from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import StopRequested
 from robot_interface_ros.files import checked_values as check
+from robot_interface_ros.files.paths import check_folder
 
 Report = Callable[[str], None]
 DATA = "data"
@@ -56,11 +57,15 @@ _SPLIT, _ORDER = 1, 2  # what random numbers are for; recordings have a round an
 def record_only(config: DistilConfig, make_robots: MakeRobots | None = None, report: Report = print) -> list[Path]:
     """Record the teachers into folders below `config.output`; return the folders. Raises ConfigError, ModelError, OSError."""
     config.check_named()
+    check_folder("output", config.output)
     torch.set_num_threads(config.torch_threads)
     found = recording.sources(find(config.names, config.log_dir), config)
     shares = recording.shares_of(config, len(found))
+    counts = recording.samples_of(config, shares)
+    for source, samples in zip(found, counts[0]):
+        recording.check_memory([source], [[samples]], copies=2)
     written = []
-    for i, (source, samples) in enumerate(zip(found, recording.samples_of(config, shares)[0])):
+    for i, (source, samples) in enumerate(zip(found, counts[0])):
         if not isinstance(source.teacher, Teacher):
             raise ConfigError(f"{source.teacher.folder} is recorded already; leave it out")
         folder = Path(config.output) / source.name

@@ -24,6 +24,10 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping
 from robot_interface_ros.files import checked_values as check
+from robot_interface_ros.files.paths import check_folder
+
+_COPIES = 4
+"""Copies of the samples in memory: as recorded, joined with labels, without those for validation, in an epoch's order."""
 
 
 @dataclass
@@ -70,6 +74,7 @@ class Plan:
 def new_plan(config: DistilConfig) -> Plan:
     """Return the plan of a new student. Raises ConfigError or ModelError, one line, before anything is recorded."""
     config.check_named()
+    check_folder("log_dir", config.log_dir)
     config = dataclasses.replace(config, teachers=",".join(_absolute(name, config.log_dir) for name in config.names))
     found = recording.sources(find(config.names, config.log_dir), config)
     first = found[0]
@@ -80,6 +85,7 @@ def new_plan(config: DistilConfig) -> Plan:
             raise ConfigError(f"task_labels lacks {source.environment.task}, a teacher's task; add it, or give [{ALL}]")
     shares = recording.shares_of(config, len(found))
     counts = recording.samples_of(config, shares)
+    recording.check_memory(found, counts, copies=_COPIES)
     check_actions(config.algo, first.action)
     for source in found:  # a teacher without a distribution is refused before anything is recorded
         if isinstance(source.teacher, Teacher):

@@ -16,6 +16,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from rl_trainer_ros import factories
+from rl_trainer_ros.algorithms.image_replay import available_memory
 from rl_trainer_ros.distillation import data_set
 from rl_trainer_ros.distillation.data_set import DataSet
 from rl_trainer_ros.distillation.distil_config import DistilConfig
@@ -30,6 +31,9 @@ from rl_trainer_ros.environments.vectorised.process_vec_env import ProcessVecEnv
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot_config import RobotDescription
+
+_ANSWER_BYTES = 64
+"""Of a sample, beside its observation: about; a distribution of seven numbers, reward, marks."""
 
 MakeRobots = Callable[[EnvConfig, EnvConfig], VecEnv]
 """Environments of the student and of the teacher -> a vectorised environment of TwoViews."""
@@ -178,6 +182,31 @@ def samples_of(config: DistilConfig, shares: Sequence[float]) -> list[list[int]]
             f"{len(shares) * rounds} samples, and each teacher a share"
         )
     return counts
+
+
+def check_memory(found: Sequence[Source], counts: Sequence[Sequence[int]], copies: int) -> None:
+    """Raise ConfigError, one line, if the samples do not fit into the free memory, `copies` times.
+
+    `counts`: `[round][teacher]`, as `samples_of` gives them.
+    """
+    available = available_memory()
+    if available is None:
+        return
+    needed = total = 0
+    for per_teacher in counts:
+        for source, samples in zip(found, per_teacher):
+            recorded = isinstance(source.teacher, Recorded)
+            n = min(samples, len(source.teacher.data)) if isinstance(source.teacher, Recorded) else samples
+            numbers = source.observation.shape
+            bytes_of_observation = int(np.prod(numbers)) * source.observation.dtype.itemsize
+            needed += n * (bytes_of_observation + _ANSWER_BYTES) * (copies - recorded)
+            total += n
+    if needed > available:
+        fits = int(total * 0.8 * available / needed)
+        raise ConfigError(
+            f"{total:,} samples take {needed / 1e9:.1f} GB, and this machine has {available / 1e9:.1f} GB free; use "
+            f"set_size:={fits}, or a smaller observation"
+        )
 
 
 def obtain(

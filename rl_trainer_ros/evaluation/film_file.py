@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.atomic_file import write_atomically
+from robot_interface_ros.files.paths import check_file
 
 if TYPE_CHECKING:
     from rl_trainer_ros.environments.rendering import Picture
@@ -27,6 +28,7 @@ def check_film(name: str) -> None:
         raise ConfigError(f"video is {name}, and MP4 needs the package av: pip install av; or name a .gif file")
     if not path.absolute().parent.is_dir():
         raise ConfigError(f"video is {name}, but there is no folder {path.absolute().parent}; make it first")
+    check_file("video", name)
 
 
 def save_film(film: Film, path: Path) -> None:

@@ -57,6 +57,13 @@ def make(folder: Path, file: Path, title: str, window: int, progress: Callable[[
     left_out = [run for run in read if not isinstance(run, FoundRun) or not run.measured]
     tasks, differ = by_task(shown, window)
     matrices, problems = attachments.matrices(folder, places)
+    if not shown and not matrices:
+        first = left_out[0]
+        raise ConfigError(
+            f"none of the {len(left_out)} runs in {folder} has anything to show yet; {first.name}: {first.problem}"
+            if len(left_out) > 1
+            else f"the run {first.name} has nothing to show: {first.problem}"
+        )
     during, more = attachments.during_trainings(shown)
     return Report(
         title or _title(shown, folder),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,8 +16,7 @@ from rl_trainer_ros.environments.make_env import parts
 from rl_trainer_ros.environments.requirements import task_class
 from rl_trainer_ros.training.cross_evaluation.tasks import check_fit
 from rl_trainer_ros.training.trainer_config import TrainerConfig
-from robot_interface_ros.config import ConfigError
-from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.files.paths import check_folder
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_config import load_robot
 
@@ -43,7 +41,7 @@ def check(config: TrainerConfig) -> None:
     """
     algorithm(config.algo)
     check_simulation(config)
-    _check_log_dir(config.log_dir)
+    check_folder("log_dir", config.log_dir)
     parts(config, _AnyEncoder() if config.encoder_folder else None)
     check_fit(config, _AnyEncoder() if config.encoder_folder else None)
     action = ACTIONS[config.action or task_class(config.task).action]
@@ -63,13 +61,3 @@ def check_simulation(config: TrainerConfig) -> None:
     if config.world:
         factories.check_world_file(config.world)
     factories.check_imperfection(config.imperfection)
-
-
-def _check_log_dir(log_dir: str) -> None:
-    """Raise ConfigError if no run folder can be made in `log_dir`. It need not exist yet."""
-    path = expanded(log_dir).absolute()
-    there = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
-    if not there.is_dir():
-        raise ConfigError(f"log_dir is {log_dir}, but {there} is not a folder; give the path of a folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ConfigError(f"log_dir is {log_dir}, but you may not write to {there}; give the path of another folder")

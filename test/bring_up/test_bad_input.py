@@ -15,10 +15,17 @@ import yaml
 
 from rl_trainer_ros.bringup import supervisor
 from rl_trainer_ros.cli import main
+from rl_trainer_ros.cli.commands.cross_evaluate import CrossEvaluateOptions, cross_evaluate_runs
+from rl_trainer_ros.cli.commands.report import ReportOptions, write
+from rl_trainer_ros.distillation.continual import learn
+from rl_trainer_ros.distillation.continual_config import ContinualConfig
+from rl_trainer_ros.distillation.distil import distil, record_only
+from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.training import early_checks, learner_check
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
+from robot_interface_ros.files import paths
 from robot_interface_ros.files.description import share_directory
 from robot_interface_ros.robot_config import load_robot
 
@@ -236,3 +243,28 @@ def test_a_robot_file_with_wrong_names_is_refused(tmp_path: Path) -> None:
     )
     assert "unknown setting 'limb'" in error(limb="arm")
     assert "nowhere.urdf" in error(urdf="/nowhere.urdf")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    for check in (
+        lambda: paths.check_folder("output", file),
+        lambda: paths.check_folder("output", file / "below"),
+        lambda: paths.check_file("file", file / "a.csv"),
+        lambda: record_only(DistilConfig(teachers="gone", output=str(file))),
+        lambda: distil(DistilConfig(teachers="gone", log_dir=str(file))),
+        lambda: learn(ContinualConfig(tasks=("circular", "square"), folder=str(file))),
+        lambda: cross_evaluate_runs(CrossEvaluateOptions("gone", file=f"{file}/a.csv")),
+        lambda: cross_evaluate_runs(CrossEvaluateOptions("gone", log_dir=str(file))),
+        lambda: write(ReportOptions(folder=str(tmp_path), file=f"{file}/a.html")),
+    ):
+        with pytest.raises(
+            ConfigError, match=f"(output|file|log_dir|folder) is {file}\\S*, but {file} is not a folder"
+        ):
+            check()
+    with pytest.raises(ConfigError, match="which is a folder; give the name of a file"):
+        paths.check_file("file", tmp_path)
+    paths.check_file("file", file)
+    paths.check_folder("output", tmp_path / "new" / "deeper")
+    assert list(tmp_path.iterdir()) == [file]

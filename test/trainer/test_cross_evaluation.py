@@ -210,7 +210,39 @@ def test_models_that_are_not_there() -> None:
 
 
 @pytest.mark.bad_input
+def test_a_damaged_run_of_a_folder_is_left_out_and_named(tmp_path: Path) -> None:
+    for name in ("whole", "cut", "no_model"):
+        shutil.copytree(FIXTURES / "ppo", tmp_path / name, symlinks=True)
+    (tmp_path / "cut" / "config.yaml").write_text("trainer: [")
+    (tmp_path / "no_model" / "final").unlink()
+    notes: list[str] = []
+    found = models.find([str(tmp_path)], "runs", "final", notes.append)
+    assert [one.run.name for one in found] == ["whole"]
+    assert len(notes) == 2 and "not valid YAML" in notes[0] and "no_model has no final model" in notes[1]
+    shutil.rmtree(tmp_path / "whole")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        models.find([str(tmp_path)], "runs", "final")
+
+
+@pytest.mark.bad_input
+def test_a_matrix_of_empty_cells_is_written_and_is_a_failure(tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "sac", tmp_path / "run", symlinks=True)
+    (tmp_path / "run" / "final" / "about.json").write_text("{")
+    file = tmp_path / "m.csv"
+    assert (
+        cross_evaluate_runs(CrossEvaluateOptions(str(tmp_path / "run"), tasks="reach", episodes=1, file=str(file))) == 1
+    )
+    with open(file, encoding="utf-8") as stream:
+        assert ["not JSON" in row["reason"] for row in csv.DictReader(stream)] == [True]
+
+
+@pytest.mark.bad_input
 def test_tasks_that_cannot_be_cross_evaluated() -> None:
+    with pytest.raises(ConfigError, match="unknown robot 'inmov'"):
+        tasks.evaluated([TrainerConfig()], robots=["inmov"])
+    with pytest.raises(ConfigError, match="unknown imperfection 'mid'"):
+        tasks.evaluated([TrainerConfig()], imperfections=["mid"])
+
     def config(cross_evaluate_tasks: str, **more: Any) -> TrainerConfig:
         return TrainerConfig(cross_evaluate_every_steps=100, cross_evaluate_tasks=cross_evaluate_tasks, **more)
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from rl_trainer_ros.algorithms import hyperparameters
 from rl_trainer_ros.cli.commands.curves import CurvesOptions, draw_curves
 from rl_trainer_ros.cli.commands.distillation.distil import read
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
-from rl_trainer_ros.distillation import continual, data_set, distil, distributions, loss
+from rl_trainer_ros.distillation import continual, data_set, distil, distributions, loss, recording
 from rl_trainer_ros.distillation import student as students
 from rl_trainer_ros.distillation.continual_config import ContinualConfig
 from rl_trainer_ros.distillation.data_set import DataSet
@@ -369,7 +370,7 @@ def test_a_teacher_that_sees_the_target_teaches_a_student_that_sees_pixels(
 
 
 @pytest.mark.bad_input
-def test_bad_input_is_one_line(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_bad_input_is_one_line(runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     circular, reach = str(runs["circular"]), str(runs["reach"])
     (tmp_path / "empty").mkdir()
     for more, said in (
@@ -396,7 +397,28 @@ def test_bad_input_is_one_line(runs: dict[str, Path], tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=said):
             read(words)
     assert read(["teachers:=a", "hyperparameters.net_arch:=[8]"]).hyperparameters == "{net_arch: [8]}"
+    monkeypatch.setattr(recording, "available_memory", lambda: 5_000_000)
+    large = settings(tmp_path, circular, set_size=1_000_000)
+    with pytest.raises(ConfigError, match=r"1,000,000 samples take \S+ GB, .* use set_size:=\d+"):
+        distil.distil(large, report=silent)
+    with pytest.raises(ConfigError, match="1,000,000 samples take"):
+        distil.record_only(replace(large, output=str(tmp_path / "data")), report=silent)
     assert not list(tmp_path.glob("*/*/*/*/config.yaml"))
+
+
+@pytest.mark.bad_input
+def test_continual_learning_refuses_bad_settings_before_it_keeps_them(tmp_path: Path) -> None:
+    for more, said in (
+        ({"robot": "inmov"}, "unknown robot 'inmov'"),
+        ({"observation": "pixels"}, "unknown observation 'pixels'"),
+        ({"action": "plain"}, "unknown action 'plain'"),
+        ({"hyperparameters": "{gama: 1}"}, "did you mean gamma"),
+        ({"algo": "sac", "hyperparameters": ""}, "sac does not support discrete actions"),
+        ({"tasks": ("circular", "nothing")}, "unknown task 'nothing'"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            continual.learn(replace(several(tmp_path / "new", "distil"), **more), silent)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.bad_input

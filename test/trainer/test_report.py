@@ -322,10 +322,17 @@ def test_matrices_films_and_evaluations_of_other_tasks_are_shown(tmp_path: Path)
 
 @pytest.mark.bad_input
 def test_a_report_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    damaged = tmp_path / "all" / "damaged"
+    for name in ("damaged", "other"):
+        (tmp_path / "all" / name).mkdir(parents=True)
+        (tmp_path / "all" / name / "config.yaml").write_text("trainer: [")
     for options, named in (
         (ReportOptions(folder="/no/such"), "there is no folder /no/such"),
-        (ReportOptions(folder=str(tmp_path)), "no run in"),
+        (ReportOptions(folder=str(tmp_path / "empty")), "no run in"),
         (ReportOptions(folder=str(tmp_path), file="a.pdf"), "give the name of an .html file"),
+        (ReportOptions(folder=str(damaged)), "the run damaged has nothing to show: .*not valid YAML"),
+        (ReportOptions(folder=str(damaged.parent)), "none of the 2 runs in .* has anything to show yet; damaged: "),
     ):
         with pytest.raises(ConfigError, match=named):
             write(options)

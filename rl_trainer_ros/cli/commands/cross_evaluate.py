@@ -11,7 +11,7 @@ from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
 from robot_interface_ros.command_lines import listed
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.files.paths import check_file, check_folder, expanded
 from robot_interface_ros.start import leaving_at_once
 
 FOLDER = "cross_evaluations"
@@ -48,7 +48,7 @@ class CrossEvaluateOptions:
 
 
 def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
-    """Evaluate, print the matrix, write it as a table and as a plot."""
+    """Evaluate, print the matrix, write it as a table and as a plot; return 1 if every cell is empty."""
     file = _file(options)
     with leaving_at_once():
         import torch
@@ -61,7 +61,7 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
         from rl_trainer_ros.training.runs import robot_files
         from rl_trainer_ros.training.runs.run_tables import write_table
 
-    models = of_models.find(listed(options.runs), options.log_dir, options.model)
+    models = of_models.find(listed(options.runs), options.log_dir, options.model, _note)
     names, configs = of_models.labels(models), [model.config for model in models]
     tasks = of_tasks.evaluated(configs, *map(listed, (options.tasks, options.robots, options.imperfections)))
     in_sequence = options.sequence or (
@@ -88,17 +88,23 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
     matrix_picture.save_picture(matrix, picture, f"{options.episodes} unseen targets in each cell")
     print("intervals of 95 %: success by Wilson's score, return by the bootstrap over episodes")
     print(f"matrix in {file}, picture in {picture}", flush=True)
-    return 0
+    return 0 if any(cell.figures for cell in matrix.cells.values()) else 1
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _file(options: CrossEvaluateOptions) -> Path:
     if not options.file:
+        check_folder("log_dir", options.log_dir)
         folder, name = expanded(options.log_dir) / FOLDER, datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
         names = [name, *(f"{name}_{i}" for i in range(2, 100))]
         return next(folder / f"{one}.csv" for one in names if not (folder / f"{one}.csv").exists())
     file = expanded(options.file)
     if file.suffix != ".csv":
         raise ConfigError(f"file is {options.file}; give the name of a .csv file; the plot is written next to it")
+    check_file("file", options.file)
     return file
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rl_trainer_ros.cli.command import Command
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.files.paths import check_file, expanded
 from robot_interface_ros.start import leaving_at_once
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def draw_curves(options: CurvesOptions) -> int:
     file = Path(options.file) if options.file else runs[0] / PICTURE if len(runs) == 1 else Path("curves.png")
     if file.suffix not in _SUFFIXES:
         raise ConfigError(f"file is {file}; a picture ends in {', '.join(_SUFFIXES)}")
+    check_file("file", file)
     curves = {name: Curve(read_episodes(run), read_evaluations(run)) for name, run in zip(names_of(runs), runs)}
     there = {name: curve for name, curve in curves.items() if len(curve.episodes) or len(curve.evaluations.steps)}
     if not there:

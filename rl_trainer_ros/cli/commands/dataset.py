@@ -10,6 +10,7 @@ from pathlib import Path
 from rl_trainer_ros.bringup.setting_texts import from_words
 from rl_trainer_ros.cli.command import Command
 from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.files.paths import check_file
 from robot_interface_ros.start import leaving_at_once
 
 _FORMATS = ("", "minari", "lerobot")
@@ -47,6 +48,8 @@ def show_dataset(options: DatasetOptions) -> int:
         raise ConfigError("name a bag: rl_trainer dataset bags:=bags/<name>")
     if options.sheet and not options.sheet.endswith(".png"):
         raise ConfigError(f"sheet is {options.sheet}; a contact sheet is a .png file")
+    if options.sheet:
+        check_file("sheet", options.sheet)
     if options.repair:
         return _repair(paths)
     judge, judged_by = None, ""

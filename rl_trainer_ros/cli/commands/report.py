@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.files.paths import expanded
+from robot_interface_ros.files.paths import check_file, expanded
 from robot_interface_ros.start import leaving_at_once
 
 
@@ -34,6 +34,7 @@ def write(options: ReportOptions) -> int:
     file = expanded(options.file) if options.file else folder / "report.html"
     if file.suffix not in (".html", ".htm"):
         raise ConfigError(f"file is {options.file}; give the name of an .html file")
+    check_file("file", file)
     with leaving_at_once():
         from rl_trainer_ros.report.write import write_report
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.runs.encoders import with_encoder
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
+from robot_interface_ros.errors import RobotError
 from robot_interface_ros.files.paths import expanded
 
 _NAMING_SETTINGS = ("task", "algo", "state", "preset", "robot", "imperfection", "seed")
@@ -34,15 +35,16 @@ class Model:
         return int(number) if number.isdecimal() else None
 
 
-def find(texts: Sequence[str], log_dir: str, link: str) -> list[Model]:
+def find(texts: Sequence[str], log_dir: str, link: str, note: Callable[[str], None] = lambda line: None) -> list[Model]:
     """Return the models that `texts` name, each once, in their order. Raises ConfigError, in one line.
 
     A text is `latest`, a run (its folder, or the name of its folder anywhere in `log_dir`), a folder that contains runs, the
     folder of a checkpoint, or `RUN/checkpoints/STEPS`. `link`: the model to use for a run without a named checkpoint.
+    `note(line)` is called for each run of a folder that is left out, because it is damaged or lacks that model.
     """
     found: list[Model] = []
     for text in texts:
-        found += _named(text.strip(), log_dir, link)
+        found += _named(text.strip(), log_dir, link, note)
     if not found:
         raise ConfigError("runs is empty; name run folders, checkpoints, or latest")
     return list({model.folder.resolve(): model for model in reversed(found)}.values())[::-1]
@@ -76,7 +78,7 @@ def _shown(config: TrainerConfig, name: str) -> str:
     return f"seed {value}" if name == "seed" else str(value)
 
 
-def _named(text: str, log_dir: str, link: str) -> list[Model]:
+def _named(text: str, log_dir: str, link: str, note: Callable[[str], None]) -> list[Model]:
     if text == "latest":
         return [_of_run(run_folder.find(text, log_dir, learned=True), link)]
     path = expanded(text)
@@ -94,8 +96,23 @@ def _named(text: str, log_dir: str, link: str) -> list[Model]:
         learned = [run for run in below if run_folder.has_model(run)]
         if not learned:
             raise ConfigError(f"no run in {path} has saved a model yet; train first")
-        return [_of_run(run, link) for run in learned]
+        return _readable(learned, link, note)
     return [_of_run(run_folder.find(str(path), log_dir), link)]
+
+
+def _readable(runs: Sequence[Path], link: str, note: Callable[[str], None]) -> list[Model]:
+    """Return the models of the runs that can be read. Raises the first run's error if there is none."""
+    found, faults = [], []
+    for run in runs:
+        try:
+            found.append(_of_run(run, link))
+        except (ConfigError, RobotError, OSError) as error:
+            faults.append(error)
+    if not found:
+        raise faults[0]
+    for fault in faults:
+        note(f"left out: {fault}")
+    return found
 
 
 def _within(text: str, log_dir: str) -> Path | None:

@@ -15,6 +15,7 @@ from rl_trainer_ros.environments.requirements import task_class
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import listed
 from robot_interface_ros.config import ConfigError
+from robot_interface_ros.robot_config import robot_config
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,20 @@ def evaluated(
     """Return the tasks on which runs are evaluated, each once: the named ones, or those of the runs.
 
     A named task has the settings and the world of the runs that learned it, otherwise its defaults. Named robots and
-    imperfections replace those of the runs; every task is combined with each. Raises ConfigError for an unknown task.
+    imperfections replace those of the runs; every task is combined with each. Raises ConfigError for an unknown name.
     """
+    for robot in robots:
+        robot_config(robot)
+    for imperfection in imperfections:
+        factories.check_imperfection(imperfection)
     own = [of_run(config) for config in runs]
     if tasks:
-        robot = own[0].robot if own else _DEFAULTS.robot
+        default = own[0].robot if own else _DEFAULTS.robot
         chosen: list[EvaluatedTask] = []
         for name in tasks:
             task_class(name)
             learned = [one for one in own if one.task == name]
-            chosen += learned or [EvaluatedTask(name, robot=robot)]
+            chosen += learned or [EvaluatedTask(name, robot=default)]
     else:
         chosen = own
     for setting, values in (("robot", robots), ("imperfection", imperfections)):
