@@ -17,8 +17,7 @@ from robot_interface_ros.ros.transport.batch import (
     BatchPlace,
     command_columns,
     draw_number,
-    keys_of,
-    robot_and_stamp,
+    row_of,
     state_columns,
 )
 from robot_interface_ros.ros.transport.messages import MessageError, UnreadableMessage
@@ -34,13 +33,14 @@ def test_rows_and_stamps_arrive_exactly(robots: int) -> None:
     values = np.random.default_rng(0).normal(size=(robots, len(columns) - 3))
     values[0, :3] = np.nan, -0.0, np.inf
     numbers = [draw_number() for _ in range(robots)]
-    rows = np.array([[*keys_of(number, STAMP + i), *row] for i, (number, row) in enumerate(zip(numbers, values))])
+    rows = [row_of(number, STAMP + i, row[:2], row[2:]) for i, (number, row) in enumerate(zip(numbers, values))]
     data = BatchCodec(columns).write(rows)
     reader = BatchCodec(columns)
     for _ in range(2):  # the first message gives the layout
         read = reader.read(data)
-        assert read.tobytes() == rows.tobytes()
-        assert [robot_and_stamp(row) for row in read] == [(number, STAMP + i) for i, number in enumerate(numbers)]
+        assert [row[:2] for row in read] == [(number, STAMP + i) for i, number in enumerate(numbers)]
+        assert b"".join(row[2].tobytes() for row in read) == values.tobytes()
+        assert all(row[2].flags.writeable for row in read)
     message = deserialize_message(data, Float64MultiArray)
     assert [(axis.size, axis.label) for axis in message.layout.dim] == [
         (robots, "robots"),
@@ -49,9 +49,9 @@ def test_rows_and_stamps_arrive_exactly(robots: int) -> None:
 
 
 def test_the_stamp_zero_and_a_message_of_another_writer_are_read() -> None:
-    row = [*keys_of(7, 0), 0.5, -0.5]
+    row = [7.0, 0.0, 0.0, 0.5, -0.5]
     read = BatchCodec(command_columns(JOINTS)).read(bytes(serialize_message(Float64MultiArray(data=row * 2))))
-    assert read.tolist() == [row, row] and robot_and_stamp(read[1]) == (7, 0)
+    assert [(robot, stamp, numbers.tolist()) for robot, stamp, numbers in read] == [(7, 0, [0.5, -0.5])] * 2
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,14 @@ def test_other_bytes_are_unreadable(data: bytes) -> None:
 @pytest.mark.parametrize("keys", [(np.nan, 1.0, 2.0), (1.5, 1.0, 2.0), (1.0, np.inf, 2.0), (1.0, 1.0, 0.5)])
 def test_a_robot_or_a_stamp_that_is_no_whole_number_is_unreadable(keys: tuple[float, ...]) -> None:
     with pytest.raises(UnreadableMessage, match="whole numbers"):
-        robot_and_stamp(np.array([*keys, 0.0, 0.0]))
+        BatchCodec(command_columns(JOINTS)).read(bytes(serialize_message(Float64MultiArray(data=[*keys, 0.0, 0.0]))))
+
+
+def test_a_row_has_float64_only_and_as_many_as_there_are_columns() -> None:
+    single = np.array([0.1, -0.5], dtype=np.float32)
+    assert row_of(7, STAMP, single) == row_of(7, STAMP, single.astype(np.float64))
+    with pytest.raises(ValueError, match="1 rows; expected 5 float64"):
+        BatchCodec(command_columns(JOINTS)).write([row_of(7, STAMP, np.zeros(3))])
 
 
 def test_a_place_is_read_as_it_was_published() -> None:
@@ -99,9 +106,9 @@ def test_commands_are_sent_in_parts(robots: int, parts: list[int]) -> None:
     shared = SharedBatch(node, Mock(), place)
     for robot in range(robots):
         shared.join(robot, lambda stamp, row: None)
-    rows = [np.array([*keys_of(robot, STAMP), 0.5, -0.5]) for robot in range(robots)]
+    rows = [row_of(robot, STAMP, np.array([0.5, -0.5])) for robot in range(robots)]
     for row in rows:
         shared.send(row)
     shared.flush()  # as before each wait
     assert [len(part) for part in sent] == parts
-    assert np.concatenate(sent).tobytes() == np.array(rows).tobytes()
+    assert b"".join(row_of(*row) for part in sent for row in part) == b"".join(rows)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 from rclpy.node import Node
 from std_msgs.msg import Float64MultiArray, String
 
@@ -43,7 +42,7 @@ class SharedBatch:
         self._writer = batch.BatchCodec(batch.command_columns(place.joints))
         self._reader = batch.BatchCodec(batch.state_columns(place.joints))
         self._receivers: dict[int, Receive] = {}
-        self._rows: list[Array] = []
+        self._rows: list[bytes] = []
         self._part = part_of(0)  # number of rows in a message
         self._publisher: Any = node.create_publisher(Float64MultiArray, place.commands, contract.RELIABLE)
         self._subscription = waiter.subscribe(Float64MultiArray, place.states, self._on_states, raw=True)
@@ -63,7 +62,7 @@ class SharedBatch:
         self._receivers.pop(robot, None)
         self._part = part_of(len(self._receivers))
 
-    def send(self, row: Array) -> None:
+    def send(self, row: bytes) -> None:
         """Send a row with the next part of the batch.
 
         The process of the robots works on the first part while this process computes the second, and answers the second
@@ -77,14 +76,13 @@ class SharedBatch:
         """Publish the rows; also called before each wait, since some robots may have no command to send."""
         if self._rows:
             rows, self._rows = self._rows, []
-            self._publisher.publish(self._writer.write(np.stack(rows)))
+            self._publisher.publish(self._writer.write(rows))
 
     def _on_states(self, data: bytes) -> None:
-        rows = self._reader.read(data)
-        for robot, stamp, row in [(*batch.robot_and_stamp(row), row) for row in rows]:
+        for robot, stamp, numbers in self._reader.read(data):
             receive = self._receivers.get(robot)
             if receive is not None:
-                receive(stamp, row[len(batch.KEYS) :])
+                receive(stamp, numbers)
 
 
 class BatchSeat:
@@ -153,7 +151,7 @@ class BatchSeat:
     @staticmethod
     def _send(shared: SharedBatch, robot: int, stamp: int, position: Array) -> Callable[[], None]:
         """Send a row; return the function that sends it again."""
-        row = np.concatenate((batch.keys_of(robot, stamp), position))
+        row = batch.row_of(robot, stamp, position)
         shared.send(row)
         return partial(shared.send, row)
 

@@ -58,7 +58,7 @@ class CommandStream:
         # A further subscriber, such as a recorder, reads the robot's own topic.
         if command.names == self._batch_joints and self._batched and self._publisher.get_subscription_count() < 2:
             self._again = self._batched(command.stamp, command.position)
-            self._own = partial(self._publish, Command(command.stamp, command.names, command.position.copy()))
+            self._own = partial(self._publish, command)
             return
         self._again = self._own = partial(self._publish, command)
         self._again()

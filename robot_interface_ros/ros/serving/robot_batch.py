@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from rclpy.node import Node
 from std_msgs.msg import Float64MultiArray
 
-from robot_interface_ros.robot import Array, Command, Observation
+from robot_interface_ros.robot import Command, Observation
 from robot_interface_ros.ros.transport import batch, contract
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.waiting import Waiter
@@ -32,7 +31,7 @@ class RobotBatch:
         self._takers: dict[int, Take] = {}
         self._reader = batch.BatchCodec(batch.command_columns(joint_names))
         self._writer = batch.BatchCodec(batch.state_columns(joint_names))
-        self._answers: list[Array] = []
+        self._answers: list[bytes] = []
         self._taking = False
         self._publisher: Any = node.create_publisher(Float64MultiArray, self._states, contract.RELIABLE)
         waiter.subscribe(Float64MultiArray, self._commands, self._on_commands, raw=True)
@@ -45,20 +44,15 @@ class RobotBatch:
 
     def answer(self, place: batch.BatchPlace, observation: Observation) -> None:
         """Publish the observation of one robot, together with the others of this batch."""
-        parts: Sequence[Any] = (
-            batch.keys_of(place.robot, observation.stamp),
-            observation.position,
-            observation.velocity,
-            observation.effort,
-            observation.target_position,
-        )
-        self._answers.append(np.concatenate(parts))
+        if not (self._taking or self._publisher.get_subscription_count()):
+            return
+        o = observation
+        self._answers.append(batch.row_of(place.robot, o.stamp, o.position, o.velocity, o.effort, o.target_position))
         if not self._taking:
             self._publish()
 
     def _on_commands(self, data: bytes) -> None:
-        rows = self._reader.read(data)
-        commands = [(*batch.robot_and_stamp(row), row[len(batch.KEYS) :]) for row in rows]
+        commands = self._reader.read(data)
         self._taking = True
         try:
             for robot, stamp, position in commands:
@@ -71,5 +65,5 @@ class RobotBatch:
 
     def _publish(self) -> None:
         answers, self._answers = self._answers, []
-        if answers and self._publisher.get_subscription_count():
-            self._publisher.publish(self._writer.write(np.stack(answers)))
+        if answers:
+            self._publisher.publish(self._writer.write(answers))

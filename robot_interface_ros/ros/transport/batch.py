@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import secrets
+import struct
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from rclpy.serialization import serialize_message
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension, String
 
@@ -24,6 +24,7 @@ from robot_interface_ros.ros.transport.refused import read, shortened
 
 KEYS = ("robot", "seconds", "nanoseconds")
 """The first columns of every row."""
+_KEYS = struct.Struct("=3d")
 
 
 def draw_number() -> int:
@@ -74,19 +75,15 @@ def state_columns(joints: Sequence[str]) -> list[str]:
     return [*KEYS, *rows, *(f"target {axis}" for axis in "xyz")]
 
 
-def keys_of(robot: int, stamp: int) -> list[float]:
-    """Return the first numbers of a row."""
-    return [float(robot), float(stamp // NANOSECONDS), float(stamp % NANOSECONDS)]
+def row_of(robot: int, stamp: int, *parts: Array) -> bytes:
+    """Return a row in serialised form: robot and stamp, ns, then the numbers of `parts`, each `(n,)` float64."""
+    return _KEYS.pack(robot, *divmod(stamp, NANOSECONDS)) + b"".join(
+        [(part if part.dtype == np.float64 else part.astype(np.float64)).tobytes() for part in parts]
+    )
 
 
-def robot_and_stamp(row: Array) -> tuple[int, int]:
-    """Return the robot's number and the stamp, ns, of a row. Raises UnreadableMessage if they are not whole numbers."""
-    robot, seconds, nanoseconds = row[:3].tolist()
-    if not (robot.is_integer() and seconds.is_integer() and nanoseconds.is_integer()):
-        raise UnreadableMessage(
-            f"a row of a batch begins with {robot}, {seconds}, {nanoseconds}; expected whole numbers"
-        )
-    return int(robot), int(seconds) * NANOSECONDS + int(nanoseconds)
+Row = tuple[int, int, Array]
+"""A row that was read: robot, stamp, ns, and the other numbers, `(columns - 3,)` float64."""
 
 
 class BatchCodec:
@@ -98,24 +95,37 @@ class BatchCodec:
         self._begins: dict[int, bytes] = {}  # number of rows -> beginning of the messages written here
         self._read_begins: dict[int, bytes] = {}  # size of a message -> beginning of those read; padding may differ
 
-    def write(self, rows: NDArray[np.float64]) -> bytes:
-        """Return the serialised message of `(robots, columns)` float64."""
-        n = len(rows)
+    def write(self, rows: Sequence[bytes]) -> bytes:
+        """Return the serialised message of these rows, each from `row_of`. Raises ValueError for a row of another length."""
+        n, numbers = len(rows), b"".join(rows)
+        if len(numbers) != 8 * n * self._width:
+            raise ValueError(f"{len(numbers)} bytes for {n} rows; expected {self._width} float64 each")
         if n not in self._begins:
             self._begins[n] = self._begin(n)
-        return self._begins[n] + rows.tobytes()
+        return self._begins[n] + numbers
 
-    def read(self, data: bytes) -> NDArray[np.float64]:
-        """Return the rows of a serialised message, `(robots, columns)`. Raises UnreadableMessage."""
+    def read(self, data: bytes) -> list[Row]:
+        """Return the rows of a serialised message. Raises UnreadableMessage."""
         begin = self._read_begins.get(len(data))
-        if begin is not None and data.startswith(begin):
-            return np.frombuffer(data, np.float64, offset=len(begin)).reshape(-1, self._width).copy()
-        numbers = np.array(read(data, Float64MultiArray).data, dtype=np.float64)
-        if len(numbers) % self._width or not len(numbers):
-            raise UnreadableMessage(f"a batch of {len(numbers)} numbers; expected {self._width} for each robot")
-        if data.endswith(numbers.tobytes()):
-            self._read_begins[len(data)] = data[: -8 * len(numbers)]
-        return numbers.reshape(-1, self._width)
+        if begin is None or not data.startswith(begin):
+            numbers = np.array(read(data, Float64MultiArray).data, dtype=np.float64)
+            if len(numbers) % self._width or not len(numbers):
+                raise UnreadableMessage(f"a batch of {len(numbers)} numbers; expected {self._width} for each robot")
+            begin = b""
+            if data.endswith(numbers.tobytes()):
+                begin = self._read_begins[len(data)] = data[: -8 * len(numbers)]
+            else:
+                data = numbers.tobytes()
+        return [self._row(data, at) for at in range(len(begin), len(data), 8 * self._width)]
+
+    def _row(self, data: bytes, at: int) -> Row:
+        robot, seconds, nanoseconds = _KEYS.unpack_from(data, at)
+        if not (robot.is_integer() and seconds.is_integer() and nanoseconds.is_integer()):
+            raise UnreadableMessage(
+                f"a row of a batch begins with {robot}, {seconds}, {nanoseconds}; expected whole numbers"
+            )
+        numbers = np.frombuffer(data, np.float64, self._width - len(KEYS), at + _KEYS.size).copy()
+        return int(robot), int(seconds) * NANOSECONDS + int(nanoseconds), numbers
 
     def _begin(self, n: int) -> bytes:
         numbers = np.full(n * self._width, np.pi)
