@@ -10,15 +10,21 @@ from typing import Any
 
 import yaml
 
-from rl_trainer_ros.bringup import toolbox_spellings
+from rl_trainer_ros.bringup import automatic_robots, toolbox_spellings
+from rl_trainer_ros.bringup.robot_checks import (
+    BOARDS,
+    TRAINER,
+    check_driver,
+    check_simulator,
+    node_parameters,
+    real_time,
+)
 from rl_trainer_ros.bringup.setting_texts import default_text, description, setting_line, typed, yaml_value
-from rl_trainer_ros.environments.env_config import SIMULATED, given_to_simulation, settings_of
+from rl_trainer_ros.environments.env_config import SIMULATED, settings_of
 from rl_trainer_ros.training import resumed_settings
 from rl_trainer_ros.training.trainer_config import TrainerConfig
-from robot_interface_ros.command_lines import command_line
-from robot_interface_ros.config import ConfigError, from_mapping, option, read_yaml, unknown_name
+from robot_interface_ros.config import ConfigError, from_mapping, option, unknown_name
 from robot_interface_ros.files.description import resolve, share_directory
-from robot_interface_ros.files.parameter_files import from_file, misspelt, of_ros
 from robot_interface_ros.names import in_namespace
 from robot_interface_ros.names import resolve as resolve_name
 
@@ -36,11 +42,6 @@ SERVING = (
     *("remote", "domain_id", "params_file", "sim_params_file", "physics_hz", "page", "page_port"),
 )
 """Settings that affect which robots are served, and how."""
-TRAINER, SIMULATOR, DRIVER = "trainer", "robot_sim", "robot_driver"  # names of nodes, also in parameter files
-BOARDS = {"mock": "mock", "emulated": "emulated", "driver": "serial"}
-"""robot_source -> servo board type."""
-PHYSICAL = ("emulated", "driver")
-"""Sources that run in real time."""
 
 
 class BringupError(ConfigError):
@@ -73,7 +74,12 @@ class BringupConfig:
     driver_params_file: str = option(
         "", "ROS parameter file of the driver; empty: this package's config/robot_driver.yaml", path=True
     )
-    num_envs: int = option(1, "number of robots, in the namespaces /env_0, /env_1, ...", minimum=1, maximum=1000)
+    num_envs: int = option(
+        1,
+        "number of robots, in the namespaces /env_0, /env_1, ...; auto: chosen for algorithm and observation",
+        minimum=1,
+        maximum=1000,
+    )
     sim_processes: int = option(
         0, "number of simulator processes for all robots; 0: the fastest number, as measured", minimum=0, maximum=1000
     )
@@ -138,6 +144,8 @@ class Values:
     driver_params_file: Path
     served: tuple[str, ...]
     """The namespaces whose robots this machine serves."""
+    note: str = ""
+    """A line to report at the start."""
 
 
 def arguments() -> tuple[Argument, ...]:
@@ -178,6 +186,10 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
             raise BringupError(successor)
         if name not in known:
             raise BringupError(unknown_name("launch argument", name, [*known, *(f"{part}.NAME" for part in PARTS)]))
+    auto = given.get("num_envs") == automatic_robots.AUTO
+    if auto:
+        given = {name: text for name, text in given.items() if name != "num_envs"}
+    note = ""
     try:
         bringup = from_mapping(BringupConfig, _typed_own(BringupConfig, given), "launch argument")
         config = share_directory() / "config"
@@ -185,12 +197,16 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
         in_file = node_parameters(params_file, TRAINER, base, TrainerConfig)
         from_mapping(TrainerConfig, in_file, str(params_file))
         told = _typed_own(TrainerConfig, given)
-        told |= _real_time(bringup.robot_source, in_file | told, told)
+        told |= real_time(bringup.robot_source, in_file | told, told)
         resumed = _resumed(in_file | told)
         if resumed:
             in_file = dataclasses.asdict(resumed)
             told.pop("resume", None)
         told |= with_parts({**in_file, **told}, parts)
+        if auto:
+            automatic_robots.check(bringup.robot_source, in_file | told, "namespaces" in told)
+            settings = from_mapping(TrainerConfig, in_file | told, "launch argument")
+            told["namespaces"], note = automatic_robots.namespaces(settings, resumed)
         if "namespaces" not in told and ("namespaces" not in in_file or "num_envs" in given):
             told["namespaces"] = [f"env_{i}" for i in range(bringup.num_envs)]
         if bringup.rviz or bringup.page:
@@ -212,15 +228,15 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
             resumed_settings.refuse_changes(resumed, trainer)
             told = dataclasses.asdict(trainer)
         sim_params_file = resolve(bringup.sim_params_file or config / "robot_sim.yaml")
-        _check_simulator(bringup, trainer, sim_params_file, base)
+        check_simulator(bringup, trainer, sim_params_file, base)
         driver_params_file = resolve(bringup.driver_params_file or config / "robot_driver.yaml")
-        _check_driver(bringup, trainer, driver_params_file, base)
+        check_driver(bringup, trainer, driver_params_file, base)
     except (ValueError, OSError) as error:
         raise BringupError(str(error)) from None
     trainer = in_namespace(trainer, base)
     told = {name: getattr(trainer, name) for name in told}
     served = tuple(resolve_name(namespace, base) for namespace in served)
-    return Values(bringup, trainer, params_file, told, sim_params_file, driver_params_file, served)
+    return Values(bringup, trainer, params_file, told, sim_params_file, driver_params_file, served, note)
 
 
 def _resumed(settings: Mapping[str, Any]) -> TrainerConfig | None:
@@ -249,81 +265,6 @@ def with_parts(settings: Mapping[str, Any], parts: Mapping[str, str]) -> dict[st
     }
 
 
-def node_parameters(params_file: Path, node: str, base: str = "/", config: type[Any] | None = None) -> dict[str, Any]:
-    """Return the parameters that a ROS parameter file sets for a node in the namespace `base`, without those of every node.
-
-    `config`: leave out parameters for all nodes that are not settings of this class. Raises ConfigError if the file is not a
-    parameter file or sets nothing for the node.
-    """
-    name = resolve_name(node, base)
-    given = from_file(read_yaml(params_file), name)
-    if not given.matched:
-        raise ConfigError(f"{params_file} sets nothing for {name}: no '/**/{node}:' with 'ros__parameters:' in it")
-    known = [field.name for field in dataclasses.fields(config)] if config else []
-    for_all = {
-        name: value for name, value in given.for_all.items() if not config or name in known or misspelt(name, known)
-    }
-    return {name: value for name, value in {**for_all, **given.own}.items() if not of_ros(name)}
-
-
 def _typed_own(cls: type[Any], given: Mapping[str, str]) -> dict[str, Any]:
     """Return the given values for the fields of `cls`, with their types."""
     return typed(cls, {field.name: given[field.name] for field in dataclasses.fields(cls) if field.name in given})
-
-
-def _check_simulator(bringup: BringupConfig, trainer: TrainerConfig, sim_params_file: Path, base: str) -> None:
-    """Refuse settings for a simulator that is not started, and a parameter file without an entry for it."""
-    if trainer.transport == "topics" and bringup.robot_source == "sim":
-        node_parameters(sim_params_file, SIMULATOR, base)
-        return
-    own = ("sim_params_file", "physics_hz", "sim_processes")
-    given = [name for name in own if getattr(bringup, name) not in ("", None, 0)]
-    if trainer.transport != "topics" and bringup.robot_source != "sim":
-        raise ConfigError(
-            f"robot_source:={bringup.robot_source} has no effect with transport:=in_process, which simulates in the trainer; "
-            "leave one of the two out"
-        )
-    if trainer.transport == "topics":
-        given += given_to_simulation(trainer)
-    if given:
-        why = "transport:=in_process" if trainer.transport != "topics" else f"robot_source:={bringup.robot_source}"
-        raise ConfigError(
-            f"{given[0]} has no effect with {why}, which starts no simulator node; leave it out, "
-            "or use transport:=topics robot_source:=sim"
-        )
-
-
-def _real_time(robot_source: str, settings: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, bool]:
-    """Return realtime=True for a physical robot. Raises ConfigError if realtime:=false is given."""
-    if robot_source not in PHYSICAL or settings.get("transport", "topics") != "topics":
-        return {}
-    if told.get("realtime") is False:
-        raise ConfigError(
-            f"robot_source:={robot_source} runs in real time; leave realtime:=false out, or use robot_source:=mock"
-        )
-    return {"realtime": True}
-
-
-def _check_driver(bringup: BringupConfig, trainer: TrainerConfig, driver_params_file: Path, base: str) -> None:
-    """Refuse settings for a driver that is not started, and settings for servos in lockstep."""
-    driven = trainer.transport == "topics" and bringup.robot_source in BOARDS
-    if driven:
-        node_parameters(driver_params_file, DRIVER, base)
-    given = [name for name in ("driver_params_file", "hardware", "ports", "body") if getattr(bringup, name)]
-    if given and not driven:
-        raise ConfigError(
-            f"{given[0]} has no effect without robot_source:=driver, emulated or mock; leave it out, or add one of these"
-        )
-    if given[-1:] not in ([], ["driver_params_file"]) and not trainer.realtime:
-        raise ConfigError(
-            f"{given[-1]} has no effect in lockstep, where robot_source:=mock has no servos; add realtime:=true"
-        )
-    if bringup.hardware and not resolve(bringup.hardware).is_file():
-        calibrate = command_line("calibrate", f"output:={bringup.hardware}")
-        raise ConfigError(f"hardware: there is no file {bringup.hardware}; {calibrate} writes one")
-    if bringup.ports and bringup.robot_source != "driver":
-        raise ConfigError(
-            f"ports has no effect with robot_source:={bringup.robot_source}, which has no ports; leave it out"
-        )
-    if bringup.body and bringup.robot_source == "driver":
-        raise ConfigError("body has no effect with robot_source:=driver, which has a physical body; leave it out")

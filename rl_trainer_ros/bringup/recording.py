@@ -8,8 +8,9 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from rl_trainer_ros.bringup.launch_arguments import SIMULATOR, Argument, BringupConfig, part_of, resolve_values
+from rl_trainer_ros.bringup.launch_arguments import Argument, BringupConfig, part_of, resolve_values
 from rl_trainer_ros.bringup.process import Process
+from rl_trainer_ros.bringup.robot_checks import SIMULATOR
 from rl_trainer_ros.bringup.ros_arguments import RosArguments
 from rl_trainer_ros.bringup.setting_texts import default_text, description, from_words
 from rl_trainer_ros.bringup.system import NO_ROS_ARGUMENTS, SAVING_TIMEOUT_S, System, robots

@@ -72,6 +72,8 @@ class _Supervisor:
 
     def run(self) -> int:
         try:
+            if self.system.note:
+                say(self.system.note)
             for process in self.system.processes:
                 self.start(process)
             if self.system.endless:

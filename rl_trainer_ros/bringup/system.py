@@ -14,19 +14,11 @@ from typing import Any
 
 import yaml
 
-from rl_trainer_ros.bringup.launch_arguments import (
-    BOARDS,
-    DRIVER,
-    SIMULATOR,
-    TRAINER,
-    BringupConfig,
-    Values,
-    node_parameters,
-    resolve_values,
-)
+from rl_trainer_ros.bringup.launch_arguments import BringupConfig, Values, resolve_values
 from rl_trainer_ros.bringup.launch_arguments import BringupError as BringupError
 from rl_trainer_ros.bringup.launch_arguments import help_text as help_text
 from rl_trainer_ros.bringup.process import Process as Process
+from rl_trainer_ros.bringup.robot_checks import BOARDS, DRIVER, SIMULATOR, TRAINER, node_parameters
 from rl_trainer_ros.bringup.ros_arguments import RosArguments
 from rl_trainer_ros.bringup.viewers import pages, viewers
 from rl_trainer_ros.environments import requirements
@@ -70,6 +62,7 @@ class System:
     endless: no process ends it; it serves until it is stopped.
     ros_words: ROS arguments for every process.
     config: settings of the training, or of the served robots, from the launch arguments.
+    note: a line to report at the start; empty: none.
     """
 
     processes: tuple[Process, ...]
@@ -78,6 +71,7 @@ class System:
     endless: bool = False
     ros_words: tuple[str, ...] = ()
     config: TrainerConfig = TrainerConfig()
+    note: str = ""
 
     def __post_init__(self) -> None:
         names = [process.name for process in self.processes]
@@ -130,7 +124,12 @@ def system(
     waits_s = values.trainer.start_timeout_s + values.trainer.answer_timeout_s
     margin_s = waits_s + NOTICING_MARGIN_S
     return System(
-        (*others, trainer), _environment(values.bringup, environ), margin_s, ros_words=ros.words, config=values.trainer
+        (*others, trainer),
+        _environment(values.bringup, environ),
+        margin_s,
+        ros_words=ros.words,
+        config=values.trainer,
+        note=values.note,
     )
 
 
@@ -156,6 +155,7 @@ def robots(
         endless=True,
         ros_words=ros.words,
         config=values.trainer,
+        note=values.note,
     )
 
 

@@ -6,8 +6,9 @@ import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
-from rl_trainer_ros.bringup.launch_arguments import TRAINER, BringupError, Values
+from rl_trainer_ros.bringup.launch_arguments import BringupError, Values
 from rl_trainer_ros.bringup.process import Process
+from rl_trainer_ros.bringup.robot_checks import TRAINER
 from robot_interface_ros.command_lines import find_executable
 from robot_interface_ros.files.description import resolve, share_directory
 

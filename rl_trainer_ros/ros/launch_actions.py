@@ -68,6 +68,8 @@ def start_all(
     asked = make_system(given, ros=ros)
     preflight.check(asked.config, serving=asked.endless or not trains)
     actions = _Actions(asked, launched_itself(context))
+    if asked.note:
+        get_logger("rl_trainer_ros").info(asked.note)
     return [action for process in asked.processes for action in actions.start(process)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rl_trainer_ros import factories
-from rl_trainer_ros.bringup.launch_arguments import BOARDS
+from rl_trainer_ros.bringup.robot_checks import BOARDS
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.commands.robot.options import robot_option
 from robot_interface_ros.config import option
