@@ -5,7 +5,7 @@ several processes can share a longer proof: for a million steps with ground trut
 
     LOSSY_SEED=$k LOSSY_STEPS=20000 pytest -m lockstep test/over_topics/test_lossy_topics.py -k ground_truth
 
-or, with batches of LOSSY_ROBOTS robots that make LOSSY_STEPS / 2 steps each,
+or, with batches of LOSSY_ROBOTS robots that make LOSSY_STEPS / 2 steps each (of the task button: a tenth),
 
     LOSSY_ROBOTS=8 LOSSY_STEPS=250000 pytest -m lockstep test/over_topics/test_lossy_topics.py -k batches
 """
@@ -34,6 +34,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
 
+from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
 from rl_trainer_ros.ros.robot_client.shared_waiter import SharedWaiter
@@ -70,6 +71,7 @@ class LossyProxy(threading.Thread):
         encoder: str | None = None,
         cameras: tuple[str, ...] = (),
         batch_of: str = "",
+        world_state: bool = False,
     ):
         """`batch_of`: first robot of the process, whose namespace has the batches; empty: the client finds no batches."""
         super().__init__(name="lossy_proxy", daemon=True)
@@ -87,6 +89,8 @@ class LossyProxy(threading.Thread):
         self.pass_on(JointState, f"{robot}/joint_states", f"{client}/joint_states")
         self.pass_on(PoseStamped, f"{robot}/target_pose", f"{client}/target_pose")
         self.pass_on(String, f"{robot}/command_rejected", f"{client}/command_rejected")
+        if world_state:
+            self.pass_on(JointState, f"{robot}/world_state", f"{client}/world_state")
         for camera in cameras:
             topic = f"camera/{camera}/image_raw"
             self.pass_on(Image, f"{robot}/{topic}", f"{encoder}/{topic}")
@@ -266,26 +270,36 @@ def test_images_states_and_their_memory_through_a_lossy_proxy(
 
 
 @pytest.mark.timeout(7200)
-def test_batches_of_several_robots_through_a_lossy_proxy(simulator: Callable, proxy: Callable, domain: int) -> None:
-    """Batches are lost, repeated, delayed and overtake each other; each robot has the numbers of one alone in process."""
-    simulator(namespaces=f"[{', '.join(f'/real_{i}' for i in range(ROBOTS))}]")
-    lossy = [proxy(f"/real_{i}", f"/env_{i}", batch_of="/real_0") for i in range(ROBOTS)]
+@pytest.mark.parametrize(("task", "steps"), [("reach", STEPS // 2), ("button", STEPS // 10)], ids=["reach", "button"])
+def test_batches_of_several_robots_through_a_lossy_proxy(
+    simulator: Callable, proxy: Callable, domain: int, task: str, steps: int
+) -> None:
+    """Batches are lost, repeated, delayed and overtake each other; each robot has the numbers of one alone in process.
+
+    The batches of the task button have the signals of the world too.
+    """
+    senses = task == "button"
+    world = {"world": "button", "posture": requirements.task_class(task).posture} if senses else {}
+    simulator(namespaces=f"[{', '.join(f'/real_{i}' for i in range(ROBOTS))}]", **world)
+    lossy = [proxy(f"/real_{i}", f"/env_{i}", batch_of="/real_0", world_state=senses) for i in range(ROBOTS)]
     patient = Timeouts(start_timeout_s=60.0, answer_timeout_s=60.0, repeat_after_s=0.2)
     names = tuple(f"/env_{i}" for i in range(ROBOTS))
     with Runtime(domain_id=domain) as runtime:
         shared = SharedWaiter(runtime, names)
         robots = [
-            make_robot_env(transport="topics", namespace=name, runtime=runtime, shared=shared, timeouts=patient)
+            make_robot_env(
+                transport="topics", namespace=name, runtime=runtime, shared=shared, timeouts=patient, task=task
+            )
             for name in names
         ]
         together = RobotVecEnv([TimeLimit(robot, 60) for robot in robots], shared.fibers, absent_after_s=60.0)
-        over_topics = vectorised_rows(together, STEPS // 2)
-    alone = vectorised_rows(DummyVecEnv([lambda: TimeLimit(make_robot_env(), 60)] * ROBOTS), STEPS // 2)
+        over_topics = vectorised_rows(together, steps)
+    alone = vectorised_rows(DummyVecEnv([lambda: TimeLimit(make_robot_env(task=task), 60)] * ROBOTS), steps)
     differing = [k for k, (there, here) in enumerate(zip(over_topics, alone)) if there != here]
     assert not differing and len(over_topics) == len(alone), (
         f"{len(differing)} rows differ, the first is {differing[:1]}"
     )
-    assert lossy[0].batches > STEPS // 2, "robots did not use their batches"
+    assert lossy[0].batches > steps, "robots did not use their batches"
     assert lossy[0].done["dropped"] and lossy[0].done["duplicated"] and lossy[0].done["delayed"], lossy[0].done
 
 

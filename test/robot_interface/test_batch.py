@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -29,7 +30,7 @@ STAMP = 1_790_000_000_123_456_789  # not exact in one float64
 
 @pytest.mark.parametrize("robots", [1, 2, 16])
 def test_rows_and_stamps_arrive_exactly(robots: int) -> None:
-    columns = state_columns(JOINTS)
+    columns = state_columns(JOINTS, contact=True, signals=("button_0", "presses"))
     values = np.random.default_rng(0).normal(size=(robots, len(columns) - 3))
     values[0, :3] = np.nan, -0.0, np.inf
     numbers = [draw_number() for _ in range(robots)]
@@ -77,9 +78,29 @@ def test_a_row_has_float64_only_and_as_many_as_there_are_columns() -> None:
         BatchCodec(command_columns(JOINTS)).write([row_of(7, STAMP, np.zeros(3))])
 
 
-def test_a_place_is_read_as_it_was_published() -> None:
-    place = BatchPlace(draw_number(), JOINTS, "/env_0/batch_commands", "/env_0/batch_states")
-    assert BatchPlace.of(place.message()) == place
+@pytest.mark.parametrize(
+    ("world", "streams"),
+    [
+        ((), {"joint_states", "target_pose"}),
+        ((True, ()), {"joint_states", "target_pose", "contact"}),
+        ((False, ("button_0",)), {"joint_states", "target_pose", "world_state"}),
+    ],
+)
+def test_a_place_is_read_as_it_was_published(world: tuple[Any, ...], streams: set[str]) -> None:
+    place = BatchPlace(draw_number(), JOINTS, "/env_0/batch_commands", "/env_0/batch_states", *world)
+    assert BatchPlace.of(place.message()) == place and set(place.streams) == streams
+
+
+def test_a_place_without_world_has_joints_and_target_only() -> None:
+    text = '{"robot": 1, "joints": ["elbow"], "commands": "/a", "states": "/b"}'
+    assert BatchPlace.of(String(data=text)) == BatchPlace(1, ("elbow",), "/a", "/b")
+
+
+def test_columns_are_named_in_the_order_of_the_contract() -> None:
+    assert state_columns(("elbow",), True, ("presses",))[3:] == [
+        *("position elbow", "velocity elbow", "effort elbow", "target x", "target y", "target z"),
+        *("force x", "force y", "force z", "torque x", "torque y", "torque z", "signal presses"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +109,9 @@ def test_a_place_is_read_as_it_was_published() -> None:
         *("", "[]", "null", "{}", "[" * 100_000),
         '{"robot": "1", "joints": [], "commands": "/a", "states": "/b"}',
         '{"robot": 1, "joints": [2], "commands": "/a", "states": "/b"}',
+        '{"robot": 1, "joints": [], "commands": "/a", "states": "/b", "signals": [1]}',
+        '{"robot": 1, "joints": [], "commands": "/a", "states": "/b", "signals": 1}',
+        '{"robot": 1, "joints": [], "commands": "/a", "states": "/b", "contact": "yes"}',
     ],
 )
 def test_other_text_is_no_place(text: str) -> None:

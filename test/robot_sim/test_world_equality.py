@@ -58,6 +58,8 @@ def test_the_same_in_process_and_over_topics(simulator: Callable, world: str) ->
     with Runtime() as runtime:
         remote = TopicRobot(runtime, load_robot("inmoov"), period_ns=direct.period_ns, contact=True, world_state=True)
         here, there = (episodes(robot, episodes=3, steps=100) for robot in (direct, remote))
+        batched = ("joint_states", "target_pose", "contact", "world_state")
+        assert not any(remote._link.node.count_subscribers(f"/env_0/{name}") for name in batched)
         remote.close()
     differing = [k for k, (a, b) in enumerate(zip(here, there)) if a != b]
     assert len(here) == len(there) == 303 and not differing, (

@@ -40,7 +40,7 @@ class SharedBatch:
         """`place`: of any of its robots."""
         self._node, self._states = node, place.states
         self._writer = batch.BatchCodec(batch.command_columns(place.joints))
-        self._reader = batch.BatchCodec(batch.state_columns(place.joints))
+        self._reader = batch.BatchCodec(batch.state_columns(place.joints, place.contact, place.signals))
         self._receivers: dict[int, Receive] = {}
         self._rows: list[bytes] = []
         self._part = part_of(0)  # number of rows in a message
@@ -101,7 +101,7 @@ class BatchSeat:
     ):
         """`shared(place)`: the batch of this trainer for a place; `receiving(receive)`: also ends this robot's wait."""
         self._link, self._streams, self._commands, self._shared = link, streams, commands, shared
-        self._receive = receiving(streams.take_row)
+        self._receiving = receiving
         self._declared: BatchPlace | None = None
         self._taken: BatchPlace | None = None
         link.waiter.subscribe(String, absolute(link.namespace, contract.BATCH), self._on_place, qos=contract.LATCHED)
@@ -134,7 +134,7 @@ class BatchSeat:
             self._shared(self._taken).leave(self._taken.robot)
             self._taken = None
             self._commands.batched(None, ())
-            self._streams.own_topics(True)
+            self._streams.own_topics()
 
     def _ready(self) -> bool:
         return self._declared is not None and self._shared(self._declared).connected
@@ -143,9 +143,9 @@ class BatchSeat:
         if place.joints != self._streams.joint_names:
             return  # the trainer commands other joints; messages on the robot's own topics name theirs
         shared = self._shared(place)
-        shared.join(place.robot, self._receive)
+        shared.join(place.robot, self._receiving(partial(self._streams.take_row, place)))
         self._commands.batched(partial(self._send, shared, place.robot), place.joints)
-        self._streams.own_topics(False)
+        self._streams.own_topics(place.streams)
         self._taken = place
 
     @staticmethod

@@ -82,15 +82,19 @@ def stream_readers(
     states, poses = wire.joint_state_reader(joint_names), wire.pose_reader()
     targets = wire.joint_target_reader(joint_names)
     return {
-        # Rows of a batch are arrays already.
+        # The numbers of a batch are read already.
         contract.JOINT_STATES: lambda message: _measured(
             *(states.read(message) if isinstance(message, bytes) else message)
         ),
         contract.TARGET_POSE: lambda message: poses.read(message)[0] if isinstance(message, bytes) else message,
         contract.JOINT_TARGET: lambda message: targets.read(message)[0],
         contract.SRL_STATE: partial(_srl_state, namespace, encoder),
-        contract.CONTACT: messages.wrench_array,
-        contract.WORLD_STATE: messages.signals_by_name,
+        contract.CONTACT: lambda message: (
+            message if isinstance(message, np.ndarray) else messages.wrench_array(message)
+        ),
+        contract.WORLD_STATE: lambda message: (
+            message if isinstance(message, dict) else messages.signals_by_name(message)
+        ),
         **{topic: partial(cameras.read, topic) for topic in cameras.kinds},
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -30,7 +31,7 @@ class SharedWaiter:
         self.node = runtime.topic_node("trainer_robots", namespaces)
         self.waiter = make_waiter(self.node)
         self.fibers = Fibers(self._wait)
-        self._batches: dict[tuple[object, ...], SharedBatch] = {}
+        self._batches: dict[BatchPlace, SharedBatch] = {}
         self._parts: list[RobotWaiter] = []
         self._forget = runtime.on_stop(self.wake)
 
@@ -41,7 +42,7 @@ class SharedWaiter:
 
     def batch(self, place: BatchPlace) -> SharedBatch:
         """Return the batch of a process of robots, made once."""
-        key = place.commands, place.states, place.joints
+        key = dataclasses.replace(place, robot=0)
         if key not in self._batches:
             self._batches[key] = SharedBatch(self.node, self.waiter, place)
         return self._batches[key]

@@ -19,14 +19,13 @@ from robot_interface_ros.errors import RobotError, RobotInterrupted, RobotTimeou
 from robot_interface_ros.robot import NOTHING, Array, Observation
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.ros.transport import contract, messages, offered_qos, wire
+from robot_interface_ros.ros.transport.batch import BatchPlace
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.messages import UnreadableMessage
 
 if TYPE_CHECKING:
     from rl_trainer_ros.ros.robot_client.exchange import Collector, Mode
 
-BATCHED = (contract.JOINT_STATES, contract.TARGET_POSE)
-"""Streams that are columns of a batch."""
 _REST_RAD = 0.2  # largest expected distance from the robot file's rest after a reset
 
 
@@ -73,19 +72,24 @@ class ObservationStreams:
         self._collector, self._on_rejected = collector, on_rejected
         self._subscriptions = {name: self._subscribe(name, qos) for name, qos in self._qos.items()}
 
-    def own_topics(self, used: bool) -> None:
-        """Subscribe to the streams that a batch contains; with False, end these subscriptions."""
-        for name in BATCHED:
-            if name in self.names and used:
-                self._subscriptions[name] = self._subscribe(name, self._qos[name])
-            elif name in self._subscriptions and not used:
+    def own_topics(self, batched: Collection[str] = ()) -> None:
+        """Subscribe to each stream, except to those that a batch contains; end their subscriptions."""
+        for name in self.names:
+            if name in batched and name in self._subscriptions:
                 self._link.waiter.unsubscribe(self._subscriptions.pop(name))
+            elif name not in batched and name not in self._subscriptions:
+                self._subscriptions[name] = self._subscribe(name, self._qos[name])
 
-    def take_row(self, stamp: int, row: Array) -> None:
-        """Take the numbers of this robot's row in a batch: position, velocity, effort, each `(n,)`, and target `(3,)`."""
-        n = len(self.joint_names)
+    def take_row(self, place: BatchPlace, stamp: int, row: Array) -> None:
+        """Take the numbers of this robot's row in a batch, in the order of `state_columns`."""
+        n = len(place.joints)
         self._collector.offer(contract.JOINT_STATES, stamp, (row[:n], row[n : 2 * n], row[2 * n : 3 * n]))
-        self._collector.offer(contract.TARGET_POSE, stamp, row[3 * n :])
+        self._collector.offer(contract.TARGET_POSE, stamp, row[3 * n : 3 * n + 3])
+        if place.contact:
+            self._collector.offer(contract.CONTACT, stamp, row[3 * n + 3 : 3 * n + 9])
+        if place.signals:
+            values = row[-len(place.signals) :].tolist()
+            self._collector.offer(contract.WORLD_STATE, stamp, dict(zip(place.signals, values)))
 
     def leave_out(self, names: Collection[str]) -> None:
         """Remove streams that the robot does not have."""

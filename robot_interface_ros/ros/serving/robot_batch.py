@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from rclpy.node import Node
 from std_msgs.msg import Float64MultiArray
 
@@ -23,14 +24,15 @@ class RobotBatch:
     batch are published as one batch; any other observation, such as that of a reset, as a batch of one row.
     """
 
-    def __init__(self, node: Node, waiter: Waiter, namespace: str, joint_names: tuple[str, ...]):
-        """`namespace`: of the first robot."""
+    def __init__(self, node: Node, waiter: Waiter, namespace: str, joint_names: tuple[str, ...], first: Observation):
+        """`namespace`, `first`: of the first robot; its observation shows which streams all robots have."""
         self._joints = joint_names
+        self._contact, self._signals = first.contact is not None, tuple(first.signals)
         self._commands = node.resolve_topic_name(absolute(namespace, contract.BATCH_COMMANDS))
         self._states = node.resolve_topic_name(absolute(namespace, contract.BATCH_STATES))
         self._takers: dict[int, Take] = {}
         self._reader = batch.BatchCodec(batch.command_columns(joint_names))
-        self._writer = batch.BatchCodec(batch.state_columns(joint_names))
+        self._writer = batch.BatchCodec(batch.state_columns(joint_names, self._contact, self._signals))
         self._answers: list[bytes] = []
         self._taking = False
         self._publisher: Any = node.create_publisher(Float64MultiArray, self._states, contract.RELIABLE)
@@ -38,7 +40,8 @@ class RobotBatch:
 
     def join(self, take: Take) -> batch.BatchPlace:
         """Add a robot and return its place; `take` gets its commands, and calls `answer` if one is answered."""
-        place = batch.BatchPlace(batch.draw_number(), self._joints, self._commands, self._states)
+        topics = self._commands, self._states
+        place = batch.BatchPlace(batch.draw_number(), self._joints, *topics, self._contact, self._signals)
         self._takers[place.robot] = take
         return place
 
@@ -47,7 +50,12 @@ class RobotBatch:
         if not (self._taking or self._publisher.get_subscription_count()):
             return
         o = observation
-        self._answers.append(batch.row_of(place.robot, o.stamp, o.position, o.velocity, o.effort, o.target_position))
+        parts = [o.position, o.velocity, o.effort, o.target_position]
+        if self._contact and o.contact is not None:
+            parts.append(o.contact)
+        if self._signals:
+            parts.append(np.array([o.signals[name] for name in self._signals], dtype=np.float64))
+        self._answers.append(batch.row_of(place.robot, o.stamp, *parts))
         if not self._taking:
             self._publish()
 

@@ -80,7 +80,7 @@ class RobotServer:
     ):
         """`publish_joint_target`: also in lockstep; `clock`: a publisher of Clock for the stamp of every observation.
 
-        `batch`: this robot is one of its robots; then `joint_states` and `target_pose` are published only to subscribers.
+        `batch`: this robot is one of its robots; then the streams that are in it are published only to subscribers.
         """
         self.node, self.waiter, self.namespace, self._robot = node, waiter, namespace, robot
         first = robot.observation  # shows which streams the robot has
@@ -136,24 +136,27 @@ class RobotServer:
         if observation.images:  # first: an encoder then works while the other streams are sent
             self.cameras.publish(observation.stamp, observation.images, observation.depths)
         stamp, state, pose = observation.stamp, self._state_writer, self._pose_writer
-        batched = self._batch is not None
         if self._batch is not None:
             self._batch.answer(self._place, observation)
-        if not batched or self._target_pose.get_subscription_count():
+        if self._awaited(self._target_pose):
             self._target_pose.publish(pose.write(stamp, observation.target_position))
-        if self._contact is not None and observation.contact is not None:
+        if self._contact is not None and observation.contact is not None and self._awaited(self._contact):
             self._contact.publish(self._wrench_writer.write(stamp, observation.contact))
-        if self._world_state is not None:
+        if self._world_state is not None and self._awaited(self._world_state):
             self._world_state.publish(self._signals_writer.write(stamp, observation.signals))
         if self._joint_target is not None:
             self._joint_target.publish(self._target_writer.write(stamp, observation.joint_target))
-        if not batched or self._joint_states.get_subscription_count():
+        if self._awaited(self._joint_states):
             self._joint_states.publish(
                 state.write(stamp, observation.position, observation.velocity, observation.effort)
             )
         if self._clock is not None:
             self._time.clock = messages.to_time(stamp)
             self._clock.publish(self._time)
+
+    def _awaited(self, publisher: Any) -> bool:
+        """Whether a stream is published: with a batch, which has its numbers, only to subscribers."""
+        return self._batch is None or bool(publisher.get_subscription_count())
 
     def announce(self) -> None:
         """Publish whether commands move the robot, if that has changed."""

@@ -84,7 +84,8 @@ def prepare_serving(
         else:
             lockstep, with_target = LockstepRobot(robot), config.publish_joint_target
             if batch is None:
-                batch = RobotBatch(stepping.node, stepping.waiter, namespace, robot.joint_names)
+                first = lockstep.observation
+                batch = RobotBatch(stepping.node, stepping.waiter, namespace, robot.joint_names, first)
             RobotServer(
                 *(stepping.node, stepping.waiter, episode, namespace, lockstep, description, with_target, clock, batch)
             )

@@ -19,6 +19,7 @@ from std_msgs.msg import Float64MultiArray, MultiArrayDimension, String
 
 from robot_interface_ros.files.untrusted_files import parse_json
 from robot_interface_ros.robot import Array
+from robot_interface_ros.ros.transport import contract
 from robot_interface_ros.ros.transport.messages import NANOSECONDS, MessageError, UnreadableMessage
 from robot_interface_ros.ros.transport.refused import read, shortened
 
@@ -44,6 +45,16 @@ class BatchPlace:
     """Topic of the commands' batches, absolute."""
     states: str
     """Topic of the answers' batches, absolute."""
+    contact: bool = False
+    """Whether the answers contain the numbers of `contact`."""
+    signals: tuple[str, ...] = ()
+    """Signals of `world_state` in the order of the numbers in an answer."""
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The robot's own topics whose numbers are in the answers."""
+        world = (contract.CONTACT,) * self.contact + (contract.WORLD_STATE,) * bool(self.signals)
+        return (contract.JOINT_STATES, contract.TARGET_POSE, *world)
 
     def message(self) -> String:
         """Return the message for the topic `batch`: JSON."""
@@ -56,9 +67,11 @@ class BatchPlace:
             found = parse_json(message.data, "batch")
             robot, joints = found["robot"], tuple(found["joints"])
             topics = found["commands"], found["states"]
-            if type(robot) is not int or not all(isinstance(text, str) for text in (*joints, *topics)):
+            contact, signals = found.get("contact", False), tuple(found.get("signals", ()))
+            texts = all(isinstance(text, str) for text in (*joints, *topics, *signals))
+            if type(robot) is not int or type(contact) is not bool or not texts:
                 raise TypeError
-            return cls(robot, joints, *topics)
+            return cls(robot, joints, *topics, contact, signals)
         except (ValueError, KeyError, TypeError):
             text = shortened(message.data, 60)
             raise MessageError(f"batch is '{text}'; expected JSON with robot, joints, commands and states") from None
@@ -69,10 +82,12 @@ def command_columns(joints: Sequence[str]) -> list[str]:
     return [*KEYS, *(f"position {joint}" for joint in joints)]
 
 
-def state_columns(joints: Sequence[str]) -> list[str]:
-    """Return the columns of a batch of answers."""
-    rows = [f"{what} {joint}" for what in ("position", "velocity", "effort") for joint in joints]
-    return [*KEYS, *rows, *(f"target {axis}" for axis in "xyz")]
+def state_columns(joints: Sequence[str], contact: bool = False, signals: Sequence[str] = ()) -> list[str]:
+    """Return the columns of a batch of answers. `contact`, `signals`: see BatchPlace."""
+    columns = [f"{what} {joint}" for what in ("position", "velocity", "effort") for joint in joints]
+    columns += [f"target {axis}" for axis in "xyz"]
+    columns += [f"{what} {axis}" for what in ("force", "torque") for axis in "xyz"] if contact else []
+    return [*KEYS, *columns, *(f"signal {name}" for name in signals)]
 
 
 def row_of(robot: int, stamp: int, *parts: Array) -> bytes:
