@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("rclpy")
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
-from strangers import FILE, FOLDER, NAMESPACE, SENSOR, Crowded, Late, Sensor, serving
+from strangers import FILE, FOLDER, NAMESPACE, SENSOR, Crowded, Late, Overtaken, Sensor, serving
 
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
@@ -251,7 +251,7 @@ CHECKS = {"Lockstep": ("lockstep", 16), "RealTime": ("realtime", 16)}
 
 @pytest.mark.parametrize("mode", CHECKS)
 def test_contract_check_answers_every_rule(mode: str, domain: int) -> None:
-    with serving(mode, domain, Late):
+    with serving(mode, domain, Late, Overtaken):
         points = list(check_contract(NAMESPACE, 10.0, domain_id=domain))
     name, rules = CHECKS[mode]
     found = {point.rule: point for point in points}

@@ -73,6 +73,8 @@ class ContractClient:
         self.unusable: set[str] = set()
         """Names of the contract that are not served, or that cannot be used for checks."""
         self.lockstep = False
+        self.stop_unseen = False
+        """Whether the last stop was sent to a robot that does not tell whether it has taken it."""
 
     @property
     def step_topics(self) -> tuple[str, ...]:
