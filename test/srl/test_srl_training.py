@@ -20,7 +20,7 @@ NAMES = ("target_x", "target_y", "depth")
 CONFIG = TrainingConfig(truth_names=NAMES, epochs=4, learning_rate=0.003)
 PICTURES = ("loss", "reconstructions", "states", "neighbours", "correlations")
 OURS = ("autoencoder", "supervised", "random")
-pytestmark = [pytest.mark.xdist_group("srl_training"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("srl_training"), pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def scenes(count: int, size: int = 64, seed: int = 0) -> Dataset:
