@@ -242,7 +242,7 @@ def save(folder: Path, rows: list[dict[str, Any]]) -> None:
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--task", default="reach", help="reach, button, distractors or another task")
+    parser.add_argument("--task", default="reach", help="reach, button, two_buttons_distractors or another task")
     parser.add_argument("--methods", nargs="*", default=list(LISTED), choices=list(METHODS), metavar="METHOD")
     parser.add_argument("--cameras", type=int, nargs="*", default=[1, 2], choices=[1, 2], help="external; and above")
     parser.add_argument("--algorithms", nargs="*", default=["ppo", "drq"], help="drq trains on raw_pixels only")

@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--cameras", type=int, nargs="*", default=[1, 2], choices=[1, 2], help="1, 2 or both")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--no-pictures", action="store_true", help="leave the pictures of each encoder out")
-    parser.add_argument("--task", default="reach", help="reach, button, distractors or another task")
+    parser.add_argument("--task", default="reach", help="reach, button, two_buttons_distractors or another task")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no row after this time")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark_states"))
     options = parser.parse_args()

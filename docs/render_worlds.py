@@ -30,11 +30,14 @@ MOMENTS = {
     "tomato": (80, ""),
     "button": (62, ""),
     "two_buttons": (58, ""),
+    "two_buttons_distractors": (58, ""),
     "moving_button": (64, ""),
     "distractors": (60, ""),
     "chasing": (30, "arena"),
     "escape": (5, "arena"),
 }
+
+SEEN_SMALL = ("reach", "button", "two_buttons", "distractors", "two_buttons_distractors")
 
 
 def scene(world: str, *cameras: str) -> PyBulletRobot:
@@ -56,17 +59,17 @@ def scene(world: str, *cameras: str) -> PyBulletRobot:
 def main() -> None:
     """Render all worlds large, and some as a policy sees them: 64 x 64 pixels, each enlarged to 4 x 4."""
     FOLDER.mkdir(exist_ok=True)
-    large, small = [], []
+    large, small = [], {}
     for world in MOMENTS:
         robot = scene(world)
         large.append(labelled(view(robot, **LOOK, width=SIZE, height=SIZE), world))
         robot.close()
         robot = scene(world, "external")
         seen = Image.fromarray(robot.render("external", SMALL, SMALL))
-        small.append(labelled(seen.resize((4 * SMALL, 4 * SMALL), Image.Resampling.NEAREST), world))
+        small[world] = labelled(seen.resize((4 * SMALL, 4 * SMALL), Image.Resampling.NEAREST), world)
         robot.close()
-    mosaic(large, 4).save(FOLDER / "worlds.png", optimize=True)
-    mosaic(small[:1] + small[2:4] + small[5:6], 4).save(FOLDER / "worlds_64.png", optimize=True)
+    mosaic(large, 3).save(FOLDER / "worlds.png", optimize=True)
+    mosaic([small[world] for world in SEEN_SMALL], 5).save(FOLDER / "worlds_64.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from rl_trainer_ros.tasks.reach import Reach
 from rl_trainer_ros.tasks.simple import Simple
 from rl_trainer_ros.tasks.square import Square
 from rl_trainer_ros.tasks.task import Outcome, Task, TaskSettings
-from rl_trainer_ros.tasks.two_buttons import TwoButtons
+from rl_trainer_ros.tasks.two_buttons import TwoButtons, TwoButtonsDistractors
 from robot_interface_ros.registry import Registry, subclass_check
 
 TASKS: Registry[type[Task]] = Registry(
@@ -22,6 +22,7 @@ TASKS: Registry[type[Task]] = Registry(
         "point_to_point": PointToPoint,
         "button": Button,
         "two_buttons": TwoButtons,
+        "two_buttons_distractors": TwoButtonsDistractors,
         "moving_button": MovingButton,
         "distractors": Distractors,
         "simple": Simple,

@@ -58,3 +58,15 @@ class TwoButtons(Button):
         presses = signal(step_state, "presses")
         more, self._presses = presses > self._presses, presses
         return more
+
+
+class TwoButtonsDistractors(TwoButtons):
+    """
+    | item | definition |
+    |---|---|
+    | target | as in two_buttons; boxes, balls and cylinders slide about the table by themselves and can be pushed |
+    | reward, success, terminated, truncated, `info` | as in two_buttons |
+    """
+
+    summary = "press two buttons in order among objects that move by themselves"
+    world = "two_buttons_distractors"

@@ -55,6 +55,11 @@ class Bodies:
         position: Sequence[float] = self._client.getBasePositionAndOrientation(body)[0]
         return position
 
+    def slide(self, body: int, x: float, y: float) -> None:
+        """Move a body along x and y. Its height, its rotation and its velocity do not change."""
+        (_, _, z), turn = self._client.getBasePositionAndOrientation(body)
+        self._place(body, (x, y, z), turn)
+
     def release(self, button: int) -> None:
         """Move a button's plunger out, with zero velocity."""
         self._client.resetJointState(button, shapes.PLUNGER_JOINT, 0.0, 0.0)

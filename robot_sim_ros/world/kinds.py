@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -58,7 +59,10 @@ class Button:
 
 @dataclass(frozen=True)
 class Distractors:
-    """Boxes, balls and cylinders on the table, placed according to the episode's seed; the robot can push them."""
+    """Boxes, balls and cylinders on the table, placed according to the episode's seed; the robot can push them.
+
+    With `step` above 0 they also slide about by themselves.
+    """
 
     count: int = option(4, "number of distractors", minimum=1, maximum=50)
     size: float = option(
@@ -66,6 +70,17 @@ class Distractors:
     )
     mass: float = option(0.05, "mass of each, kg", minimum=0.001, maximum=10.0)
     gap: float = option(0.005, "least distance between them, and to a button, m", minimum=0.0, maximum=1.0)
+    step: float = option(
+        0.0,
+        "distance that each slides by itself in a control period, m; 0: only the robot moves them",
+        minimum=0.0,
+        maximum=0.02,
+    )
+
+    @property
+    def across(self) -> float:
+        """From the middle of a distractor to the furthest corner of a turned box, m."""
+        return self.size / math.sqrt(2.0)
 
     def height(self, number: int) -> float:
         """Return the height of a distractor, m; every third one is a ball."""

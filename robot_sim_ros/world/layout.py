@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -16,13 +17,18 @@ from robot_sim_ros.world.kinds import Button, Distractors, Table
 _SPAWN_KEY = int.from_bytes(b"world", "big")  # other users of an episode's seed get other numbers
 _MOST_DRAWS = 1000
 T = TypeVar("T")
+Disc = tuple[Array, float]
+"""A place on the table, `(2,)`, and how near the middle of an object may come to it."""
 Pose = tuple[tuple[float, float, float], float]
 """Position, and rotation about the vertical, rad."""
 
 
-def generator_of(seed: int) -> np.random.Generator:
-    """Return the generator for the world of the episode with this seed. Values must be sampled in a fixed order."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPAWN_KEY,)))
+def generator_of(seed: int, *purpose: int) -> np.random.Generator:
+    """Return a generator for the world of the episode with this seed. Values must be sampled in a fixed order.
+
+    `purpose`: none for the target, 1 for the places of loose objects, 2 for their directions.
+    """
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPAWN_KEY, *purpose)))
 
 
 def given(setting: T | None) -> T:
@@ -66,6 +72,23 @@ def button_offsets(button: Button, first: Array, anchor: Array) -> list[Array]:
     return [k * (spacing if ahead else -spacing) for k in range(button.count)]
 
 
+def free_half(distractors: Distractors, table: Table) -> Array:
+    """Return half the edges of the part of the table on which the middle of a distractor may be, `(2,)`."""
+    return np.maximum(np.array(table.size) / 2 - distractors.across, 0.0)
+
+
+def kept_clear(distractors: Distractors, buttons: list[Array], button: Button | None) -> list[Disc]:
+    """Return the places of the buttons on the table, and how near the middle of a distractor may come to each."""
+    if button is None:
+        return []
+    return [(place[:2], distractors.across + (button.radius + 0.02) + distractors.gap) for place in buttons]
+
+
+def is_free(place: Array, taken: Sequence[Disc]) -> bool:
+    """Return whether a place, `(2,)`, is as far away from each of the others as it must be."""
+    return all(np.hypot(*(place - other)) >= least for other, least in taken)
+
+
 def scattered(
     distractors: Distractors, table: Table, top: Vector, buttons: list[Array], button: Button | None, seed: int
 ) -> list[Pose]:
@@ -74,22 +97,21 @@ def scattered(
     `top`: middle of the table's top; `buttons`: their positions, of which x and y are used. Raises RobotError if the
     distractors do not fit on the table.
     """
-    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPAWN_KEY, 1)))
-    across = distractors.size / np.sqrt(2.0)  # reach of a rotated box's corner
-    free = np.maximum(np.array(table.size) / 2 - across, 0.0)
-    taken = [(place[:2], button.radius + 0.02) for place in buttons if button is not None]
+    generator = generator_of(seed, 1)
+    across, free = distractors.across, free_half(distractors, table)
+    taken = kept_clear(distractors, buttons, button)
     poses: list[Pose] = []
     for k in range(distractors.count):
         for _ in range(_MOST_DRAWS):
             place = np.array(top[:2]) + generator.uniform(-free, free)
-            if all(np.hypot(*(place - other)) >= across + radius + distractors.gap for other, radius in taken):
+            if is_free(place, taken):
                 break
         else:
             raise RobotError(
                 f"no room on the table for {distractors.count} distractors of {distractors.size} m; "
                 "choose fewer or smaller ones, or a larger table"
             )
-        taken.append((place, across))
+        taken.append((place, across + across + distractors.gap))
         centre = float(place[0]), float(place[1]), top[2] + distractors.height(k) / 2
         poses.append((centre, float(generator.uniform(-np.pi, np.pi))))
     return poses

@@ -21,11 +21,16 @@ from robot_sim_ros.world.layout import (
     button_offsets,
     check_robot,
     first_target,
+    free_half,
     generator_of,
     given,
+    kept_clear,
     scattered,
 )
 from robot_sim_ros.world.motion import make_mover
+from robot_sim_ros.world.wandering import Wanderers
+
+_STANDS = 0.005  # an object whose height differs by more, m, has fallen over or off the table, or is lifted
 
 
 class World:
@@ -46,7 +51,10 @@ class World:
         self._mover = make_mover(world.target.motion, self._anchor, description.config.arena)
         self._top = self._anchor  # position of the target, or of the first of several buttons
         self._offsets = [np.zeros(3) for _ in self.targets]
-        self.moves = self._mover.moves
+        self._distractors: Distractors | None = world.find(Distractors)
+        step = self._distractors.step if self._distractors is not None else 0.0
+        self._wanderers = Wanderers(len(self._bodies.loose), step) if step else None
+        self.moves = self._mover.moves or self._wanderers is not None
         """Whether `advance` must be called before every control period."""
         self.senses = bool(self._panel or "table" in self.bodies or config.contact)
         """Whether `sense` returns a contact force or signals."""
@@ -73,6 +81,8 @@ class World:
             self._bodies.place(self.bodies["arena"], given(robot.arena).centre)
         self._place_targets()
         self._scatter(episode.seed)
+        if self._wanderers is not None:
+            self._wanderers.start(generator_of(episode.seed, 2))
         return self._target()
 
     def place_target(self, position: Array) -> Array:
@@ -86,12 +96,17 @@ class World:
         return self._target()
 
     def advance(self, position: Array) -> Array:
-        """Move the target for one control period; return its new position, `(3,)` m, read-only.
+        """Move the target, and objects that move by themselves, for one control period.
+
+        Return the target's new position, `(3,)` m, read-only.
 
         `position`: current joint positions of the robot, `(n_joints,)` rad.
         """
-        self._top = self._mover.step(self._hand(position) if self._mover.needs_hand else None)
-        self._place_targets()
+        if self._mover.moves:
+            self._top = self._mover.step(self._hand(position) if self._mover.needs_hand else None)
+            self._place_targets()
+        if self._wanderers is not None:
+            self._wander(self._wanderers)
         return self._target()
 
     def sense(self, position: Array) -> tuple[Array | None, Mapping[str, float], Array]:
@@ -142,12 +157,28 @@ class World:
         for body, offset in zip(self.targets, self._offsets):
             self._bodies.place(body, (self._top + offset).tolist())
 
+    def _buttons(self) -> list[Array]:
+        return [self._top + offset for offset in self._offsets] if self._button is not None else []
+
     def _scatter(self, seed: int) -> None:
-        distractors: Distractors | None = self._world.find(Distractors)
-        if distractors is None:
+        if self._distractors is None:
             return
         table, top = self._world.find(Table), given(self._description.config.table)
-        buttons = [self._top + offset for offset in self._offsets] if self._button is not None else []
-        for k, (place, turn) in enumerate(scattered(distractors, table, top, buttons, self._button, seed)):
-            self._bodies.place(self.bodies[f"distractor_{k}"], place, turn)
-            self._bodies.stop(self.bodies[f"distractor_{k}"])
+        poses = scattered(self._distractors, table, top, self._buttons(), self._button, seed)
+        for name, (place, turn) in zip(self._bodies.loose, poses):
+            self._bodies.place(self.bodies[name], place, turn)
+            self._bodies.stop(self.bodies[name])
+
+    def _wander(self, wanderers: Wanderers) -> None:
+        """Slide the objects that stand on the table by one step."""
+        distractors, top = given(self._distractors), np.array(given(self._description.config.table))
+        free, places = free_half(distractors, self._world.find(Table)), []
+        for k, where in enumerate(self.loose_objects().values()):
+            stands = abs(where[2] - top[2] - distractors.height(k) / 2) < _STANDS
+            places.append(where[:2] if stands else None)
+        fixed = kept_clear(distractors, self._buttons(), self._button)
+        apart = 2 * distractors.across + distractors.gap
+        after = wanderers.step(places, top[:2] - free, top[:2] + free, fixed, apart)
+        for name, place in zip(self._bodies.loose, after):
+            if place is not None:
+                self._bodies.slide(self.bodies[name], float(place[0]), float(place[1]))

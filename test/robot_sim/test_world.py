@@ -118,6 +118,23 @@ def test_a_moving_button_is_pressed_while_it_moves() -> None:
     np.testing.assert_allclose(stage.place_of("button_0"), path[-1], atol=1e-12)
 
 
+def test_objects_slide_about_a_table_with_two_buttons_by_themselves() -> None:
+    stage = Stage("two_buttons_distractors")
+    step_state, path = stage.reset(1), []
+    for _ in range(150):  # the hand stays
+        path.append(np.array(list(stage.inner.world.loose_objects().values())))
+        step_state = stage.step(step_state, np.zeros(5))
+    places = np.array(path)  # (steps, objects, 3)
+    moved = np.linalg.norm(np.diff(places[..., :2], axis=0), axis=-1)
+    assert (moved < 0.0021).all() and ((moved > 0.0019).sum(axis=0) > 50).all()
+    np.testing.assert_allclose(places[..., 2], np.broadcast_to(places[0, :, 2], places.shape[:2]), atol=0.003)
+    x, y, _ = stage.description.config.table
+    assert (np.abs(places[..., :2] - (x, y)) < (0.13, 0.28)).all()
+    for k in range(2):
+        away = np.linalg.norm(places[..., :2] - stage.place_of(f"button_{k}")[:2], axis=-1)
+        assert away.min() > 0.04 + 0.02 + 0.02
+
+
 def test_the_table_is_felt() -> None:
     stage = Stage("button")
     step_state, seen = stage.reset(), 0.0
@@ -175,13 +192,13 @@ def test_an_episode_alone_equals_the_same_episode_after_others(world: str) -> No
 
 
 @pytest.mark.equality
-@pytest.mark.parametrize("world", ["chasing", "escape", "moving_button"])
+@pytest.mark.parametrize("world", ["chasing", "escape", "moving_button", "two_buttons_distractors"])
 def test_what_moves_does_not_remember_the_last_episode(world: str) -> None:
     def path(stage: Stage, seed: int) -> bytes:
         step_state, places = stage.reset(seed), []
         for _ in range(40):
             step_state = stage.step(step_state, np.full(5, -0.5))
-            places.append(step_state.observation.target_position)
+            places += [step_state.observation.target_position, *stage.inner.world.loose_objects().values()]
         return np.array(places).tobytes()
 
     stage = Stage(world)

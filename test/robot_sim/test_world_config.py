@@ -20,7 +20,17 @@ from robot_sim_ros.world.kinds import Bounce, Button, Pursue
 from robot_sim_ros.world.layout import check_robot
 
 REPO = Path(__file__).resolve().parents[2]
-WORLDS = {"reach", "tomato", "button", "two_buttons", "moving_button", "distractors", "chasing", "escape"}
+WORLDS = {
+    "reach",
+    "tomato",
+    "button",
+    "two_buttons",
+    "two_buttons_distractors",
+    "moving_button",
+    "distractors",
+    "chasing",
+    "escape",
+}
 
 
 def world(**values: Any) -> Any:

@@ -12,6 +12,7 @@ from robot_sim_ros.world.config import load_world
 from robot_sim_ros.world.kinds import Bounce, Button, Distractors, Pursue, Still, Table
 from robot_sim_ros.world.layout import anchor_of, button_offsets, first_target, generator_of, scattered
 from robot_sim_ros.world.motion import bounced, make_mover, pursued
+from robot_sim_ros.world.wandering import Wanderers, slid
 
 ARENA = Arena((0.25, -0.3, 1.1), 0.17)  # 0.2 m to a unit of the tasks in it
 MIDDLE = np.array(ARENA.centre)
@@ -145,3 +146,29 @@ def test_anchors_are_the_robots() -> None:
         target = load_world(name).target
         np.testing.assert_allclose(anchor_of(target, description), np.array(expected) + target.offset, atol=1e-15)
     np.testing.assert_array_equal(anchor_of(load_world("reach").target, description), description.default_target())
+
+
+def test_an_object_slides_on_is_reflected_at_the_edge_and_turns_back_in_front_of_another() -> None:
+    low, high, east = np.array([-1.0, -1.0]), np.array([1.0, 1.0]), np.array([1.0, 0.0])
+    here, way = slid(np.zeros(2), east, 0.1, low, high, [(np.array([0.5, 0.0]), 0.35)])
+    np.testing.assert_allclose((here, way), ((0.1, 0.0), east))
+    here, way = slid(here, way, 0.1, low, high, [(np.array([0.5, 0.0]), 0.35)])
+    np.testing.assert_allclose((here, way), ((0.1, 0.0), -east))  # 0.2 would be too near
+    here, way = slid(here, way, 0.1, low, high, [(np.array([0.3, 0.0]), 0.35)])
+    np.testing.assert_allclose((here, way), ((0.0, 0.0), -east))  # away from it, though it is too near
+    here, way = slid(np.array([0.95, 0.0]), np.array([0.6, 0.8]), 0.1, low, high, [])
+    np.testing.assert_allclose((here, way), ((0.89, 0.08), (-0.6, 0.8)))
+
+
+def test_objects_that_left_the_table_do_not_slide_and_directions_are_the_seeds_to_say() -> None:
+    low, high = np.array([-1.0, -1.0]), np.array([1.0, 1.0])
+    paths = []
+    for seed in (0, 0, 1):
+        wanderers = Wanderers(3, 0.01)
+        wanderers.start(generator_of(seed, 2))
+        places = [np.zeros(2), None, np.array([0.5, 0.5])]
+        for _ in range(50):
+            places = wanderers.step(places, low, high, [], 0.1)
+        assert places[1] is None and places[0] is not None and np.linalg.norm(places[0]) > 0.1
+        paths.append(places[0].tobytes())
+    assert paths[0] == paths[1] != paths[2]

@@ -29,7 +29,7 @@ IDS = [env_id(robot, task) for robot, task in combinations()]
 
 
 def test_every_task_is_registered_for_every_robot() -> None:
-    assert len(IDS) == 12 * 2 and set(IDS) <= set(gymnasium.registry)
+    assert len(IDS) == 13 * 2 and set(IDS) <= set(gymnasium.registry)
     assert env_id("inmoov", "two_buttons") == "rl_trainer_ros/InMoovTwoButtons-v0"
 
 
