@@ -158,7 +158,7 @@ def test_a_package_that_brings_nonsense_is_an_error_where_it_is_used(monkeypatch
         return made
 
     missing = registry("no_such_package:Mine")
-    assert "mine" in missing and "reach" in missing and list(missing)[-1] == "mine" and len(missing) == 13
+    assert "mine" in missing and "reach" in missing and list(missing)[-1] == "mine" and len(missing) == 14
     with pytest.raises(
         ConfigError, match="task 'mine' of entry point rl_trainer_ros.tasks: no_such_package:Mine: No module"
     ):
