@@ -23,6 +23,7 @@ _LEAST_NOISE_M = 1e-6
 """Of the differences, m: rewards are float32."""
 _FITS = 4.0
 """Deviations of the noise up to which a place explains an episode."""
+_MOST_SUCCESS = 0.5  # share of transitions; if more have the largest reward, it is not that of a success
 _STARTS, _KEPT, _ITERATIONS = 200, 8, 40
 _PART = 1000  # transitions that are solved together
 _STEP_M = 0.2  # longest step of the search
@@ -92,7 +93,8 @@ def reward_places(
     episodes, at = np.unique(episode, return_inverse=True)
     place, known = np.zeros((len(episodes), 3)), np.zeros(len(episodes), dtype=np.bool_)
     if law == "success":
-        success = (reward >= reward.max()) & (reward.max() > reward.min())
+        success = reward >= reward.max()
+        success &= success.mean() < _MOST_SUCCESS
         count = np.bincount(at[success], minlength=len(episodes))
         for axis in range(3):
             place[:, axis] = np.bincount(at[success], next_hand[success, axis], len(episodes)) / np.maximum(count, 1)
@@ -112,7 +114,8 @@ def reward_places(
     if not known.any():
         raise DatasetError(
             f"reward_place found the target of none of {len(episodes)} episodes: the rewards do not follow reward_law {law} "
-            f"with reward_scale {scale:g} and reward_bonus {bonus:g}, or episodes are too short; set them as in the task"
+            f"with reward_scale {scale:g} and reward_bonus {bonus:g}, or episodes are too short; set them as in the "
+            "task, such as reward_law:=success for sparse rewards"
         )
     return Places(np.where(known[at, None], place[at], 0.0), known[at])
 

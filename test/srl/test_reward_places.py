@@ -74,6 +74,8 @@ def test_each_law_of_the_reward() -> None:
     assert share > 0.9 and error.max() < 1e-6
     error, share = _places(world, -1.0 * (after > RADIUS_M), law="success")
     assert 0.25 <= share < 0.5 and error.max() <= RADIUS_M
+    with pytest.raises(DatasetError, match="reward_law success"):  # nothing succeeds; some episodes are punished
+        _places(world, -1.0 * (after > 0.8), law="success")
     assert gained(np.array([4.5, -0.3, 10.2]), 10.0, 5.0) == pytest.approx([-0.05, -0.03, 0.02])
 
 

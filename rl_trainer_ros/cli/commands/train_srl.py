@@ -43,6 +43,12 @@ class TrainSrlOptions:
         "estimate; empty: head and eyes do not move. Trainings with this encoder do the same",
         choices=("", "target", "hand", "estimate"),
     )
+    reward_law: str = option(
+        "",
+        "for reward_place: how the reward depends on the place of the target; empty: as in config/srl/, progress. success for "
+        "sparse rewards",
+        choices=("", "progress", "distance", "success"),
+    )
     epochs: int = option(0, "number of passes over the images; 0: as in config/srl/", minimum=0, maximum=10_000)
     device: str = option("auto", "device for the training: auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
     robot: str = option("inmoov", "robot in the images", path=True)
@@ -152,7 +158,7 @@ def _stamp(path: Path) -> list[int]:
 def _settings(options: TrainSrlOptions, cameras: tuple[str, ...]) -> dict[str, Any]:
     """Return the given settings of the training. Images of eyes alone that look tell where the target is from there."""
     given: dict[str, Any] = {
-        name: getattr(options, name) for name in ("losses", "network", "state_dim", "gaze", "epochs")
+        name: getattr(options, name) for name in ("losses", "network", "state_dim", "gaze", "reward_law", "epochs")
     }
     if options.gaze and not options.bags and all(camera in moving_cameras(options.robot) for camera in cameras):
         given["truth_names"] = SEEN
