@@ -10,15 +10,22 @@ import html
 import math
 from collections.abc import Sequence
 
+PARTS = {"whole training": 1.0, "last half": 0.5, "last quarter": 0.25, "last tenth": 0.1}
+"""What can be shown -> its share of the steps."""
 _MOST_POINTS = 300
 _WIDTH, _HEIGHT = 300.0, 70.0
 
 
-def curve(title: str, colour: str, steps: Sequence[float], values: Sequence[float]) -> str:
-    """Return a curve with its newest value and its range; empty for less than two points. Not finite values are left out."""
+def curve(title: str, colour: str, steps: Sequence[float], values: Sequence[float], part: float = 1.0) -> str:
+    """Return a curve with its newest value and its range; empty for less than two points. Not finite values are left out.
+
+    `part`: share of the steps that is shown, the newest ones; the two newest points are always shown.
+    """
     points = [(x, y) for x, y in zip(steps, values) if math.isfinite(x) and math.isfinite(y)]
     if len(points) < 2:
         return ""
+    begin = points[-1][0] - part * (points[-1][0] - points[0][0])
+    points = [point for point in points[:-2] if point[0] >= begin] + points[-2:]
     (first, _), (last, newest) = points[0], points[-1]
     low, high = min(y for _, y in points), max(y for _, y in points)
     stride = -(-len(points) // _MOST_POINTS)
@@ -32,5 +39,6 @@ def curve(title: str, colour: str, steps: Sequence[float], values: Sequence[floa
         f"<svg viewBox='0 -2 {_WIDTH:g} {_HEIGHT + 4:g}' preserveAspectRatio='none' "
         "style='width:100%;height:74px;display:block;background:rgba(127,127,127,.08)'>"
         f"<polyline points='{line}' fill='none' stroke='{colour}' stroke-width='2' vector-effect='non-scaling-stroke'/></svg>"
-        f"<div style='{row};opacity:.7'><span>{low:.4g} to {high:.4g}</span><span>{last:,.0f} steps</span></div></div>"
+        f"<div style='{row};opacity:.7'><span>{low:.4g} to {high:.4g}</span>"
+        f"<span>{first:,.0f} to {last:,.0f} steps</span></div></div>"
     )

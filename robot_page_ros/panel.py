@@ -11,7 +11,7 @@ import viser
 
 from robot_interface_ros.urdf.robot_model import RobotModel
 from robot_page_ros.camera_pictures import PictureTab
-from robot_page_ros.curves import curve
+from robot_page_ros.curves import PARTS, curve
 from robot_page_ros.drawing.drawn_markers import texts
 from robot_page_ros.drawing.neighbours import MOST
 from robot_page_ros.markup import (
@@ -95,6 +95,10 @@ class Panel:
                 self._button("Stop and save", "stop_training")
             self._curve_folder = gui.add_folder("Curves", expand_by_default=True, visible=False)
             with self._curve_folder:
+                self._part: Any = gui.add_dropdown(
+                    "show", list(PARTS), hint="of the steps; values are scaled to what is shown"
+                )
+                self._part.on_update(lambda _: self._draw_curves())
                 self._curves = gui.add_html("")
         with tabs.add_tab("Move"):
             self._operator = gui.add_html(note(LOCKSTEP))
@@ -114,6 +118,7 @@ class Panel:
         with tabs.add_tab("Streams"):
             self._streams = gui.add_html("")
         self._streams_at = -math.inf
+        self._drawn: Mapping[str, Any] = {}
         self._sliders: dict[str, Any] = {}
 
     @property
@@ -198,7 +203,15 @@ class Panel:
             self._run_folder.visible = True
             left = _time_left(said, newest)
             set_content(self._training, card(BLUE, said, (left,)))
-        drawn = "".join(curve(title, colour, *curves.get(name, ([], []))) for name, (title, colour) in CURVES.items())
+        self._drawn = curves
+        self._draw_curves()
+
+    def _draw_curves(self) -> None:
+        """Draw the part of the curves that is chosen."""
+        part, known = PARTS[self._part.value], self._drawn
+        drawn = "".join(
+            curve(title, colour, *known.get(name, ([], [])), part) for name, (title, colour) in CURVES.items()
+        )
         if drawn:
             self._curve_folder.visible = True
             set_content(self._curves, drawn)

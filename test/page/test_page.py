@@ -188,8 +188,15 @@ def test_the_curves_of_a_training_are_drawn_to_scale(bench: Bench) -> None:
     content = bench.page._panel._curves.content
     assert "points='0.0,70.0 150.0,0.0 300.0,35.0'" in content
     assert "0 to 2" in content
-    assert "200 steps" in content
+    assert "0 to 200 steps" in content
     assert "success" not in content  # one point is no curve
+    bench.trainer.curves["episode_return"] = (list(range(0, 1001, 100)), [float(x * x) for x in range(11)])
+    bench.page._panel._part.value = "last quarter"
+    bench.page._curves_at = 0.0
+    bench.page.turn()
+    content = bench.page._panel._curves.content
+    assert "800 to 1,000 steps" in content and "64 to 100" in content  # scaled to what is shown
+    assert "900 to 1,000 steps" in curve("two points", "red", [0, 900, 1000], [1.0, 2.0, 3.0], 0.01)
     many = curve("long", "red", list(range(10_000)), [1.0] * 10_000)
     assert many.count(",") < 310
 
