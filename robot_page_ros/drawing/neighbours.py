@@ -18,7 +18,9 @@ from robot_page_ros.requests import WatchedRobot
 
 MOST = 7
 """Robots beside the chosen one; each costs its simulator a message a step, and every browser a robot to draw."""
-_A_ROW = 4  # robots side by side; more stand in the row behind
+_COLUMNS = (0, 1, -1, 2)  # of the robots of a row, in their order
+_A_ROW = len(_COLUMNS)
+_STEP_BACK = 1.6  # distance of the camera, in half the breadth of the row
 _PERIOD_S = 0.1  # between two postures of the others
 _LEAST_M, _GAP_M = 0.6, 0.3
 Watch = Callable[[str, Callable[[str], None]], WatchedRobot]
@@ -26,8 +28,19 @@ Watch = Callable[[str, Callable[[str], None]], WatchedRobot]
 
 
 def places(count: int, spacing_m: float) -> list[Array]:
-    """Return where the chosen robot, which comes first, and the others stand, `(3,)` m each."""
-    return [spacing_m * np.array([i % _A_ROW, i // _A_ROW, 0.0]) for i in range(count)]
+    """Return where the chosen robot, which comes first, and the others stand, `(3,)` m each.
+
+    They stand to its left and right in turns, along y, so that a camera in front of it sees them; further rows are behind it.
+    """
+    return [spacing_m * np.array([-(i // _A_ROW), _COLUMNS[i % _A_ROW], 0.0]) for i in range(count)]
+
+
+def stepped_back(position: Array, look_at: Array, at: Sequence[Array], spacing_m: float) -> Array:
+    """Return from where a camera sees robots that stand `at`: in the same direction, and further away where it must be."""
+    away = position - look_at
+    wide = max(abs(float(place[1])) for place in at) + spacing_m / 2
+    least_m = _STEP_BACK * wide
+    return np.asarray(look_at + away * max(1.0, least_m / max(float(np.linalg.norm(away)), 1e-6)))
 
 
 def extent(model: RobotModel, visuals: Sequence[Visual], positions: Mapping[str, float]) -> tuple[float, float]:
@@ -81,6 +94,14 @@ class Neighbours:
             if self._label is None:
                 above = at[0] + (0.0, 0.0, sizes[0][1] + _GAP_M / 2)
                 self._label = self._server.scene.add_label("/beside/chosen", self._chosen, position=above)
+                self._step_back(at, spacing_m)
+
+    def _step_back(self, at: Sequence[Array], spacing_m: float) -> None:
+        """Move the cameras of all pages back once; people may move them afterwards."""
+        for client in self._server.get_clients().values():
+            camera = client.camera
+            if camera.update_timestamp:  # this page has told where its camera is
+                camera.position = stepped_back(np.asarray(camera.position), np.asarray(camera.look_at), at, spacing_m)
 
     def close(self) -> None:
         """Leave the robots and remove them from the scene."""

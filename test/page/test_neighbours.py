@@ -14,7 +14,7 @@ pytest.importorskip("viser")
 from helpers.page_stubs import INMOOV, StubRobot, StubStops, StubTrainer
 
 from robot_page_ros.drawing import neighbours
-from robot_page_ros.drawing.neighbours import MOST, places
+from robot_page_ros.drawing.neighbours import MOST, places, stepped_back
 from robot_page_ros.page import Page
 from robot_page_ros.page_config import PageConfig
 from robot_page_ros.panel import Action
@@ -41,7 +41,7 @@ class Bench:
 
         config = PageConfig(namespaces=names, port=18190, end_effector=INMOOV.config.end_effector)
         self.page = Page(config, connect, StubTrainer, StubStops(lambda said: None), watch)  # type: ignore[arg-type]
-        self.clients: dict[int, Any] = {0: SimpleNamespace()}
+        self.clients: dict[int, Any] = {0: SimpleNamespace(camera=SimpleNamespace(update_timestamp=0.0))}
         monkeypatch.setattr(self.page.server, "get_clients", lambda: self.clients)
         self.page.turn()
 
@@ -107,4 +107,20 @@ def test_the_others_are_left_when_they_are_not_shown(bench: Bench) -> None:
 
 
 def test_places_are_rows_of_four() -> None:
-    np.testing.assert_allclose(places(6, 2.0)[1:], [[2, 0, 0], [4, 0, 0], [6, 0, 0], [0, 2, 0], [2, 2, 0]])
+    np.testing.assert_allclose(places(6, 2.0)[1:], [[0, 2, 0], [0, -2, 0], [0, 4, 0], [-2, 0, 0], [-2, 2, 0]])
+
+
+def test_the_camera_steps_back_once_so_that_it_sees_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_at, near, far = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 1.0]), np.array([9.0, 0.0, 1.0])
+    back = stepped_back(near, look_at, places(3, 2.0), 2.0)
+    np.testing.assert_allclose(back, [4.8, 0.0, 1.0])
+    np.testing.assert_allclose(stepped_back(far, look_at, places(3, 2.0), 2.0), far)
+    bench = Bench(monkeypatch, NAMES[:2])
+    camera, silent = (SimpleNamespace(position=near, look_at=look_at, update_timestamp=time) for time in (1.0, 0.0))
+    bench.clients = {0: SimpleNamespace(camera=camera), 1: SimpleNamespace(camera=silent)}
+    bench.side_by_side(True)
+    assert camera.position[0] > 1.5 and silent.position is near
+    camera.position = near  # somebody moves it
+    bench.page.turn()
+    assert camera.position is near
+    bench.page.close()
