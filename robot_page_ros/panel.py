@@ -209,9 +209,10 @@ class Panel:
     def _draw_curves(self) -> None:
         """Draw the part of the curves that is chosen."""
         part, known = PARTS[self._part.value], self._drawn
-        drawn = "".join(
-            curve(title, colour, *known.get(name, ([], [])), part) for name, (title, colour) in CURVES.items()
-        )
+        drawn = ""
+        for name, (title, colour) in CURVES.items():
+            steps, values = known.get(name, ([], []))
+            drawn += curve(title, colour, steps, values, part)
         if drawn:
             self._curve_folder.visible = True
             set_content(self._curves, drawn)
