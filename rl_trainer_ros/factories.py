@@ -182,6 +182,13 @@ def dataset(**parts: Any) -> Any:
     return Dataset(**parts)
 
 
+def check_training(config: Any, cameras: tuple[str, ...]) -> None:
+    """Raise ConfigError or DatasetError, one line, if no images of these cameras could be trained on with these settings."""
+    from srl_ros.training.check import check_training as check
+
+    check(config, cameras)
+
+
 def train_encoder(source: Any, config: Any, folder: str | Path, pictures: bool = True) -> Encoder:
     """Train an encoder on a source of transitions, with the settings of `training_config`, and save it in `folder`."""
     from srl_ros.training import train

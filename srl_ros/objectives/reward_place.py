@@ -22,8 +22,12 @@ class RewardPlace(Estimate):
     def __init__(self, setup: Setup):
         super().__init__(setup)
         names = setup.config.truth_names
-        if len(names) != 3 or any(name.startswith("seen_") for name in names):
+        if any(name.startswith("seen_") for name in names):
             raise ConfigError(
-                f"loss reward_place learns a place of three coordinates in the root frame, and truth_names is {list(names)}; "
-                "leave truth_names out, and use at least one camera that stands beside the robot"
+                "loss reward_place learns a place in the robot's root frame, and eyes alone that look (gaze) show it in their "
+                "own; use at least one camera beside the robot, or srl_model:=target_estimate"
+            )
+        if len(names) != 3:
+            raise ConfigError(
+                f"loss reward_place learns a place of three coordinates, and truth_names is {list(names)}; leave it out"
             )

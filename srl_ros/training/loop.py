@@ -119,7 +119,7 @@ class _Run:
     ):
         self.source, self.config, self.training, self.validation = source, config, training, validation
         self._folder, self._report, self._generator, self._pictures = folder, report, generator, pictures
-        self._device = _device(config.device)
+        self._device = device_of(config.device)
         needs = needs_of(config) | ({"ground_truth"} if learns_from_rewards(config) else set())
         self.facts: DataFacts = facts_of(source, training, config, needs)
         self.learner = Learner(source, config, self.facts).to(self._device)
@@ -239,7 +239,8 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / (_WARM_UP * steps)) * 0.5 * (1.0 + math.cos(math.pi * step / steps))
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Return the device of a setting. Raises ConfigError if there is none."""
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device is cuda, and torch finds no graphics card; use auto or cpu")
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")

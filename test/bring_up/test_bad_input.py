@@ -120,6 +120,11 @@ def test_the_command_line_names_what_is_known(tmp_path: Path, refused_line: Call
         (["train_srl", "srl_model:=vea"], "unknown srl_model 'vea'"),
         (["train_srl", "srl_model:=raw_pixels"], "needs no training"),
         (["train_srl", "losses:=invers"], "unknown loss 'invers'"),
+        (["train_srl", "srl_model:=triplet", "cameras:=external"], "compares 2 cameras"),
+        (
+            ["train_srl", "srl_model:=reward_place", "cameras:=left_eye", "gaze:=target"],
+            "use at least one camera beside",
+        ),
     ):
         assert message in refused_line(*words)
     assert "unknown command 'trian'" in refused("rl_trainer_ros.cli.main", "trian")

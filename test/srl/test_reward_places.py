@@ -131,7 +131,7 @@ def test_data_and_settings_that_do_not_suffice(tmp_path: Path) -> None:
             world,
             {"truth_names": ("seen_x", "seen_y", "seen_z")},
             ConfigError,
-            "one camera that stands beside the robot",
+            "at least one camera beside the robot",
         ),
         (world, {"truth_names": ("target_x",)}, ConfigError, "three coordinates"),
         (world, {"reward_scale": 20.0}, DatasetError, "do not follow reward_law progress with reward_scale 20"),

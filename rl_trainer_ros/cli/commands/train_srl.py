@@ -83,7 +83,8 @@ def record_and_train(options: TrainSrlOptions) -> int:
             f"{command_line('train', f'srl_model:={options.srl_model}')}"
         )
     cameras = options.cameras or factories.srl_cameras(options.srl_model)
-    config = factories.training_config(options.srl_model, **_settings(options, cameras))  # errors before the recording
+    config = factories.training_config(options.srl_model, **_settings(options, cameras))
+    factories.check_training(config, cameras)  # errors before the recording
     seeker = {"log_dir": options.log_dir, "robot": options.robot, "task": options.task, "table": options.srl_models}
     folder = factories.encoder_place(options.srl_model, **seeker)
     if options.bags:

@@ -1,0 +1,44 @@
+"""Whether a training can begin, found out before images are recorded for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from srl_ros.config import TrainingConfig
+from srl_ros.dataset import Dataset
+from srl_ros.training.batches import facts_of
+from srl_ros.training.learner import Learner, check_source, needs_of
+from srl_ros.training.loop import device_of
+
+_IMAGES, _SIZE = 8, 64
+
+
+def check_training(config: TrainingConfig, cameras: tuple[str, ...]) -> None:
+    """Raise ConfigError or DatasetError, one line, if no recording of these cameras could be trained on.
+
+    The networks and losses are made for images of noise that have all that a recording can have.
+    """
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (_IMAGES, len(cameras), _SIZE, _SIZE, 3), dtype=np.uint8)
+    truth = generator.normal(size=(_IMAGES, len(config.truth_names)))
+    several, one = np.zeros((_IMAGES, 3), dtype=np.float32), np.arange(_IMAGES)
+    source = Dataset(
+        images=images,
+        ground_truth=truth,
+        names=config.truth_names,
+        cameras=cameras,
+        episode=one // 2,
+        next_images=images,
+        next_ground_truth=truth,
+        action=several,
+        action_probabilities=several,
+        reward=one.astype(np.float32),
+        terminated=one > one.mean(),
+        hand=several.astype(np.float64),
+        next_hand=several.astype(np.float64),
+    )
+    device_of(config.device)
+    check_source(source, config)
+    with torch.random.fork_rng(devices=[]):
+        Learner(source, config, facts_of(source, one, config, needs_of(config)))
