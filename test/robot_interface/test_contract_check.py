@@ -180,7 +180,7 @@ class _AtRest:
     """A client of a robot that answers each reset with the stamp of its newest observation."""
 
     def __init__(self, lockstep: bool):
-        self.lockstep, self.stamp, self.states = lockstep, 0, [JointState()]
+        self.lockstep, self.stamp, self.states, self.stop_unseen = lockstep, 0, [JointState()], False
 
     def forget(self) -> None:
         self.states.clear()
