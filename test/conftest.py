@@ -101,12 +101,13 @@ def estimating_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def scope(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
-    """Plug in emulated boards and watch their pins; see scopes.py. On a busy machine a board takes long to start."""
+    """Plug in emulated boards and watch their pins; see scopes.py. On a busy machine a board is slow to start and to read."""
     from scopes import WAIT_S, Scope
 
-    from robot_driver_ros.boards import firmata_board
+    from robot_driver_ros.boards import firmata_board, links
 
     monkeypatch.setattr(firmata_board, "GREETING_TIMEOUT_S", WAIT_S)
+    monkeypatch.setattr(links.SerialLink, "WRITE_TIMEOUT_S", WAIT_S)
     made: list[Scope] = []
 
     def make(**settings: Any) -> Scope:
