@@ -1,4 +1,4 @@
-"""One headless Chromium for all tests of the page."""
+"""A headless Chromium for each file of tests of the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # not longer: a page that draws by software takes a core from the tests of boards
 def browser() -> Iterator[Any]:
     from helpers.browsers import CHROMIUM, OPTIONS, sync_api
 
