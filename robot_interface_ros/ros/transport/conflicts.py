@@ -14,6 +14,6 @@ def conflict_text(namespace: str, topic: str, publishers: Sequence[str]) -> str:
         return ""
     return (
         f"{len(publishers)} publishers on {topic} ({', '.join(sorted(publishers))}): two robots (or two clients) serve "
-        f"{namespace}. End one (after 20 s, one that was killed no longer counts); two trainings at the same time need "
+        f"{namespace}. End one (one that was killed and restarted counts twice for 20 s); two trainings at the same time need "
         "domain_id:=, namespaces:= or transport:=in_process (docs/many_robots.md)"
     )
