@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from page import CHROMIUM, GRAPHICS
+from page_viewers import CHROMIUM, GRAPHICS
 from PIL import Image, ImageDraw
 
 from rl_trainer_ros.bringup.setting_texts import from_words
