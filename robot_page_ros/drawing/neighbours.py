@@ -17,7 +17,7 @@ from robot_page_ros.drawing.visuals import Visual, visuals_of
 from robot_page_ros.requests import WatchedRobot
 
 MOST = 7
-"""Robots beside the chosen one; each costs its simulator a message a step, and every browser a robot to draw."""
+"""Robots beside the chosen one; each is one more for every browser to draw."""
 _COLUMNS = (0, 1, -1, 2)  # of the robots of a row, in their order
 _A_ROW = len(_COLUMNS)
 _STEP_BACK = 1.6  # distance of the camera, in half the breadth of the row
