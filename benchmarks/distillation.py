@@ -39,13 +39,13 @@ from distillation_parts import (
 )
 
 from rl_trainer_ros.distillation import continual
-from rl_trainer_ros.distillation.continual_config import METHODS, ContinualConfig
+from rl_trainer_ros.distillation.continual_config import DISTIL, METHODS, ContinualConfig
 from robot_interface_ros.files.atomic_file import write_atomically
 
 STUDENTS, CONTINUAL, CAMERA = "students", "continual", "camera"
 TEACHER = "teacher"
 PARTS = (STUDENTS, CONTINUAL, CAMERA)
-FIXED = ("tasks", "steps", "reach_steps", "epochs", "episodes", "reach_teacher")
+FIXED = ("tasks", "steps", "reach_steps", "num_envs", "preset", "epochs", "episodes", "reach_teacher")
 """Settings that all rows of a folder share."""
 Figures = dict[str, dict[str, float]]
 """Task -> success and return."""
@@ -109,9 +109,15 @@ def made(row: Row, settings: Settings) -> list[tuple[str, Figures]]:
 
 
 def _continual(row: Row, settings: Settings) -> list[tuple[str, Figures]]:
+    teachers = ""
+    if row.policy == DISTIL:  # those of the students too
+        teachers = ",".join(str(teacher_of(settings, row.action, task, row.seed)) for task in settings.tasks)
     config = ContinualConfig(
         tasks=settings.tasks,
         method=row.policy,
+        teachers=teachers,
+        preset=settings.preset,
+        num_envs=settings.num_envs,
         action=row.action,
         seed=row.seed,
         num_timesteps=settings.steps,

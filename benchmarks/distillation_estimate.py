@@ -52,8 +52,11 @@ class Costs:
 
         if row.part == "continual":
             evaluations = tasks * (1 if row.policy == "joint" else tasks) * settings.episodes
-            seconds = tasks * settings.steps * self.step + evaluations * self.episode
-            if row.policy == "distil":
+            training, seconds = tasks * settings.steps * self.step, evaluations * self.episode
+            if row.policy != "distil":
+                seconds += training
+            else:
+                seconds += once(f"teachers {row.action} {row.seed}", training)
                 share = largest // tasks
                 lessons = share * settings.epochs * sum(range(1, tasks + 1))
                 seconds += tasks * share * self.sample + lessons * self.lesson

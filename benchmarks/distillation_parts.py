@@ -37,12 +37,16 @@ class Settings:
     sizes: tuple[int, ...] = (1_000, 5_000, 20_000)
     rounds: tuple[int, ...] = (0,)
     """Of the students: rounds that are recorded on their own path (DAgger), after the teachers' data."""
-    steps: int = 120_000
+    steps: int = 60_000
     """Of training, for each teacher and each task of continual learning."""
-    reach_steps: int = 150_000
+    reach_steps: int = 40_000
     """Of training, for each teacher of the camera's students."""
-    epochs: int = 30
-    episodes: int = 100
+    num_envs: int = 16
+    """Robots of a training."""
+    preset: str = "many_robots"
+    """Of the teachers' algorithm, and of continual learning."""
+    epochs: int = 20
+    episodes: int = 50
     """Of an evaluation, on each task."""
     reach_teacher: str = ""
     """Of the camera's students: a trained run, such as config/policies/reach; empty: one is trained for each seed."""
@@ -109,7 +113,8 @@ def teacher_of(settings: Settings, action: str, task: str, seed: int) -> Path:
         action=action,
         num_timesteps=settings.steps,
         seed=seed,
-        namespaces=tuple(f"/env_{i}" for i in range(4)),
+        preset=settings.preset,
+        namespaces=tuple(f"/env_{i}" for i in range(settings.num_envs)),
         log_interval_s=30.0,
     )
     return trained(settings.folder / "teachers" / action / f"seed{seed}" / task, config)
@@ -119,7 +124,14 @@ def reach_teacher_of(settings: Settings, seed: int) -> Path:
     """A trained policy that is told where the target is."""
     if settings.reach_teacher:
         return Path(settings.reach_teacher)
-    config = TrainerConfig(transport="in_process", num_timesteps=settings.reach_steps, seed=seed, log_interval_s=30.0)
+    config = TrainerConfig(
+        transport="in_process",
+        num_timesteps=settings.reach_steps,
+        seed=seed,
+        preset=settings.preset,
+        namespaces=tuple(f"/env_{i}" for i in range(settings.num_envs)),
+        log_interval_s=30.0,
+    )
     return trained(settings.folder / "teachers" / "reach" / f"seed{seed}", config)
 
 

@@ -19,6 +19,7 @@ from rl_trainer_ros import algorithms
 from rl_trainer_ros.distillation import distil as distillation
 from rl_trainer_ros.distillation.continual_config import DISTIL, FINETUNE, JOINT, ContinualConfig
 from rl_trainer_ros.distillation.distil_config import DistilConfig
+from rl_trainer_ros.distillation.teachers import Recorded, action_of, of_tasks
 from rl_trainer_ros.environments.env_config import settings_of
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.make_env import make_environment, parts
@@ -74,16 +75,19 @@ def _keep_settings(folder: Path, config: ContinualConfig) -> None:
         return
     except FileError as error:
         raise ConfigError(f"{error}; give another folder:=...") from None
+    new = {"teachers": "", "preset": ""}  # a folder of an older version was begun without them
     for name, value in own.items():
-        if not isinstance(before, dict) or before.get(name) != value:
-            was = before.get(name) if isinstance(before, dict) else before
+        was = before.get(name, new.get(name)) if isinstance(before, dict) else before
+        if was != value:
             raise ConfigError(f"{folder} was begun with {name} {was!r}, not {value!r}; give another folder:=...")
 
 
 class _Stages:
     def __init__(self, config: ContinualConfig, folder: Path, report: Report):
         self._config, self._folder, self._report = config, folder, report
-        self._action = config.action or task_class(config.tasks[0]).action
+        self._given = of_tasks(config)
+        first = next(iter(self._given.values()), None)
+        self._action = config.action or (action_of(first) if first else task_class(config.tasks[0]).action)
 
     def check(self) -> None:
         """Make the parts of each task's training, without robots. Raises ConfigError before anything is written."""
@@ -105,19 +109,24 @@ class _Stages:
         """Return the student after each task."""
         config, data, students = self._config, [], []  # type: ignore[var-annotated]
         for k, task in enumerate(config.tasks):
-            begins_with = students[-1] if config.from_student and students else None
-            teacher = self._train(f"{k + 1}_teacher_{task}", task, begins_with)
-            recorded = self._folder / f"{k + 1}_data_{task}"
             common: dict[str, Any] = {
                 "num_envs": config.num_envs,
                 "seed": config.seed,
                 "torch_threads": config.torch_threads,
             }
-            distillation.record_only(
-                DistilConfig(teachers=str(teacher), output=str(recorded), set_size=config.set_size, **common),
-                report=self._report,
-            )
-            data.append(recorded)
+            given = self._given.get(task)
+            if given:
+                common |= {"observation": config.observation, "observation_settings": config.observation_settings}
+            if isinstance(given, Recorded):
+                data.append(given.folder)
+            else:
+                begins_with = students[-1] if config.from_student and students else None
+                teacher = given.folder if given else self._train(f"{k + 1}_teacher_{task}", task, begins_with)
+                data.append(self._folder / f"{k + 1}_data_{task}")
+                distillation.record_only(
+                    DistilConfig(teachers=str(teacher), output=str(data[-1]), set_size=config.set_size, **common),
+                    report=self._report,
+                )
             name = f"{k + 1}_student"
             students.append(
                 self._distil(
@@ -188,6 +197,7 @@ class _Stages:
             task_labels=config.tasks if config.task_label else (),
             algo=config.algo,
             hyperparameters=config.hyperparameters,
+            preset=config.preset,
             transport="in_process",
             namespaces=tuple(f"/env_{i}" for i in range(config.num_envs)),
             num_timesteps=config.num_timesteps,
@@ -202,10 +212,14 @@ class _Stages:
         if begins_with is not None:
             # The full learning rate, not that of fine-tuning: the task is new.
             given = settings_of("hyperparameters", config.hyperparameters)
-            rate = algorithms.hyperparameters(config.algo, given).get("learning_rate")
+            rate = algorithms.hyperparameters(config.algo, given, preset=config.preset).get("learning_rate")
             given = {**given, **({} if rate is None else {"learning_rate": rate})}
             config = dataclasses.replace(
-                config, load_model=str(begins_with), freeze_normalisation=False, hyperparameters=json.dumps(given)
+                config,
+                load_model=str(begins_with),
+                freeze_normalisation=False,
+                hyperparameters=json.dumps(given),
+                preset="",  # all else is the loaded model's
             )
         return self._trained(stage, config, lambda _: make_environment(config))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rl_trainer_ros.environments.env_config import settings_of
+from robot_interface_ros.command_lines import listed
 from robot_interface_ros.config import ConfigError, option
 
 DISTIL, FINETUNE, JOINT = "distil", "finetune", "joint"
@@ -22,6 +23,11 @@ class ContinualConfig:
         "after the other; joint: one policy, trained on all tasks at the same time",
         choices=METHODS,
     )
+    teachers: str = option(
+        "",
+        "distil: trained runs or folders of teacher data, one for each task, with commas between them; empty: a teacher is "
+        "trained for each task",
+    )
     from_student: bool = option(False, "distil: a teacher begins with the student's weights; false: with new ones")
     num_timesteps: int = option(120_000, "environment steps of training for each task", minimum=1, maximum=10**12)
     set_size: int = option(20_000, "distil: samples that are recorded of each teacher", minimum=1, maximum=100_000_000)
@@ -30,6 +36,9 @@ class ContinualConfig:
     task_label: bool = option(True, "the policy sees which task is asked for")
     algo: str = option("ppo", "algorithm that trains", choices=("ppo", "a2c", "trpo", "sac"))
     hyperparameters: str = option("", "of that algorithm, in YAML; or hyperparameters.NAME:=VALUE")
+    preset: str = option(
+        "", "section of config/algorithms/<algo>.yaml that overrides its defaults, such as many_robots"
+    )
     robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file", path=True)
     action: str = option("", "what the policy's numbers do; empty: the first task's own")
     observation: str = option("", "what the policy sees; empty: ground_truth")
@@ -55,8 +64,16 @@ class ContinualConfig:
             settings_of(name, getattr(self, name))
         if self.from_student and self.method != DISTIL:
             raise ConfigError(f"from_student has no effect with method:={self.method}; leave it out")
+        if self.teachers and (self.method != DISTIL or self.from_student):
+            other = "from_student:=true" if self.from_student else f"method:={self.method}"
+            raise ConfigError(f"teachers has no effect with {other}; leave one of the two out")
         if self.method == JOINT and self.observation == "raw_pixels":
             raise ConfigError("method:=joint cannot simulate several tasks with images; use distil or finetune")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The teachers that are there already, one by one."""
+        return tuple(listed(self.teachers))
 
     @property
     def place(self) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 
 from rl_trainer_ros import factories
 from rl_trainer_ros.distillation import data_set
+from rl_trainer_ros.distillation.continual_config import ContinualConfig
 from rl_trainer_ros.distillation.data_set import DataSet
 from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.distillation.distributions import Actions, of_policy
 from rl_trainer_ros.environments.env_config import GROUND_TRUTH, RAW_PIXELS, EnvConfig
+from rl_trainer_ros.environments.requirements import task_class
 from rl_trainer_ros.training.checkpoints import trained_models
 from rl_trainer_ros.training.checkpoints.trained_models import Policy
 from rl_trainer_ros.training.runs import robot_files, run_folder
@@ -116,3 +118,40 @@ def seen_by_student(teacher: Teacher, config: DistilConfig) -> EnvConfig:
     if changes.get("observation", teacher.environment.observed) == RAW_PIXELS:
         changes["task_memory"] = False
     return dataclasses.replace(teacher.environment, **changes)
+
+
+def of_tasks(config: ContinualConfig) -> dict[str, Teacher | Recorded]:
+    """Return the named teacher of each task; empty if none is named. Raises ConfigError or ModelError, one line."""
+    if not config.names:
+        return {}
+    found: dict[str, Teacher | Recorded] = {}
+    for teacher in find(config.names, config.log_dir):
+        place = _environment(teacher)
+        if place.task not in config.tasks:
+            raise ConfigError(f"teacher {teacher.folder} has learned {place.task}, which is not in tasks; leave it out")
+        if place.task in found:
+            raise ConfigError(f"teachers has two of {place.task}: {found[place.task].folder} and {teacher.folder}")
+        found[place.task] = teacher
+        _check(teacher, "robot", place.robot, config.robot)
+        _check(teacher, "action", action_of(teacher), config.action or action_of(next(iter(found.values()))))
+    for task in config.tasks:
+        if task not in found:
+            raise ConfigError(f"teachers has none of {task}; name one, or leave teachers out to train all of them")
+    return {task: found[task] for task in config.tasks}
+
+
+def _check(teacher: Teacher | Recorded, setting: str, own: str, expected: str) -> None:
+    if own != expected:
+        raise ConfigError(
+            f"teacher {teacher.folder} has {setting} {own}, not {expected}; all teachers and {setting}:=... need the same"
+        )
+
+
+def action_of(teacher: Teacher | Recorded) -> str:
+    """Return the name of a teacher's action."""
+    place = _environment(teacher)
+    return place.action or task_class(place.task).action
+
+
+def _environment(teacher: Teacher | Recorded) -> EnvConfig:
+    return teacher.data.environment if isinstance(teacher, Recorded) else teacher.environment

@@ -516,15 +516,51 @@ def test_continual_learning_continues_between_and_within_its_stages(
         continual.learn(dataclasses.replace(cut, epochs=3), report=silent)
 
 
+def test_continual_learning_takes_teachers_that_are_there(runs: dict[str, Path], tmp_path: Path) -> None:
+    """In any order, as runs or as recorded data; a folder that an older version began continues."""
+    distil.record_only(
+        settings(tmp_path, str(runs["escape"]), output=str(tmp_path / "data"), set_size=60), report=silent
+    )
+    folder = tmp_path / "given"
+    config = several(folder, "distil", teachers=f"{tmp_path / 'data'},{runs['circular']}")
+    matrix = continual.learn(config, report=silent)
+    assert np.isfinite(matrix.values("mean_return")).all() and not list(folder.glob("*_teacher_*"))
+    (last,) = folder.glob("2_student/*/*/*/*")
+    assert run_folder.distillation_of(last)["tasks"] == ["circular", "escape"]  # type: ignore[index]
+    kept = folder / continual.SETTINGS
+    older = {name: value for name, value in json.loads(kept.read_text()).items() if name != "preset"}
+    kept.write_text(json.dumps(older))
+    assert (
+        continual.learn(config, report=silent).values("mean_return").tolist() == matrix.values("mean_return").tolist()
+    )
+    for more, said in (
+        ({"teachers": str(runs["circular"])}, "teachers has none of escape"),
+        ({"teachers": f"{runs['reach']},{runs['circular']}"}, "has learned reach, which is not in tasks"),
+        ({"teachers": f"{runs['escape']},{tmp_path / 'data'}"}, "teachers has two of escape"),
+        ({"action": "plane"}, "has action plane_discrete, not plane"),
+        ({"robot": "kuka_iiwa"}, "has robot inmoov, not kuka_iiwa"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            continual.learn(replace(config, folder=str(tmp_path / "none"), **more), report=silent)
+    assert not (tmp_path / "none").exists()
+    for more in ({"method": "joint"}, {"from_student": True}):
+        with pytest.raises(ConfigError, match="teachers has no effect with"):
+            replace(config, **more)  # type: ignore[arg-type]
+
+
 def test_plain_fine_tuning_and_all_tasks_at_once(tmp_path: Path) -> None:
     tuned = continual.learn(several(tmp_path / "tuned", "finetune"), report=silent)
     assert len(tuned.models) == 2 and np.isfinite(tuned.values("mean_return")).all()
     (run,) = (tmp_path / "tuned").glob("2_escape/*/*/*/*")
     assert run_folder.hyperparameters_of(run)["learning_rate"] == hyperparameters("ppo")["learning_rate"]
-    at_once = continual.learn(several(tmp_path / "joint", "joint"), report=silent)
+    at_once = continual.learn(several(tmp_path / "joint", "joint", preset="many_robots"), report=silent)
     assert at_once.names[0] == ["after all"] and np.isfinite(at_once.values("mean_return")).all()
     (run,) = (tmp_path / "joint").glob("1_joint/*/*/*/*")
     assert folders.read(run / "final").num_timesteps == 128
+    assert (
+        run_folder.hyperparameters_of(run)["learning_rate"]
+        == hyperparameters("ppo", preset="many_robots")["learning_rate"]
+    )
     with pytest.raises(ConfigError, match="tasks is empty"):
         continual.learn(ContinualConfig(), report=silent)
     for wrong, said in (

@@ -12,9 +12,9 @@ from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.frame_stack import seen_space
 from rl_trainer_ros.environments.make_env import make_environment
-from rl_trainer_ros.evaluation.episodes import evaluate, row_of
+from rl_trainer_ros.evaluation.at_once import evaluate_at_once, robots_for
+from rl_trainer_ros.evaluation.episodes import row_of
 from rl_trainer_ros.evaluation.matrix import Cell, Matrix
-from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
 from rl_trainer_ros.training.checkpoints import trained_models
 from rl_trainer_ros.training.checkpoints.trained_models import ModelError, Policy
 from rl_trainer_ros.training.cross_evaluation import tasks as evaluated_tasks
@@ -50,7 +50,7 @@ def cross_evaluate(
         rows.append({**rows[0], "model": UNTRAINED, "steps": "0", "learned": ""})
     cells, done = {}, 0
     for j, task in enumerate(tasks):
-        with _Environments() as environments:
+        with _Environments(episodes) as environments:
             for i, (policy, config) in enumerate(zip(policies, configs)):
                 before = done
 
@@ -79,24 +79,36 @@ def _described(model: Model, name: str) -> dict[str, str]:
 
 
 class _Environments:
-    """The environments of one task. Models with the same settings share one."""
+    """The environments of one task. Models with the same settings share them."""
 
-    def __init__(self) -> None:
-        self._made: dict[str, RobotEnv] = {}
+    def __init__(self, episodes: int) -> None:
+        self._robots = robots_for(episodes)
+        self._made: dict[str, list[RobotEnv]] = {}
 
     def __enter__(self) -> _Environments:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for environment in self._made.values():
-            environment.close()
+        for environments in self._made.values():
+            for environment in environments:
+                environment.close()
 
-    def of(self, config: EnvConfig) -> RobotEnv:
-        """Return the environment of these settings. Raises ConfigError or RobotError."""
-        key = repr(config)  # some settings are mappings, which have no hash
-        if key not in self._made:
-            self._made[key] = make_environment(config)
-        return self._made[key]
+    def first(self, config: EnvConfig) -> RobotEnv:
+        """Return an environment of these settings. Raises ConfigError or RobotError."""
+        made = self._of(config)
+        if not made:
+            made.append(make_environment(config))
+        return made[0]
+
+    def all(self, config: EnvConfig) -> list[RobotEnv]:
+        """Return as many environments of these settings as suit the number of episodes."""
+        made = self._of(config)
+        while len(made) < self._robots:
+            made.append(make_environment(config))
+        return made
+
+    def _of(self, config: EnvConfig) -> list[RobotEnv]:
+        return self._made.setdefault(repr(config), [])  # some settings are mappings, which have no hash
 
 
 def _cell(
@@ -110,11 +122,11 @@ def _cell(
     if isinstance(policy, str):
         return Cell(reason=policy)
     try:
-        environment = environments.of(config)
-        if reason := misfit(policy, environment, encoder_folder):
+        if reason := misfit(policy, environments.first(config), encoder_folder):
             return Cell(reason=reason)
-        act = PolicyRunner(policy.algorithm, policy.normalisation.apply)
-        return Cell(row_of(evaluate(act, environment, episodes, report=report)))
+        robots = environments.all(config)
+        found = evaluate_at_once(policy.algorithm, policy.normalisation.apply, robots, episodes, report=report)
+        return Cell(row_of(found))
     except (ConfigError, RobotError, RuntimeError, OSError) as error:  # an error in one cell must not end the others
         return Cell(reason=" ".join(str(error).split()))
 
