@@ -7,6 +7,7 @@ An optical frame has z forward, x right and y down (REP 103). Pixel (0, 0) is th
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -139,8 +140,12 @@ def with_camera_frames(urdf: str, cameras: Mapping[str, CameraConfig]) -> str:
 
 
 def check_cameras(robot: str, cameras: Mapping[str, CameraConfig], model: RobotModel) -> None:
-    """Raise ConfigError if a camera's `frame` is missing in the model, or the frame of an `eye` camera exists there."""
+    """Raise ConfigError for a name that no topic can have, a `frame` that the model lacks, or one of `eye` that it has."""
     for name, camera in cameras.items():
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name):
+            raise ConfigError(
+                f"robot {robot}: camera {name!r}: a topic is named after it; expected letters, digits and _, a letter first"
+            )
         if camera.frame is None and optical_frame(name, camera) in model.links:
             raise ConfigError(
                 f"robot {robot}: camera {name} has eye and look_at, but the URDF already has the frame "

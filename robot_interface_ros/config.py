@@ -156,7 +156,12 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         mappings = [entry for entry in kinds if typing.get_origin(entry) in _MAPPINGS]
         return _convert(mappings[0] if mappings and isinstance(value, Mapping) else kinds[0], value, where)
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-        return from_mapping(typing.cast(type, hint), value, where)
+        try:
+            return from_mapping(typing.cast(type, hint), value, where)
+        except (
+            ConfigError
+        ) as error:  # the dataclass itself, about values that do not fit each other, does not know where
+            raise error if str(error).startswith(where) else ConfigError(f"{where}: {error}") from None
     if origin is tuple:
         if isinstance(value, str) or not isinstance(value, Iterable):
             such = f", such as [{value}]" if isinstance(value, str) and _WORD.fullmatch(value) else ""

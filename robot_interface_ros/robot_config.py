@@ -201,6 +201,10 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     for group in groups:
         if group not in config.groups:
             raise ConfigError(f"robot {name}: {unknown_name('group', group, config.groups)}")
+    for group, joints in config.groups.items():
+        twice = [joint for joint in joints if joints.count(joint) > 1]
+        if twice:
+            raise ConfigError(f"robot {name}: group {group} has joint {twice[0]} twice; name every joint once")
     moving = {joint for group in groups for joint in config.groups[group]}
     file = description.resolve(config.urdf, folder)
     text = description.urdf_text(file, _xacro_arguments(config, groups))

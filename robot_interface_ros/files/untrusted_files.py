@@ -144,6 +144,7 @@ def parse_yaml(text: str, where: str) -> Any:
         if node is None:
             return None
         _check_nodes(node, where)
+        _check_keys(node, where)
         return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -272,6 +273,26 @@ def _check_nodes(root: Any, where: str) -> None:
         raise FileError(
             f"{where} has more than {NODE_LIMIT:,} values, counting aliases; write out the ones that you need"
         )
+
+
+def _check_keys(root: Any, where: str) -> None:
+    """Raise FileError if a mapping has the same key twice: YAML forbids it, but PyYAML takes the last one."""
+    left, seen = [root], {id(root)}
+    while left:
+        node = left.pop()
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
+                continue
+            line, name = key.start_mark.line + 1, (key.tag, key.value)
+            if name in lines:
+                text = key.value[:40]
+                raise FileError(f"{where}, line {line}: {text!r} is given twice, first in line {lines[name]}; keep one")
+            lines[name] = line
+        for part in _parts(node):
+            if id(part) not in seen:
+                seen.add(id(part))
+                left.append(part)
 
 
 def _parts(node: Any) -> Iterator[Any]:

@@ -162,7 +162,8 @@ def _located(name: str, folder: Path) -> str:
             remedy = (
                 f"source its package's setup.bash, or put the folder of package {package} next to or above the URDF"
             )
-        raise MeshError(f"does not exist; {remedy}")
+        there = any(candidate.exists() for candidate in candidates)
+        raise MeshError("is no file" if there else f"does not exist; {remedy}")
     if name.startswith("package://") and _is_installed(name):
         return name
     return FILE + str(found.resolve())

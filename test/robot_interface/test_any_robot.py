@@ -148,6 +148,25 @@ def test_a_mesh_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.bad_input
+def test_a_mesh_that_is_no_file_is_named(tmp_path: Path) -> None:
+    for name in (str(tmp_path), "/dev/zero"):
+        with pytest.raises(RobotModelError, match=f"has a visual mesh {name}, which is no file"):
+            locate_meshes(meshed(name), tmp_path)
+
+
+@pytest.mark.bad_input
+def test_a_robot_file_that_says_something_twice_is_refused(tmp_path: Path) -> None:
+    own_robot(tmp_path, MIMICS)
+    text, bad = (tmp_path / "mine.yaml").read_text(), tmp_path / "bad.yaml"
+    bad.write_text(text.replace("[lead]", "[lead, lead]"))
+    with pytest.raises(ConfigError, match="group .* has joint lead twice"):
+        load_robot(str(bad))
+    bad.write_text(text + "cameras: {nose: {eye: [0, 0, 1], look_at: [0, 0, 1]}}\n")
+    with pytest.raises(ConfigError, match=r"bad.yaml: cameras.nose: a camera at .* looks at itself"):
+        load_robot(str(bad))
+
+
+@pytest.mark.bad_input
 def test_a_joint_that_follows_another_cannot_be_in_a_group(tmp_path: Path) -> None:
     own_robot(tmp_path, MIMICS)
     (tmp_path / "bad.yaml").write_text((tmp_path / "mine.yaml").read_text().replace("[lead]", "[lead, follow]"))

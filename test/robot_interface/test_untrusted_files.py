@@ -460,6 +460,8 @@ def test_yaml_that_grows_is_refused() -> None:
         ("a: " + "9" * 5000, "line 1.*a number of 5000 digits"),
         ("!!python/object/apply:os.system [true]", "line 1.*could not determine a constructor"),
         ("a: b: c", "line 1, column 5"),
+        ("a: 1\nb: {c: 2,\n  'c': 2}", "line 3: 'c' is given twice, first in line 2; keep one"),
+        ("a: &a {x: 1}\nb: [*a, {x: 1, x: 1}]", "line 2: 'x' is given twice"),
         ("a: 2020-99-99", "not valid YAML: month must be in"),
         *(
             (f"a: !!{tag} '{text}'", "not valid YAML")
@@ -471,6 +473,12 @@ def test_yaml_that_grows_is_refused() -> None:
             parse_yaml(text, "here")
         assert str(caught.value).count("here, ") + str(caught.value).count("here:") <= 1
     assert parse_yaml("a: &a [1]\nb: *a\nc: {<<: {d: 0x1F}}", "") == {"a": [1], "b": [1], "c": {"d": 31}}
+    assert parse_yaml("a: &a {x: 1, y: 1}\nb: {<<: *a, x: 2}\n1: 1\n'1': 1", "") == {
+        "a": {"x": 1, "y": 1},
+        "b": {"x": 2, "y": 1},
+        1: 1,
+        "1": 1,
+    }
 
 
 def test_json_and_xml_are_refused_with_the_line() -> None:

@@ -217,6 +217,10 @@ def test_bad_cameras_are_named() -> None:
     with pytest.raises(ConfigError, match="camera nose: unknown link 'nase'"):
         describe("inmoov", config, ("right_arm",))
     beside = CameraConfig(eye=(1.0, 0.0, 1.0), look_at=(0.0, 0.0, 1.0))
+    for name in ("left eye", "front/left", "2nd", "œil", ""):
+        config = dataclasses.replace(config, cameras={name: beside})
+        with pytest.raises(ConfigError, match=f"camera '{name}': a topic is named after it"):
+            describe("inmoov", config, ("right_arm",))
     config = dataclasses.replace(config, cameras={"l_eye": beside})
     with pytest.raises(
         ConfigError, match="camera l_eye has eye and look_at, but the URDF already has the frame l_eye_camera_optic"
