@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ def make_boards(kind: str, hardware: Hardware, ports: Sequence[str] = ()) -> Boa
         return Boards(boards, pulses, ends=[mega.close for mega in megas.values()])
     if kind == "serial":
         found = {name: given[name] for name in used}
+        _check_ports(found)
         boards = {
             name: FirmataBoard(name, _opener(port), time.monotonic, sketches[name], pins[name])
             for name, port in found.items()
@@ -98,6 +100,19 @@ def check_rate(hardware: Hardware, control_hz: float) -> None:
 
 def _opener(port: str) -> Callable[[], SerialLink]:
     return lambda: SerialLink(port)
+
+
+def _check_ports(ports: Mapping[str, str]) -> None:
+    """Raise ConfigError for a board without a port, and for two boards with the same one, also by two names of it."""
+    boards: dict[str, str] = {}
+    for name, port in ports.items():
+        if not port:
+            raise ConfigError(
+                f"board {name} has no port; `rl_trainer find_port` lists them, ports:='[{name}=...]' gives one"
+            )
+        other = boards.setdefault(os.path.realpath(port), name)
+        if other != name:
+            raise ConfigError(f"boards {other} and {name} both have the port {port}; `rl_trainer find_port` lists them")
 
 
 def _ports(words: Sequence[str], hardware: Hardware) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -77,6 +78,10 @@ def fit(config: HardwareConfig, description: RobotDescription, where: str, own_r
     for joint in config.servos:
         if joint not in description.model.joints:
             raise ConfigError(f"{where}: {unknown_name('joint', joint, description.joint_names)}")
+    links = description.model.links
+    for pattern in [pattern for patterns in config.may_touch for pattern in patterns]:
+        if not any(fnmatchcase(link, pattern) for link in links):
+            raise ConfigError(f"{where}: may_touch: {unknown_name('link', pattern, links)}")
     servos = []
     for joint, lower, upper in zip(description.joint_names, description.limits.lower, description.limits.upper):
         if joint not in config.servos:

@@ -20,6 +20,7 @@ MOST_STOCK_PIN = 63  # ServoPin_t of Arduino's Servo.h: `uint8_t nbr :6`
 MOST_SERVOS = 48  # Servo.h: MAX_SERVOS is 12 for each of a Mega's four timers; firmware/inmoov_servos also has 48
 MOST_WATCHDOG_S = 16.0  # two 7-bit bytes of milliseconds
 MOST_TURNS = 2.0  # of a joint in each direction, in a table; a larger angle is in degrees
+MOST_READING = 1023  # of an analog input of a Mega, 10 bits
 BEYOND_TABLE = 0.1  # allowed reading of a potentiometer beyond the ends of its table, as a share of the table
 
 Point = tuple[float, float]
@@ -38,6 +39,9 @@ class FeedbackConfig:
         values = [value for value, _ in self.table]
         if len(values) < 2 or any(b <= a for a, b in zip(values, values[1:])):
             raise ConfigError(f"feedback table has values {values}; expected at least two, each above the one before")
+        if values[0] < 0.0 or values[-1] > MOST_READING:
+            raise ConfigError(f"feedback table has values {values}; a board's converter gives 0 to {MOST_READING}")
+        _check_one_way("feedback table has joint angles", [angle for _, angle in self.table])
 
     def is_likely(self, value: float) -> bool:
         """Whether a converter value is plausible; a broken or short-circuited wire gives an implausible one."""
@@ -225,9 +229,13 @@ def _check_table(table: Sequence[Point]) -> None:
         raise ConfigError("table has one pair; expected at least two, or none")
     if any(b <= a for a, b in zip(joints, joints[1:])):
         raise ConfigError(f"table has joint angles {joints}; each must be above the one before")
-    steps = [b - a for a, b in zip(servos, servos[1:])]
+    _check_one_way("table has servo angles", servos)
+
+
+def _check_one_way(what: str, values: Sequence[float]) -> None:
+    steps = [b - a for a, b in zip(values, values[1:])]
     if not (all(step > 0.0 for step in steps) or all(step < 0.0 for step in steps)):
-        raise ConfigError(f"table has servo angles {servos}; they must only rise or only fall")
+        raise ConfigError(f"{what} {list(values)}; they must only rise or only fall")
 
 
 def _interpolate(table: Sequence[Point], x: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from robot_driver_ros.board_kinds import check_rate
+from robot_driver_ros.board_kinds import check_rate, make_boards
 from robot_driver_ros.servos.hardware import Hardware, fit, hardware_file, load_hardware, read_hardware
 from robot_driver_ros.servos.pulse_tables import (
     BoardConfig,
@@ -131,6 +132,11 @@ ELBOW = "r_elbow_flex_joint"
         ({"table": [[-1.0, 10.0], [-1.0, 20.0]]}, "each must be above the one before"),
         ({"table": [[-1.0, 10.0], [0.0, 20.0], [1.0, 15.0]]}, "they must only rise or only fall"),
         ({"feedback": {"channel": 0, "table": [[5, 1.0], [4, 2.0]]}}, "feedback table has values"),
+        ({"feedback": {"channel": 0, "table": [[5, 1.0], [9000, 2.0]]}}, "a board's converter gives 0 to 1023"),
+        (
+            {"feedback": {"channel": 0, "table": [[5, 1.0], [900, 1.0]]}},
+            "feedback table has joint angles .* only rise or",
+        ),
         ({"gian": 2.0}, r"servo of r_elbow_flex_joint: unknown setting 'gian' \(did you mean gain\?\)"),
         ({"max_velocity": float("nan")}, "max_velocity is nan; allowed"),
     ],
@@ -152,6 +158,28 @@ def test_a_joint_that_does_not_exist_or_has_no_servo_is_named(tmp_path: Path) ->
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(ConfigError, match="joint r_elbow_flex_joint moves but has no servo"):
         load_hardware("inmoov", str(path))
+
+
+@pytest.mark.bad_input
+def test_links_that_may_touch_exist(tmp_path: Path) -> None:
+    values = yaml.safe_load(hardware_file("inmoov").read_text())
+    path = tmp_path / "touch.yaml"
+    for pattern in ("r_hant", "r_thump*"):
+        path.write_text(yaml.safe_dump({**values, "may_touch": [["torso", pattern]]}))
+        with pytest.raises(
+            ConfigError, match=f"touch.yaml: may_touch: unknown link '{re.escape(pattern)}' .did you mean r_"
+        ):
+            load_hardware("inmoov", str(path))
+
+
+@pytest.mark.bad_input
+def test_every_board_has_a_port_of_its_own(tmp_path: Path) -> None:
+    whole = fit(read_hardware(hardware_file("inmoov")), load_robot("inmoov", ("all",)), "inmoov")
+    (tmp_path / "by-id").symlink_to("/dev/ttyACM0")
+    with pytest.raises(ConfigError, match="boards left and right both have the port .*by-id"):
+        make_boards("serial", whole, [f"right={tmp_path / 'by-id'}"])
+    with pytest.raises(ConfigError, match="board right has no port; `rl_trainer find_port` lists them"):
+        make_boards("serial", whole, ["right="])
 
 
 @pytest.mark.bad_input
