@@ -45,7 +45,7 @@ from robot_interface_ros.files.atomic_file import write_atomically
 STUDENTS, CONTINUAL, CAMERA = "students", "continual", "camera"
 TEACHER = "teacher"
 PARTS = (STUDENTS, CONTINUAL, CAMERA)
-FIXED = ("tasks", "steps", "reach_steps", "num_envs", "preset", "epochs", "episodes", "reach_teacher")
+FIXED = ("tasks", "steps", "reach_steps", "num_envs", "preset", "epochs", "episodes", "camera_batch", "reach_teacher")
 """Settings that all rows of a folder share."""
 Figures = dict[str, dict[str, float]]
 """Task -> success and return."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import yaml
 
 from rl_trainer_ros.distillation import distil
 from rl_trainer_ros.distillation.distil_config import DistilConfig
@@ -16,6 +19,7 @@ from rl_trainer_ros.training.cross_evaluation.tasks import EvaluatedTask, enviro
 from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.files.atomic_file import replacing
 
 TASKS = ("circular", "square", "escape")
 IMAGES = "{image_width: 64, image_height: 64}"
@@ -48,6 +52,8 @@ class Settings:
     epochs: int = 20
     episodes: int = 50
     """Of an evaluation, on each task."""
+    camera_batch: int = 64
+    """Samples of an update of the camera's students: they need more updates than those that see numbers."""
     reach_teacher: str = ""
     """Of the camera's students: a trained run, such as config/policies/reach; empty: one is trained for each seed."""
 
@@ -123,7 +129,7 @@ def teacher_of(settings: Settings, action: str, task: str, seed: int) -> Path:
 def reach_teacher_of(settings: Settings, seed: int) -> Path:
     """A trained policy that is told where the target is."""
     if settings.reach_teacher:
-        return Path(settings.reach_teacher)
+        return _ending_at_success(Path(settings.reach_teacher), settings.folder / "teachers" / "reach_given")
     config = TrainerConfig(
         transport="in_process",
         num_timesteps=settings.reach_steps,
@@ -133,6 +139,17 @@ def reach_teacher_of(settings: Settings, seed: int) -> Path:
         log_interval_s=30.0,
     )
     return trained(settings.folder / "teachers" / "reach" / f"seed{seed}", config)
+
+
+def _ending_at_success(run: Path, copy: Path) -> Path:
+    """Return a copy of a run of reach whose episodes end when the hand is there: more targets in as many samples."""
+    if not copy.is_dir():
+        with replacing(copy) as temporary:
+            shutil.copytree(run, temporary)
+            config = yaml.safe_load((temporary / "config.yaml").read_text(encoding="utf-8"))
+            config["trainer"]["task_settings"] = ""
+            (temporary / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return copy
 
 
 def recorded(settings: Settings, action: str, seed: int) -> str:
@@ -170,6 +187,7 @@ def camera_student_of(settings: Settings, seed: int, size: int, rounds: int) -> 
         frame_stack=2,
         set_size=size,
         epochs=settings.epochs,
+        batch_size=settings.camera_batch,
         student_rounds=rounds,
         num_envs=2,
         seed=seed,

@@ -1,6 +1,6 @@
 """Processor time of an evaluation on one robot and on several at once, in turns, in process.
 
-    .venv/bin/python benchmarks/evaluating.py run=config/policies/reach task=reach episodes=32 rounds=3
+.venv/bin/python benchmarks/evaluating.py run=config/policies/reach task=reach episodes=32 rounds=3
 """
 
 from __future__ import annotations

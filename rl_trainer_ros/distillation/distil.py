@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ from rl_trainer_ros.training.runs import logs, run_folder
 from rl_trainer_ros.training.runs.run_folder import TrainingResult
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.errors import StopRequested
+from robot_interface_ros.errors import RobotError, StopRequested
 from robot_interface_ros.files import checked_values as check
 from robot_interface_ros.files.paths import check_folder
 
@@ -87,8 +88,11 @@ def distil(config: DistilConfig, make_robots: MakeRobots | None = None, report: 
         distillation = _Distillation(plan, run, learner, statistics, make_robots, report)
         try:
             return distillation.run()
-        except (KeyboardInterrupt, StopRequested):
-            report(f"stopped; continue with {command_line('distil', f'resume:={run}')}")
+        except (KeyboardInterrupt, StopRequested, RobotError) as error:
+            if isinstance(error, RobotError) and plan.run is None and not any((run / DATA).glob("*")):
+                shutil.rmtree(run)  # nothing is recorded: the same command begins again
+            else:
+                report(f"stopped; continue with {command_line('distil', f'resume:={run}')}")
             raise
 
 

@@ -139,23 +139,29 @@ def _steps(config: DistilConfig, found: Sequence[Source], counts: Sequence[Seque
     return total
 
 
-def resumed_plan(config: DistilConfig) -> Plan:
-    """Return the plan of the run that `config.resume` names, with the settings of its `config.yaml`. Raises one-line errors."""
-    run = run_folder.find(config.resume, config.log_dir)
+def settings_of_run(name: str, log_dir: str) -> DistilConfig:
+    """Return the settings with which a distillation began: of a run, or latest. Raises ConfigError, one line."""
+    run = run_folder.find(name, log_dir)
     section = run_folder.distillation_of(run)
     if section is None:
         raise ConfigError(
             f"{run} is a training, not a distillation; continue it with {command_line('train', f'resume:={run}')}"
         )
+    where = f"{run / 'config.yaml'}: distillation"
+    return from_mapping(DistilConfig, check.mapping(section.get("settings"), where), where)
+
+
+def resumed_plan(config: DistilConfig) -> Plan:
+    """Return the plan of the run that `config.resume` names, with the settings of its `config.yaml`. Raises one-line errors."""
+    run, own = run_folder.find(config.resume, config.log_dir), settings_of_run(config.resume, config.log_dir)
     if (run / "final" / folders.ABOUT).is_file():
         raise ConfigError(
             f"{run} is finished; train its student further with {command_line('train', f'load_model:={run}')}"
         )
-    where = f"{run / 'config.yaml'}: distillation"
-    own = from_mapping(DistilConfig, check.mapping(section.get("settings"), where), where)
     found = recording.sources(find(own.names, own.log_dir), own)
     shares = recording.shares_of(own, len(found))
     run_config = run_folder.load_config(run)
+    where = f"{run / 'config.yaml'}: hyperparameters"
     hyperparameters = checked(own.algo, run_folder.hyperparameters_of(run), where)
     return Plan(
         own,

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from safetensors.torch import load_file
 
 from rl_trainer_ros.algorithms import hyperparameters
 from rl_trainer_ros.cli.commands.curves import CurvesOptions, draw_curves
-from rl_trainer_ros.cli.commands.distillation.distil import read
+from rl_trainer_ros.cli.commands.distillation.distil import read, run_distillation
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
 from rl_trainer_ros.distillation import continual, data_set, distil, distributions, loss, recording
 from rl_trainer_ros.distillation import student as students
@@ -35,6 +36,7 @@ from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
+from robot_interface_ros.errors import RobotError
 
 pytestmark = [pytest.mark.distil, pytest.mark.slow, pytest.mark.xdist_group("distillation")]
 
@@ -404,6 +406,50 @@ def test_bad_input_is_one_line(runs: dict[str, Path], tmp_path: Path, monkeypatc
     with pytest.raises(ConfigError, match="1,000,000 samples take"):
         distil.record_only(replace(large, output=str(tmp_path / "data")), report=silent)
     assert not list(tmp_path.glob("*/*/*/*/config.yaml"))
+
+
+@pytest.mark.bad_input
+def test_a_robot_that_does_not_answer_leaves_no_empty_run(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Without data the run is removed; with those of the first teacher it stays, and the line to continue is named."""
+
+    def silent_robot(student: Any, its_teacher: Any) -> Any:
+        raise RobotError("/env_0: nobody serves /env_0/joint_states")
+
+    def silent_later(student: Any, its_teacher: Any) -> Any:
+        return recording.simulated(1)(student, its_teacher) if its_teacher.task == "circular" else silent_robot(0, 0)
+
+    config = settings(tmp_path, f"{runs['circular']},{runs['escape']}", set_size=40)
+    lines: list[str] = []
+    with pytest.raises(RobotError, match="nobody serves"):
+        distil.distil(config, silent_robot, lines.append)
+    assert not list(tmp_path.glob("*/*/*/*/config.yaml")) and not any("resume:=" in line for line in lines)
+    with pytest.raises(RobotError, match="nobody serves"):
+        distil.distil(config, silent_later, lines.append)
+    (run,) = tmp_path.glob("*/*/*/*")
+    assert lines[-1].endswith(f"distil resume:={run}")
+
+
+def test_a_continued_distillation_records_where_it_began(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not in process, if that was over topics: the robot may be a physical one."""
+    seen: list[Any] = []
+
+    @contextmanager
+    def served(names: Any) -> Any:
+        seen.append(list(names))
+        yield killed
+
+    def killed(student: Any, its_teacher: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recording, "served", served)
+    config = settings(tmp_path, str(runs["circular"]), transport="topics", namespaces=("/left", "/right"))
+    for again in (config, DistilConfig(resume="latest", log_dir=str(tmp_path))):
+        with pytest.raises(KeyboardInterrupt):
+            run_distillation(again)
+    assert seen == [["/left", "/right"]] * 2
+    assert "records on the robots in /left, /right, over topics" in capsys.readouterr().out
 
 
 @pytest.mark.bad_input

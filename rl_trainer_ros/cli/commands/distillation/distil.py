@@ -12,6 +12,7 @@ from rl_trainer_ros.bringup.ros_arguments import placed
 from rl_trainer_ros.bringup.setting_texts import UsageError, parse_words, typed
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.distillation.distil_config import DistilConfig
+from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import from_mapping
 from robot_interface_ros.start import leaving_at_once
 
@@ -54,14 +55,25 @@ def run_distillation(config: DistilConfig) -> int:
 
 @contextmanager
 def _robots(config: DistilConfig) -> Iterator[Any]:
-    """What makes the robots to record on: None for simulated ones; over topics those in the namespaces."""
-    if config.transport == "in_process" or config.resume:
+    """What makes the robots to record on: None for simulated ones; over topics those in the namespaces.
+
+    A continued distillation records on the robots that it began with.
+    """
+    if config.resume:
+        with leaving_at_once():
+            from rl_trainer_ros.distillation.plan import settings_of_run
+
+        config = settings_of_run(config.resume, config.log_dir)
+    if config.transport == "in_process":
         yield None
         return
     with leaving_at_once():
         from rl_trainer_ros.distillation.recording import served
 
-    with served([placed(namespace) for namespace in config.namespaces]) as make_robots:
+    names = [placed(namespace) for namespace in config.namespaces]
+    simulate = command_line("robots", f"namespaces:=[{', '.join(names)}]")
+    print(f"records on the robots in {', '.join(names)}, over topics; {simulate} would simulate them", flush=True)
+    with served(names) as make_robots:
         yield make_robots
 
 
