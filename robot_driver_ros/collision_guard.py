@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.urdf.elements import Shape
 from robot_interface_ros.urdf.kinematics import rotation_rpy
 from robot_interface_ros.urdf.merged import merge_fixed_links
 from robot_interface_ros.urdf.meshes import with_mesh_boxes
-from robot_interface_ros.urdf.robot_model import RobotModel, Shape
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 MARGIN_M = 0.01
 _REST_SLACK_M = 0.005

@@ -27,13 +27,14 @@ from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.files.untrusted_files import parse_xml
 from robot_interface_ros.registry import Registry
 from robot_interface_ros.robot import Array
+from robot_interface_ros.urdf.elements import LARGEST, JointLimits, RobotModelError
 from robot_interface_ros.urdf.faults.inertia import complete, repair_impossible
 from robot_interface_ros.urdf.faults.lines import errors_with_line
 from robot_interface_ros.urdf.faults.plausibility import origins_in_degrees, unlikely_values
 from robot_interface_ros.urdf.faults.repair import repair
 from robot_interface_ros.urdf.held_joints import hold_joints
 from robot_interface_ros.urdf.meshes import BROKEN_MESHES, locate_meshes, mesh_box, with_mesh_boxes
-from robot_interface_ros.urdf.robot_model import LARGEST, JointLimits, RobotModel, RobotModelError
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 _log = logging.getLogger(__name__)
 Vector = tuple[float, float, float]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from robot_interface_ros.robot import Array
-from robot_interface_ros.urdf.robot_model import RobotModelError
+from robot_interface_ros.urdf.elements import RobotModelError
 from robot_page_ros.camera_pictures import CameraPictures
 from robot_page_ros.drawing.neighbours import MOST, Neighbours, Watch
 from robot_page_ros.drawing.scene import RobotScene

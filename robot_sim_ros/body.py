@@ -11,7 +11,7 @@ import numpy as np
 
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_config import RobotDescription
-from robot_interface_ros.urdf.robot_model import RobotModelError
+from robot_interface_ros.urdf.elements import RobotModelError
 from robot_sim_ros.quiet import quiet_output
 
 

@@ -16,9 +16,10 @@ import numpy as np
 
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_config import RobotDescription
+from robot_interface_ros.urdf.elements import Joint, JointLimits
 from robot_interface_ros.urdf.held_joints import hold_joints
 from robot_interface_ros.urdf.merged import merge_fixed_links
-from robot_interface_ros.urdf.robot_model import Joint, JointLimits, RobotModel
+from robot_interface_ros.urdf.robot_model import RobotModel
 from robot_sim_ros.imperfection.draw import Drawn
 from robot_sim_ros.servos import gains
 from robot_sim_ros.sim_config import SimConfig

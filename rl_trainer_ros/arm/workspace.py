@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from rl_trainer_ros.arm.arm import Arm
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot import Array
+from robot_interface_ros.urdf.elements import Shape
 from robot_interface_ros.urdf.kinematics import Chain, rotation_rpy
-from robot_interface_ros.urdf.robot_model import RobotModel, Shape
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 
 class BodyClearance:

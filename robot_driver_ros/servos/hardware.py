@@ -17,7 +17,7 @@ from robot_interface_ros.config import ConfigError, from_mapping, read_yaml, unk
 from robot_interface_ros.files.description import resolve
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_config import HARDWARE_SUFFIX, RobotDescription, load_robot, robot_file
-from robot_interface_ros.urdf.robot_model import JointLimits
+from robot_interface_ros.urdf.elements import JointLimits
 
 T = TypeVar("T")
 

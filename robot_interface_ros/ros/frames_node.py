@@ -28,8 +28,9 @@ from robot_interface_ros.ros.transport.contract import absolute, frame
 from robot_interface_ros.ros.transport.messages import stamp_ns, to_time
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import Waiter, make_waiter
+from robot_interface_ros.urdf.elements import RobotModelError
 from robot_interface_ros.urdf.frames import FrameTree, Transform
-from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 # The quality of service of tf2_ros; a late subscriber gets the last /tf_static of every publisher.
 TF_QOS = QoSProfile(depth=100, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)

@@ -9,7 +9,7 @@ import numpy as np
 from robot_interface_ros.config import unknown_name
 from robot_interface_ros.errors import CommandRejected
 from robot_interface_ros.robot import Array, Command
-from robot_interface_ros.urdf.robot_model import JointLimits
+from robot_interface_ros.urdf.elements import JointLimits
 
 
 def command_indices(names: Sequence[str], position: Array, joint_names: tuple[str, ...]) -> list[int]:

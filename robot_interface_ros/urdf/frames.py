@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from robot_interface_ros.urdf.elements import RobotModelError
 from robot_interface_ros.urdf.kinematics import Matrix3, Pose, Vector3
-from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 Quaternion = tuple[float, float, float, float]
 FARTHEST = 1e9

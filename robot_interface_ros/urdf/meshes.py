@@ -14,10 +14,11 @@ import numpy as np
 
 from robot_interface_ros.files.description import PACKAGE, resolve, share_directory
 from robot_interface_ros.files.package_search import ament_share, package_folders
+from robot_interface_ros.urdf.elements import RobotModelError, Shape
 from robot_interface_ros.urdf.kinematics import IDENTITY, compose
 from robot_interface_ros.urdf.mesh_files import Array, MeshError, read_mesh
 from robot_interface_ros.urdf.pose import element_pose, rpy
-from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError, Shape
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 BROKEN_MESHES = ("refuse", "leave_out_visual", "leave_out")
 """How missing or unreadable meshes are handled: as an error, or left out."""

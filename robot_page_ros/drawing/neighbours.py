@@ -10,8 +10,9 @@ import numpy as np
 import viser
 
 from robot_interface_ros.robot import Array
+from robot_interface_ros.urdf.elements import RobotModelError
 from robot_interface_ros.urdf.frames import FrameTree
-from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+from robot_interface_ros.urdf.robot_model import RobotModel
 from robot_page_ros.drawing.scene import TARGET, Posture
 from robot_page_ros.drawing.visuals import Visual, visuals_of
 from robot_page_ros.requests import WatchedRobot

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from robot_interface_ros.robot import Array
-from robot_interface_ros.urdf.robot_model import RobotModelError
+from robot_interface_ros.urdf.elements import RobotModelError
 from robot_page_ros.drawing.scene import RobotScene
 from robot_page_ros.page_config import PageConfig
 from robot_page_ros.replay.playback import SPEEDS, Playback, neighbour

@@ -9,7 +9,7 @@ from boards import whole_robot
 from robot_driver_ros.collision_guard import CollisionGuard, capsules, segment_distances
 from robot_driver_ros.servos.hardware import load_hardware
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.urdf.robot_model import Shape
+from robot_interface_ros.urdf.elements import Shape
 
 
 def guard(*groups: str) -> CollisionGuard:

@@ -13,9 +13,10 @@ import pytest
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import RobotDescription, load_robot
+from robot_interface_ros.urdf.elements import RobotModelError
 from robot_interface_ros.urdf.held_joints import hold_joints
 from robot_interface_ros.urdf.meshes import locate_meshes, mesh_bounds, mesh_file, with_mesh_boxes
-from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+from robot_interface_ros.urdf.robot_model import RobotModel
 from robot_sim_ros.pybullet_robot import PyBulletRobot
 from robot_sim_ros.pybullet_urdf import for_pybullet
 from robot_sim_ros.sim_config import SimConfig

@@ -8,7 +8,7 @@ import pytest
 from robot_interface_ros.errors import CommandRejected
 from robot_interface_ros.robot import Command
 from robot_interface_ros.safety.limits import TargetLimiter, command_indices
-from robot_interface_ros.urdf.robot_model import JointLimits
+from robot_interface_ros.urdf.elements import JointLimits
 
 NAMES = ("a", "b")
 PERIOD_S = 0.05

@@ -10,10 +10,11 @@ import pybullet
 import pytest
 
 from robot_interface_ros.files.description import share_directory, urdf_text
+from robot_interface_ros.urdf.elements import RobotModelError
 from robot_interface_ros.urdf.faults.inertia import complete
 from robot_interface_ros.urdf.faults.repair import repair
 from robot_interface_ros.urdf.merged import merge_fixed_links
-from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 # Two 1 kg cubes 2 m apart make 2 kg with the centre between them; the second one is turned and carries a hinge.
 DUMBBELL = """<robot name="r">

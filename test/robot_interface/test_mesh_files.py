@@ -10,8 +10,8 @@ import pytest
 from own_urdf import CORNERS, arm, binary_stl, collada, glb, meshed, obj, own_robot, text_stl
 
 from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.urdf.elements import RobotModelError
 from robot_interface_ros.urdf.mesh_files import Mesh, MeshError, read_mesh
-from robot_interface_ros.urdf.robot_model import RobotModelError
 from robot_sim_ros.pybullet_robot import PyBulletRobot
 from robot_sim_ros.pybullet_urdf import binary_stl as binary_stl_of
 from robot_sim_ros.pybullet_urdf import hulls_obj, outermost, readable_mesh

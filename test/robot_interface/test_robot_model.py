@@ -6,7 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from robot_interface_ros.urdf.robot_model import Joint, Mimic, RobotModel, RobotModelError, Shape
+from robot_interface_ros.urdf.elements import Joint, Mimic, RobotModelError, Shape
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 LIMIT = '<limit lower="-1" upper="2" velocity="0.5" effort="3"/>'
 

@@ -59,7 +59,8 @@ from robot_interface_ros.files.untrusted_files import (
     read_text,
 )
 from robot_interface_ros.robot_config import RobotConfig, load_robot
-from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+from robot_interface_ros.urdf.elements import RobotModelError
+from robot_interface_ros.urdf.robot_model import RobotModel
 from robot_sim_ros.imperfection.config import load_imperfection
 from robot_sim_ros.sim_config import SimConfig
 from robot_sim_ros.world.config import load_world

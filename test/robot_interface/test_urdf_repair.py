@@ -11,8 +11,9 @@ import pytest
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.description import share_directory, urdf_text
 from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.urdf.elements import RobotModelError
 from robot_interface_ros.urdf.faults.repair import Repaired, repair
-from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 # Two 10 cm cubes of 0.4 kg, given in grams, half a metre from each other; a ball without shape carries on.
 FAULTY = """<robot name="shown_only">

@@ -15,9 +15,9 @@ import pybullet
 import pytest
 
 from robot_interface_ros.robot_config import RobotDescription, load_robot
+from robot_interface_ros.urdf.elements import RobotModelError
 from robot_interface_ros.urdf.frames import FrameTree, quaternion
 from robot_interface_ros.urdf.kinematics import rotation_rpy
-from robot_interface_ros.urdf.robot_model import RobotModelError
 from robot_sim_ros.pybullet_urdf import for_pybullet
 
 pytestmark = [pytest.mark.slow, pytest.mark.frames, pytest.mark.xdist_group("frames")]

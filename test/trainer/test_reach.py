@@ -13,7 +13,7 @@ from rl_trainer_ros.arm.workspace import BodyClearance, ReachWorkspace, half_ext
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.tasks.reach import progress_reward
 from robot_interface_ros.robot_config import load_robot
-from robot_interface_ros.urdf.robot_model import Shape
+from robot_interface_ros.urdf.elements import Shape
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,8 @@ from std_srvs.srv import SetBool, Trigger
 from robot_interface_ros.ros.contract_check.client import ContractClient, RuleBroken
 from robot_interface_ros.ros.transport import contract, messages, offered_qos
 from robot_interface_ros.ros.transport.graph import conflict, has_parameter_node
-from robot_interface_ros.urdf.robot_model import RobotModel, RobotModelError
+from robot_interface_ros.urdf.elements import RobotModelError
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 TARGET = (0.25, -0.3, 1.1)
 SMALL_STEP_RAD = 0.05

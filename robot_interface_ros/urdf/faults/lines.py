@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from xml.parsers import expat
 
-from robot_interface_ros.urdf.robot_model import RobotModelError
+from robot_interface_ros.urdf.elements import RobotModelError
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_interface_ros.urdf.elements import JointLimits
 from robot_interface_ros.urdf.faults.inertia import masses_and_centres
 from robot_interface_ros.urdf.meshes import mesh_box
-from robot_interface_ros.urdf.robot_model import JointLimits, RobotModel
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 GRAVITY = np.array([0.0, 0.0, -9.81])
 MOST_TURN = 6.5 * math.pi

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from robot_interface_ros.files.untrusted_files import FileError, parse_xml
+from robot_interface_ros.urdf.elements import LARGEST, SHAPE_KINDS
 from robot_interface_ros.urdf.faults.inertia import (
     DENSEST,
     complete,
@@ -25,7 +26,7 @@ from robot_interface_ros.urdf.faults.inertia import (
 )
 from robot_interface_ros.urdf.faults.shapes import MeshBox
 from robot_interface_ros.urdf.held_joints import hold_joints
-from robot_interface_ros.urdf.robot_model import LARGEST, SHAPE_KINDS, RobotModel
+from robot_interface_ros.urdf.robot_model import RobotModel
 
 GUESSED_SPEED = {"revolute": 0.5, "continuous": 0.5, "prismatic": 0.1}
 """Top speed, rad/s or m/s, if a description has 0: that of a hobby servo under load."""
