@@ -6,9 +6,7 @@ between two stages or within one.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import itertools
 import json
 from collections.abc import Callable
@@ -27,10 +25,12 @@ from rl_trainer_ros.environments.requirements import task_class
 from rl_trainer_ros.evaluation.matrix import Matrix
 from rl_trainer_ros.training import learner_check
 from rl_trainer_ros.training.checkpoints import folders
+from rl_trainer_ros.training.cross_evaluation import sequence
 from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate
 from rl_trainer_ros.training.cross_evaluation.models import Model
 from rl_trainer_ros.training.cross_evaluation.tasks import EvaluatedTask
 from rl_trainer_ros.training.runs import run_folder
+from rl_trainer_ros.training.runs.run_tables import write_table
 from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
@@ -40,14 +40,15 @@ from robot_interface_ros.files.paths import check_folder
 from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_json
 
 Report = Callable[[str], None]
-SETTINGS, MATRIX = "continual.json", "matrix.csv"
+SETTINGS, MATRIX, TRANSFER = "continual.json", "matrix.csv", "matrix_transfer.csv"
 _FREE = ("folder", "log_dir", "eval_episodes", "torch_threads")
 
 
 def learn(config: ContinualConfig, report: Report = print) -> Matrix:
     """Learn all tasks with `config.method`; return the policy's figures on all tasks after each stage.
 
-    They are also written to `matrix.csv`. Raises ConfigError, ModelError, RobotError, OSError.
+    They are also written to `matrix.csv`, and where there are several stages, transfer and forgetting to `matrix_transfer.csv`.
+    Raises ConfigError, ModelError, RobotError, OSError.
     """
     if not config.tasks:
         raise ConfigError("tasks is empty; name them in their order: tasks:='[circular, square, escape]'")
@@ -170,20 +171,22 @@ class _Stages:
         return [self._trained("1_joint", base, make_env)]
 
     def matrix(self, runs: list[Path]) -> Matrix:
-        """Evaluate the policy after each stage on all tasks, and write the table."""
+        """Evaluate the policy after each stage on all tasks; write the table, and that of transfer and forgetting."""
         config = self._config
         tasks = [EvaluatedTask(task, robot=config.robot) for task in config.tasks]
         models = [Model(run, run / "final", run_folder.load_config(run)) for run in runs]
         names = [f"after {task}" for task in config.tasks] if len(runs) > 1 else ["after all"]
+        in_turn = len(runs) > 1
         self._report(f"evaluating {len(models)} models on {len(tasks)} tasks, {config.eval_episodes} episodes each")
-        found = cross_evaluate(models, names, tasks, config.eval_episodes)
-        text, rows = io.StringIO(), found.rows()
-        table = csv.DictWriter(
-            text, list(dict.fromkeys(name for row in rows for name in row)), restval="", lineterminator="\n"
-        )
-        table.writeheader()
-        table.writerows(rows)
-        write_atomically(self._folder / MATRIX, text.getvalue())
+        found = cross_evaluate(models, names, tasks, config.eval_episodes, untrained=in_turn)
+        kept = sequence.figures(found, range(len(tasks))) if in_turn else []
+        cells = {place: cell for place, cell in found.cells.items() if place[0] < len(models)}
+        found = Matrix(found.models[: len(models)], found.tasks, cells)  # without the untrained one
+        write_table(self._folder / MATRIX, found.rows())
+        self._report(f"\n{found.text()}\n")
+        if kept:
+            write_table(self._folder / TRANSFER, [one.row() for one in kept])
+            self._report(f"{sequence.text(kept)}\n")
         return found
 
     def _training(self, stage: str, task: str) -> TrainerConfig:

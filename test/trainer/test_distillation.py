@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import math
@@ -596,10 +597,16 @@ def test_continual_learning_takes_teachers_that_are_there(runs: dict[str, Path],
 
 def test_plain_fine_tuning_and_all_tasks_at_once(tmp_path: Path) -> None:
     tuned = continual.learn(several(tmp_path / "tuned", "finetune"), report=silent)
-    assert len(tuned.models) == 2 and np.isfinite(tuned.values("mean_return")).all()
+    scores = tuned.values("mean_return")
+    assert len(tuned.models) == 2 and np.isfinite(scores).all() and len(tuned.cells) == 4
+    with (tmp_path / "tuned" / "matrix_transfer.csv").open(newline="", encoding="utf-8") as file:
+        kept = {row["figure"]: float(row["value"]) for row in csv.DictReader(file) if row["of"] == "mean_return"}
+    assert kept["forgetting"] == scores[0, 0] - scores[1, 0] == -kept["backward transfer"]
+    assert np.isfinite(kept["forward transfer"])
     (run,) = (tmp_path / "tuned").glob("2_escape/*/*/*/*")
     assert run_folder.hyperparameters_of(run)["learning_rate"] == hyperparameters("ppo")["learning_rate"]
     at_once = continual.learn(several(tmp_path / "joint", "joint", preset="many_robots"), report=silent)
+    assert not (tmp_path / "joint" / "matrix_transfer.csv").exists()
     assert at_once.names[0] == ["after all"] and np.isfinite(at_once.values("mean_return")).all()
     (run,) = (tmp_path / "joint").glob("1_joint/*/*/*/*")
     assert folders.read(run / "final").num_timesteps == 128
