@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from rl_trainer_ros.algorithms.registry import algorithm
-from rl_trainer_ros.algorithms.schedules import SCHEDULES
+from rl_trainer_ros.algorithms.schedules import END_SHARE, SCHEDULES
 from robot_interface_ros.config import LARGEST, ConfigError, as_number, read_yaml, unknown_name
 from robot_interface_ros.files.checked_values import shown
 from robot_interface_ros.files.description import share_directory
 
 DEFAULT, KINDS = "default", ("vector", "pixels", "goal")
-SCHEDULE = "learning_rate_schedule"
+SCHEDULE, END = "learning_rate_schedule", "learning_rate_end_share"
 OWN = {
     SCHEDULE: "decrease of the learning rate over the training: constant, linear or cosine",
+    END: "share of the learning rate that is left at the end of the training, with linear and cosine; 0.1 by default",
     "net_arch": "number of neurons of each hidden layer, such as [64, 64]",
     "activation": "activation function of the hidden layers",
     "log_std_init": "logarithm of the policy's initial standard deviation",
@@ -31,12 +32,15 @@ OWN = {
     "n_sampled_goal": "number of goals that HER adds for each real one",
 }
 RANGES = {
-    **dict.fromkeys(("gamma", "gae_lambda", "tau", "exploration_fraction"), (0.0, 1.0)),
+    **dict.fromkeys(("gamma", "gae_lambda", "tau", "exploration_fraction", END), (0.0, 1.0)),
     **dict.fromkeys(("exploration_initial_eps", "exploration_final_eps"), (0.0, 1.0)),
     **dict.fromkeys(("vf_coef", "max_grad_norm", "action_noise_std", "learning_starts"), (0.0, math.inf)),
+    **dict.fromkeys(("clip_range", "clip_range_vf", "target_kl"), (0.0, math.inf)),
     **dict.fromkeys(("n_steps", "batch_size", "n_epochs", "buffer_size", "n_sampled_goal"), (1, math.inf)),
 }
 """Ranges that the learners do not check. Outside of them they fail during training, or learn NaN."""
+OPTIONAL = ("clip_range_vf", "target_kl")
+"""Those of RANGES that may be null: without a limit."""
 WHOLE = ("n_steps", "batch_size", "n_epochs", "buffer_size", "n_sampled_goal", "learning_starts")
 COUNTS = (
     *("gradient_steps", "train_freq", "target_update_interval", "policy_delay", "sde_sample_freq", "stats_window_size"),
@@ -74,6 +78,10 @@ def hyperparameters(
     defaults = _arguments(row.load_class()) | {"her": False, "log_std_init": 0.0}
     for entry, value in settings.items():
         _check_like(entry, value, defaults.get(entry), f"hyperparameters of {name}")
+    if END in (overrides or {}) and settings.get(SCHEDULE, "constant") == "constant":
+        raise ConfigError(
+            f"hyperparameters of {name}: {END} has no effect with a constant learning rate; add {SCHEDULE}: linear"
+        )
     if settings.get("her") and not row.replay:
         raise ConfigError(f"hyperparameters of {name}: her needs a replay buffer, which {name} does not have")
     if settings.get("her") and settings.get("n_steps", 1) != 1:
@@ -91,7 +99,7 @@ def setting_names(name: str) -> list[str]:
     row, taken = algorithm(name), _arguments(algorithm(name).load_class())
     own = set(OWN)
     if "learning_rate" not in taken:
-        own -= {SCHEDULE}
+        own -= {SCHEDULE, END}
     if "action_noise" not in taken:
         own -= {"action_noise", "action_noise_std"}
     if not row.replay:
@@ -124,9 +132,9 @@ def constructor_arguments(
     arguments = dict(settings)
     if rollouts and n_envs > 1 and "batch_size" in arguments and "n_steps" in arguments:
         arguments["n_steps"] = steps_each(arguments["n_steps"], n_envs, arguments["batch_size"])
-    schedule = SCHEDULES[arguments.pop(SCHEDULE, "constant")]
+    schedule, end_share = SCHEDULES[arguments.pop(SCHEDULE, "constant")], arguments.pop(END, END_SHARE)
     if "learning_rate" in arguments:
-        arguments["learning_rate"] = schedule(float(arguments["learning_rate"]))
+        arguments["learning_rate"] = schedule(float(arguments["learning_rate"]), float(end_share))
     policy: dict[str, Any] = {name: arguments.pop(name) for name in ("net_arch", "log_std_init") if name in arguments}
     if "activation" in arguments:
         policy["activation_fn"] = _activation(arguments.pop("activation"))
@@ -163,8 +171,12 @@ def _checked(settings: Any, known: list[str], where: str | Path) -> dict[str, An
         if name in choices and (not isinstance(value, str) or value not in choices[name]):
             raise ConfigError(f"{where}: {unknown_name(name, value, choices[name])}")
         if name == "learning_rate" and not (type(value) in (int, float) and 0.0 < value < 10.0):
-            raise ConfigError(f"{where}: learning_rate is {shown(value)}; expected a number above 0 (write 1.0e-3)")
-        if name in RANGES:
+            falls = isinstance(value, str) and value.startswith("lin_")  # as rl-baselines3-zoo writes it
+            more = f"; {SCHEDULE}: linear and {END}: 0 let it fall to 0" if falls else ""
+            raise ConfigError(
+                f"{where}: learning_rate is {shown(value)}; expected a number above 0 (write 1.0e-3){more}"
+            )
+        if name in RANGES and not (value is None and name in OPTIONAL):
             _check_number(name, value, where)
         if name == "net_arch":
             _check_layers(value, where)

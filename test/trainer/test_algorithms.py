@@ -165,6 +165,25 @@ def test_schedules() -> None:
     assert SCHEDULES["constant"](2.0)(0.3) == 2.0
 
 
+@pytest.mark.parametrize(
+    "schedule, share, start_half_end",
+    [
+        ("linear", 0.0, (1e-3, 5e-4, 0.0)),
+        ("cosine", 0.0, (1e-3, 5e-4, 0.0)),
+        ("linear", 0.5, (1e-3, 7.5e-4, 5e-4)),
+        ("linear", None, (1e-3, 5.5e-4, 1e-4)),
+    ],
+)
+def test_the_share_of_the_learning_rate_at_the_end(
+    schedule: str, share: float | None, start_half_end: tuple[float, float, float]
+) -> None:
+    more = {} if share is None else {"learning_rate_end_share": share}
+    given = {"learning_rate": 1e-3, "learning_rate_schedule": schedule, **more}
+    learner = make_learner("ppo", line(), hyperparameters("ppo", given), seed=0)
+    assert [learner.lr_schedule(left) for left in (1.0, 0.5, 0.0)] == pytest.approx(start_half_end, abs=1e-18)
+    assert learner.lr_schedule(-0.01) >= 0.0  # the last rollout ends after the training's number of steps
+
+
 @pytest.mark.parametrize("name", list(ALGORITHMS))
 def test_the_settings_that_the_package_ships_are_the_algorithms_own(name: str) -> None:
     for kind in KINDS:
@@ -178,11 +197,31 @@ def test_the_settings_that_the_package_ships_are_the_algorithms_own(name: str) -
         ("ppo", {"learnig_rate": 1e-3}, "did you mean learning_rate?"),
         ("ppo", {"buffer_size": 10}, "unknown hyperparameter 'buffer_size'"),
         ("ppo", {"learning_rate": "high"}, "expected a number above 0"),
+        (
+            "ppo",
+            {"learning_rate": "lin_1e-3"},
+            "learning_rate_schedule: linear and learning_rate_end_share: 0 let it fall",
+        ),
+        (
+            "ppo",
+            {"learning_rate_end_share": "none"},
+            "learning_rate_end_share is 'none'; expected a number, from 0 to 1",
+        ),
+        ("ppo", {"learning_rate_end_share": -0.1}, "learning_rate_end_share is -0.1; expected a number, from 0 to 1"),
+        (
+            "ppo",
+            {"learning_rate_end_share": 0, "learning_rate_schedule": "constant"},
+            "add learning_rate_schedule: linear",
+        ),
+        ("sac", {"learning_rate_end_share": 0.5}, "has no effect with a constant learning rate"),
+        ("random", {"learning_rate_end_share": 0.5}, "unknown hyperparameter 'learning_rate_end_share'"),
         ("sac", {"learning_rate_schedule": "steps"}, "known: constant, linear, cosine"),
         ("td3", {"action_noise": "pink"}, "known: none, normal, ou"),
         ("ppo", {"action_noise": "normal"}, "unknown hyperparameter 'action_noise'"),
         ("ppo", {"her": True}, "unknown hyperparameter 'her'"),
         ("ppo", {"gamma": "high"}, "gamma is 'high'; expected a number, from 0 to 1"),
+        ("ppo", {"target_kl": "low"}, "target_kl is 'low'; expected a number, 0 or more"),
+        ("ppo", {"clip_range": -0.2}, "clip_range is -0.2; expected a number, 0 or more"),
         ("sac", {"gamma": 2}, "gamma is 2; expected a number, from 0 to 1"),
         ("ppo", {"ent_coef": "x"}, "ent_coef is 'x'; expected a number, like the default 0.0"),
         ("ppo", {"normalize_advantage": 1}, "normalize_advantage is 1; expected true or false"),

@@ -122,7 +122,14 @@ def sac(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("td3", {}),
         ("dqn", {"action": "joint_discrete"}),
         ("recurrent_ppo", {"namespaces": ("/env_0", "/env_1")}),
-        ("ppo", {"checkpoint_every_steps": 0, "checkpoint_every_episodes": 2}),
+        (
+            "ppo",
+            {
+                "checkpoint_every_steps": 0,
+                "checkpoint_every_episodes": 2,
+                "hyperparameters": "{n_steps: 64, batch_size: 64, n_epochs: 2, learning_rate_end_share: 0}",
+            },
+        ),
         (
             "sac",
             {
