@@ -161,6 +161,13 @@ def encoder_cameras(folder: str | Path) -> tuple[str, ...]:
     return cameras_of(folder)
 
 
+def encoder_image_size(folder: str | Path) -> tuple[int, int] | None:
+    """Return width and height of the images that the encoder saved in `folder` needs; None: it does not say."""
+    from srl_ros.cameras import image_size_of
+
+    return image_size_of(folder)
+
+
 def encoder_gaze(folder: str | Path) -> str:
     """Return the gaze of the images that the encoder saved in `folder` was trained on; empty: the eyes stood still."""
     from srl_ros.cameras import gaze_of
@@ -182,11 +189,14 @@ def dataset(**parts: Any) -> Any:
     return Dataset(**parts)
 
 
-def check_training(config: Any, cameras: tuple[str, ...]) -> None:
-    """Raise ConfigError or DatasetError, one line, if no images of these cameras could be trained on with these settings."""
+def check_training(config: Any, cameras: tuple[str, ...], size: int = 64) -> None:
+    """Raise ConfigError or DatasetError, one line, if no images of these cameras could be trained on with these settings.
+
+    `size`: width and height of the images, pixels.
+    """
     from srl_ros.training.check import check_training as check
 
-    check(config, cameras)
+    check(config, cameras, size)
 
 
 def train_encoder(source: Any, config: Any, folder: str | Path, pictures: bool = True) -> Encoder:

@@ -1,4 +1,4 @@
-"""The cameras of a saved encoder and the gaze of their images, for programs that do not load its weights."""
+"""The cameras of a saved encoder, and size and gaze of their images, for programs that do not load its weights."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ def cameras_of(folder: str | Path) -> tuple[str, ...]:
     if not isinstance(cameras, list) or not cameras or not all(isinstance(camera, str) for camera in cameras):
         return ONE
     return tuple(cameras)
+
+
+def image_size_of(folder: str | Path) -> tuple[int, int] | None:
+    """Return width and height of the images in `folder`/encoder.json; None where the file does not say."""
+    shape = _values(folder).get("image_shape")
+    if not isinstance(shape, list) or len(shape) != 3 or not all(type(side) is int and side > 0 for side in shape):
+        return None
+    return shape[1], shape[0]
 
 
 def gaze_of(folder: str | Path) -> str:

@@ -15,6 +15,8 @@ from robot_interface_ros.files.description import resolve, share_directory
 from robot_interface_ros.robot_config import RobotConfig, robot_config
 
 DEFAULT_WORLD = "reach"
+DEFAULT_IMAGE = (64, 64)
+"""Width and height of the simulator's images."""
 
 
 def task_class(name: str) -> type[Task]:
@@ -67,9 +69,17 @@ def gaze_of(config: EnvConfig) -> str:
     return factories.encoder_gaze(config.encoder_folder) if config.observed == SRL_STATE else ""
 
 
+def sized(size: tuple[int, int] | None) -> dict[str, int]:
+    """Return the settings of a simulation that renders images of this width and height; None or its default: none."""
+    if size is None or size == DEFAULT_IMAGE:
+        return {}
+    return {"image_width": size[0], "image_height": size[1]}
+
+
 def _cameras(config: EnvConfig) -> dict[str, Any]:
     if config.observed == SRL_STATE:
-        return {"cameras": factories.encoder_cameras(config.encoder_folder)}
+        folder = config.encoder_folder
+        return {"cameras": factories.encoder_cameras(folder), **sized(factories.encoder_image_size(folder))}
     settings = config.settings("observation")
     if config.observed == RAW_PIXELS:
         return from_mapping(CameraSettings, settings, f"observation {RAW_PIXELS}").simulation()

@@ -81,9 +81,26 @@ class PointDecoder(nn.Module):
         narrowness = 40.0 * torch.exp(shape[:, count:, None].clamp(-3.0, 3.0))  # 1 / (2 sigma^2)
         across = strength * torch.exp(-narrowness * (self.x - places[..., :1]) ** 2)
         down = torch.exp(-narrowness * (self.y - places[..., 1:]) ** 2)
-        spots = down[..., :, None] * across[..., None, :]
-        drawn = self.draw(functional.relu(self.mix(spots) + self.place_bias))
+        drawn = self.draw(functional.relu(self._mixed(down, across) + self.place_bias))
         return self.background + functional.pixel_shuffle(drawn, 2)
+
+    def _mixed(self, down: Tensor, across: Tensor) -> Tensor:
+        """`self.mix` of spots `down[..., :, None] * across[..., None, :]`, `(n, channels, height, width)`.
+
+        The convolution of such a product needs no spots: along x it is one of `across`, and along y a matrix product with
+        `down` shifted by -1, 0 and 1 cells. That is a third of the multiplications.
+        """
+        n, points, width = across.shape
+        channels, _, rows, columns = self.mix.weight.shape
+        shifted = [functional.pad(one, (1, 1)).unfold(2, size, 1) for one, size in ((down, rows), (across, columns))]
+        along_x = shifted[1].transpose(0, 1).reshape(points, n * width, columns)
+        weights = self.mix.weight.permute(1, 3, 2, 0).reshape(points, columns, rows * channels)
+        mixed = torch.bmm(along_x, weights).view(points, n, width, rows, channels)
+        mixed = mixed.permute(1, 0, 3, 2, 4).reshape(n, points * rows, width * channels)
+        along_y = shifted[0].transpose(2, 3).reshape(n, points * rows, -1).transpose(1, 2)
+        planes = torch.bmm(along_y, mixed).view(n, -1, width, channels).permute(0, 3, 1, 2)
+        assert self.mix.bias is not None
+        return planes + self.mix.bias[:, None, None]
 
 
 def cell_centres(count: int) -> Tensor:

@@ -5,22 +5,30 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from robot_interface_ros.config import ConfigError
 from srl_ros.config import TrainingConfig
 from srl_ros.dataset import Dataset
+from srl_ros.networks import check_image_size
 from srl_ros.training.batches import facts_of
 from srl_ros.training.learner import Learner, check_source, needs_of
 from srl_ros.training.loop import device_of
 
-_IMAGES, _SIZE = 8, 64
+_IMAGES = 8
 
 
-def check_training(config: TrainingConfig, cameras: tuple[str, ...]) -> None:
+def check_training(config: TrainingConfig, cameras: tuple[str, ...], size: int = 64) -> None:
     """Raise ConfigError or DatasetError, one line, if no recording of these cameras could be trained on.
+
+    `size`: width and height of the images, pixels.
 
     The networks and losses are made for images of noise that have all that a recording can have.
     """
+    try:
+        check_image_size(size, size)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (_IMAGES, len(cameras), _SIZE, _SIZE, 3), dtype=np.uint8)
+    images = generator.integers(0, 256, (_IMAGES, len(cameras), size, size, 3), dtype=np.uint8)
     truth = generator.normal(size=(_IMAGES, len(config.truth_names)))
     several, one = np.zeros((_IMAGES, 3), dtype=np.float32), np.arange(_IMAGES)
     source = Dataset(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from srl_ros.objectives import Batch
 from srl_ros.training.batches import DataFacts, gathered
 from srl_ros.training.learner import Learner
-from srl_ros.training.metrics import Array, gtc, knn_mse, linear_r2, nmse, probe, r2
+from srl_ros.training.metrics import Array, gtc, knn_mse, linear_r2, nearest, nmse, probe, r2
 from srl_ros.transitions import TransitionSource
 
 MOST = 4000  # images of either part; more change the third digit
@@ -49,14 +49,15 @@ def figures(fitted: Array, fitted_truth: Array, states: Array, truth: Array, nam
     The keys at the top are of all of `names`; under those of `places`, such as `target` and `hand`, of a place alone.
     """
     neighbours = min(NEIGHBOURS, len(states) - 1)
+    near = nearest(states, neighbours)  # once, because it takes longer than all other figures
     correlation = gtc(states, truth)
     straight, read = linear_r2(fitted, fitted_truth, states, truth), np.empty_like(truth)
     for at in read_alone(names):  # what a state hardly tells, as the hand often, would spoil the read-out of the rest
         read[:, at] = probe(fitted, fitted_truth[:, at], states)
     bent = r2(read, truth)
     found: dict[str, Any] = {
-        "knn_mse": knn_mse(states, truth, neighbours),
-        "nmse": nmse(states, truth, neighbours),
+        "knn_mse": knn_mse(states, truth, neighbours, near),
+        "nmse": nmse(states, truth, neighbours, near),
         "gtc": dict(zip(names, correlation.tolist())),
         "gtc_mean": float(correlation.mean()) if len(correlation) else 0.0,
         "linear_r2": dict(zip(names, straight.tolist())),
@@ -66,8 +67,8 @@ def figures(fitted: Array, fitted_truth: Array, states: Array, truth: Array, nam
         error_cm = 100.0 * np.linalg.norm(read[:, at] - truth[:, at], axis=1)
         varied = [i for i in at if truth[:, i].std() > SMALLEST_M]
         found[group] = {
-            "knn_mse": knn_mse(states, truth[:, at], neighbours),
-            "nmse": nmse(states, truth[:, at], neighbours),
+            "knn_mse": knn_mse(states, truth[:, at], neighbours, near),
+            "nmse": nmse(states, truth[:, at], neighbours, near),
             "gtc_mean": float(correlation[varied].mean()) if varied else 0.0,
             "linear_r2": float(straight[varied].mean()) if varied else 0.0,
             "nonlinear_r2": float(bent[varied].mean()) if varied else 0.0,

@@ -20,6 +20,7 @@ from robot_interface_ros.config import ConfigError
 from srl_ros.config import TrainingConfig
 from srl_ros.encoder import Encoder
 from srl_ros.networks import check_image_size
+from srl_ros.networks.colours import lay_out
 from srl_ros.objectives import Batch
 from srl_ros.objectives.principal_components import PrincipalComponents
 from srl_ros.threads import torch_threads
@@ -88,6 +89,7 @@ def train(
         metrics["minutes"] = (run.spent_s + time.monotonic() - begin) / 60.0
         if pictures:
             save_all(folder, run.learner, run.batches, source, validation, run.facts)
+    lay_out(network, torch.contiguous_format)
     encoder = Encoder(
         network.cpu(),
         source.image_shape,
@@ -123,6 +125,7 @@ class _Run:
         needs = needs_of(config) | ({"ground_truth"} if learns_from_rewards(config) else set())
         self.facts: DataFacts = facts_of(source, training, config, needs)
         self.learner = Learner(source, config, self.facts).to(self._device)
+        lay_out(self.learner, torch.channels_last)
         self.digest = source.digest()
         self.spent_s = 0.0  # by an earlier process that was killed
         self._key = json.dumps([plain(dataclasses.asdict(config)), self.digest, str(self._device)], sort_keys=True)

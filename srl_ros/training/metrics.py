@@ -10,23 +10,25 @@ Array = NDArray[np.float64]
 _CHUNK = 256  # rows of the distance matrix held at once
 
 
-def knn_mse(states: Array, truth: Array, neighbours: int = 5) -> float:
+def knn_mse(states: Array, truth: Array, neighbours: int = 5, near: NDArray[np.int64] | None = None) -> float:
     """KNN-MSE: mean of |truth_i - truth_j|^2 over the nearest `neighbours` j of each i among the states; small is good.
 
-    `states` (n, d), `truth` (n, k); the unit is that of the truth, squared. From Raffin et al. 2018, "S-RL Toolbox:
+    `states` (n, d), `truth` (n, k); the unit is that of the truth, squared. `near`: what `nearest` returns for these states,
+    where it is known. From Raffin et al. 2018, "S-RL Toolbox:
     Environments, Datasets and Evaluation Metrics for State Representation Learning" (arXiv 1809.09369).
     """
-    near = nearest(states, neighbours)
+    near = nearest(states, neighbours) if near is None else near
     return float(((truth[:, None, :] - truth[near]) ** 2).sum() / (len(states) * neighbours))
 
 
-def nmse(states: Array, truth: Array, neighbours: int = 5) -> float:
+def nmse(states: Array, truth: Array, neighbours: int = 5, near: NDArray[np.int64] | None = None) -> float:
     """NMSE: error of the truth estimated as the mean of the nearest `neighbours`, squared, over the truth's variance.
 
     0 is perfect, 1 no better than the mean; 1 + 1 / neighbours for neighbours by chance. It has no unit, so figures of
-    different tasks can be compared.
+    different tasks can be compared. `near` as in `knn_mse`.
     """
-    error = truth - truth[nearest(states, neighbours)].mean(axis=1)
+    near = nearest(states, neighbours) if near is None else near
+    error = truth - truth[near].mean(axis=1)
     variance = float(truth.var(axis=0).sum())
     return float((error**2).sum(axis=1).mean() / variance) if variance > 1e-12 else 0.0
 

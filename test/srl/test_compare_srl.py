@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rl_trainer_ros.cli.commands.compare_srl import CompareSrlOptions, compare
+from rl_trainer_ros.cli.commands.compare_srl import CompareSrlOptions, _image_size, compare
 from robot_interface_ros.config import ConfigError
 from srl_ros.dataset import Dataset, DatasetError
 from srl_ros.encoder import Encoder
@@ -90,3 +90,12 @@ def test_encoders_that_cannot_be_compared_are_refused_in_one_line(tmp_path: Path
     with pytest.raises(DatasetError, match="needs images of above; these are of external") as other:
         comparison.compare([above], tmp_path / "out", world())
     assert "\n" not in f"{none.value}{other.value}" and not (tmp_path / "out").exists()
+
+
+def test_images_are_recorded_in_the_size_that_all_encoders_need(tmp_path: Path) -> None:
+    folders = [encoder_of(0, tmp_path / "red"), encoder_of(1, tmp_path / "green")]
+    assert _image_size(tuple(map(str, folders))) == SIZE
+    path = folders[1] / "encoder.json"
+    path.write_text(path.read_text().replace(f"{SIZE},", "32,"))
+    with pytest.raises(ConfigError, match="images for 16x16, 32x32 pixels cannot be recorded together"):
+        _image_size(tuple(map(str, folders)))

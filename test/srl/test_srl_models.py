@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from srl_ros.networks import StateNetwork, check_image_size
-from srl_ros.networks.colours import Colours
+from srl_ros.networks.colours import Colours, lay_out
 from srl_ros.networks.feature_points import FeaturePoints, PointDecoder
 from srl_ros.objectives.drawing import colour_index, colour_weights
 
@@ -109,3 +109,23 @@ def test_image_sizes_that_do_not_fit_are_named(height: int, width: int) -> None:
         ValueError, match=f"{width}x{height} pixels; width and height must be multiples of 4 from 16 to 512"
     ):
         check_image_size(height, width)
+
+
+def test_spots_are_mixed_as_the_convolution_of_their_images_would_be() -> None:
+    torch.manual_seed(0)
+    decoder = PointDecoder(torch.zeros(1, 3, 48, 64), 7)
+    down, across = torch.rand(5, 7, 24), torch.rand(5, 7, 32)
+    torch.testing.assert_close(decoder._mixed(down, across), decoder.mix(down[..., :, None] * across[..., None, :]))
+
+
+def test_a_memory_format_changes_no_state() -> None:
+    torch.manual_seed(0)
+    network = StateNetwork(32, 32, outputs=3, cameras=2)
+    images = torch.randint(0, 256, (4, 2, 32, 32, 3), dtype=torch.uint8)
+    expected, weights = network(images), {name: value.clone() for name, value in network.state_dict().items()}
+    lay_out(network, torch.channels_last)
+    torch.testing.assert_close(network(images), expected, rtol=1e-4, atol=1e-5)
+    lay_out(network, torch.contiguous_format)
+    assert torch.equal(network(images), expected)
+    assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())
+    assert all(value.is_contiguous() for value in network.state_dict().values())

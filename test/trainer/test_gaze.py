@@ -188,15 +188,18 @@ def test_an_estimate_keeps_its_place_and_certainty_in_another_frame() -> None:
     np.testing.assert_allclose(np.exp(moved[3:]), [0.2, 0.01, 0.02])
 
 
-def test_an_encoder_of_eyes_that_look_brings_its_gaze(tmp_path: Path) -> None:
-    """Training images tell the target from the eyes; a training with the encoder turns the eyes as those images did."""
+def test_an_encoder_of_eyes_that_look_brings_its_gaze_and_image_size(tmp_path: Path) -> None:
+    """Training images tell the target from the eyes; a training with the encoder turns the eyes as those images did.
+
+    It renders images of the size of those images too.
+    """
     from rl_trainer_ros import factories
     from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, _settings, recorded
 
-    options = TrainSrlOptions(srl_model="target_estimate", gaze="estimate", images=100, epochs=1)
+    options = TrainSrlOptions(srl_model="target_estimate", gaze="estimate", images=100, epochs=1, image_size=48)
     cameras = ("left_eye",)
     source = factories.dataset(**recorded(dataclasses.replace(options, images=20), cameras, tmp_path / "recording"))
-    assert source.truth_names[-3:] == SEEN
+    assert source.truth_names[-3:] == SEEN and source.images.shape == (20, 1, 48, 48, 3)
     depth = source.ground_truth[:, -1]
     assert depth.min() > 0.1 and depth.max() < 1.2  # in front of the eyes
     encoder = factories.train_encoder(
@@ -205,6 +208,8 @@ def test_an_encoder_of_eyes_that_look_brings_its_gaze(tmp_path: Path) -> None:
     assert encoder.estimates == SEEN and encoder.metrics["seen"]["probe_error_cm"] > 0.0  # type: ignore[attr-defined]
     config = EnvConfig(srl_folder=str(tmp_path), observation_settings={"estimate": True})
     assert requirements.gaze_of(config) == "estimate" and requirements.robot_settings(config)["groups"] == GROUPS
+    asked = {"cameras": cameras, "image_width": 48, "image_height": 48}
+    assert asked.items() <= requirements.simulation_settings(config).items()
     environment = make_robot_env(srl_folder=str(tmp_path), observation_settings={"estimate": True})
     first, _ = environment.reset(seed=2)
     assert first.shape == (2 * 10 + 9,)

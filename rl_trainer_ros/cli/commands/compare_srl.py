@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.commands.train_srl import RECORDING, TrainSrlOptions, forget_recording, recorded
+from rl_trainer_ros.environments.requirements import DEFAULT_IMAGE
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.start import leaving_at_once
@@ -40,12 +41,28 @@ def compare(options: CompareSrlOptions) -> int:
     if options.images:
         cameras = tuple(dict.fromkeys(camera for folder in folders for camera in factories.encoder_cameras(folder)))
         wanted = TrainSrlOptions(images=options.images, robot=options.robot, task=options.task, seed=options.seed)
+        wanted = replace(wanted, image_size=_image_size(folders))
         source = factories.dataset(**recorded(wanted, cameras, to / RECORDING))
     print("\n".join(factories.compare_encoders(folders, to, source)))
     if source is not None:
         forget_recording(to)
     print(f"table and picture: {to / 'encoders.csv'}, {to / 'encoders.png'}")
     return 0
+
+
+def _image_size(folders: tuple[str, ...]) -> int:
+    """Return width and height of the images that all encoders need, pixels. Raises ConfigError, one line, if there is none."""
+    from rl_trainer_ros import factories
+
+    sizes = sorted({factories.encoder_image_size(folder) or DEFAULT_IMAGE for folder in folders})
+    width, height = sizes[0]
+    if len(sizes) > 1 or width != height:
+        listed = ", ".join(f"{across}x{down}" for across, down in sizes)
+        raise ConfigError(
+            f"images for {listed} pixels cannot be recorded together; name encoders of one square size: encoders:='[...]', "
+            "or leave images out"
+        )
+    return width
 
 
 COMMAND = Command(

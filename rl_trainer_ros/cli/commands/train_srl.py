@@ -37,6 +37,12 @@ class TrainSrlOptions:
     cameras: tuple[str, ...] = option(
         (), "cameras that are encoded together; empty: those of the model, usually external"
     )
+    image_size: int = option(
+        64,
+        "width and height of the simulator's images, pixels, a multiple of 4; trainings with this encoder render the same",
+        minimum=16,
+        maximum=512,
+    )
     gaze: str = option(
         "",
         "point at which the eyes look in the images: target, hand, or estimate: the target, with errors like those of an "
@@ -84,7 +90,11 @@ def record_and_train(options: TrainSrlOptions) -> int:
         )
     cameras = options.cameras or factories.srl_cameras(options.srl_model)
     config = factories.training_config(options.srl_model, **_settings(options, cameras))
-    factories.check_training(config, cameras)  # errors before the recording
+    if options.bags and options.image_size != TrainSrlOptions().image_size:
+        raise ConfigError(
+            "image_size is that of images from the simulator, and bags have images already; leave one out"
+        )
+    factories.check_training(config, cameras, options.image_size)  # errors before the recording
     seeker = {"log_dir": options.log_dir, "robot": options.robot, "task": options.task, "table": options.srl_models}
     folder = factories.encoder_place(options.srl_model, **seeker)
     if options.bags:
@@ -112,17 +122,19 @@ def recorded(options: TrainSrlOptions, cameras: tuple[str, ...], folder: Path) -
     They are kept in files of `folder`; those that are there from an interrupted recording are not recorded again.
     """
     with leaving_at_once():
+        from rl_trainer_ros.environments import requirements
         from rl_trainer_ros.environments.kept_transitions import kept
         from rl_trainer_ros.environments.make_env import Connection, make_environment
         from rl_trainer_ros.environments.transition_recording import TransitionRecorder
 
     given = {"end_at_success": False} if options.task == "reach" else {}  # images of a hand at its target
     looks = "target" if options.gaze == "estimate" else options.gaze
+    size = requirements.sized((options.image_size, options.image_size))
     config = EnvConfig(options.task, given, robot=options.robot, imperfection=options.imperfection, gaze=looks)
 
     @contextlib.contextmanager
     def simulated() -> Iterator[TransitionRecorder]:
-        environment = make_environment(config, Connection(simulation={"cameras": cameras}))
+        environment = make_environment(config, Connection(simulation={"cameras": cameras, **size}))
         try:
             errs = options.gaze == "estimate"
             yield TransitionRecorder(environment, cameras, options.seed, not options.imperfection, gaze_errs=errs)
@@ -132,6 +144,7 @@ def recorded(options: TrainSrlOptions, cameras: tuple[str, ...], folder: Path) -
     names = ("task", "robot", "imperfection", "seed")
     settings = {**{name: getattr(options, name) for name in names}, "cameras": list(cameras)}
     settings |= {"gaze": options.gaze} if options.gaze else {}
+    settings |= size
     settings["files"] = [_stamp(Path(text)) for text in (options.robot, options.imperfection)]
     progress = Progress("image", options.images)
 
