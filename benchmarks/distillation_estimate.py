@@ -10,6 +10,7 @@ from typing import Any
 from distillation_parts import (
     Settings,
     camera_student_of,
+    episodes_of,
     measured,
     reach_teacher_of,
     recorded,
@@ -74,7 +75,7 @@ class Costs:
                 + settings.episodes * self.camera_episode
             )
         seconds = once(f"teachers {row.action} {row.seed}", tasks * settings.steps * self.step)
-        seconds += tasks * settings.episodes * self.episode
+        seconds += sum(episodes_of(settings, task) for task in settings.tasks) * self.episode
         if row.size:
             data = once(f"data {row.action} {row.seed}", largest * self.sample)
             learned = sum(row.size * part / len(rounds) for part in rounds) * settings.epochs
@@ -91,7 +92,7 @@ def measured_costs(settings: Settings) -> Costs:
         if set(settings.parts) & {"students", "continual"}:
             found["step"] = _timed(teacher_of, small, action, small.tasks[0], seed) / SHORT
             run = teacher_of(small, action, small.tasks[0], seed)
-            found["episode"] = _timed(measured, small, run, small.tasks[0]) / EPISODES
+            found["episode"] = _timed(measured, small, run, small.tasks[0]) / episodes_of(small, small.tasks[0])
             one = replace(small, tasks=small.tasks[:1])
             found["sample"] = _timed(recorded, one, action, seed) / FEW
             found["lesson"] = _timed(student_of, one, action, seed, FEW, False, 0) / (FEW * small.epochs)

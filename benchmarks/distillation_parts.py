@@ -22,6 +22,8 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.files.atomic_file import replacing
 
 TASKS = ("circular", "square", "escape")
+ALIKE = ("circular", "square")
+"""Tasks in which nothing is random: all episodes of a policy that takes its best action are the same, so one is enough."""
 IMAGES = "{image_width: 64, image_height: 64}"
 
 
@@ -35,23 +37,23 @@ class Settings:
     plan: bool = False
     """Only list the rows, which of them are there, and how long the others take, measured by a short run."""
     parts: tuple[str, ...] = ("students", "continual", "camera")
-    actions: tuple[str, ...] = ("plane_discrete", "plane")
+    actions: tuple[str, ...] = ("plane", "plane_discrete")
     tasks: tuple[str, ...] = TASKS
     seeds: tuple[int, ...] = (0, 1, 2)
     sizes: tuple[int, ...] = (1_000, 5_000, 20_000)
     rounds: tuple[int, ...] = (0,)
     """Of the students: rounds that are recorded on their own path (DAgger), after the teachers' data."""
-    steps: int = 60_000
+    steps: int = 120_000
     """Of training, for each teacher and each task of continual learning."""
-    reach_steps: int = 40_000
+    reach_steps: int = 150_000
     """Of training, for each teacher of the camera's students."""
-    num_envs: int = 16
-    """Robots of a training."""
-    preset: str = "many_robots"
-    """Of the teachers' algorithm, and of continual learning."""
+    num_envs: int = 1
+    """Robots of a training. With one, and 120,000 steps, the teachers of all three tasks succeed with the action plane."""
+    preset: str = ""
+    """Of the teachers' algorithm, and of continual learning: many_robots needs fewer steps for reach, not for circular."""
     epochs: int = 20
     episodes: int = 50
-    """Of an evaluation, on each task."""
+    """Of an evaluation, on each task. Of the tasks in ALIKE, one."""
     camera_batch: int = 64
     """Samples of an update of the camera's students: they need more updates than those that see numbers."""
     reach_teacher: str = ""
@@ -195,17 +197,23 @@ def camera_student_of(settings: Settings, seed: int, size: int, rounds: int) -> 
     return taught(settings.folder / "camera" / f"seed{seed}" / f"{size}_{rounds}", config)
 
 
+def episodes_of(settings: Settings, task: str) -> int:
+    """How many episodes of a task are evaluated."""
+    return 1 if task in ALIKE else settings.episodes
+
+
 def measured(settings: Settings, run: Path, task: str) -> dict[str, float]:
     """Success and return of a run's model on a task, kept in `out`."""
     inside = run.resolve().is_relative_to(settings.folder.resolve())
     name = "+".join(run.resolve().relative_to(settings.folder.resolve()).parts) if inside else run.name
-    file = settings.folder / "figures" / f"{name}_{task}_{settings.episodes}.json"
+    episodes = episodes_of(settings, task)
+    file = settings.folder / "figures" / f"{name}_{task}_{episodes}.json"
     if not file.is_file():
         tell(f"evaluating {run} on {task}")
         config = run_folder.load_config(run)
         policy = trained_models.load(run / "final")
         own = environment_of(config, EvaluatedTask(task, robot=config.robot))
-        found = evaluate_on(own, policy.algorithm, policy.normalisation.apply, settings.episodes)
+        found = evaluate_on(own, policy.algorithm, policy.normalisation.apply, episodes)
         figures = {"success": float(found.success.mean()), "return": float(found.episode_return.mean())}
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(figures) + "\n")

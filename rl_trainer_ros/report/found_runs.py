@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from rl_trainer_ros.report.settings import flat
 from rl_trainer_ros.training.curves.episodes import MONITOR, Episodes, Evaluations, read_episodes, read_evaluations
 from rl_trainer_ros.training.runs import run_folder
+from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import read_yaml
 from robot_interface_ros.files.checked_values import mapping, number, whole
 from robot_interface_ros.files.untrusted_files import FileError, read_json
@@ -22,7 +23,12 @@ CONFIG = "config.yaml"
 _OWN = ("attempts", "checkpoints", "videos", "evaluation", "cross_evaluation")
 """Folders of a run that hold no runs."""
 _DEEPEST = 12
-_SECTIONS = ("trainer", "hyperparameters", "robot")
+_SECTIONS, _DISTILLATION = ("trainer", "hyperparameters", "robot"), "distillation"
+_TAUGHT_WITH = (
+    *("set_size", "balance", "epochs", "student_rounds", "temperature", "sampled", "batch_size", "learning_rate"),
+    *("validation", "num_envs"),
+)
+"""Settings of a distillation that change what is learned, and that are no settings of the run itself."""
 FINISHED = "finished"
 
 
@@ -83,9 +89,13 @@ def find(folder: Path) -> Iterator[Path]:
 def read(run: Path, name: str) -> FoundRun | DamagedRun:
     """Read a run. Errors in its files are in its line, and are not raised."""
     try:
-        settings = flat(run_folder.load_config(run), other_sections(run))
+        others = other_sections(run)
+        settings = flat(run_folder.load_config(run), others)
+        tasks = _tasks_of_student(run)
     except (OSError, ValueError) as error:
         return DamagedRun(run, name, one_line(error))
+    if len(tasks) > 1:
+        settings["task"] = "+".join(tasks)
     problems = []
     try:
         episodes = read_episodes(run)
@@ -99,16 +109,37 @@ def read(run: Path, name: str) -> FoundRun | DamagedRun:
         evaluations = Evaluations(*(np.zeros(0) for _ in range(4)), *(np.zeros((0, 2)) for _ in range(3)))
     ended, training_s, last_step, why = _ended(run)
     problems += [why] if why else []
-    found = FoundRun(run, name, settings, ended, episodes, evaluations, training_s, _evaluation(run), last_step)
+    alone = _evaluation(run) if len(tasks) < 2 else {}  # of several tasks `evaluate` measures the first one only
+    found = FoundRun(run, name, settings, ended, episodes, evaluations, training_s, alone, last_step)
     if not found.measured:
-        problems.append("no episode and no evaluation has ended")
+        problems.append(_not_measured(run, ended, tasks))
     return dataclasses.replace(found, problem="; ".join(problems))
 
 
 def other_sections(run: Path) -> dict[str, Any]:
-    """The sections of a run's `config.yaml` beyond those of every run, such as `distillation`."""
+    """The sections of a run's `config.yaml` beyond those of every run; of `distillation` the settings that are learned with."""
     values = read_yaml(run / CONFIG)
-    return {name: values[name] for name in values if name not in _SECTIONS}
+    found = {name: values[name] for name in values if name not in _SECTIONS}
+    taught = found.get(_DISTILLATION)
+    if isinstance(taught, Mapping) and isinstance(taught.get("settings"), Mapping):
+        found[_DISTILLATION] = {name: taught["settings"][name] for name in _TAUGHT_WITH if name in taught["settings"]}
+    return found
+
+
+def _tasks_of_student(run: Path) -> list[str]:
+    """The tasks that a student of policy distillation learned; empty for other runs."""
+    taught = read_yaml(run / CONFIG).get(_DISTILLATION)
+    tasks = taught.get("tasks") if isinstance(taught, Mapping) else None
+    return [str(task) for task in tasks] if isinstance(tasks, list) else []
+
+
+def _not_measured(run: Path, ended: str, tasks: Sequence[str]) -> str:
+    """Why a run has no score, and what makes one."""
+    if ended != FINISHED or not tasks:
+        return "no episode and no evaluation has ended"
+    if len(tasks) > 1:
+        return f"not evaluated on its tasks; distil with eval_every_epochs, or {command_line('cross_evaluate', f'runs:={run}')}"
+    return f"not evaluated; {command_line('evaluate', f'run:={run}')}"
 
 
 def _ended(run: Path) -> tuple[str, float | None, int, str]:

@@ -47,6 +47,8 @@ def flat(config: TrainerConfig, others: Mapping[str, Any] = MappingProxyType({})
         found["load_model"] = "/".join(parts[-4:-1]) or config.load_model
     for section, values in others.items():
         for name, value in values.items() if isinstance(values, Mapping) else ():
+            if isinstance(value, list):
+                value = ", ".join(map(str, value))
             if isinstance(value, (str, int, float)) and "/" not in str(value) and name not in _OF_RUNS:
                 found[f"{section}.{name}"] = _text(value)
     return found
@@ -57,6 +59,8 @@ def _text(value: object) -> str:
         value = int(value)
     if isinstance(value, float) and value and not 1e-3 <= abs(value) < 1e6:
         return f"{value:.6g}".replace("e-0", "e-").replace("e+0", "e")
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(str, value))
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -251,6 +251,29 @@ def test_a_student_has_evaluations_and_no_episodes(tmp_path: Path) -> None:
     ElementTree.fromstring(html(report, datetime(2026, 1, 1)).removeprefix("<!DOCTYPE html>"))
 
 
+def test_a_student_of_several_teachers_has_a_task_of_its_own(tmp_path: Path) -> None:
+    """Its settings lie one level deeper, as `rl_trainer distil` writes them; rounds and balance make other variants."""
+    for rounds, balance in ((0, []), (3, []), (3, [1.0, 2.0])):
+        run = make_run(tmp_path / f"{rounds}{len(balance)}", 0.0)
+        (run / "monitor.csv").unlink()
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        taught = {"student_rounds": rounds, "balance": balance, "teachers": f"runs/{rounds}", "torch_threads": rounds}
+        config["distillation"] = {"tasks": ["circular", "escape"], "settings": taught}
+        config["trainer"]["task_labels"] = ["circular", "escape"]
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+        figures = {"success_rate": 0.75, "mean_return": 9.0, "mean_final_distance_m": 0.1, "episodes": 500}
+        (run / "evaluation.json").write_text(json.dumps(figures))  # of the first task only
+    (tmp_path / "30" / "evaluations.csv").unlink()
+    report = make(tmp_path, tmp_path / "r.html", "", 10, lambda done, total: None)
+    assert list(report.differ) == ["distillation.balance", "distillation.student_rounds"]
+    (task,) = report.tasks
+    assert task.task == "circular+escape" and task.source == "the last evaluation during the training"
+    assert report.runs[0].settings["task_labels"] == "circular, escape"
+    (left_out,) = report.not_compared
+    assert left_out.problem.startswith("not evaluated on its tasks; distil with eval_every_epochs, or ")
+    assert "cross_evaluate runs:=" in left_out.problem
+
+
 def test_a_band_by_hand() -> None:
     one, other = (np.array([0.0, 10.0]), np.array([0.0, 10.0])), (np.array([0.0, 5.0, 20.0]), np.array([4.0, 4.0, 4.0]))
     found = bands.band([one, other], points=5)

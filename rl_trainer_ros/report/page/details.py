@@ -204,7 +204,7 @@ def _duration(seconds: float | None) -> str:
 
 
 def problems_section(runs: Sequence[FoundRun | DamagedRun], problems: Sequence[str]) -> Markup | None:
-    """Return a line for each run or file that is damaged or unfinished."""
+    """Return a line for each run or file that is damaged, unfinished or not evaluated."""
     lines = [tag("li", tag("strong", run.name), ": ", run.problem) for run in runs] + [
         tag("li", one) for one in problems
     ]

@@ -97,5 +97,5 @@ def _notice(report: Report) -> Markup | None:
     n = len(report.not_compared) + len(report.problems)
     if not n:
         return None if report.tasks else tag("p", f"There are no runs in {report.folder}.", class_="notice")
-    what = f"{n} damaged or unfinished {'run or file is' if n == 1 else 'runs and files are'} not compared. "
-    return tag("p", joined(what, tag("a", "What is wrong with them", href="#left-out")), class_="notice")
+    what = f"{n} {'run or file is' if n == 1 else 'runs and files are'} not compared: damaged, unfinished or not evaluated. "
+    return tag("p", joined(what, tag("a", "Which, and why", href="#left-out")), class_="notice")
