@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
+import shlex
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import yaml
@@ -29,10 +31,14 @@ def parse_words(words: Iterable[str]) -> dict[str, str]:
     for i, word in enumerate(words):
         name, separator, value = word.partition(":=")
         if not separator or not name:
-            hint = toolbox_spellings.options([one for one in words[i:] if ":=" not in one])
+            typed_so, equals, its_value = word.partition("=")
+            hint = toolbox_spellings.options([one for one in words[i:] if ":=" not in one]) or (
+                toolbox_spellings.setting(typed_so, its_value) if equals else ""
+            )
+            meant = _as_meant(word, words[i + 1 :])
             raise UsageError(
                 f"cannot read '{word}'; "
-                + (hint or f"write settings as name:=value, such as {_as_meant(word)}, without spaces around :=")
+                + (hint or f"write settings as name:=value, such as {meant}, without spaces around :=")
             )
         if name in ("__ns", "__node", "__name"):
             raise UsageError(f"{word} is a remapping of ROS; write it at the end: --ros-args -r {word}")
@@ -42,12 +48,14 @@ def parse_words(words: Iterable[str]) -> dict[str, str]:
     return values
 
 
-def _as_meant(word: str) -> str:
-    """Return the likely meaning of --name, --name=value or name=value as a setting, for an error."""
+def _as_meant(word: str, others: Sequence[str]) -> str:
+    """Return the likely meaning of --name, --name=value, name=value or --name value as a setting, for an error."""
     option = _OPTION.fullmatch(word)
     if not option or not (option["dashes"] or option["value"]):
         return "seed:=1"
-    return f"{option['name'].replace('-', '_')}:={option['value'] or '...'}"
+    following = list(itertools.takewhile(lambda one: not one.startswith("-") and ":=" not in one, others))
+    value = option["value"] or ",".join(following) or "..."
+    return f"{option['name'].replace('-', '_')}:={shlex.quote(value)}"
 
 
 def from_words(cls: type[T], words: Iterable[str], where: str) -> T:

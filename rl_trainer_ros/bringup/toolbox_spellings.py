@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+from rl_trainer_ros.environments.env_config import TOOLBOX_TASKS
+
 COMMANDS: Mapping[str, str] = {
     "train": "rl_trainer train",
     "train_baselines": "rl_trainer train",
@@ -45,12 +47,7 @@ SETTINGS: Mapping[str, str] = {
     "num_stack": "frame_stack:=4",
     "shape_reward": "task.reward:=distance",
     "srl_config_file": "srl_models:=FILE, robot -> task -> name -> folder",
-    "sc": "task:=simple",
-    "cc": "task:=circular",
-    "sqc": "task:=square",
-    "ec": "task:=eight",
-    "chc": "task:=chasing",
-    "esc": "task:=escape",
+    **{short: f"task:={task}" for short, task in TOOLBOX_TASKS.items()},
 }
 """Setting, with _ instead of - -> its equivalent here."""
 

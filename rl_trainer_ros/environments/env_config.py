@@ -20,6 +20,8 @@ GROUND_TRUTH, JOINTS, RAW_PIXELS, SRL_STATE = "ground_truth", "joints", "raw_pix
 """Names of observations that defaults or cameras depend on; `rl_trainer_ros.observations` lists all."""
 GAZES = ("target", "hand", "estimate", "action", "none")
 """Values of `gaze`."""
+TOOLBOX_TASKS = {"sc": "simple", "cc": "circular", "sqc": "square", "ec": "eight", "chc": "chasing", "esc": "escape"}
+"""The S-RL Toolbox's short names of tasks."""
 SettingsOfPart = str | Mapping[str, Any]
 """Settings of a task, an action or an observation: a mapping in Python, its YAML text in files and on command lines."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rl_trainer_ros import factories
 from rl_trainer_ros.camera_settings import CameraSettings
-from rl_trainer_ros.environments.env_config import RAW_PIXELS, SRL_STATE, EnvConfig, given_to_simulation
+from rl_trainer_ros.environments.env_config import RAW_PIXELS, SRL_STATE, TOOLBOX_TASKS, EnvConfig, given_to_simulation
 from rl_trainer_ros.tasks import TASKS, Task
 from robot_interface_ros.config import ConfigError, from_mapping, unknown_name
 from robot_interface_ros.files.description import resolve, share_directory
@@ -21,6 +21,8 @@ DEFAULT_IMAGE = (64, 64)
 
 def task_class(name: str) -> type[Task]:
     """Return a task's class by name. Raises ConfigError that lists the known ones."""
+    if name in TOOLBOX_TASKS and name not in TASKS:
+        raise ConfigError(f"unknown task '{name}'; the S-RL Toolbox's {name} is called here {TOOLBOX_TASKS[name]}")
     if name not in TASKS:
         raise ConfigError(unknown_name("task", name, TASKS))
     return TASKS[name]
