@@ -14,7 +14,7 @@ from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_interface_ros.urdf.merged import merge_fixed_links
 from robot_sim_ros.body import Body
 from robot_sim_ros.cameras.camera_rig import CameraRig
-from robot_sim_ros.contacts import forget_contacts
+from robot_sim_ros.contacts import ContactMemory
 from robot_sim_ros.imperfection.actuation import per_joint
 from robot_sim_ros.imperfection.config import load_imperfection
 from robot_sim_ros.imperfection.draw import Drawn
@@ -86,7 +86,7 @@ class PyBulletRobot:
             self._place_light_links(description.rest)
         self.world = World(client, self.body.id, in_physics, config)
         self._periods = 0  # since the last reset
-        self._bodies = (self.body.id, *self.world.bodies.values())
+        self._contact_memory = ContactMemory(client, (self.body.id, *self.world.fixed), self.world.loose)
         self._target = np.zeros(3)
         self._dynamics: BodyDynamics | None = None
         self._palette: Palette | None = None
@@ -100,7 +100,7 @@ class PyBulletRobot:
         if self._light is not None:
             self._light.place(self._start)
         self._target = self.world.reset(episode)  # shared by every observation until it moves
-        forget_contacts(self._client, self._bodies)
+        self._contact_memory.forget()
         # Two periods, so that no observation of this episode can be taken for the answer to a command of the last one.
         self._stamp += 2 * self.period_ns
         self._periods = 0

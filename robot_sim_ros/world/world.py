@@ -45,6 +45,9 @@ class World:
         self._bodies = Bodies(client, world, description.config, config)
         self.bodies: Mapping[str, int] = self._bodies.index
         self.targets = self._bodies.targets
+        self.loose = [self.bodies[name] for name in self._bodies.loose]
+        """Bodies that the robot can push away."""
+        self.fixed = [body for body in self.bodies.values() if body not in self.loose]
         self._button: Button | None = world.find(Button)
         self._panel = Panel(self._button) if self._button is not None else None
         self._anchor = anchor_of(world.target, description)
