@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 ARGS ?=
 PYTHON ?=
 # The fastest settings for reach (docs/performance.md); without effect beside a setting that they may not suit.
-REACH := num_envs:=16 preset:=fast_reach num_timesteps:=36000
+REACH := num_envs:=16 preset:=many_robots num_timesteps:=40000
 OTHER := $(addsuffix :=%,task algo observation srl_model preset policy hyperparameters num_envs num_timesteps namespaces robot \
   robot_source realtime resume load_model params_file)
 # Number of processes for the tests. Tests with time limits were tried with two processes on two cores.

@@ -1,7 +1,7 @@
 """Measure how long training takes to reach: `make train`'s settings beside others and one robot, in turns.
 
     .venv/bin/python benchmarks/reach_time.py folder:=reach_time          # three seeds of each; resumes where it ended
-    .venv/bin/python benchmarks/reach_time.py ways:='[make train]' seeds:='[0]'
+    .venv/bin/python benchmarks/reach_time.py ways:='[fast reach]' seeds:='[0]'
 
 Each run is `rl_trainer train` over topics, then `rl_trainer evaluate` on 500 unseen targets. Prints a Markdown table.
 """
@@ -20,7 +20,7 @@ from robot_interface_ros.config import option
 
 WAYS = {
     "one robot": (),
-    "make train": ("num_envs:=16", "preset:=fast_reach", "num_timesteps:=36000"),
+    "fast reach": ("num_envs:=16", "preset:=fast_reach", "num_timesteps:=36000"),
     "many robots": ("num_envs:=16", "preset:=many_robots", "num_timesteps:=40000"),
 }
 

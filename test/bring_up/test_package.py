@@ -230,13 +230,13 @@ def test_make_train_evaluates_where_it_has_trained() -> None:
 
 
 def test_make_train_uses_many_robots_unless_it_is_told_something_else() -> None:
-    fast = "num_envs:=16 preset:=fast_reach num_timesteps:=36000"
+    fast = "num_envs:=16 preset:=many_robots num_timesteps:=40000"
     assert asked_by_make_train("") == [f"train {fast}", "evaluate run:=latest"]
     assert asked_by_make_train("seed:=1")[0] == f"train {fast} seed:=1"
     for words in ("algo:=sac", "task:=circular", "num_timesteps:=5000", "resume:=latest", "robot_source:=mock"):
         assert asked_by_make_train(words)[0] == f"train {words}"
     trainer = system(dict(word.split(":=") for word in fast.split()), {}).trainer
-    assert len(trainer.parameters["namespaces"]) == 16 and trainer.parameters["preset"] == "fast_reach"
+    assert len(trainer.parameters["namespaces"]) == 16 and trainer.parameters["preset"] == "many_robots"
     assert hyperparameters("ppo", preset="fast_reach")["target_kl"] == 0.02
 
 

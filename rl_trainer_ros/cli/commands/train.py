@@ -26,7 +26,7 @@ COMMAND = Command(
     examples=(
         "rl_trainer train seed:=3 num_timesteps:=50000",
         "rl_trainer train algo:=sac task:=button task.contacts:=3 hyperparameters.gamma:=0.98",
-        "rl_trainer train num_envs:=auto preset:=fast_reach num_timesteps:=36000",
+        "rl_trainer train num_envs:=auto preset:=many_robots num_timesteps:=40000",
         "rl_trainer train num_envs:=8 eval_every_steps:=20000",
         "rl_trainer train realtime:=true algo:=sac preset:=few_steps",
         "rl_trainer train robot_source:=emulated                 # servos of emulated Arduinos; driver: physical ones",
