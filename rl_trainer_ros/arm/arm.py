@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter
 
 import numpy as np
@@ -92,7 +93,7 @@ class StepState:
         """Vector from hand to target, `(3,)` m."""
         return self.observation.target_position - self.hand
 
-    @property
+    @cached_property
     def distance(self) -> float:
         """Distance between hand and target, m."""
         return float(np.sqrt(np.square(self.to_target).sum()))

@@ -40,9 +40,9 @@ _FAR = 1e6  # rad or m: the distance assumed to the limits of a joint without li
 
 
 def stoppable(room: Array, brake: Array) -> Array:
-    """Return the largest step of a target, rad in one period, from which it can still stop within `room`, rad.
+    """Return the largest step of a target, rad in one period, from which it can still stop within `room`, `(..., n)` rad.
 
-    `brake`: largest change b = a * period^2 of the step from one period to the next, rad. A step s shrinks by b each
+    `brake`: `(n,)`, largest change b = a * period^2 of the step from one period to the next, rad. A step s shrinks by b each
     period: s + (s - b) + ... + (s - k b) = (k + 1) s - b k (k + 1) / 2 <= room, with the largest k for which k periods of
     braking fit into the room: b k (k + 1) / 2 <= room.
     """
@@ -66,6 +66,8 @@ class TargetLimiter:
         self.max_step = limits.velocity * period_s
         """`(n_joints,)` largest motion of a target in one period, rad."""
         self._brake = max_acceleration * period_s * period_s  # largest change of the step from one period to the next
+        self._room = np.empty((2, len(limits.names)))
+        self._below, self._above = self._room
         self.restart(np.zeros(len(limits.names)))
 
     def restart(self, target: Array, step: Array | None = None) -> None:
@@ -100,7 +102,7 @@ class TargetLimiter:
         """
         self._commanded = goal
         way = goal - self.target
-        most = np.minimum(self._stoppable(np.abs(way)), self.max_step)
+        most = np.minimum(stoppable(np.abs(way), self._brake), self.max_step)
         self._advance(np.minimum(np.maximum(way, -most), most))
         return not self.moving and bool((self.target == np.clip(goal, self._lower, self._upper)).all())
 
@@ -144,15 +146,13 @@ class TargetLimiter:
         """Move by `step`, rad, as far as the limits of acceleration and position allow."""
         target, brake = self.target, self._brake
         step = np.minimum(np.maximum(step, self._step - brake), self._step + brake)
-        step = np.minimum(
-            np.maximum(step, -self._stoppable(target - self._lower)), self._stoppable(self._upper - target)
-        )
+        np.subtract(target, self._lower, out=self._below)
+        np.subtract(self._upper, target, out=self._above)
+        down, up = stoppable(self._room, brake)  # both at once: numpy's calls cost more than its sums here
+        step = np.minimum(np.maximum(step, -down), up)
         self.target = _frozen(np.minimum(np.maximum(target + step, self._lower), self._upper))
         self._step = self.target - target
         return self.target
-
-    def _stoppable(self, room: Array) -> Array:
-        return stoppable(room, self._brake)
 
 
 class PresumedTarget:
