@@ -20,7 +20,10 @@ from robot_interface_ros.config import option
 
 WAYS = {
     "one robot": (),
-    "fast reach": ("num_envs:=16", "preset:=fast_reach", "num_timesteps:=36000"),
+    "updates end early": (
+        *("num_envs:=16", "preset:=many_robots", "num_timesteps:=36000"),
+        *("hyperparameters.learning_rate:=2.0e-3", "hyperparameters.target_kl:=0.02"),
+    ),
     "many robots": ("num_envs:=16", "preset:=many_robots", "num_timesteps:=40000"),
 }
 
