@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rl_trainer_ros.algorithms import hyperparameters
 from rl_trainer_ros.bringup import preflight
 from rl_trainer_ros.bringup.launch_arguments import arguments
 from rl_trainer_ros.bringup.system import system
@@ -236,6 +237,7 @@ def test_make_train_uses_many_robots_unless_it_is_told_something_else() -> None:
         assert asked_by_make_train(words)[0] == f"train {words}"
     trainer = system(dict(word.split(":=") for word in fast.split()), {}).trainer
     assert len(trainer.parameters["namespaces"]) == 16 and trainer.parameters["preset"] == "many_robots"
+    assert hyperparameters("ppo", preset="many_robots")["n_steps"] == 512
 
 
 def load_launch_file(name: str = "train") -> ModuleType:
