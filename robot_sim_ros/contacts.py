@@ -19,7 +19,7 @@ class ContactMemory:
     exact box, without pairs, in the order of these calls.
 
     Pairs whose boxes no longer overlap do not end at once: each step looks at a tenth of the list, from where the step before
-    ended (`btDbvtBroadphase::collide`, m_cid). That place belongs to the last episode, too: of 1,000 episodes among loose
+    ended (`btDbvtBroadphase::collide`, m_cid). That place belongs to the last episode, too: of 500 episodes among loose
     objects it changed one. It is a remainder of the number of pairs, so it is 0 after a step with a single pair. Two
     bodies far away, which otherwise touch nothing, are this pair. `forget` takes about 0.1 ms.
     """
