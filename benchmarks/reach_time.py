@@ -1,7 +1,7 @@
 """Measure how long training takes to reach: `make train`'s settings beside others and one robot, in turns.
 
     .venv/bin/python benchmarks/reach_time.py folder:=reach_time          # three seeds of each; resumes where it ended
-    .venv/bin/python benchmarks/reach_time.py ways:='[fast reach]' seeds:='[0]'
+    .venv/bin/python benchmarks/reach_time.py ways:='[many robots]' seeds:='[0]'
 
 Each run is `rl_trainer train` over topics, then `rl_trainer evaluate` on 500 unseen targets. Prints a Markdown table.
 """
