@@ -32,8 +32,8 @@ class BatchRows:
         self._place: BatchPlace | None = None
         self._subscription: Any = None
         self._row_at = float("-inf")
-        latched = contract.LATCHED
-        waiter.subscribe(String, absolute(namespace, contract.BATCH), self._on_place, latched)
+        self._topic = absolute(namespace, contract.BATCH)
+        waiter.subscribe(String, self._topic, self._on_place, contract.LATCHED)
 
     def streams(self) -> tuple[str, ...]:
         """Return the robot's own topics whose numbers come in rows at present; call it after each wait."""
@@ -63,4 +63,8 @@ class BatchRows:
                     self._row_at = time.monotonic()
                     self._taken(place, numbers)
 
-        self._subscription = self._waiter.subscribe(Float64MultiArray, place.states, rows, _NEWEST, raw=True)
+        try:
+            self._subscription = self._waiter.subscribe(Float64MultiArray, place.states, rows, _NEWEST, raw=True)
+        except RuntimeError as error:  # the place names a topic that has another type
+            self._subscription = None
+            self._waiter.refused.note(self._topic, str(error).partition(", at ")[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -15,9 +16,11 @@ pytest.importorskip("viser")
 
 from geometry_msgs.msg import PoseStamped, WrenchStamped
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 
 from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.make_env import make_robot_env
+from robot_interface_ros.ros.transport.contract import LATCHED
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import make_waiter
 from robot_page_ros.ros import batch_rows
@@ -51,7 +54,10 @@ class Topics:
 def test_the_page_takes_no_messages_of_a_robot_with_batches(
     simulator: Callable, domain: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It needs no topic of the robot's own while rows come, shows the same values, and returns to them without rows."""
+    """It needs no topic of the robot's own while rows come, shows the same values, and returns to them without rows.
+
+    A stray place whose topic has another type ends neither the page nor the training.
+    """
     posture = requirements.task_class("button").posture
     simulator(namespaces="[/env_0, /env_1]", world="button", posture=posture, contact=True)
     with Runtime(domain_id=domain, signals=False) as trainer, Runtime(domain_id=domain, signals=False) as looker:
@@ -91,5 +97,13 @@ def test_the_page_takes_no_messages_of_a_robot_with_batches(
 
         monkeypatch.setattr(batch_rows, "SILENT_S", -1.0)
         step_until(lambda: page_has(1))
+
+        stray = counter.create_publisher(String, "/env_1/batch", LATCHED)
+        place = {"robot": 1, "joints": list(view.position), "commands": "/env_1/batch_commands", "states": "/rosout"}
+        stray.publish(String(data=json.dumps(place)))  # /rosout has another type
+        step_until(lambda: link._rows._place is not None and link._rows._place.robot == 1)
+        env.reset()
+        arrived = view.arrived["joint_states"]
+        step_until(lambda: view.arrived["joint_states"] > arrived)
         env.close()
         link.close()

@@ -112,6 +112,10 @@ def test_columns_are_named_in_the_order_of_the_contract() -> None:
         '{"robot": 1, "joints": [], "commands": "/a", "states": "/b", "signals": [1]}',
         '{"robot": 1, "joints": [], "commands": "/a", "states": "/b", "signals": 1}',
         '{"robot": 1, "joints": [], "commands": "/a", "states": "/b", "contact": "yes"}',
+        *(
+            f'{{"robot": 1, "joints": [], "commands": "/a", "states": "{name}"}}'
+            for name in ("", "b", "/b c", "/1", "/b/", "/{b}", "/env_0/joint_states", "/a/batch")
+        ),
     ],
 )
 def test_other_text_is_no_place(text: str) -> None:

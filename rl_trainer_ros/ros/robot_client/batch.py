@@ -137,7 +137,14 @@ class BatchSeat:
             self._streams.own_topics()
 
     def _ready(self) -> bool:
-        return self._declared is not None and self._shared(self._declared).connected
+        if self._declared is None:
+            return False
+        try:
+            return self._shared(self._declared).connected
+        except RuntimeError as error:  # the place names a topic that has another type
+            self._streams.refuse(contract.BATCH, str(error).partition(", at ")[0])
+            self._declared = self._taken
+            return self._taken is not None and self._shared(self._taken).connected
 
     def _take(self, place: BatchPlace) -> None:
         if place.joints != self._streams.joint_names:

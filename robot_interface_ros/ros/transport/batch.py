@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from rclpy.exceptions import NameValidationException
 from rclpy.serialization import serialize_message
+from rclpy.validate_full_topic_name import validate_full_topic_name
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension, String
 
 from robot_interface_ros.files.untrusted_files import parse_json
@@ -22,10 +24,12 @@ from robot_interface_ros.robot import Array
 from robot_interface_ros.ros.transport import contract
 from robot_interface_ros.ros.transport.messages import NANOSECONDS, MessageError, UnreadableMessage
 from robot_interface_ros.ros.transport.refused import read, shortened
+from robot_interface_ros.topics import OF_A_ROBOT
 
 KEYS = ("robot", "seconds", "nanoseconds")
 """The first columns of every row."""
 _KEYS = struct.Struct("=3d")
+_OTHERS = OF_A_ROBOT - {contract.BATCH_COMMANDS, contract.BATCH_STATES}
 
 
 def draw_number() -> int:
@@ -71,8 +75,12 @@ class BatchPlace:
             texts = all(isinstance(text, str) for text in (*joints, *topics, *signals))
             if type(robot) is not int or type(contact) is not bool or not texts:
                 raise TypeError
+            for topic in topics:
+                validate_full_topic_name(topic)
+                if topic.rpartition("/")[2] in _OTHERS:  # it would take the place of a stream with another type
+                    raise ValueError
             return cls(robot, joints, *topics, contact, signals)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, NameValidationException):
             text = shortened(message.data, 60)
             raise MessageError(f"batch is '{text}'; expected JSON with robot, joints, commands and states") from None
 
