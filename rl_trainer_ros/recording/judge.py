@@ -10,7 +10,7 @@ from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.make_env import parts
 from rl_trainer_ros.recording.record_config import changed
-from robot_interface_ros.bags.episodes import Judge, Moments
+from robot_interface_ros.bags.episodes import Judge, Moments, NotJudgedError
 from robot_interface_ros.robot import Array, Observation
 
 
@@ -22,12 +22,14 @@ def judge_of(config: EnvConfig) -> tuple[Judge, str]:
     made = parts(config, None)
     names = made.description.joint_names
 
-    def judge(moments: Moments) -> tuple[Array, Array] | None:
+    def judge(moments: Moments) -> tuple[Array, Array]:
         index = {name: i for i, name in enumerate(moments.joint_names)}
-        if any(name not in index for name in names):
-            return None
-        if made.task.signals and any(set(made.task.signals) - set(signals) for signals in moments.signals):
-            return None
+        if lacking := [name for name in names if name not in index]:
+            raise NotJudgedError(f"joint_states have no {', '.join(lacking[:4])}{', ...' if len(lacking) > 4 else ''}")
+        if any(set(made.task.signals) - set(signals) for signals in moments.signals):
+            raise NotJudgedError(
+                f"world_state with {', '.join(sorted(made.task.signals))} is missing at some of their frames"
+            )
         order = [index[name] for name in names]
         states = [_state(moments, i, order) for i in range(len(moments.stamps))]
         at = [StepState(state, made.arm.hand(state.position)) for state in states]

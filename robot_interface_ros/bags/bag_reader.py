@@ -19,6 +19,8 @@ from robot_interface_ros.files.untrusted_files import FileError, open_regular, r
 
 _READERS = {".mcap": read_mcap, ".db3": read_sqlite}
 _COMPRESSED = ".zstd"
+_PACKED = b"\x28\xb5\x2f\xfd"
+"""A message that begins so is compressed alone (zstd's magic number); one that is not begins with CDR's header, 0."""
 _YAML_LIMIT = 4 * 2**20
 _COPY = 2**20
 LARGEST_DECOMPRESSED = 2**36
@@ -27,33 +29,36 @@ LARGEST_DECOMPRESSED = 2**36
 class Bag:
     """The files of one bag, in order."""
 
-    def __init__(self, path: Path, files: tuple[Path, ...], packed: bool, notes: tuple[str, ...] = ()):
-        """`packed`: each message is compressed separately; `notes`: faults of the folder."""
+    def __init__(self, path: Path, files: tuple[Path, ...], notes: tuple[str, ...] = ()):
+        """`notes`: faults of the folder."""
         self.path, self.files, self.notes = path, files, notes
-        self._packed = packed
 
     def messages(self, note: Note = print, types: Types = lambda topic, kind: None) -> Iterator[Recorded]:
         """Yield all readable messages; see `read_mcap`. Raises BagError if there are none."""
         for line in self.notes:
             note(line)
-        refused = []
+        refused, damaged = [], 0
         for file in self.files:
             try:
                 with _unpacked(file) as plain:
-                    for message in _READERS[plain.suffix](plain, note, types):
-                        yield self._plain(message) if self._packed else message
-            except (BagError, OSError) as error:
+                    said = _naming(note, plain, file)
+                    for message in _READERS[plain.suffix](plain, said, types):
+                        if not message.data.startswith(_PACKED):
+                            yield message
+                        elif (content := _decompressed(message.data)) is not None:
+                            yield message._replace(data=content)
+                        else:
+                            damaged += 1
+            except BagError as error:
                 refused.append(str(error))
+            except OSError as error:  # a full disk passes; what is left out would be left out for good
+                raise BagError(f"{file} cannot be read: {error.strerror or error}") from None
+        if damaged:
+            note(f"{self.path}: {damaged:,} compressed messages are damaged and left out")
         if len(refused) == len(self.files):
             raise BagError(refused[0])
         for line in refused:
             note(line)
-
-    def _plain(self, message: Recorded) -> Recorded:
-        size = zstandard.frame_content_size(message.data)
-        if not 0 <= size <= LARGEST_CHUNK:
-            raise BagError(f"{self.path}: a compressed message declares {size:,} bytes")
-        return message._replace(data=zstandard.ZstdDecompressor().decompress(message.data, max_output_size=size))
 
 
 def find_bags(path: Path, note: Note = print) -> list[Bag]:
@@ -61,7 +66,7 @@ def find_bags(path: Path, note: Note = print) -> list[Bag]:
     if path.is_file():
         if _plain_suffix(path) not in _READERS:
             raise BagError(f"{path} is no bag: expected a folder with {METADATA}, a .mcap or a .db3 file")
-        return [Bag(path, (path,), packed=False)]
+        return [Bag(path, (path,))]
     if not path.is_dir():
         raise BagError(f"no bag {path}; check the path")
     bag = _of_folder(path)
@@ -80,12 +85,12 @@ def _of_folder(folder: Path) -> Bag | None:
         (file for file in folder.iterdir() if _plain_suffix(file) in _READERS and file.is_file()), key=_split_order
     )
     if not (folder / METADATA).is_file():
-        return Bag(folder, tuple(there), False, (f"{folder} has no {METADATA}; its files are read",)) if there else None
+        return Bag(folder, tuple(there), (f"{folder} has no {METADATA}; its files are read",)) if there else None
     notes: tuple[str, ...] = ()
     try:
-        told, packed = _told(folder)
+        told = _told(folder)
     except FileError as error:
-        return Bag(folder, tuple(there), False, (f"{error}; the folder's files are read",)) if there else None
+        return Bag(folder, tuple(there), (f"{error}; the folder's files are read",)) if there else None
     missing = [file.name for file in told if not file.is_file()]
     if missing:
         notes = (f"{folder}: {METADATA} names {len(missing)} files that are not there, the first {missing[0]}",)
@@ -94,11 +99,11 @@ def _of_folder(folder: Path) -> Bag | None:
         files, notes = tuple(there), (*notes, f"{folder}: the files that are there are read")
     if not files:
         raise BagError(f"{folder} is a bag without files: {METADATA} names {len(told)}, and none is there")
-    return Bag(folder, files, packed, notes)
+    return Bag(folder, files, notes)
 
 
-def _told(folder: Path) -> tuple[list[Path], bool]:
-    """Return the files in metadata.yaml, and whether their messages are compressed separately. Raises FileError."""
+def _told(folder: Path) -> list[Path]:
+    """Return the files in metadata.yaml. Raises FileError."""
     values: Any = read_yaml(folder / METADATA, _YAML_LIMIT)
     about = values.get("rosbag2_bagfile_information") if isinstance(values, dict) else None
     names = about.get("relative_file_paths") if isinstance(about, dict) else None
@@ -106,10 +111,24 @@ def _told(folder: Path) -> tuple[list[Path], bool]:
         raise FileError(f"{folder / METADATA} is not as rosbag2 writes it")
     # older versions write paths from the folder above; a name never leads out of the folder
     files = [folder / Path(name).name for name in names]
-    return [file for file in files if _plain_suffix(file) in _READERS], about.get("compression_mode") in (
-        "message",
-        "MESSAGE",
-    )
+    return [file for file in files if _plain_suffix(file) in _READERS]
+
+
+def _decompressed(data: bytes) -> bytes | None:
+    """Return a message that rosbag2 compressed alone; None for a damaged one, and for one that declares too much."""
+    try:
+        size = zstandard.frame_content_size(data)
+        if size > LARGEST_CHUNK:
+            return None
+        most = 0 if size >= 0 else LARGEST_CHUNK
+        return bytes(zstandard.ZstdDecompressor().decompress(data, max_output_size=most))
+    except (zstandard.ZstdError, MemoryError):
+        return None
+
+
+def _naming(note: Note, plain: Path, file: Path) -> Note:
+    """Return a note that names the bag's file in place of its decompressed copy."""
+    return note if plain == file else lambda line: note(line.replace(str(plain), str(file)))
 
 
 def _plain_suffix(file: Path) -> str:
@@ -142,4 +161,9 @@ def _unpacked(file: Path) -> Iterator[Path]:
                         raise BagError(f"{file} decompresses to more than {LARGEST_DECOMPRESSED:,} bytes")
         except (zstandard.ZstdError, FileError) as error:
             raise BagError(f"{file} cannot be decompressed: {error}") from None
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"its decompressed copy cannot be written in {folder} ({error.strerror}); make room, or set TMPDIR",
+            ) from None
         yield plain

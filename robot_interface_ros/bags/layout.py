@@ -26,6 +26,8 @@ from robot_interface_ros.files.untrusted_files import FileError, parse_json
 ACTION, ACTION_PROBABILITIES, REWARD, EPISODE_MARK = "action", "action_probabilities", "reward", "episode_mark"
 REWARD_NAMES = ("reward", "terminated", "truncated", "is_success", "distance")
 START, END = "start", "end"
+COMPRESSED = "compressed"
+"""Last part of `camera/<name>/image_raw/compressed`, which image_transport publishes; recordings of this project have none."""
 _KINDS_IN_MARKS = {"settings": dict, "discrete_actions": int, "end_effector": str, "robot": str, "policy": str}
 FORMAT = 1
 """Format of the episode marks; a larger number is from a newer version."""
@@ -78,7 +80,8 @@ def channel(namespace: str, name: str) -> Channel:
     """Return the channel of a name of the contract or of a recording, in a namespace."""
     kind = _KINDS.get(name)
     if kind is None and name.startswith(f"{topics.CAMERA}/"):
-        kind = message_types.CAMERA_INFO if name.endswith("/camera_info") else message_types.IMAGE
+        kinds = {"camera_info": message_types.CAMERA_INFO, COMPRESSED: message_types.COMPRESSED_IMAGE}
+        kind = kinds.get(name.rpartition("/")[2], message_types.IMAGE)
     if kind is None:
         raise BagError(f"{name} is no topic of a recording")
     return Channel(topics.absolute(namespace, name), kind, name in _LATCHED)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import lz4.frame
 import zstandard
 from mcap.data_stream import ReadDataStream
-from mcap.exceptions import EndOfFile, InvalidMagic, McapError
+from mcap.exceptions import EndOfFile, InvalidMagic, McapError, RecordLengthLimitExceeded
 from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, Header, Message, Schema
 from mcap.stream_reader import StreamReader
@@ -125,6 +125,8 @@ class _Reading:
         at = self._file.tell()
         if isinstance(error, (EndOfFile, struct.error)):
             said = "it was cut short, as by a killed recording" if self._size else "it is empty"
+        elif isinstance(error, RecordLengthLimitExceeded):
+            said = "a record there is longer than the rest of the file, which was cut short or is damaged"
         else:
             said = str(error) or type(error).__name__
         self._note(f"{self._path} can be read to byte {at:,} of {self._size:,}: {said}")

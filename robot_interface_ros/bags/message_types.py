@@ -54,6 +54,11 @@ IMAGE = MessageType(
     ),
     "RIHS01_d31d41a9a4c4bc8eae9be757b0beed306564f7526c88ea6a4588fb9582527d47",
 )
+COMPRESSED_IMAGE = MessageType(
+    "sensor_msgs/msg/CompressedImage",
+    _definition("std_msgs/Header header\nstring format\nuint8[] data\n", _HEADER, _TIME),
+    "RIHS01_15640771531571185e2efc8a100baf923961a4d15d5569652e6cb6691e8e371a",
+)
 CAMERA_INFO = MessageType(
     "sensor_msgs/msg/CameraInfo",
     _definition(
@@ -89,5 +94,6 @@ WRENCH_STAMPED = MessageType(
     "RIHS01_8dc3deaf06b2ab281f9f9a742a8961c328ca7cec16e3fd6586d3a5c83fa78f77",
 )
 MESSAGE_TYPES = {
-    kind.name: kind for kind in (STRING, BOOL, JOINT_STATE, IMAGE, CAMERA_INFO, POSE_STAMPED, WRENCH_STAMPED)
+    kind.name: kind
+    for kind in (STRING, BOOL, JOINT_STATE, IMAGE, COMPRESSED_IMAGE, CAMERA_INFO, POSE_STAMPED, WRENCH_STAMPED)
 }

@@ -17,8 +17,9 @@ from robot_interface_ros import topics
 from robot_interface_ros.bags import decoded
 from robot_interface_ros.bags.bag_reader import find_bags
 from robot_interface_ros.bags.decoded import Joints
-from robot_interface_ros.bags.episodes import Track, episodes_of, read_tracks
+from robot_interface_ros.bags.episodes import episodes_of
 from robot_interface_ros.bags.errors import BagError
+from robot_interface_ros.bags.tracks import Track, read_tracks
 from robot_page_ros.view import POLICY, Camera, RobotView
 
 NANOSECONDS = 1e9
@@ -43,22 +44,23 @@ class Images:
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as this object
         self._packer = zstandard.ZstdCompressor(level=1)
-        self._places: dict[tuple[str, str], dict[int, tuple[int, int]]] = {}
+        self._places: dict[tuple[str, str], dict[int, tuple[int, int, bool]]] = {}
 
-    def take(self, namespace: str, camera: str, stamp: int, data: bytes) -> None:
+    def take(self, namespace: str, camera: str, stamp: int, data: bytes, compressed: bool) -> None:
         """Keep one image; see `ImageSink`."""
         packed = self._packer.compress(data)
         at = self._file.tell()
         self._file.write(packed)
-        self._places.setdefault((namespace, camera), {})[stamp] = (at, len(packed))
+        self._places.setdefault((namespace, camera), {})[stamp] = (at, len(packed), compressed)
 
     def get(self, namespace: str, camera: str, stamp: int) -> Any:
         """Return an image, `(height, width, 3)` uint8; None for one that cannot be shown, such as depth."""
-        at, size = self._places[namespace, camera][stamp]
+        at, size, compressed = self._places[namespace, camera][stamp]
         self._file.seek(at)
         packed = self._file.read(size)
+        data = zstandard.ZstdDecompressor().decompress(packed, max_output_size=_LARGEST_IMAGE)
         try:
-            return decoded.image(zstandard.ZstdDecompressor().decompress(packed, max_output_size=_LARGEST_IMAGE))[1]
+            return (decoded.compressed_image if compressed else decoded.image)(data)[1]
         except BagError:
             return None
 

@@ -5,39 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_interface_ros.bags.bag_reader import Bag, find_bags
+from robot_interface_ros.bags.bag_reader import find_bags
 from robot_interface_ros.bags.episodes import Judge
-from robot_interface_ros.files.untrusted_arrays import read_npz
-from robot_interface_ros.files.untrusted_files import FileError
+from srl_ros.data.bag_part import BagPart, read_part
 from srl_ros.data.cache import decoded_folder
-from srl_ros.data.decoding import ABOUT, ARRAYS, HAND, TARGET, image_file
+from srl_ros.data.decoding import HAND, TARGET
 from srl_ros.transitions import DatasetError, Transitions
 
 Note = Callable[[str], None]
 _BINS = 10
 _FEW = 20
-_LARGEST = 2**34
-
-
-@dataclass(frozen=True)
-class BagPart:
-    """One bag, decoded."""
-
-    bag: Bag
-    about: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
-    images: dict[str, NDArray[np.uint8]]
-    """Camera -> (n, height, width, 3), mapped into memory."""
-
-    def __len__(self) -> int:
-        return len(self.arrays["episode"])
 
 
 class BagDataset:
@@ -64,9 +47,10 @@ class BagDataset:
         bags = [bag for path in paths for bag in find_bags(Path(path), self._note)]
         if not bags:
             raise DatasetError("no bag is named; give the path of one or more")
-        self.parts = [_part(bag, decoded_folder(bag, judge, judged_by, self._note)) for bag in bags]
+        self.parts = [read_part(bag, decoded_folder(bag, judge, judged_by, self._note)) for bag in bags]
         self._cameras = self._choose(tuple(cameras))
         self._check_alike()
+        self.parts = [part.seen_by(self._cameras, self._note).ordered(self.parts[0]) for part in self.parts]
         lengths = [len(part) for part in self.parts]
         self._ends = np.cumsum(lengths)
         firsts = np.cumsum([0, *(len(part.about["episodes"]) for part in self.parts)])
@@ -197,7 +181,8 @@ class BagDataset:
             )
         for part in self.parts[1:]:
             for what, name in (("joints", "joint_names"), ("number of discrete actions", "discrete_actions")):
-                if part.about[name] != first.about[name]:
+                here, there = part.about[name], first.about[name]
+                if here != there and not (isinstance(here, list) and sorted(here) == sorted(there)):
                     raise DatasetError(
                         f"{part.bag.path} is of another robot or action than {first.bag.path}: its {what} differ"
                     )
@@ -205,6 +190,12 @@ class BagDataset:
             if ours is not None and theirs is not None and ours.shape[1:] != theirs.shape[1:]:
                 raise DatasetError(
                     f"{part.bag.path} has actions of {theirs.shape[1]} numbers and {first.bag.path} of {ours.shape[1]}; "
+                    "name bags alike"
+                )
+            labels = [one.about["action_labels"] for one in (part, first)]
+            if ours is not None and theirs is not None and sorted(labels[0]) != sorted(labels[1]):
+                raise DatasetError(
+                    f"{part.bag.path} has actions {', '.join(labels[0][:6])} and {first.bag.path} {', '.join(labels[1][:6])}; "
                     "name bags alike"
                 )
 
@@ -269,19 +260,6 @@ def reward_classes(reward: NDArray[np.floating]) -> NDArray[np.int64]:
         return classes.astype(np.int64)
     edges = np.linspace(reward.min(), reward.max(), _BINS + 1)[1:-1]
     return np.asarray(np.digitize(reward, edges), dtype=np.int64)
-
-
-def _part(bag: Bag, folder: Path) -> BagPart:
-    try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        arrays = read_npz(folder / ARRAYS, _LARGEST)
-        images: dict[str, NDArray[np.uint8]] = {
-            camera: np.memmap(folder / image_file(camera), np.uint8, "r", shape=tuple(shape))
-            for camera, shape in about["images"].items()
-        }
-    except (OSError, ValueError, KeyError, FileError) as error:
-        raise DatasetError(f"{folder} cannot be read ({error}); delete it, and it is made again") from None
-    return BagPart(bag, about, dict(arrays), images)
 
 
 def _merged(pieces: list[Transitions], order: NDArray[np.int64]) -> Transitions:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
+import platform
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,11 +17,13 @@ from typing import Any
 
 from robot_interface_ros.bags.bag_reader import Bag
 from robot_interface_ros.bags.episodes import Judge
-from srl_ros.data.decoding import ABOUT, ARRAYS, FORMAT, decode, image_file
+from srl_ros.data.decoding import ABOUT, ARRAYS, FORMAT, decode
+from srl_ros.data.image_files import image_file
 from srl_ros.transitions import DatasetError
 
 Note = Callable[[str], None]
 KEY = "key.json"
+_ATTEMPTS = 10
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -29,7 +33,7 @@ def decoded_folder(bag: Bag, judge: Judge | None, judged_by: str, note: Note) ->
     `judged_by`: says what `judge` is, in words; another one decodes anew. Raises BagError, DatasetError.
     """
     key = _key(bag, judged_by)
-    places = [beside(bag), _at_home(bag)]
+    places = [beside(bag), *_at_home(bag)]
     for place in places:
         if _fits(place, key):
             for line in json.loads((place / KEY).read_text(encoding="utf-8"))["notes"]:
@@ -56,11 +60,14 @@ def beside(bag: Bag) -> Path:
     return path.with_name(f"{path.name}.cache")
 
 
-def _at_home(bag: Bag) -> Path:
-    """For a bag in a folder that cannot be written."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+def _at_home(bag: Bag) -> list[Path]:
+    """Return the cache's place for a bag in a folder that cannot be written; none for a user without a home folder."""
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        return []
     name = hashlib.sha256(str(bag.path.absolute()).encode()).hexdigest()[:16]
-    return base / "rl_trainer_ros" / "bags" / f"{bag.path.name}-{name}"
+    return [base / "rl_trainer_ros" / "bags" / f"{bag.path.name}-{name}"]
 
 
 def _key(bag: Bag, judged_by: str) -> dict[str, Any]:
@@ -91,23 +98,56 @@ def _decoded(bag: Bag, place: Path, judge: Judge | None, key: dict[str, Any], no
         notes.append(line)
         note(line)
 
-    with _replacing(place) as temporary:
+    _remove_leftovers(place)
+    with _temporary(place) as temporary:
         decode(bag, temporary, judge, noted)
         (temporary / KEY).write_text(json.dumps({**key, "notes": notes}), encoding="utf-8")
+        _put(temporary, place, key)
     return place
 
 
 @contextlib.contextmanager
-def _replacing(place: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `place` when it is whole."""
-    temporary = place.with_name(f".{place.name}.{os.getpid()}.{secrets.token_hex(4)}")
+def _temporary(place: Path) -> Iterator[Path]:
+    """A new folder beside `place`, which is removed at the end if it is still there."""
+    temporary = place.with_name(f".{place.name}.{platform.node()}.{os.getpid()}.{secrets.token_hex(4)}")
     temporary.mkdir()
     try:
         yield temporary
-        if place.exists():
-            old = place.with_name(f".{place.name}.{secrets.token_hex(4)}.old")
-            os.replace(place, old)
-            shutil.rmtree(old, ignore_errors=True)
-        os.replace(temporary, place)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put(temporary: Path, place: Path, key: dict[str, Any]) -> None:
+    """Put a whole folder in its place, unless another process has put an equal one there meanwhile."""
+    for _ in range(_ATTEMPTS):
+        if _fits(place, key):
+            return
+        with contextlib.suppress(FileNotFoundError):  # there is none, or another process has just moved it
+            old = place.with_name(f"{temporary.name}.old")
+            os.replace(place, old)
+            shutil.rmtree(old, ignore_errors=True)
+        try:
+            os.replace(temporary, place)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another process was faster
+                raise
+    raise OSError(errno.EBUSY, "other processes keep replacing it; start them one after the other")
+
+
+def _remove_leftovers(place: Path) -> None:
+    """Remove what processes of this machine left beside `place` that were killed while they decoded."""
+    for path in place.parent.glob(f".{glob.escape(place.name)}.{glob.escape(platform.node())}.*"):
+        number = path.name.removeprefix(f".{place.name}.{platform.node()}.").partition(".")[0]
+        if number.isdecimal() and not _runs(int(number)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # of another user
+        return True
+    return True

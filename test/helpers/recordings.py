@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,18 @@ def messages_of(path: Path) -> list[Recorded]:
     """All messages of one bag."""
     (bag,) = find_bags(path)
     return list(bag.messages(lambda line: None))
+
+
+def rewritten(source: Path, target: Path, change: Callable[[Recorded], Recorded | list[Recorded] | None]) -> Path:
+    """A bag of the same messages, each as `change` returns it: one, several or none."""
+    messages: list[Recorded] = []
+    for message in messages_of(source):
+        changed = change(message)
+        messages += changed if isinstance(changed, list) else [] if changed is None else [changed]
+    writer = BagWriter(target)
+    for message in messages:
+        namespace = f"/{message.topic.split('/')[1]}"
+        writer.add([layout.channel(namespace, message.topic.removeprefix(f"{namespace}/"))])
+    writer.write_chunk(messages)
+    writer.close()
+    return writer.folder

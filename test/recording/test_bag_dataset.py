@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as Picture
-from recordings import FIRST, PERIOD, STEPS, made_up, messages_of, simulated
+from recordings import FIRST, PERIOD, STEPS, made_up, rewritten, simulated
 
 from rl_trainer_ros import factories
 from rl_trainer_ros.environments.env_config import EnvConfig
@@ -38,18 +38,6 @@ def bag(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def robot_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return simulated(tmp_path_factory.mktemp("robot") / "bag", policy="scripted", noise=0.0)
-
-
-def rewritten(source: Path, target: Path, change: Callable[[Recorded], Recorded | None]) -> Path:
-    """A bag of the same messages, each as `change` returns it."""
-    messages = [changed for message in messages_of(source) if (changed := change(message)) is not None]
-    writer = BagWriter(target)
-    for message in messages:
-        name = message.topic.removeprefix("/env_0/")
-        writer.add([layout.channel("/env_0", name)] if message.topic.startswith("/env_0/") else [])
-    writer.write_chunk([message for message in messages if message.topic.startswith("/env_0/")])
-    writer.close()
-    return writer.folder
 
 
 def test_a_batch_holds_what_was_recorded(bag: Path) -> None:
@@ -218,7 +206,7 @@ STRANGE: dict[str, tuple[Callable[[Recorded], Recorded | None], int, str]] = {
         11,
         "1 messages on /env_0/camera/external/image_raw cannot be read",
     ),
-    "NaN": (with_nan, 10, "2 steps with a position that is not finite are left out"),
+    "NaN": (with_nan, 10, "2 steps whose position is not finite are left out"),
     "no images": (lambda m: None if "image_raw" in m.topic else m, 12, ""),
     "no rewards": (lambda m: None if m.topic.endswith("/reward") else m, 0, "no whole step"),
     "an episode without its end": (
