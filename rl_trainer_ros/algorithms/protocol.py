@@ -71,11 +71,14 @@ class Learner(Actor, Protocol):
     def advance(self, steps: int, updates: int) -> None:
         """Count what was learned by other means than `learn`."""
 
+    def complete(self) -> None:
+        """Take in an update that is still being computed, if the algorithm computes it beside the robots."""
+
     def set_logger(self, logger: Any) -> None:
         """Set the library's logger."""
 
     def close(self) -> None:
-        """Close the logger."""
+        """Close the logger, and end a process of the algorithm."""
 
     def parts(self) -> LearnedParts:
         """Return the objects that a checkpoint saves."""

@@ -91,6 +91,11 @@ class Sb3Learner:
         self._algorithm.num_timesteps += steps
         self._algorithm._n_updates += updates
 
+    def complete(self) -> None:
+        """See Learner."""
+        if hasattr(self._algorithm, "complete_update"):
+            self._algorithm.complete_update()
+
     def set_logger(self, logger: Any) -> None:
         """See Learner."""
         self._algorithm.set_logger(logger)
@@ -98,6 +103,8 @@ class Sb3Learner:
     def close(self) -> None:
         """See Learner."""
         self._algorithm.logger.close()
+        if hasattr(self._algorithm, "close_update"):
+            self._algorithm.close_update()
 
     def parts(self) -> LearnedParts:
         """See Learner. These are the objects that the algorithm itself would save, and its optimisers."""

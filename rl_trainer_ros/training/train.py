@@ -153,6 +153,8 @@ class TrainingRun:
             )
             if should_stop():
                 ended = "stopped"
+            else:
+                learner.complete()
         except StopRequested:
             ended = "stopped"
         except Exception as failure:  # save the learned model after every error

@@ -130,6 +130,7 @@ def sac(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "hyperparameters": "{n_steps: 64, batch_size: 64, n_epochs: 2, learning_rate_end_share: 0}",
             },
         ),
+        ("ppo", {"hyperparameters": "{n_steps: 32, batch_size: 32, n_epochs: 2, late_update: true}"}),
         (
             "sac",
             {
@@ -138,7 +139,10 @@ def sac(tmp_path_factory: pytest.TempPathFactory) -> Path:
             },
         ),
     ],
-    ids=["ppo", "sac", "sac-her", "td3-ou", "dqn", "recurrent-2-robots", "ppo-by-episodes", "sac-3-steps-2-robots"],
+    ids=[
+        *("ppo", "sac", "sac-her", "td3-ou", "dqn", "recurrent-2-robots", "ppo-by-episodes", "ppo-late-update"),
+        "sac-3-steps-2-robots",
+    ],
 )
 def test_a_resumed_run_is_an_uninterrupted_one(algo: str, more: dict[str, Any], tmp_path: Path) -> None:
     config = settings(tmp_path, algo, **more)

@@ -77,6 +77,7 @@ class CheckpointCallback(BaseCallback):
         if self._config.realtime or not np.all(getattr(self.training_env.unwrapped, "present", True)):
             self._save(TIMED)
             return
+        self._learner.complete()
         replay.end_episodes(self._learner.replay_buffer)  # stored episodes must not continue in the next one
         self.before_exact(self.model.num_timesteps)
         self._save(EXACT)  # episodes end even if saving fails: a full disk must not change the training
