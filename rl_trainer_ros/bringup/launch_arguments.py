@@ -243,7 +243,9 @@ def _resumed(settings: Mapping[str, Any]) -> TrainerConfig | None:
     """Return the settings of the resumed run; None for a new run."""
     if not settings.get("resume"):
         return None
-    return resumed_settings.settings_of_run(settings["resume"], settings.get("log_dir", TrainerConfig.log_dir))
+    resume, log_dir = settings["resume"], settings.get("log_dir", TrainerConfig.log_dir)
+    resumed_settings.check_alone(resume, log_dir)
+    return resumed_settings.settings_of_run(resume, log_dir)
 
 
 def part_of(name: str) -> str:

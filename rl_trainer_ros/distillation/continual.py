@@ -17,6 +17,7 @@ from rl_trainer_ros import algorithms
 from rl_trainer_ros.distillation import distil as distillation
 from rl_trainer_ros.distillation.continual_config import DISTIL, FINETUNE, JOINT, ContinualConfig
 from rl_trainer_ros.distillation.distil_config import DistilConfig
+from rl_trainer_ros.distillation.sources import sources
 from rl_trainer_ros.distillation.teachers import Recorded, action_of, of_tasks
 from rl_trainer_ros.environments.env_config import settings_of
 from rl_trainer_ros.environments.environment import RobotEnv
@@ -25,8 +26,9 @@ from rl_trainer_ros.environments.requirements import task_class
 from rl_trainer_ros.evaluation.matrix import Matrix
 from rl_trainer_ros.training import learner_check
 from rl_trainer_ros.training.checkpoints import folders
-from rl_trainer_ros.training.cross_evaluation import sequence
-from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate
+from rl_trainer_ros.training.checkpoints.spaces import brief
+from rl_trainer_ros.training.cross_evaluation import sequence, unfinished
+from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate, frame
 from rl_trainer_ros.training.cross_evaluation.models import Model
 from rl_trainer_ros.training.cross_evaluation.tasks import EvaluatedTask
 from rl_trainer_ros.training.runs import run_folder
@@ -34,13 +36,13 @@ from rl_trainer_ros.training.runs.run_tables import write_table
 from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.errors import StopRequested
+from robot_interface_ros.errors import RobotError, StopRequested
 from robot_interface_ros.files.atomic_file import write_atomically
-from robot_interface_ros.files.paths import check_folder
+from robot_interface_ros.files.paths import check_folder, joined_paths
 from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_json
 
 Report = Callable[[str], None]
-SETTINGS, MATRIX, TRANSFER = "continual.json", "matrix.csv", "matrix_transfer.csv"
+SETTINGS, MATRIX, TRANSFER = run_folder.CONTINUAL, "matrix.csv", "matrix_transfer.csv"
 _FREE = ("folder", "log_dir", "eval_episodes", "torch_threads")
 
 
@@ -59,8 +61,12 @@ def learn(config: ContinualConfig, report: Report = print) -> Matrix:
     stages = _Stages(config, folder, report)
     stages.check()
     _keep_settings(folder, config)
-    models = {DISTIL: stages.distilled, FINETUNE: stages.fine_tuned, JOINT: stages.jointly}[config.method]()
-    return stages.matrix(models)
+    try:
+        models = {DISTIL: stages.distilled, FINETUNE: stages.fine_tuned, JOINT: stages.jointly}[config.method]()
+        return stages.matrix(models)
+    except (KeyboardInterrupt, StopRequested, RobotError, OSError):
+        report(f"stopped in {folder}; the same command of rl_trainer continual goes on there")
+        raise
 
 
 def _keep_settings(folder: Path, config: ContinualConfig) -> None:
@@ -92,6 +98,9 @@ class _Stages:
 
     def check(self) -> None:
         """Make the parts of each task's training, without robots. Raises ConfigError before anything is written."""
+        if self._given:  # one student must be able to learn from all of them
+            seen = {name: getattr(self._config, name) for name in ("observation", "observation_settings")}
+            sources(list(self._given.values()), DistilConfig(**seen))
         made = {}
         for task in self._config.tasks:
             training = self._training("", task)
@@ -102,8 +111,8 @@ class _Stages:
         for task, kind in itertools.product(others, ("action", "observation")):
             if made[task][kind] != made[first][kind]:
                 raise ConfigError(
-                    f"one policy cannot learn {first} and {task}: the {kind} space is {made[first][kind]} in {first}, "
-                    f"{made[task][kind]} in {task}"
+                    f"one policy cannot learn {first} and {task}: the {kind} space is {brief(made[first][kind])} in {first}, "
+                    f"{brief(made[task][kind], made[first][kind])} in {task}"
                 )
 
     def distilled(self) -> list[Path]:
@@ -125,7 +134,12 @@ class _Stages:
                 teacher = given.folder if given else self._train(f"{k + 1}_teacher_{task}", task, begins_with)
                 data.append(self._folder / f"{k + 1}_data_{task}")
                 distillation.record_only(
-                    DistilConfig(teachers=str(teacher), output=str(data[-1]), set_size=config.set_size, **common),
+                    DistilConfig(
+                        teachers=joined_paths([str(teacher)]),
+                        output=str(data[-1]),
+                        set_size=config.set_size,
+                        **common,
+                    ),
                     report=self._report,
                 )
             name = f"{k + 1}_student"
@@ -133,7 +147,7 @@ class _Stages:
                 self._distil(
                     name,
                     DistilConfig(
-                        teachers=",".join(map(str, data)),
+                        teachers=joined_paths([str(folder) for folder in data]),
                         set_size=config.set_size * len(data),
                         epochs=config.epochs,
                         temperature=config.temperature,
@@ -178,11 +192,22 @@ class _Stages:
         names = [f"after {task}" for task in config.tasks] if len(runs) > 1 else ["after all"]
         in_turn = len(runs) > 1
         self._report(f"evaluating {len(models)} models on {len(tasks)} tasks, {config.eval_episodes} episodes each")
-        found = cross_evaluate(models, names, tasks, config.eval_episodes, untrained=in_turn)
+        file, episodes = self._folder / MATRIX, config.eval_episodes
+        known = unfinished.known(file, frame(models, names, tasks, in_turn), episodes)
+        found = cross_evaluate(
+            models,
+            names,
+            tasks,
+            episodes,
+            untrained=in_turn,
+            known=known,
+            keep=lambda so_far: unfinished.save(file, so_far),
+        )
         kept = sequence.figures(found, range(len(tasks))) if in_turn else []
         cells = {place: cell for place, cell in found.cells.items() if place[0] < len(models)}
         found = Matrix(found.models[: len(models)], found.tasks, cells)  # without the untrained one
-        write_table(self._folder / MATRIX, found.rows())
+        write_table(file, found.rows())
+        unfinished.beside(file).unlink(missing_ok=True)
         self._report(f"\n{found.text()}\n")
         if kept:
             write_table(self._folder / TRANSFER, [one.row() for one in kept])
@@ -252,7 +277,9 @@ class _Stages:
             return begun
         self._report(f"{self._config.method}: {stage}{', continued' if begun else ''}")
         if begun is not None:
-            config = DistilConfig(resume=str(begun), torch_threads=config.torch_threads)
+            config = DistilConfig(  # all else is the run's own; the folder may have been moved
+                resume=str(begun), teachers=config.teachers, torch_threads=config.torch_threads
+            )
         return distillation.distil(config, report=self._report)
 
     def _begun(self, stage: str) -> Path | None:

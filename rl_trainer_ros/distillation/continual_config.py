@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rl_trainer_ros.environments.env_config import settings_of
-from robot_interface_ros.command_lines import listed
 from robot_interface_ros.config import ConfigError, option
+from robot_interface_ros.files.paths import listed_paths
 
 DISTIL, FINETUNE, JOINT = "distil", "finetune", "joint"
 METHODS = (DISTIL, FINETUNE, JOINT)
@@ -73,7 +73,7 @@ class ContinualConfig:
     @property
     def names(self) -> tuple[str, ...]:
         """The teachers that are there already, one by one."""
-        return tuple(listed(self.teachers))
+        return tuple(listed_paths(self.teachers))
 
     @property
     def place(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces as gym_spaces
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from rl_trainer_ros.distillation.distributions import ARRAYS, CATEGORICAL, Actions
 from rl_trainer_ros.environments.env_config import EnvConfig
@@ -29,7 +29,12 @@ from robot_interface_ros.files.untrusted_files import MEBIBYTE, FileError, NoFil
 ABOUT, DATA, FORMAT = "about.json", "data.npz", 1
 LARGEST_DATA = 64 * 1024 * MEBIBYTE
 TEACHER, STUDENT = "teacher", "student"
-NOTES = ("teacher", "algo", "seed", "srl_model", "encoder", "recorded_by", "episodes", "mean_return", "success_rate")
+NOTES = (
+    *("teacher", "teacher_sha256", "algo", "seed", "srl_model", "encoder", "recorded_by", "recording"),
+    *("episodes", "mean_return", "success_rate"),
+)
+LARGEST_LOG_STD = 20.0
+"""Of a Gaussian, as in sac; the variance of a larger one is infinite in single precision."""
 
 
 @dataclass(frozen=True)
@@ -118,18 +123,27 @@ def _read(folder: Path) -> DataSet:
     space = spaces.from_json(about.get("observation_space"), f"{path}: observation_space")
     action_space = spaces.from_json(about.get("action_space"), f"{path}: action_space")
     if not isinstance(space, gym_spaces.Box):
-        raise FileError(f"{path}: observation_space is {space}; expected a box")
+        raise FileError(f"{path}: observation_space is {spaces.brief(space)}; expected a box")
+    discrete = isinstance(action_space, gym_spaces.Discrete)
+    if discrete != (about["actions"] == CATEGORICAL):
+        raise FileError(
+            f"{path}: actions is {about['actions']}, which does not fit the action space {spaces.brief(action_space)}"
+        )
+    for name in ("teacher", "srl_model", "encoder"):
+        if not isinstance(about.get(name), str | None):
+            raise FileError(f"{path}: {name} is {check.shown(about[name])}; expected text")
     arrays = read_npz(folder / DATA, LARGEST_DATA)
     names = ARRAYS[about["actions"]]
+    answers = {name: _array(arrays, name, folder, _width(action_space), np.float32) for name in names}
     data = DataSet(
         environment,
         space,
         action_space,
-        _array(arrays, "observations", folder, space.shape),
-        Actions(about["actions"], {name: _array(arrays, name, folder, _width(action_space)) for name in names}),
-        _array(arrays, "rewards", folder, ()),
-        _array(arrays, "starts", folder, ()).astype(bool),
-        _array(arrays, "robot", folder, ()).astype(np.int32),
+        _array(arrays, "observations", folder, space.shape, space.dtype),
+        Actions(about["actions"], answers),
+        _array(arrays, "rewards", folder, (), np.float32),
+        _array(arrays, "starts", folder, (), np.bool_),
+        _array(arrays, "robot", folder, (), np.int32),
         {name: about.get(name) for name in NOTES},
     )
     _check_rows(data, folder)
@@ -149,6 +163,8 @@ def _check_rows(data: DataSet, folder: Path) -> None:
         p = data.actions.arrays["probabilities"]
         if (p < 0.0).any() or (np.abs(p.sum(axis=-1) - 1.0) > 1e-3).any():
             raise FileError(f"{folder / DATA}: probabilities are not from 0 to 1 with a sum of 1")
+    elif (np.abs(data.actions.arrays["log_std"]) > LARGEST_LOG_STD).any():
+        raise FileError(f"{folder / DATA}: log_std is not from -{LARGEST_LOG_STD:.0f} to {LARGEST_LOG_STD:.0f}")
 
 
 def _arrays(data: DataSet) -> dict[str, NDArray[Any]]:
@@ -156,14 +172,20 @@ def _arrays(data: DataSet) -> dict[str, NDArray[Any]]:
     return {**{name: getattr(data, name) for name in names}, **data.actions.arrays}
 
 
-def _array(arrays: Mapping[str, NDArray[Any]], name: str, folder: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+def _array(
+    arrays: Mapping[str, NDArray[Any]], name: str, folder: Path, shape: tuple[int, ...], dtype: DTypeLike
+) -> NDArray[Any]:
+    """Return an array as `dtype`, to which only numbers of the same kind, such as float64 for float32, are converted."""
     if name not in arrays:
         raise FileError(f"{folder / DATA} lacks {name}")
     if arrays[name].shape[1:] != shape or not arrays[name].ndim:
         raise FileError(
             f"{folder / DATA}: {name} has shape {arrays[name].shape}; expected (n, {', '.join(map(str, shape))})"
         )
-    return arrays[name]
+    if not np.can_cast(arrays[name].dtype, np.dtype(dtype), "same_kind"):
+        raise FileError(f"{folder / DATA}: {name} holds {arrays[name].dtype}; expected {np.dtype(dtype)}")
+    with np.errstate(over="ignore"):  # too large a number becomes infinity, which is refused
+        return arrays[name].astype(dtype, copy=False)
 
 
 def _width(space: gym_spaces.Space[Any]) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -21,9 +22,10 @@ from rl_trainer_ros.distillation import recording
 from rl_trainer_ros.distillation.data_set import DataSet
 from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.distillation.distributions import CATEGORICAL, GAUSSIAN, SQUASHED
-from rl_trainer_ros.distillation.plan import Plan, new_plan, resumed_plan
+from rl_trainer_ros.distillation.plan import DATA, Plan, new_plan, resumed_plan
 from rl_trainer_ros.distillation.progress import Progress
-from rl_trainer_ros.distillation.recording import MakeRobots, Source
+from rl_trainer_ros.distillation.recording import MakeRobots
+from rl_trainer_ros.distillation.sources import Source, sources
 from rl_trainer_ros.distillation.student import (
     Lessons,
     Student,
@@ -39,7 +41,7 @@ from rl_trainer_ros.distillation.teachers import Teacher, find
 from rl_trainer_ros.training.callbacks.evaluation_log import EvaluationLog
 from rl_trainer_ros.training.checkpoints import contents, resume
 from rl_trainer_ros.training.checkpoints.folders import EXACT
-from rl_trainer_ros.training.checkpoints.saver import Saver
+from rl_trainer_ros.training.checkpoints.saver import Diverged, Saver
 from rl_trainer_ros.training.curves.callback import draw_run, run_title
 from rl_trainer_ros.training.runs import logs, run_folder
 from rl_trainer_ros.training.runs.run_folder import TrainingResult
@@ -50,7 +52,6 @@ from robot_interface_ros.files import checked_values as check
 from robot_interface_ros.files.paths import check_folder
 
 Report = Callable[[str], None]
-DATA = "data"
 _NOTES = "distillation"
 _SPLIT, _ORDER = 1, 2  # what random numbers are for; recordings have a round and a teacher there
 
@@ -60,15 +61,16 @@ def record_only(config: DistilConfig, make_robots: MakeRobots | None = None, rep
     config.check_named()
     check_folder("output", config.output)
     torch.set_num_threads(config.torch_threads)
-    found = recording.sources(find(config.names, config.log_dir), config)
+    found = sources(find(config.names, config.log_dir), config)
     shares = recording.shares_of(config, len(found))
     counts = recording.samples_of(config, shares)
     for source, samples in zip(found, counts[0]):
         recording.check_memory([source], [[samples]], copies=2)
-    written = []
-    for i, (source, samples) in enumerate(zip(found, counts[0])):
         if not isinstance(source.teacher, Teacher):
             raise ConfigError(f"{source.teacher.folder} is recorded already; leave it out")
+        source.teacher.check()
+    written = []
+    for i, (source, samples) in enumerate(zip(found, counts[0])):
         folder = Path(config.output) / source.name
         robots = make_robots or recording.simulated(config.num_envs)
         recording.obtain(source, samples, folder, config, (0, i), robots, report)
@@ -81,14 +83,19 @@ def distil(config: DistilConfig, make_robots: MakeRobots | None = None, report: 
 
     Raises ConfigError, ModelError, RobotError or OSError, one line each.
     """
-    torch.set_num_threads(config.torch_threads)
     plan = resumed_plan(config) if config.resume else new_plan(config)
+    torch.set_num_threads(plan.config.torch_threads)
     learner, statistics = make_student(plan.run_config, plan.hyperparameters, plan.space, plan.sources[0].action)
     with _folder(plan) as run:
         distillation = _Distillation(plan, run, learner, statistics, make_robots, report)
         try:
             return distillation.run()
-        except (KeyboardInterrupt, StopRequested, RobotError) as error:
+        except Diverged as error:
+            again = f"; teachers:={shlex.quote(str(run / DATA))} has its samples" if any((run / DATA).glob("*")) else ""
+            raise Diverged(
+                f"{run}: {error}. Begin a new student with a learning_rate below {plan.config.learning_rate:g}{again}"
+            ) from None
+        except (KeyboardInterrupt, StopRequested, RobotError, OSError) as error:
             if isinstance(error, RobotError) and plan.run is None and not any((run / DATA).glob("*")):
                 shutil.rmtree(run)  # nothing is recorded: the same command begins again
             else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rl_trainer_ros import factories
 from rl_trainer_ros.environments.env_config import GROUND_TRUTH, settings_of
 from robot_interface_ros.config import ConfigError, option, unknown_name
+from robot_interface_ros.files.paths import listed_paths
 
 ALGORITHMS = ("ppo", "a2c", "trpo", "sac")
 ALL = "all"
@@ -90,7 +91,7 @@ class DistilConfig:
     def __post_init__(self) -> None:
         for name in ("hyperparameters", "observation_settings"):
             settings_of(name, getattr(self, name))
-        if self.balance and len(self.balance) != len(self.names) and not self.resume:
+        if self.balance and len(self.balance) < len(self.names):  # a folder of data may hold several teachers
             raise ConfigError(
                 f"balance has {len(self.balance)} shares for {len(self.names)} teachers; give one for each"
             )
@@ -108,7 +109,7 @@ class DistilConfig:
     @property
     def names(self) -> tuple[str, ...]:
         """The teachers, one by one."""
-        return tuple(part.strip() for part in self.teachers.split(",") if part.strip())
+        return tuple(listed_paths(self.teachers))
 
     def check_named(self) -> None:
         """Raise ConfigError where no teacher is named."""

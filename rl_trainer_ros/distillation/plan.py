@@ -11,10 +11,10 @@ from typing import Any
 from rl_trainer_ros import algorithms
 from rl_trainer_ros.algorithms.hyperparameters import checked
 from rl_trainer_ros.algorithms.learner import check_actions, observation_kind, policy_name
-from rl_trainer_ros.distillation import recording
+from rl_trainer_ros.distillation import data_set, recording
 from rl_trainer_ros.distillation.distil_config import ALL, DistilConfig
-from rl_trainer_ros.distillation.recording import Source
-from rl_trainer_ros.distillation.teachers import Teacher, find
+from rl_trainer_ros.distillation.sources import Source, names_of, sources
+from rl_trainer_ros.distillation.teachers import Recorded, Teacher, find
 from rl_trainer_ros.environments.env_config import GROUND_TRUTH, EnvConfig, settings_of
 from rl_trainer_ros.observations.with_label import labelled_space
 from rl_trainer_ros.training.checkpoints import folders, resume
@@ -24,8 +24,15 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping
 from robot_interface_ros.files import checked_values as check
-from robot_interface_ros.files.paths import check_folder
+from robot_interface_ros.files.paths import check_folder, joined_paths
 
+DATA = "data"
+"""Folder of a run with the samples that were recorded for it; in it a folder for each round and teacher."""
+_FREE = (
+    *("resume", "log_dir", "teachers", "torch_threads", "log_interval_s", "checkpoint_interval_s", "keep_checkpoints"),
+    *("eval_every_epochs", "eval_episodes"),
+)
+"""Settings that may be changed when a distillation is continued: none of them changes what is learned."""
 _COPIES = 4
 """Copies of the samples in memory: as recorded, joined with labels, without those for validation, in an epoch's order."""
 
@@ -75,8 +82,10 @@ def new_plan(config: DistilConfig) -> Plan:
     """Return the plan of a new student. Raises ConfigError or ModelError, one line, before anything is recorded."""
     config.check_named()
     check_folder("log_dir", config.log_dir)
-    config = dataclasses.replace(config, teachers=",".join(_absolute(name, config.log_dir) for name in config.names))
-    found = recording.sources(find(config.names, config.log_dir), config)
+    config = dataclasses.replace(
+        config, teachers=joined_paths([_absolute(name, config.log_dir) for name in config.names])
+    )
+    found = sources(find(config.names, config.log_dir), config)
     first = found[0]
     tasks = tuple(dict.fromkeys(source.environment.task for source in found))
     labels = tasks if config.task_labels == (ALL,) else config.task_labels
@@ -152,13 +161,17 @@ def settings_of_run(name: str, log_dir: str) -> DistilConfig:
 
 
 def resumed_plan(config: DistilConfig) -> Plan:
-    """Return the plan of the run that `config.resume` names, with the settings of its `config.yaml`. Raises one-line errors."""
-    run, own = run_folder.find(config.resume, config.log_dir), settings_of_run(config.resume, config.log_dir)
+    """Return the plan of the run that `config.resume` names: its own settings, with the changes of `config`.
+
+    Raises one-line errors.
+    """
+    run = run_folder.find(config.resume, config.log_dir)
+    own = _changed(settings_of_run(config.resume, config.log_dir), config)
     if (run / "final" / folders.ABOUT).is_file():
         raise ConfigError(
             f"{run} is finished; train its student further with {command_line('train', f'load_model:={run}')}"
         )
-    found = recording.sources(find(own.names, own.log_dir), own)
+    found = sources(_teachers_again(run, own), own)
     shares = recording.shares_of(own, len(found))
     run_config = run_folder.load_config(run)
     where = f"{run / 'config.yaml'}: hyperparameters"
@@ -175,6 +188,50 @@ def resumed_plan(config: DistilConfig) -> Plan:
         # one step more: its last epoch may be done, and only the end not saved
         resume.start(dataclasses.replace(run_config, resume=str(run), num_timesteps=run_config.num_timesteps + 1)),
     )
+
+
+def _changed(own: DistilConfig, given: DistilConfig) -> DistilConfig:
+    """Return the settings of a run with those that are given; a setting at its default counts as not given.
+
+    Raises ConfigError, one line, for a change that is not allowed.
+    """
+    changes = {}
+    for field in dataclasses.fields(given):
+        value, was = getattr(given, field.name), getattr(own, field.name)
+        if value in (field.default, was) or field.name == "resume":
+            continue
+        if field.name not in _FREE:
+            raise ConfigError(
+                f"{field.name} is {was!r} in the continued distillation and cannot be changed to {value!r}; leave it out, or "
+                f"begin a new one without resume (settings that may be changed: {', '.join(_FREE[2:])})"
+            )
+        changes[field.name] = value
+    if given.teachers:
+        changes["teachers"] = joined_paths([_absolute(name, given.log_dir) for name in given.names])
+    return dataclasses.replace(own, **{**changes, "log_dir": own.log_dir})
+
+
+def _teachers_again(run: Path, own: DistilConfig) -> list[Teacher | Recorded]:
+    """Return the teachers of a continued run. One whose samples are all in the run is read from there.
+
+    So its own run may have been moved, deleted or trained further.
+    """
+    section = run_folder.distillation_of(run) or {}
+    where = f"{run / 'config.yaml'}: distillation: tasks"
+    tasks = [check.text(task, where) for task in check.listed(section.get("tasks"), where)]
+    kept = [run / DATA / f"0_{name}" for name in names_of(tasks)]
+    there = [data_set.is_data(folder) and not own.student_rounds for folder in kept]
+    if all(there):
+        return [Recorded(folder, data_set.read(folder)) for folder in kept]
+    try:
+        if len(own.names) != len(tasks):  # a name is a folder of several teachers
+            return find(own.names, own.log_dir)
+        found: list[Teacher | Recorded] = []
+        for name, folder, recorded in zip(own.names, kept, there):
+            found += [Recorded(folder, data_set.read(folder))] if recorded else find([name], own.log_dir)
+        return found
+    except ConfigError as error:
+        raise ConfigError(f"{error}. If teachers were moved, name their places: teachers:=...") from None
 
 
 def _changes(environment: EnvConfig, run: TrainerConfig) -> dict[str, Any]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from rl_trainer_ros import factories
@@ -20,21 +18,22 @@ from rl_trainer_ros.algorithms.image_replay import available_memory
 from rl_trainer_ros.distillation import data_set
 from rl_trainer_ros.distillation.data_set import DataSet
 from rl_trainer_ros.distillation.distil_config import DistilConfig
+from rl_trainer_ros.distillation.distributions import Actions
 from rl_trainer_ros.distillation.progress import Progress
-from rl_trainer_ros.distillation.recorder import Answer, record
-from rl_trainer_ros.distillation.teachers import Recorded, Teacher, encoder_named, seen_by_student
-from rl_trainer_ros.distillation.two_views import make_two_views
-from rl_trainer_ros.environments.env_config import GROUND_TRUTH, RAW_PIXELS, SRL_STATE, EnvConfig
-from rl_trainer_ros.environments.frame_stack import stacked_space
-from rl_trainer_ros.environments.make_env import Connection, parts
+from rl_trainer_ros.distillation.sources import Source
+from rl_trainer_ros.distillation.teachers import Recorded
+from rl_trainer_ros.distillation.two_views import STUDENT, TEACHER, make_two_views
+from rl_trainer_ros.environments.env_config import RAW_PIXELS, SRL_STATE, EnvConfig
+from rl_trainer_ros.environments.make_env import Connection
 from rl_trainer_ros.environments.vectorised.process_vec_env import ProcessVecEnv
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.robot_config import RobotDescription
 
 _ANSWER_BYTES = 64
 """Of a sample, beside its observation: about; a distribution of seven numbers, reward, marks."""
 
+Answer = Callable[[Any], Actions]
+"""Observations `(n, ...)` -> distributions of actions."""
 MakeRobots = Callable[[EnvConfig, EnvConfig], VecEnv]
 """Environments of the student and of the teacher -> a vectorised environment of TwoViews."""
 
@@ -65,101 +64,6 @@ def served(namespaces: Sequence[str]) -> Iterator[MakeRobots]:
             return RobotVecEnv(environments, shared.fibers, names=namespaces)
 
         yield make
-
-
-@dataclass(frozen=True)
-class Source:
-    """A teacher, with what the student sees of its environment."""
-
-    name: str
-    """For messages: its task, and its number where several have that."""
-    teacher: Teacher | Recorded
-    environment: EnvConfig
-    """With the student's observation, without a label."""
-    observation: spaces.Box
-    action: spaces.Space[Any]
-    encoder: str | None
-    srl_model: str
-    robot: RobotDescription
-
-
-def sources(found: Sequence[Teacher | Recorded], config: DistilConfig) -> list[Source]:
-    """Return the source of each teacher. Raises ConfigError, one line, if one student cannot learn from all of them."""
-    made = [_source(teacher, config) for teacher in found]
-    if config.student_rounds:
-        for source in made:
-            if isinstance(source.teacher, Recorded):
-                raise ConfigError(
-                    f"student_rounds needs teachers that can still answer; {source.teacher.folder} is recorded: name its run"
-                )
-    names = [source.name for source in made]
-    made = [
-        source if names.count(source.name) == 1 else dataclasses.replace(source, name=f"{source.name}_{i}")
-        for i, source in enumerate(made)
-    ]
-    _check_alike(made)
-    return made
-
-
-def _source(teacher: Teacher | Recorded, config: DistilConfig) -> Source:
-    if isinstance(teacher, Recorded):
-        data = teacher.data
-        environment, encoder = data.environment, data.notes.get("encoder")
-        if config.observation not in ("", environment.observed) or config.frame_stack not in (
-            0,
-            environment.frame_stack,
-        ):
-            raise ConfigError(
-                f"{teacher.folder} was recorded with observation {environment.observed} and frame_stack "
-                f"{environment.frame_stack}; leave observation and frame_stack out, or record its teacher again"
-            )
-        made = parts(environment, _loaded(environment.encoder_folder))
-        srl_model = str(data.notes.get("srl_model") or GROUND_TRUTH)
-        return Source(
-            data.task,
-            teacher,
-            environment,
-            data.observation_space,
-            data.action_space,
-            encoder,
-            srl_model,
-            made.description,
-        )
-    environment = seen_by_student(teacher, config)
-    loaded = _loaded(environment.encoder_folder)
-    made = parts(environment, loaded)
-    space = stacked_space(made.observation.space, environment.frame_stack)
-    if not isinstance(space, spaces.Box):
-        raise ConfigError(f"a student cannot observe {space}; choose another observation")
-    srl_model = teacher.config.srl_model if environment.encoder_folder else GROUND_TRUTH
-    if config.srl_model and environment.encoder_folder:
-        srl_model = encoder_named(teacher, config)[0]
-    encoder = loaded.id if loaded else None
-    return Source(
-        environment.task, teacher, environment, space, made.action.space, encoder, srl_model, made.description
-    )
-
-
-def _loaded(folder: str) -> factories.Encoder | None:
-    return factories.load_encoder(folder) if folder else None
-
-
-def _check_alike(made: Sequence[Source]) -> None:
-    """Raise ConfigError, one line, unless one student can learn from all: the same robot, observations and actions."""
-    first = made[0]
-    for other in made[1:]:
-        for what, mine, its in (
-            ("action space", first.action, other.action),
-            ("observation space", first.observation, other.observation),
-            ("frame_stack", first.environment.frame_stack, other.environment.frame_stack),
-            ("action_repeat", first.environment.action_repeat, other.environment.action_repeat),
-            ("robot", first.environment.robot, other.environment.robot),
-            ("encoder", first.encoder, other.encoder),
-        ):
-            if mine != its:
-                raise ConfigError(
-                    f"teachers of one student need the same {what}: {first.name} has {mine}, {other.name} has {its}"
-                )
 
 
 def shares_of(config: DistilConfig, n: int) -> list[float]:
@@ -228,12 +132,25 @@ def obtain(
         if samples > len(source.teacher.data):
             report(f"{source.teacher.folder} holds {len(source.teacher.data):,} samples, not {samples:,}; all are used")
         return source.teacher.data.first(samples)
+    about = {
+        "teacher": str(source.teacher.folder),
+        "teacher_sha256": source.teacher.sha256,
+        "algo": source.teacher.config.algo,
+        "seed": source.teacher.config.seed,
+        "srl_model": source.srl_model,
+        "encoder": source.encoder,
+        "recorded_by": data_set.STUDENT if student else data_set.TEACHER,
+        "recording": {
+            "robots": len(config.namespaces) if config.transport == "topics" else config.num_envs,
+            **{name: getattr(config, name) for name in ("seed", "sampled", "temperature")},
+        },
+    }
     if data_set.is_data(folder):
         found = data_set.read(folder)
-        if found.notes.get("teacher") == str(source.teacher.folder) and len(found) == samples:
-            report(f"{source.name}: {samples:,} samples are recorded already, in {folder}")
-            return found
-        raise ConfigError(f"{folder} holds other teacher data; give another folder, or remove it")
+        if other := _difference(found, source, samples, about):
+            raise ConfigError(f"{folder} holds other teacher data: {other}; give another folder, or remove it")
+        report(f"{source.name}: {samples:,} samples are recorded already, in {folder}")
+        return found
     progress = Progress(f"recording {source.name}", samples, "steps", config.log_interval_s, report)
     generator = np.random.default_rng([config.seed, *turn])
     robots = make_robots(source.environment, source.teacher.environment)
@@ -251,14 +168,6 @@ def obtain(
         )
     finally:
         robots.close()
-    about = {
-        "teacher": str(source.teacher.folder),
-        "algo": source.teacher.config.algo,
-        "seed": source.teacher.config.seed,
-        "srl_model": source.srl_model,
-        "encoder": source.encoder,
-        "recorded_by": data_set.STUDENT if student else data_set.TEACHER,
-    }
     found = DataSet(
         source.environment, source.observation, source.action, actions=actions, notes=about | notes, **arrays
     )
@@ -267,3 +176,83 @@ def obtain(
     mean = notes["mean_return"]
     report(f"{source.name}: recorded {samples:,} samples" + ("" if mean is None else f", mean return {mean:.2f}"))
     return found
+
+
+def record(
+    vec_env: VecEnv,
+    teacher: Answer,
+    samples: int,
+    generator: np.random.Generator,
+    *,
+    student: Answer | None = None,
+    sampled: bool = True,
+    temperature: float = 1.0,
+    report: Callable[[int], None] = lambda done: None,
+) -> tuple[dict[str, Any], Actions, dict[str, Any]]:
+    """Return `samples` rows in the order of time: arrays as DataSet has them, the teacher's answers, and notes.
+
+    `vec_env`: of TwoViews. `student`: acts instead of the teacher; None: the teacher acts. `report(done)` is called after each
+    step. Rows of robots that do not answer are left out.
+    """
+    rows: dict[str, list[Any]] = {"observations": [], "rewards": [], "starts": [], "robot": []}
+    answers: list[Actions] = []
+    episodes: list[tuple[float, bool]] = []
+    returns = np.zeros(vec_env.num_envs)
+    starts, present = np.ones(vec_env.num_envs, bool), np.ones(vec_env.num_envs, bool)
+    succeeded = np.zeros(vec_env.num_envs, bool)
+    observation: Any = vec_env.reset()
+    done = 0
+    while done < samples:
+        answer = teacher(observation[TEACHER])
+        acting = answer if student is None else student(observation[STUDENT])
+        actions = acting.sample(generator, temperature) if sampled else acting.best()
+        seen = observation[STUDENT].copy()
+        observation, rewards, dones, infos = vec_env.step(actions)
+        there = np.flatnonzero(present)
+        for name, values in (("observations", seen), ("rewards", rewards), ("starts", starts)):
+            rows[name].append(np.array(values)[there])
+        rows["robot"].append(there)
+        answers.append(Actions(answer.kind, {name: array[there] for name, array in answer.arrays.items()}))
+        returns += rewards
+        succeeded |= [bool(info.get("is_success")) for info in infos]
+        for i in np.flatnonzero(dones):
+            if present[i] and "interrupted" not in infos[i]:
+                episodes.append((float(returns[i]), bool(succeeded[i])))
+            returns[i], succeeded[i] = 0.0, False
+        starts, present = np.array(dones, bool), np.array(["absent" not in info for info in infos])
+        done += len(there)
+        report(min(done, samples))
+    arrays = {name: np.concatenate(parts)[:samples] for name, parts in rows.items()}
+    arrays["rewards"], arrays["robot"] = arrays["rewards"].astype(np.float32), arrays["robot"].astype(np.int32)
+    names = answers[0].arrays
+    joined = {name: np.concatenate([part.arrays[name] for part in answers])[:samples] for name in names}
+    notes = {
+        "episodes": len(episodes),
+        "mean_return": float(np.mean([total for total, _ in episodes])) if episodes else None,
+        "success_rate": float(np.mean([success for _, success in episodes])) if episodes else None,
+    }
+    return arrays, Actions(answers[0].kind, joined), notes
+
+
+def _difference(found: DataSet, source: Source, samples: int, about: Mapping[str, Any]) -> str:
+    """Return in words what tells data from those that would be recorded now; empty if nothing does.
+
+    Data of earlier versions do not say how they were recorded; their teacher is known by its path.
+    """
+    if len(found) != samples:
+        return f"{len(found):,} samples, not {samples:,}"
+    was, now = (dataclasses.asdict(one) for one in (found.environment, source.environment))
+    for name in was:
+        if was[name] != now[name]:
+            return f"{name} {was[name]!r}, not {now[name]!r}"
+    notes = found.notes
+    same = "teacher_sha256" if notes.get("teacher_sha256") else "teacher"
+    if notes.get(same) != about[same]:
+        return f"of teacher {notes.get('teacher')}, not {about['teacher']} as it is now"
+    how = notes.get("recording")
+    if not isinstance(how, Mapping):
+        return ""
+    for name, value in about["recording"].items():
+        if how.get(name) != value:
+            return f"recorded with {name} {how.get(name)!r}, not {value!r}"
+    return ""

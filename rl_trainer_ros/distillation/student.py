@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.utils import set_random_seed
@@ -21,9 +22,11 @@ from rl_trainer_ros.distillation.data_set import DataSet
 from rl_trainer_ros.distillation.distributions import ARRAYS, Actions, likeness, of_policy, parameters_of
 from rl_trainer_ros.observations.with_label import labelled, one_hot
 from rl_trainer_ros.training import normalisation, vec_envs
+from rl_trainer_ros.training.checkpoints.saver import Diverged
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 Array = NDArray[Any]
+_DIVERGED = "the loss or the student's distribution is not finite: the learning has diverged"
 
 
 def make_student(
@@ -162,7 +165,10 @@ class Student:
         return of_policy(self._learner.algorithm, self.normalise(observations))
 
     def learn(self, lessons: Lessons, batch_size: int, rate: Callable[[float], float]) -> None:
-        """Take one pass over lessons in their order. `rate`: share of the pass that is done -> learning rate."""
+        """Take one pass over lessons in their order. `rate`: share of the pass that is done -> learning rate.
+
+        Raises Diverged where the loss is not finite.
+        """
         policy = self._learner.algorithm.policy
         policy.set_training_mode(True)
         seen = self.normalise(lessons.observations)
@@ -171,31 +177,41 @@ class Student:
             for group in self._optimizer.param_groups:
                 group["lr"] = rate(begin / len(seen))
             rows = slice(begin, begin + batch_size)
-            kind = lessons.answers.kind
-            teacher = Actions(kind, {name: array[rows] for name, array in lessons.answers.arrays.items()})
-            tensor, _ = policy.obs_to_tensor(seen[rows])
-            _, parts = parameters_of(self._learner.algorithm, tensor)
+            teacher = _part(lessons.answers, rows)
+            loss = self._divergence(teacher, seen[rows]).mean()
+            if not bool(torch.isfinite(loss)):
+                raise Diverged(_DIVERGED)
             self._optimizer.zero_grad()
-            distributions.divergence(teacher, kind, parts, self._temperature).mean().backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
         self._learner.advance(len(seen), len(begins))
 
     def measure(self, lessons: Lessons, batch_size: int = 1024) -> tuple[float, float]:
-        """Return the mean KL, nats, and the likeness of best actions, as `distributions.likeness`."""
-        import torch
-
+        """Return the mean KL, nats, and the likeness of best actions, as `distributions.likeness`. Raises Diverged."""
         seen, totals = self.normalise(lessons.observations), np.zeros(2)
         for begin in range(0, len(seen), batch_size):
             rows = slice(begin, begin + batch_size)
-            teacher = Actions(
-                lessons.answers.kind, {name: array[rows] for name, array in lessons.answers.arrays.items()}
-            )
-            policy = self._learner.algorithm.policy
-            policy.set_training_mode(False)
+            teacher = _part(lessons.answers, rows)
+            self._learner.algorithm.policy.set_training_mode(False)
             with torch.no_grad():
-                tensor, _ = policy.obs_to_tensor(seen[rows])
-                kind, parts = parameters_of(self._learner.algorithm, tensor)
-                kl = distributions.divergence(teacher, kind, parts, self._temperature).sum()
+                kl = self._divergence(teacher, seen[rows]).sum()
+            if not bool(torch.isfinite(kl)):
+                raise Diverged(_DIVERGED)
             student = of_policy(self._learner.algorithm, seen[rows])
             totals += float(kl), likeness(teacher, student) * len(teacher)
         return float(totals[0] / len(seen)), float(totals[1] / len(seen))
+
+    def _divergence(self, teacher: Actions, observations: Array) -> torch.Tensor:
+        """The KL of each row, with gradients; `observations`: normalised."""
+        algorithm = self._learner.algorithm
+        tensor, _ = algorithm.policy.obs_to_tensor(observations)
+        try:
+            _, parts = parameters_of(algorithm, tensor)
+        except ValueError:  # torch refuses distributions whose parameters are NaN
+            raise Diverged(_DIVERGED) from None
+        found: torch.Tensor = distributions.divergence(teacher, teacher.kind, parts, self._temperature)
+        return found
+
+
+def _part(answers: Actions, rows: slice) -> Actions:
+    return Actions(answers.kind, {name: array[rows] for name, array in answers.arrays.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.distillation.distributions import Actions, of_policy
 from rl_trainer_ros.environments.env_config import GROUND_TRUTH, RAW_PIXELS, EnvConfig
 from rl_trainer_ros.environments.requirements import task_class
-from rl_trainer_ros.training.checkpoints import trained_models
+from rl_trainer_ros.training.checkpoints import contents, trained_models
 from rl_trainer_ros.training.checkpoints.trained_models import Policy
 from rl_trainer_ros.training.runs import robot_files, run_folder
 from rl_trainer_ros.training.runs.encoders import with_encoder
@@ -38,6 +39,15 @@ class Teacher:
     def environment(self) -> EnvConfig:
         """The environment in which it acts."""
         return self.config.environment(realtime=False)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of its networks: a run that is moved is the same teacher, one that was trained further is another."""
+        found = hashlib.sha256()
+        with open(self.folder / contents.PARAMETERS, "rb") as stream:
+            while part := stream.read(2**20):
+                found.update(part)
+        return found.hexdigest()
 
     def answer(self, observations: Any) -> Actions:
         """Return its distributions of actions for observations as its environment gives them, `(n, ...)`."""
@@ -72,11 +82,12 @@ def find(names: Sequence[str], log_dir: str) -> list[Teacher | Recorded]:
         elif below and not (path / "config.yaml").exists():
             found += [Recorded(child, data_set.read(child)) for child in below]
         else:
-            found.append(_trained(name, log_dir))
+            found += _trained(name, log_dir)
     return found
 
 
-def _trained(name: str, log_dir: str) -> Teacher:
+def _trained(name: str, log_dir: str) -> list[Teacher]:
+    """Return a trained run as a teacher of each task that it learned: a student of several teachers has several."""
     path = expanded(name)
     if path.is_dir() and not any(path.iterdir()):
         raise ConfigError(f"teacher {name} is an empty folder; name a trained run or a folder of teacher data")
@@ -86,7 +97,8 @@ def _trained(name: str, log_dir: str) -> Teacher:
     robot_files.check(run, config.robot, "train the teacher again")
     if config.goal_conditioned:
         raise ConfigError(f"teacher {run} is goal-conditioned; such teachers cannot be distilled")
-    return Teacher(checkpoint.folder, trained_models.load(checkpoint.folder), config)
+    policy = trained_models.load(checkpoint.folder)
+    return [Teacher(checkpoint.folder, policy, one) for one in run_folder.learned_configs(run, config)]
 
 
 def encoder_named(teacher: Teacher, config: DistilConfig) -> tuple[str, str]:
@@ -98,9 +110,19 @@ def encoder_named(teacher: Teacher, config: DistilConfig) -> tuple[str, str]:
     return factories.find_encoder(config.srl_model, **seeker)
 
 
-def seen_by_student(teacher: Teacher, config: DistilConfig) -> EnvConfig:
-    """Return the environment of a teacher with the student's observation, without its label. Raises ConfigError."""
+_SEEN = ("observation", "observation_settings", "srl_folder", "frame_stack", "task_memory")
+"""Settings of what a policy observes."""
+
+
+def seen_by_student(teacher: Teacher, config: DistilConfig, first: EnvConfig | None = None) -> EnvConfig:
+    """Return the environment of a teacher with the student's observation, without its label. Raises ConfigError.
+
+    `first`: what the student sees of its first teacher's environment, where this is a later teacher.
+    """
     changes: dict[str, Any] = {"task_labels": ()}
+    if first is not None:
+        changes |= {name: getattr(first, name) for name in _SEEN}
+        return dataclasses.replace(teacher.environment, **changes)
     if config.srl_model:
         seen = GROUND_TRUTH if config.srl_model == GROUND_TRUTH else factories.srl_models().get(config.srl_model, "")
         folder = "" if seen else encoder_named(teacher, config)[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rl_trainer_ros.report.found_runs import FoundRun, one_line
 from rl_trainer_ros.report.variants import TaskOfRuns
 from rl_trainer_ros.training.runs.logs import CROSS_EVALUATIONS, VIDEOS
 from rl_trainer_ros.training.runs.run_tables import number_in, read_table
+from rl_trainer_ros.training.runs.search import walked
 from robot_interface_ros.files.untrusted_files import read_bytes
 
 TRANSFER = "_transfer.csv"
@@ -47,13 +47,11 @@ def matrices(folder: Path, runs: Sequence[Path]) -> tuple[list[FoundMatrix], lis
     """Return the matrices that `rl_trainer cross_evaluate` wrote below a folder, and a line for each that cannot be read."""
     found, problems = [], []
     inside = {run.resolve() for run in runs}
-    for place, below, files in os.walk(folder):
-        path = Path(place)
+    for path, below, files in walked(folder):
         if path.resolve() in inside and path != folder:
             below.clear()
             continue
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        for name in sorted(one for one in files if one.endswith(".csv") and not one.endswith(TRANSFER)):
+        for name in (one for one in files if one.endswith(".csv") and not one.endswith(TRANSFER)):
             file = path / name
             try:
                 if not file.is_file() or not _begins_like_a_matrix(file):

@@ -113,13 +113,14 @@ def overall_pairs(tasks: Sequence[TaskOfRuns]) -> list[Pair]:
     found = []
     for one, other in itertools.combinations(there, 2):
         first, second = ([_of_label(task, mean.label) for task in tasks] for mean in (one, other))
+        several = all(len(scores) > 1 for scores in (*first, *second))
         found.append(
             Pair(
                 one.label,
                 other.label,
                 SUCCESS,
                 comparison.probability_of_improvement(first, second),
-                comparison.probability_of_improvement_interval(first, second),
+                comparison.probability_of_improvement_interval(first, second) if several else None,
                 None,
             )
         )

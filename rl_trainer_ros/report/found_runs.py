@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from rl_trainer_ros.report.settings import flat
 from rl_trainer_ros.training.curves.episodes import MONITOR, Episodes, Evaluations, read_episodes, read_evaluations
 from rl_trainer_ros.training.runs import run_folder
+from rl_trainer_ros.training.runs.search import walked
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import read_yaml
 from robot_interface_ros.files.checked_values import mapping, number, whole
@@ -22,7 +22,6 @@ from robot_interface_ros.files.untrusted_files import FileError, read_json
 CONFIG = "config.yaml"
 _OWN = ("attempts", "checkpoints", "videos", "evaluation", "cross_evaluation")
 """Folders of a run that hold no runs."""
-_DEEPEST = 12
 _SECTIONS, _DISTILLATION = ("trainer", "hyperparameters", "robot"), "distillation"
 _TAUGHT_WITH = (
     *("set_size", "balance", "epochs", "student_rounds", "temperature", "sampled", "batch_size", "learning_rate"),
@@ -47,7 +46,9 @@ class FoundRun:
     evaluations: Evaluations
     training_s: float | None = None
     evaluation: Mapping[str, float] = field(default_factory=dict)
-    """The figures of its `evaluation.json`; empty where there is none."""
+    """The figures of its `evaluation.json`; empty where there is none, or where the run was trained further since."""
+    conditions: str = ""
+    """How that evaluation differs from one of the final model as it was trained, in words; empty: in nothing."""
     last_step: int = 0
     """Steps of the whole run, as its `result.json` says; 0: unknown."""
     problem: str = ""
@@ -76,22 +77,19 @@ class DamagedRun:
 
 def find(folder: Path) -> Iterator[Path]:
     """Yield the folders of runs below a folder, or the folder itself where it is one, sorted by their paths."""
-    for place, below, files in os.walk(folder):
-        path = Path(place)
+    for path, below, files in walked(folder):
         if CONFIG in files or MONITOR in files or "checkpoints" in below:
             below.clear()  # a run holds no runs
             yield path
-        below[:] = sorted(name for name in below if not name.startswith(".") and name not in _OWN)
-        if len(path.relative_to(folder).parts) >= _DEEPEST:
-            below.clear()
+        below[:] = [name for name in below if name not in _OWN]
 
 
 def read(run: Path, name: str) -> FoundRun | DamagedRun:
     """Read a run. Errors in its files are in its line, and are not raised."""
     try:
-        others = other_sections(run)
-        settings = flat(run_folder.load_config(run), others)
-        tasks = _tasks_of_student(run)
+        values = read_yaml(run / CONFIG)
+        settings = flat(run_folder.config_of(values, run), other_sections(values))
+        tasks = _tasks_of_student(values)
     except (OSError, ValueError) as error:
         return DamagedRun(run, name, one_line(error))
     if len(tasks) > 1:
@@ -109,16 +107,16 @@ def read(run: Path, name: str) -> FoundRun | DamagedRun:
         evaluations = Evaluations(*(np.zeros(0) for _ in range(4)), *(np.zeros((0, 2)) for _ in range(3)))
     ended, training_s, last_step, why = _ended(run)
     problems += [why] if why else []
-    alone = _evaluation(run) if len(tasks) < 2 else {}  # of several tasks `evaluate` measures the first one only
-    found = FoundRun(run, name, settings, ended, episodes, evaluations, training_s, alone, last_step)
+    # of several tasks `evaluate` measures the first one only
+    alone, conditions = _evaluation(run, last_step) if len(tasks) < 2 else ({}, "")
+    found = FoundRun(run, name, settings, ended, episodes, evaluations, training_s, alone, conditions, last_step)
     if not found.measured:
         problems.append(_not_measured(run, ended, tasks))
     return dataclasses.replace(found, problem="; ".join(problems))
 
 
-def other_sections(run: Path) -> dict[str, Any]:
-    """The sections of a run's `config.yaml` beyond those of every run; of `distillation` the settings that are learned with."""
-    values = read_yaml(run / CONFIG)
+def other_sections(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of a `config.yaml` beyond those of every run; of `distillation` the settings that are learned with."""
     found = {name: values[name] for name in values if name not in _SECTIONS}
     taught = found.get(_DISTILLATION)
     if isinstance(taught, Mapping) and isinstance(taught.get("settings"), Mapping):
@@ -126,9 +124,9 @@ def other_sections(run: Path) -> dict[str, Any]:
     return found
 
 
-def _tasks_of_student(run: Path) -> list[str]:
-    """The tasks that a student of policy distillation learned; empty for other runs."""
-    taught = read_yaml(run / CONFIG).get(_DISTILLATION)
+def _tasks_of_student(values: Mapping[str, Any]) -> list[str]:
+    """The tasks that a student of policy distillation learned; empty for other runs. `values`: of its `config.yaml`."""
+    taught = values.get(_DISTILLATION)
     tasks = taught.get("tasks") if isinstance(taught, Mapping) else None
     return [str(task) for task in tasks] if isinstance(tasks, list) else []
 
@@ -160,14 +158,24 @@ def _ended(run: Path) -> tuple[str, float | None, int, str]:
     return ended, seconds, steps, f"{ended} before its end" + (f": {one_line(why)}" if why else "")
 
 
-def _evaluation(run: Path) -> dict[str, float]:
+def _evaluation(run: Path, last_step: int) -> tuple[dict[str, float], str]:
+    """The figures of a run's `evaluation.json`, and in words the conditions in which it is not that of the final model."""
     path = run / "evaluation.json"
     try:
         values = mapping(read_json(path), str(path))
         names = ("success_rate", "mean_return", "mean_final_distance_m", "episodes")
-        return {name: number(values.get(name), f"{path}: {name}") for name in names}
+        figures = {name: number(values.get(name), f"{path}: {name}") for name in names}
+        given = mapping(values.get("conditions", {}), f"{path}: conditions")
     except FileError:
-        return {}
+        return {}, ""
+    model = PurePath(str(values.get("model"))).name
+    if model in ("final", str(None)) or model.endswith("_final"):
+        if values.get("num_timesteps", last_step) != last_step and last_step:
+            return {}, ""  # the run was trained further
+        model = ""
+    words = [f"model {model}"] if model else []
+    words += [name if value is True else f"{name} {value}" for name, value in sorted(given.items())]
+    return figures, one_line(", ".join(words))
 
 
 def one_line(error: object) -> str:

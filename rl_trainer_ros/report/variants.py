@@ -94,18 +94,25 @@ def _sortable(text: str) -> tuple[int, float, str]:
 def _scores(variants: Sequence[Variant], window: int) -> tuple[str, dict[str, tuple[dict[str, float], ...]]]:
     """Scores from the best source that every run of a task has, so that they can be compared."""
     whole = [run for variant in variants for run in variant.whole]
-    if whole and all(run.evaluation for run in whole):
+    conditions = sorted({run.conditions for run in whole if run.evaluation})
+    evaluated = bool(whole) and all(run.evaluation for run in whole)
+    if evaluated and len(conditions) == 1:
         n = sorted({int(run.evaluation["episodes"]) for run in whole})
         source, score = (
             f"{' to '.join(map(str, n[:1] + n[1:][-1:]))} unseen targets after the training",
             _after_training,
         )
+        source += f" ({conditions[0]})" if conditions[0] else ""
     elif whole and all(len(run.evaluations.steps) for run in whole):
         source, score = "the last evaluation during the training", _last_evaluation
     else:
         source, score = (
             f"the last {window} training episodes, in which the policy still explores",
             lambda run: _last_episodes(run, window),
+        )
+    if evaluated and len(conditions) > 1:
+        source += (
+            f"; those after the training differ in their conditions: {', '.join(one or 'none' for one in conditions)}"
         )
     return source, {variant.label: tuple(score(run) for run in variant.whole) for variant in variants}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from robot_interface_ros.errors import ConfigError
@@ -18,6 +20,26 @@ def expanded(path: str | Path) -> Path:
         raise ConfigError(
             f"{path} begins with {home}, but this machine has no such home folder; write the full path"
         ) from None
+
+
+def listed_paths(text: str) -> list[str]:
+    """Return the paths in a text with commas between them; brackets around it, as around a list in YAML, do not count.
+
+    A path that holds commas stands in double quotes, as in CSV, or alone.
+    """
+    text = text.strip()
+    if text and os.path.lexists(expanded(text)):
+        return [text]
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    rows = csv.reader([" ".join(text.splitlines())], skipinitialspace=True)
+    return [part for row in rows for part in (one.strip() for one in row) if part]
+
+
+def joined_paths(paths: Sequence[str]) -> str:
+    """Return paths as one text that `listed_paths` reads."""
+    quoted = ['"' + path.replace('"', '""') + '"' if set(path) & set(',"[]\n') else path for path in paths]
+    return ",".join(quoted)
 
 
 def check_folder(setting: str, given: str | Path) -> None:

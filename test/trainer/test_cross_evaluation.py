@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +18,12 @@ from PIL import Image
 from rl_trainer_ros.cli.commands.cross_evaluate import CrossEvaluateOptions, cross_evaluate_runs
 from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.evaluation import matrix_picture, transfer
-from rl_trainer_ros.evaluation.episodes import evaluate
+from rl_trainer_ros.evaluation.episodes import Evaluation, evaluate
 from rl_trainer_ros.evaluation.matrix import RETURN, SUCCESS, Cell, Matrix, from_rows
 from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
 from rl_trainer_ros.training import early_checks
 from rl_trainer_ros.training.checkpoints import trained_models
-from rl_trainer_ros.training.cross_evaluation import models, sequence, tasks
+from rl_trainer_ros.training.cross_evaluation import measure, models, sequence, tasks
 from rl_trainer_ros.training.cross_evaluation.models import Model
 from rl_trainer_ros.training.cross_evaluation.tasks import EvaluatedTask
 from rl_trainer_ros.training.train import TrainingRun
@@ -190,6 +191,47 @@ def test_a_matrix_of_two_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr().out
     assert said.count("the model's observation space is") == 1 and "ppo 256 steps on reach, robot kuka_iiwa" in said
     assert file.with_suffix(".png").is_file()
+
+
+@pytest.mark.resume
+def test_an_interrupted_matrix_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C loses the cell that is evaluated, not those before it; a model that was saved since is evaluated again."""
+    played: list[int] = []
+
+    def play(actor: Any, normalise: Any, robots: Any, episodes: int, **more: Any) -> Evaluation:
+        played.append(episodes)
+        if len(played) == 3:
+            raise KeyboardInterrupt
+        numbers = np.full(episodes, float(len(played)))
+        return Evaluation(numbers > 1, numbers, numbers, numbers, held=None)
+
+    monkeypatch.setattr(measure, "evaluate_at_once", play)
+    runs = tmp_path / "runs"
+    for name in ("ppo", "sac"):
+        shutil.copytree(FIXTURES / name, runs / name, symlinks=True)
+    options = CrossEvaluateOptions(str(runs), tasks="reach,button", episodes=2, log_dir=str(runs))
+    with pytest.raises(KeyboardInterrupt):
+        cross_evaluate_runs(options)
+    (left,) = (runs / "cross_evaluations").iterdir()
+    assert left.name.endswith("_unfinished.csv") and left.read_text().count("not evaluated yet") == 2
+    assert "the same command goes on with them" in capsys.readouterr().err
+    assert cross_evaluate_runs(replace(options, episodes=1, tasks="reach")) == 0  # other cells: from the beginning
+    assert left.is_file() and len(played) == 5
+    about = runs / "sac" / "checkpoints" / (runs / "sac" / "final").resolve().name / "about.json"
+    os.utime(about, (about.stat().st_atime, left.stat().st_mtime + 5.0))
+    assert cross_evaluate_runs(options) == 0
+    assert "1 of 4 cells are in" in capsys.readouterr().out and len(played) == 8
+    assert not left.exists()
+    file = left.with_name(left.name.replace("_unfinished", ""))
+    rows = list(csv.DictReader(file.open(newline="")))
+    assert [(row["model"], row["task"], row["mean_return"]) for row in rows] == [
+        ("ppo", "reach", "1.0"),
+        ("ppo", "button", "7.0"),
+        ("sac", "reach", "6.0"),
+        ("sac", "button", "8.0"),
+    ]
 
 
 @pytest.mark.bad_input

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import math
+import shutil
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +23,7 @@ from rl_trainer_ros.algorithms import hyperparameters
 from rl_trainer_ros.cli.commands.curves import CurvesOptions, draw_curves
 from rl_trainer_ros.cli.commands.distillation.distil import read, run_distillation
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
-from rl_trainer_ros.distillation import continual, data_set, distil, distributions, loss, recording
+from rl_trainer_ros.distillation import continual, data_set, distil, distributions, loss, recording, sources, teachers
 from rl_trainer_ros.distillation import student as students
 from rl_trainer_ros.distillation.continual_config import ContinualConfig
 from rl_trainer_ros.distillation.data_set import DataSet
@@ -33,11 +34,14 @@ from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.make_env import make_environment, make_robot_env
 from rl_trainer_ros.observations.with_label import labelled, labelled_space, one_hot
 from rl_trainer_ros.training.checkpoints import contents, folders, trained_models
+from rl_trainer_ros.training.checkpoints.saver import Diverged
+from rl_trainer_ros.training.cross_evaluation.tasks import evaluated
 from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
+from robot_interface_ros.files.paths import joined_paths, listed_paths
 
 pytestmark = [pytest.mark.distil, pytest.mark.slow, pytest.mark.xdist_group("distillation")]
 
@@ -135,6 +139,13 @@ def made_data(kind: str, n: int, seed: int, task: str = "circular", sign: float 
         np.zeros(n, np.int32),
         {},
     )
+
+
+def gaussian_of(**numbers: float) -> DataSet:
+    """Data of a Gaussian teacher, with some arrays of one number."""
+    data = made_data(GAUSSIAN, 20, 0)
+    changed = {name: np.full_like(data.actions.arrays[name], number) for name, number in numbers.items()}
+    return dataclasses.replace(data, actions=Actions(GAUSSIAN, {**data.actions.arrays, **changed}))
 
 
 def taught(sets: Sequence[DataSet], algo: str = "ppo", labels: Sequence[str] = (), epochs: int = 30) -> Student:
@@ -377,7 +388,10 @@ def test_bad_input_is_one_line(runs: dict[str, Path], tmp_path: Path, monkeypatc
     circular, reach = str(runs["circular"]), str(runs["reach"])
     (tmp_path / "empty").mkdir()
     for more, said in (
-        ({"teachers": f"{circular},{reach}"}, "teachers of one student need the same action space"),
+        (
+            {"teachers": f"{circular},{reach}"},
+            "teachers of one student need the same action: .* plane_discrete, .* joint_velocity",
+        ),
         ({"teachers": str(tmp_path / "gone")}, "is not a run folder"),
         ({"teachers": str(tmp_path / "empty")}, "is an empty folder"),
         ({"teachers": ""}, "teachers is empty"),
@@ -407,6 +421,124 @@ def test_bad_input_is_one_line(runs: dict[str, Path], tmp_path: Path, monkeypatc
     with pytest.raises(ConfigError, match="1,000,000 samples take"):
         distil.record_only(replace(large, output=str(tmp_path / "data")), report=silent)
     assert not list(tmp_path.glob("*/*/*/*/config.yaml"))
+
+
+def test_equal_spaces_do_not_make_equal_actions(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Velocities and positions of the same joints have one space, so have two control rates, and mean other motions."""
+    (found,) = teachers.find([str(runs["reach"])], "")
+    assert isinstance(found, teachers.Teacher)
+    for changes, said in (
+        ({"action": "joint_position"}, "need the same action: reach_0 has joint_velocity, reach_1 has joint_position"),
+        ({"control_hz": 10.0}, "need the same control_hz: reach_0 has 20.0, reach_1 has 10.0"),
+        ({"joint_group": "right_arm"}, "need the same joint_group"),
+    ):
+        other = replace(found, config=replace(found.config, **changes))
+        with pytest.raises(ConfigError, match=said):
+            sources.sources([found, other], settings(tmp_path, "a,b"))
+    pixels = replace(found, config=replace(found.config, observation="raw_pixels", frame_stack=2))
+    first, second = sources.sources([found, pixels], settings(tmp_path, "a,b"))
+    assert first.observation == second.observation and second.teacher is pixels  # both as the first teacher sees
+
+
+def test_a_student_of_several_teachers_teaches_each_of_their_tasks(runs: dict[str, Path], tmp_path: Path) -> None:
+    student = distil.distil(
+        settings(tmp_path, f"{runs['circular']},{runs['escape']}", set_size=20, epochs=1, task_labels=("all",)),
+        report=silent,
+    )
+    found = sources.sources(teachers.find([str(student)], ""), settings(tmp_path, str(student)))
+    assert [(one.name, one.environment.task, one.environment.task_labels) for one in found] == [
+        ("circular", "circular", ()),
+        ("escape", "escape", ()),
+    ]
+    configs = run_folder.learned_configs(student, run_folder.load_config(student))
+    assert [config.task for config in configs] == ["circular", "escape"]
+    assert [task.task for task in evaluated(configs)] == ["circular", "escape"]
+    balanced = settings(tmp_path, str(student), balance=(1.0, 3.0))
+    assert recording.samples_of(balanced, recording.shares_of(balanced, 2)) == [[40, 120]]
+
+
+@pytest.mark.resume
+def test_recorded_data_of_other_settings_are_not_taken_for_these(runs: dict[str, Path], tmp_path: Path) -> None:
+    first = settings(tmp_path, str(runs["circular"]), output=str(tmp_path / "data"), set_size=20)
+    (folder,) = distil.record_only(first, report=silent)
+    for more, said in (
+        ({"seed": 3}, "recorded with seed 0, not 3"),
+        ({"sampled": False}, "recorded with sampled True, not False"),
+        ({"observation": "joints"}, "observation '', not 'joints'"),
+        ({"set_size": 30}, "20 samples, not 30"),
+    ):
+        with pytest.raises(ConfigError, match=f"holds other teacher data: .*{said}"):
+            distil.record_only(replace(first, **more), report=silent)
+    about = json.loads((folder / "about.json").read_text())
+    older = {name: value for name, value in about.items() if name not in ("teacher_sha256", "recording")}
+    (folder / "about.json").write_text(json.dumps(older))
+    lines: list[str] = []
+    distil.record_only(first, report=lines.append)
+    assert "recorded already" in lines[0]
+    about["environment"]["frame_stack"] = 4
+    (folder / "about.json").write_text(json.dumps(about))
+    with pytest.raises(
+        ConfigError, match=r"was recorded with observation space Box\(16,\) .* has Box\(64,\)"
+    ) as raised:
+        distil.distil(settings(tmp_path, str(folder)), report=silent)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.resume
+@pytest.mark.equality
+def test_a_student_is_continued_without_its_teachers(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once all samples are recorded, the teachers' runs may have been moved or deleted, or have other commas in their path."""
+    odd = tmp_path / 'teachers, "old"'
+    odd.mkdir()
+    gone = [Path(shutil.copytree(runs[task], odd / task, symlinks=True)) for task in ("circular", "escape")]
+    config = settings(tmp_path / "students", joined_paths([str(folder) for folder in gone]), set_size=40)
+    whole = distil.distil(config, report=silent)
+
+    real, epochs = Student.learn, iter(range(100))
+
+    def cut_in_its_second(self: Student, *arguments: Any) -> None:
+        if next(epochs) == 1:
+            raise Killed
+        real(self, *arguments)
+
+    monkeypatch.setattr(Student, "learn", cut_in_its_second)
+    with pytest.raises(Killed):
+        distil.distil(config, report=silent)
+    monkeypatch.setattr(Student, "learn", real)
+    (cut,) = (run for run in whole.parent.iterdir() if run != whole)
+    shutil.move(odd / "circular", tmp_path / "moved")
+    shutil.rmtree(odd)
+    with pytest.raises(ConfigError, match="epochs is 4 in the continued distillation and cannot be changed to 9"):
+        distil.distil(DistilConfig(resume=str(cut), epochs=9), report=silent)
+    shutil.move(cut / "data" / "0_circular", tmp_path / "aside")  # as after a kill while it was recorded
+    with pytest.raises(ConfigError, match="is not a run folder.* name their places: teachers:=..."):
+        distil.distil(DistilConfig(resume=str(cut)), report=silent)
+    places = joined_paths([str(tmp_path / "moved"), str(odd / "escape")])
+    assert distil.distil(DistilConfig(resume=str(cut), teachers=places, log_interval_s=1.0), report=silent) == cut
+    assert_same(whole, cut)
+
+
+@pytest.mark.bad_input
+def test_a_student_that_diverges_says_so_in_one_line(tmp_path: Path) -> None:
+    student = taught([made_data(GAUSSIAN, 20, 0)], epochs=1)
+    wild = lessons_of([(0, gaussian_of(mean=1e30))], GAUSSIAN, ())
+    with pytest.raises(Diverged, match="the learning has diverged"):
+        student.learn(wild, 8, lambda done: 1e-3)
+    with pytest.raises(Diverged, match="the learning has diverged"):
+        student.measure(wild)
+    with torch.no_grad():
+        next(iter(student._learner.algorithm.policy.parameters())).fill_(float("nan"))
+    with pytest.raises(Diverged, match="the learning has diverged") as raised:
+        student.measure(lessons_of([(0, made_data(GAUSSIAN, 20, 0))], GAUSSIAN, ()))
+    assert "\n" not in str(raised.value)
+
+
+def test_lists_of_paths() -> None:
+    for paths in (["a", "b"], ["a, b", 'c"d'], ["[x]"], ["/a b/ä"]):
+        assert listed_paths(joined_paths(paths)) == paths
+    assert listed_paths("[a, b]") == listed_paths(" a ,, b") == ["a", "b"] and listed_paths("") == []
 
 
 @pytest.mark.bad_input
@@ -479,11 +611,27 @@ def test_damaged_data_are_refused(tmp_path: Path) -> None:
         (dataclasses.replace(data, actions=Actions(CATEGORICAL, {"probabilities": wrong})), "sum of 1"),
         (dataclasses.replace(data, rewards=np.ones(19, np.float32)), "the same number of each"),
         (data.first(0), "at least one"),
+        (
+            dataclasses.replace(data, observations=data.observations.astype(str)),
+            "observations holds <U32; expected float32",
+        ),
+        (
+            dataclasses.replace(data, observations=np.full((20, 4), 1e300)),
+            "observations holds a number that is not finite",
+        ),
+        (dataclasses.replace(data, starts=data.rewards), "starts holds float32; expected bool"),
+        (
+            dataclasses.replace(data, action_space=made_data(GAUSSIAN, 1, 0).action_space),
+            "does not fit the action space Box",
+        ),
+        (dataclasses.replace(data, notes={"encoder": ["x"]}), "encoder is .*; expected text"),
+        (gaussian_of(log_std=1000.0), "log_std is not from -20 to 20"),
     ):
         folder = tmp_path / said[:8]
         data_set.write(changed, folder)
         with pytest.raises(ConfigError, match=said):
             data_set.read(folder)
+        shutil.rmtree(folder)
     whole = tmp_path / "whole"
     data_set.write(data, whole)
     assert len(data_set.read(whole)) == 20 and len(data_set.read(whole).first(5).actions) == 5

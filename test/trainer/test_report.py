@@ -16,13 +16,15 @@ import numpy as np
 import pytest
 import yaml
 
+from rl_trainer_ros.cli.commands import curves
 from rl_trainer_ros.cli.commands.report import ReportOptions, write
-from rl_trainer_ros.report import bands, found_runs, settings, variants
+from rl_trainer_ros.report import bands, findings, found_runs, settings, variants
 from rl_trainer_ros.report.page import charts
 from rl_trainer_ros.report.page.html import html
 from rl_trainer_ros.report.page.markup import joined, link, tag, text
 from rl_trainer_ros.report.write import make
 from rl_trainer_ros.training.runs.run_tables import write_table
+from rl_trainer_ros.training.runs.search import runs_below
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 
@@ -230,10 +232,57 @@ def test_scores_are_from_the_best_source_that_all_runs_have(tmp_path: Path) -> N
         9.0,
         9.0,
     ]
+    strong = {
+        **figures,
+        "model": "runs/x/final",
+        "num_timesteps": 1000,
+        "conditions": {"imperfection": "strong", "hold": True},
+    }
+    (folders[0] / "evaluation.json").write_text(json.dumps(strong))
+    assert found().source == (
+        "the last evaluation during the training; those after the training differ in their conditions: none, hold, "
+        "imperfection strong"
+    )
+    (folders[1] / "evaluation.json").write_text(json.dumps({**strong, "success_rate": 0.5}))
+    assert found().source == "500 unseen targets after the training (hold, imperfection strong)"
+    result = {"ended": "finished", "training_s": 1.0, "num_timesteps": 2000}
+    (folders[0] / "result.json").write_text(json.dumps(result))  # it was trained further since
+    assert found().source == "the last evaluation during the training"
+    (folders[0] / "evaluation.json").write_text(json.dumps({**strong, "model": "runs/x/best"}))
+    assert "none" not in found().source and "model best" in found().source
     (folders[0] / "evaluation.json").unlink()
     (folders[1] / "evaluations.csv").unlink()
     assert "last 4 training episodes" in found().source
     assert found().of(found().variants[0], variants.RETURN) == [7.75, 8.0]  # means of 6, 7, 8, 9, plus .25 and .5
+
+
+def test_one_seed_of_each_is_never_a_clear_difference(tmp_path: Path) -> None:
+    """Neither on one task nor on all tasks together, whatever the bootstrap of single runs says."""
+    for task in ("reach", "circular"):
+        for i, (given, scores) in enumerate(SCORES.items()):
+            make_run(tmp_path / task / str(i), scores[0], task=task, hyperparameters=given)
+    report = make(tmp_path, tmp_path / "r.html", "", 4, lambda done, total: None)
+    (pair,) = findings.overall_pairs(report.tasks)
+    assert pair.probability == 1.0 and pair.interval is None and not pair.sure
+    assert not any(one.sure for task in report.tasks for one in findings.pairs(task, "success"))
+
+
+def test_a_folder_of_links_to_runs_is_a_folder_of_runs(tmp_path: Path) -> None:
+    """Each run once, under its own path where that is below the folder too; links in a circle and to a parent end."""
+    runs, paper = tmp_path / "runs", tmp_path / "paper"
+    for name in ("a", "b"):
+        make_run(runs / "reach" / name, 0.5)
+        (runs / "reach" / name / "checkpoints").mkdir()
+        (runs / "reach" / name / "final").symlink_to("checkpoints")
+    paper.mkdir()
+    (paper / "group").symlink_to(runs)
+    (paper / "1 of b").symlink_to(runs / "reach" / "b")
+    (paper / "circle").symlink_to(paper)
+    (runs / "up").symlink_to(tmp_path)
+    assert [str(run.relative_to(paper)) for run in found_runs.find(paper)] == ["1 of b", "group/reach/a"]
+    (runs / "again").symlink_to(runs / "reach" / "a")
+    assert [run.name for run in found_runs.find(runs)] == ["a", "b"] and runs_below(runs) == list(found_runs.find(runs))
+    assert curves.find_runs(str(paper), "runs") == [paper / "1 of b", paper / "group" / "reach" / "a"]
 
 
 def test_a_student_has_evaluations_and_no_episodes(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
 from robot_interface_ros.command_lines import listed
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.files.paths import check_file, check_folder, expanded
+from robot_interface_ros.errors import StopRequested
+from robot_interface_ros.files.paths import check_file, check_folder, expanded, listed_paths
 from robot_interface_ros.start import leaving_at_once
 
 FOLDER = "cross_evaluations"
@@ -55,14 +56,15 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
 
         from rl_trainer_ros.evaluation import matrix_picture
         from rl_trainer_ros.training.cross_evaluation import models as of_models
-        from rl_trainer_ros.training.cross_evaluation import sequence
+        from rl_trainer_ros.training.cross_evaluation import sequence, unfinished
         from rl_trainer_ros.training.cross_evaluation import tasks as of_tasks
-        from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate
-        from rl_trainer_ros.training.runs import robot_files
+        from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate, frame
+        from rl_trainer_ros.training.runs import robot_files, run_folder
         from rl_trainer_ros.training.runs.run_tables import write_table
 
-    models = of_models.find(listed(options.runs), options.log_dir, options.model, _note)
-    names, configs = of_models.labels(models), [model.config for model in models]
+    models = of_models.find(listed_paths(options.runs), options.log_dir, options.model, _note)
+    names = of_models.labels(models)
+    configs = [config for model in models for config in run_folder.learned_configs(model.run, model.config)]
     tasks = of_tasks.evaluated(configs, *map(listed, (options.tasks, options.robots, options.imperfections)))
     in_sequence = options.sequence or (
         sequence.is_sequence(models) and not options.imperfections and not options.robots
@@ -75,7 +77,27 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
     n = len(models) + in_sequence
     print(f"evaluating {n} models on {len(tasks)} tasks, {options.episodes} episodes each, in process", flush=True)
     progress = Progress("episode", n * len(tasks) * options.episodes)
-    matrix = cross_evaluate(models, names, tasks, options.episodes, untrained=in_sequence, report=progress.show)
+    empty = frame(models, names, tasks, in_sequence)
+    if not options.file:
+        file = unfinished.begun_in(file.parent, empty, options.episodes) or file
+    known = unfinished.known(file, empty, options.episodes)
+    if known:
+        print(f"{len(known)} of {n * len(tasks)} cells are in {unfinished.beside(file)}", flush=True)
+    try:
+        matrix = cross_evaluate(
+            models,
+            names,
+            tasks,
+            options.episodes,
+            untrained=in_sequence,
+            report=progress.show,
+            known=known,
+            keep=lambda so_far: unfinished.save(file, so_far),
+        )
+    except (KeyboardInterrupt, StopRequested):
+        if unfinished.beside(file).is_file():
+            _note(f"stopped; {unfinished.beside(file)} has the cells so far, and the same command goes on with them")
+        raise
     print(f"\n{matrix.text()}\n")
     for reason, cells in matrix.reasons().items():
         print(f"empty: {', '.join(cells[:4])}{f' and {len(cells) - 4} more' if cells[4:] else ''}: {reason}")
@@ -84,6 +106,7 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
         print(f"{sequence.text(kept)}\n")
         write_table(file.with_name(f"{file.stem}{TRANSFER}"), [one.row() for one in kept])
     write_table(file, matrix.rows())
+    unfinished.beside(file).unlink(missing_ok=True)
     picture = file.with_suffix(".png")
     matrix_picture.save_picture(matrix, picture, f"{options.episodes} unseen targets in each cell")
     print("intervals of 95 %: success by Wilson's score, return by the bootstrap over episodes")

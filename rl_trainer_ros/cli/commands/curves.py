@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rl_trainer_ros.cli.command import Command
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.files.paths import check_file, expanded
+from robot_interface_ros.files.paths import check_file, expanded, listed_paths
 from robot_interface_ros.start import leaving_at_once
 
 if TYPE_CHECKING:
@@ -66,13 +66,12 @@ def draw_curves(options: CurvesOptions) -> int:
 def find_runs(text: str, log_dir: str) -> list[Path]:
     """Return the run folders that `text` names. Raises ConfigError for anything else."""
     from rl_trainer_ros.training.runs import run_folder
+    from rl_trainer_ros.training.runs.search import runs_below
 
     found: list[Path] = []
-    for name in (part.strip() for part in text.split(",") if part.strip()):
-        below = sorted(
-            path.parent for path in expanded(name).glob("**/config.yaml") if (path.parent / "versions.txt").is_file()
-        )
-        found += below if name != "latest" and below else [run_folder.find(name, log_dir)]
+    for name in listed_paths(text):
+        below = [] if name == "latest" else runs_below(expanded(name))
+        found += below or [run_folder.find(name, log_dir)]
     if not found:
         raise ConfigError("run is empty; name a run folder, or latest")
     return list(dict.fromkeys(found))

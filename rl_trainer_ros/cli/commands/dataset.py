@@ -10,7 +10,7 @@ from pathlib import Path
 from rl_trainer_ros.bringup.setting_texts import from_words
 from rl_trainer_ros.cli.command import Command
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.files.paths import check_file
+from robot_interface_ros.files.paths import check_file, listed_paths
 from robot_interface_ros.start import leaving_at_once
 
 _FORMATS = ("", "minari", "lerobot")
@@ -43,7 +43,7 @@ def show_dataset(options: DatasetOptions) -> int:
     with leaving_at_once():
         from rl_trainer_ros import factories
 
-    paths = [Path(text.strip()) for text in options.bags.split(",") if text.strip()]
+    paths = [Path(text) for text in listed_paths(options.bags)]
     if not paths:
         raise ConfigError("name a bag: rl_trainer dataset bags:=bags/<name>")
     if options.sheet and not options.sheet.endswith(".png"):

@@ -122,7 +122,16 @@ def evaluate_run(options: EvaluateOptions) -> int:
         result = measure(PolicyRunner(policy.algorithm, policy.normalisation.apply), environment, options, film.watch)
     finally:
         environment.close()
-    run_folder.write_json(folder / "evaluation.json", {"model": str(model), **result.to_dict()})
+    conditions = _conditions(options, found.config)
+    run_folder.write_json(
+        folder / "evaluation.json",
+        {
+            "model": str(model),
+            "num_timesteps": policy.about.get("num_timesteps"),
+            "conditions": conditions,
+            **result.to_dict(),
+        },
+    )
     if options.video:
         save_film(film, Path(options.video))
     _finish(folder, model, result)
@@ -149,6 +158,13 @@ def _changes(options: EvaluateOptions) -> dict[str, Any]:
     if first and options.transport != "in_process":
         raise EvaluateError(f"{first} has no effect with transport:=topics; set it where the robot is simulated")
     return given
+
+
+def _conditions(options: EvaluateOptions, trained: TrainerConfig) -> dict[str, Any]:
+    """Return the options in which the evaluation differs from the training, which a report must not compare with others."""
+    same = {"robot": trained.robot, "world": trained.world, "imperfection": trained.imperfection or "none"}
+    given = {name: getattr(options, name) for name in ("hold", "realtime", "physics_hz", *same)}
+    return {name: value for name, value in given.items() if value and value != same.get(name)}
 
 
 def _check_video(options: EvaluateOptions) -> None:

@@ -14,6 +14,7 @@ from rl_trainer_ros.cli.shown_progress import Progress
 from rl_trainer_ros.environments.env_config import EnvConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, option, unknown_name
+from robot_interface_ros.files.paths import listed_paths
 from robot_interface_ros.robot_config import robot_config
 from robot_interface_ros.start import leaving_at_once
 
@@ -98,7 +99,7 @@ def record_and_train(options: TrainSrlOptions) -> int:
     seeker = {"log_dir": options.log_dir, "robot": options.robot, "task": options.task, "table": options.srl_models}
     folder = factories.encoder_place(options.srl_model, **seeker)
     if options.bags:
-        paths = [text.strip() for text in options.bags.split(",") if text.strip()]
+        paths = listed_paths(options.bags)
         source = factories.bag_dataset(paths, cameras, note=print).dataset
     else:
         source = factories.dataset(**recorded(options, cameras, folder / RECORDING))

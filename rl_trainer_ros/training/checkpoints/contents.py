@@ -83,8 +83,8 @@ def check(
         saved = saved_space(checkpoint, name)
         if saved != space:
             raise ModelError(
-                f"{folder} has another {name.replace('_', ' ')}: {_short(saved)} there, {_short(space)} in this run; "
-                "robot, action and observation must give the same space"
+                f"{folder} has another {name.replace('_', ' ')}: {spaces.brief(saved)} there, "
+                f"{spaces.brief(space, saved)} in this run; robot, action and observation must give the same space"
             )
     if about.get("encoder") != encoder:
         raise ModelError(
@@ -180,14 +180,6 @@ def _random_states(checkpoint: Checkpoint) -> dict[str, Any]:
         return learner_state.checked_random_states(states, str(path))
     except FileError as error:
         raise ModelError(f"{error}; use another checkpoint") from None
-
-
-def _short(space: gym_spaces.Space[Any]) -> str:
-    if isinstance(space, gym_spaces.Dict):
-        return "{" + ", ".join(f"{key}: {_short(part)}" for key, part in space.spaces.items()) + "}"
-    if isinstance(space, gym_spaces.Box):
-        return f"Box{space.shape} {space.dtype} from {space.low.min():g} to {space.high.max():g}"
-    return str(space)
 
 
 def _write_json(path: Path, values: Any, allow_nan: bool = True) -> None:

@@ -49,6 +49,17 @@ def from_json(values: Any, where: str) -> spaces.Space[Any]:
     return spaces.Dict({key: from_json(part, f"{where}: {key:.80}") for key, part in parts.items()})
 
 
+def brief(space: spaces.Space[Any], *others: spaces.Space[Any]) -> str:
+    """Return a short text of one line for a space; `others`: spaces that it is told apart from."""
+    if isinstance(space, spaces.Dict):
+        return "{" + ", ".join(f"{key}: {brief(part)}" for key, part in space.spaces.items()) + "}"
+    if not isinstance(space, spaces.Box):
+        return str(space)
+    text = f"Box{space.shape} {space.dtype} from {space.low.min():g} to {space.high.max():g}"
+    alike = any(other != space and brief(other) == text for other in others)
+    return f"{text}, other limits of single numbers" if alike else text
+
+
 def _box(values: Mapping[str, Any], where: str) -> spaces.Box:
     lengths = check.listed(values["box"], f"{where}: box")
     shape = tuple(check.whole(length, f"{where}: box", 0, MOST_NUMBERS) for length in lengths)

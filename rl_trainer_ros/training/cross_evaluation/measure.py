@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from rl_trainer_ros import factories
 from rl_trainer_ros.algorithms.learner import learner_space
@@ -16,6 +17,7 @@ from rl_trainer_ros.evaluation.at_once import evaluate_at_once, robots_for
 from rl_trainer_ros.evaluation.episodes import row_of
 from rl_trainer_ros.evaluation.matrix import Cell, Matrix
 from rl_trainer_ros.training.checkpoints import trained_models
+from rl_trainer_ros.training.checkpoints.spaces import brief
 from rl_trainer_ros.training.checkpoints.trained_models import ModelError, Policy
 from rl_trainer_ros.training.cross_evaluation import tasks as evaluated_tasks
 from rl_trainer_ros.training.cross_evaluation.models import Model
@@ -27,6 +29,15 @@ UNTRAINED = "untrained"
 """Name of a model with the weights of a new learner; the baseline of forward transfer."""
 
 
+def frame(models: Sequence[Model], names: Sequence[str], tasks: Sequence[EvaluatedTask], untrained: bool) -> Matrix:
+    """Return the matrix without cells: a row for each model, and one for the untrained one; a column for each task."""
+    rows = [_described(model, name) for model, name in zip(models, names)]
+    if untrained:
+        rows.append({**rows[0], "model": UNTRAINED, "steps": "0", "learned": ""})
+    columns = zip(tasks, evaluated_tasks.names(tasks))
+    return Matrix(rows, [{"evaluated_on": name, **dataclasses.asdict(task)} for task, name in columns], {})
+
+
 def cross_evaluate(
     models: Sequence[Model],
     names: Sequence[str],
@@ -34,35 +45,39 @@ def cross_evaluate(
     episodes: int,
     untrained: bool = False,
     report: Callable[[int], None] = lambda done: None,
+    known: Mapping[tuple[int, int], Cell] = MappingProxyType({}),
+    keep: Callable[[Matrix], None] = lambda so_far: None,
 ) -> Matrix:
     """Return the results of each model on each task, over `episodes` unseen targets that are the same for all models.
 
     If a model does not fit a task, the cell is empty and gives the reason. `untrained`: add a row for the first model's
-    networks with the weights of a new learner. `report(done)` is called with the number of episodes done or left out.
-    Robots are simulated in process.
+    networks with the weights of a new learner. `report(done)` is called with the number of episodes done or left out. `known`:
+    cells that need not be evaluated again. `keep` is called after each further one with the matrix so far. Robots are
+    simulated in process.
     """
     policies: list[Policy | str] = [_policy(model.folder) for model in models]
     configs = [model.config for model in models]
-    rows = [_described(model, name) for model, name in zip(models, names)]
+    empty = frame(models, names, tasks, untrained)
     if untrained:
         policies.append(_policy(models[0].folder, learned=False))
         configs.append(models[0].config)
-        rows.append({**rows[0], "model": UNTRAINED, "steps": "0", "learned": ""})
-    cells, done = {}, 0
+    cells, done = dict(known), 0
     for j, task in enumerate(tasks):
         with _Environments(episodes) as environments:
             for i, (policy, config) in enumerate(zip(policies, configs)):
                 before = done
+                done += episodes
+                if (i, j) in known:
+                    continue
 
                 def report_cell(finished: int, before: int = before) -> None:
                     report(before + finished)
 
                 own = evaluated_tasks.environment_of(config, task)
                 cells[i, j] = _cell(policy, config.encoder_folder, own, environments, episodes, report_cell)
-                done += episodes
                 report(done)
-    columns = zip(tasks, evaluated_tasks.names(tasks))
-    return Matrix(rows, [{"evaluated_on": name, **dataclasses.asdict(task)} for task, name in columns], cells)
+                keep(dataclasses.replace(empty, cells=cells))
+    return dataclasses.replace(empty, cells=cells)
 
 
 def _policy(folder: Path, learned: bool = True) -> Policy | str:
@@ -139,18 +154,10 @@ def misfit(policy: Policy, environment: RobotEnv, encoder_folder: str = "") -> s
     )
     for name, own, there in spaces:
         if own != there:
-            return f"the model's {name} space is {_short(own)}, the task's is {_short(there)}"
+            return f"the model's {name} space is {brief(own)}, the task's is {brief(there, own)}"
     encoder = factories.load_encoder(encoder_folder).id if encoder_folder else None
     if policy.about.get("encoder") != encoder:
         return (
             f"the model was trained with encoder {policy.about.get('encoder') or 'none'}, not with {encoder or 'none'}"
         )
     return ""
-
-
-def _short(space: object) -> str:
-    """Return a short description of a space."""
-    shape = getattr(space, "shape", None)
-    if shape:
-        return f"{type(space).__name__} {shape}"
-    return " ".join(str(space).split())[:80]

@@ -10,6 +10,7 @@ from pathlib import Path
 from rl_trainer_ros.training.checkpoints.folders import ABOUT, CHECKPOINTS, LINKS, read
 from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.runs.encoders import with_encoder
+from rl_trainer_ros.training.runs.search import runs_below
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import RobotError
@@ -89,9 +90,7 @@ def _named(text: str, log_dir: str, link: str, note: Callable[[str], None]) -> l
         return [_model(run, path)]
     if path.parent.name == CHECKPOINTS and path.name.replace("_", "").replace(",", "").isdecimal():
         return [_at(path, log_dir)]
-    below = sorted(
-        config.parent for config in path.glob("**/config.yaml") if (config.parent / "versions.txt").is_file()
-    )
+    below = runs_below(path)
     if below and path not in below:
         learned = [run for run in below if run_folder.has_model(run)]
         if not learned:

@@ -24,7 +24,7 @@ from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml
 from robot_interface_ros.files.atomic_file import write_atomically
-from robot_interface_ros.files.checked_values import mapping, number, shown
+from robot_interface_ros.files.checked_values import listed, mapping, number, shown
 from robot_interface_ros.files.paths import expanded
 from robot_interface_ros.files.untrusted_files import FileError, read_json
 from robot_interface_ros.robot_config import RobotDescription
@@ -35,6 +35,10 @@ _VERSIONS_OF = ("rl_trainer_ros", "rclpy", "numpy", "torch", "stable-baselines3"
 
 DISTILLATION = "distillation"
 """Section of a student's `config.yaml`."""
+
+
+CONTINUAL = "continual.json"
+"""File in the folder of continual learning, with its settings; the runs of its stages are four folders below."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +133,29 @@ def distillation_of(folder: Path) -> dict[str, Any] | None:
     return dict(_section(folder, DISTILLATION)) if DISTILLATION in read_yaml(folder / "config.yaml") else None
 
 
+def learned_configs(folder: Path, config: TrainerConfig) -> list[TrainerConfig]:
+    """Return a run's settings for each task that it learned: one, or those of a student's teachers. Raises ConfigError."""
+    section = distillation_of(folder) or {}
+    where = f"{folder / 'config.yaml'}: {DISTILLATION}: environments"
+    own = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    found: list[TrainerConfig] = []
+    for changes in listed(section.get("environments", [{}]), where):
+        one = from_mapping(TrainerConfig, {**own, **mapping(changes, where)}, where)
+        found += [] if one in found else [one]
+    return found or [config]
+
+
 def load_config(folder: Path) -> TrainerConfig:
     """Read the settings of a run from its folder; settings that are newer than the run have their defaults.
 
     Raises ConfigError where a section is missing, as in a file that was cut: the settings after the cut would be lost.
     """
-    path = folder / "config.yaml"
-    given, values = _section(folder, "trainer"), read_yaml(path)
+    return config_of(read_yaml(folder / "config.yaml"), folder)
+
+
+def config_of(values: Mapping[str, Any], folder: Path) -> TrainerConfig:
+    """Return the settings in the content of a run's `config.yaml`, as `load_config`; `folder`: of the run, for errors."""
+    path, given = folder / "config.yaml", _section_of(values, folder, "trainer")
     lacking = [name for name in _SECTIONS if name not in values]
     if lacking:
         settings = [field.name for field in dataclasses.fields(TrainerConfig) if field.name not in given]
@@ -146,7 +166,11 @@ def load_config(folder: Path) -> TrainerConfig:
 
 def _section(folder: Path, name: str) -> Mapping[str, Any]:
     """Return a section of a run's config.yaml. Raises ConfigError if it is missing or not a mapping."""
-    found = read_yaml(folder / "config.yaml").get(name)
+    return _section_of(read_yaml(folder / "config.yaml"), folder, name)
+
+
+def _section_of(values: Mapping[str, Any], folder: Path, name: str) -> Mapping[str, Any]:
+    found = values.get(name)
     if not isinstance(found, Mapping):
         raise ConfigError(
             f"{folder / 'config.yaml'}: {name} is {shown(found)}; expected a mapping; the file is damaged, or not of a run"
