@@ -49,8 +49,7 @@ _FREE = ("folder", "log_dir", "eval_episodes", "torch_threads")
 def learn(config: ContinualConfig, report: Report = print) -> Matrix:
     """Learn all tasks with `config.method`; return the policy's figures on all tasks after each stage.
 
-    They are also written to `matrix.csv`, and where there are several stages, transfer and forgetting to `matrix_transfer.csv`.
-    Raises ConfigError, ModelError, RobotError, OSError.
+    They are also in `matrix.csv`; transfer and forgetting in `matrix_transfer.csv`. Raises ConfigError, RobotError, OSError.
     """
     if not config.tasks:
         raise ConfigError("tasks is empty; name them in their order: tasks:='[circular, square, escape]'")
@@ -201,7 +200,7 @@ class _Stages:
             episodes,
             untrained=in_turn,
             known=known,
-            keep=lambda so_far: unfinished.save(file, so_far),
+            keep=self._keep,
         )
         kept = sequence.figures(found, range(len(tasks))) if in_turn else []
         cells = {place: cell for place, cell in found.cells.items() if place[0] < len(models)}
@@ -213,6 +212,12 @@ class _Stages:
             write_table(self._folder / TRANSFER, [one.row() for one in kept])
             self._report(f"{sequence.text(kept)}\n")
         return found
+
+    def _keep(self, so_far: Matrix) -> None:
+        try:
+            unfinished.save(self._folder / MATRIX, so_far)
+        except OSError as error:  # the evaluation goes on
+            self._report(f"the cells so far are not kept: {error}")
 
     def _training(self, stage: str, task: str) -> TrainerConfig:
         config = self._config

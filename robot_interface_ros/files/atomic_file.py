@@ -5,6 +5,7 @@ The content is written to a hidden temporary file in the same folder, synchronis
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -32,17 +33,21 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder, with the same suffix; then rename what the caller created there to `path`.
 
     The caller may create a file, a link or a folder (a folder only if `path` does not exist). It is removed after an error.
+    An OSError names `path`: on a full disk the system names no file, and otherwise the temporary one.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:40]}.{os.getpid()}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
         to_disk(temporary)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         if temporary.is_dir() and not temporary.is_symlink():
             shutil.rmtree(temporary, ignore_errors=True)
         else:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and str(error.filename or temporary).startswith(str(temporary)):
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import tempfile
 from collections.abc import Sequence
@@ -53,6 +54,11 @@ def check_folder(setting: str, given: str | Path) -> None:
 def check_file(setting: str, given: str | Path) -> None:
     """Raise ConfigError, one line, if the file that a setting names cannot be written or replaced. See check_folder."""
     path = expanded(given).absolute()
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ConfigError(f"{setting} is {given}, which is too long for the name of a file") from None
     if path.is_dir():
         raise ConfigError(f"{setting} is {given}, which is a folder; give the name of a file")
     _check_place(setting, given, path.parent)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.atomic_file import replacing, write_atomically
+from robot_interface_ros.files.paths import check_file
 
 
 def test_text_bytes_and_functions_are_written_and_folders_made(tmp_path: Path) -> None:
@@ -68,3 +70,20 @@ def test_folders_and_links_too(tmp_path: Path, make: Callable[[Path], None]) -> 
     with pytest.raises(OSError, match="full"):
         fails()
     assert {path.name for path in tmp_path.iterdir()} == {"other", "made"} and (tmp_path / "other" / "inside").exists()
+
+
+def test_an_error_names_the_file_and_a_long_name_is_no_error(tmp_path: Path) -> None:
+    """On a full disk the system names no file, and the temporary one means nothing to a user."""
+
+    def full(stream: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*/kept\.csv'"):
+        write_atomically(tmp_path / "kept.csv", full)
+    assert not list(tmp_path.iterdir())
+    longest = tmp_path / f"{'x' * 251}.csv"
+    write_atomically(longest, "a")
+    assert longest.read_text() == "a"
+    check_file("file", longest)
+    with pytest.raises(ConfigError, match="too long for the name of a file"):
+        check_file("file", tmp_path / f"{'x' * 252}.csv")

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from rl_trainer_ros.cli.commands.cross_evaluate import CrossEvaluateOptions, cross_evaluate_runs
+from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
 from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.evaluation import matrix_picture, transfer
 from rl_trainer_ros.evaluation.episodes import Evaluation, evaluate
@@ -23,9 +24,10 @@ from rl_trainer_ros.evaluation.matrix import RETURN, SUCCESS, Cell, Matrix, from
 from rl_trainer_ros.evaluation.policy_runner import PolicyRunner
 from rl_trainer_ros.training import early_checks
 from rl_trainer_ros.training.checkpoints import trained_models
-from rl_trainer_ros.training.cross_evaluation import measure, models, sequence, tasks
+from rl_trainer_ros.training.cross_evaluation import measure, models, sequence, tasks, unfinished
 from rl_trainer_ros.training.cross_evaluation.models import Model
 from rl_trainer_ros.training.cross_evaluation.tasks import EvaluatedTask
+from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
@@ -232,6 +234,26 @@ def test_an_interrupted_matrix_goes_on(
         ("sac", "reach", "6.0"),
         ("sac", "button", "8.0"),
     ]
+
+
+@pytest.mark.bad_input
+def test_results_that_cannot_be_written_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a full disk, or of a run that is read-only: the episodes took minutes."""
+    shutil.copytree(FIXTURES / "ppo", tmp_path / "ppo", symlinks=True)
+
+    def full(*arguments: Any, **more: Any) -> None:
+        raise OSError(28, "No space left on device", "here")
+
+    monkeypatch.setattr(run_folder, "write_json", full)
+    assert evaluate_run(EvaluateOptions(str(tmp_path / "ppo"), episodes=1)) == 1
+    said = capsys.readouterr().out
+    assert "not written: [Errno 28] No space left on device: 'here'" in said and "reached " in said
+    monkeypatch.setattr(unfinished, "write_table", full)
+    file = tmp_path / "m.csv"
+    assert cross_evaluate_runs(CrossEvaluateOptions(str(tmp_path / "ppo"), episodes=1, file=str(file))) == 0
+    assert "the cells so far are not kept: [Errno 28]" in capsys.readouterr().err and file.is_file()
 
 
 @pytest.mark.bad_input

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
@@ -14,6 +15,9 @@ from robot_interface_ros.config import ConfigError, option
 from robot_interface_ros.errors import StopRequested
 from robot_interface_ros.files.paths import check_file, check_folder, expanded, listed_paths
 from robot_interface_ros.start import leaving_at_once
+
+if TYPE_CHECKING:
+    from rl_trainer_ros.evaluation.matrix import Matrix
 
 FOLDER = "cross_evaluations"
 TRANSFER = "_transfer.csv"
@@ -92,7 +96,7 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
             untrained=in_sequence,
             report=progress.show,
             known=known,
-            keep=lambda so_far: unfinished.save(file, so_far),
+            keep=lambda so_far: _keep(file, so_far),
         )
     except (KeyboardInterrupt, StopRequested):
         if unfinished.beside(file).is_file():
@@ -112,6 +116,16 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
     print("intervals of 95 %: success by Wilson's score, return by the bootstrap over episodes")
     print(f"matrix in {file}, picture in {picture}", flush=True)
     return 0 if any(cell.figures for cell in matrix.cells.values()) else 1
+
+
+def _keep(file: Path, so_far: Matrix) -> None:
+    """Write the cells so far; an evaluation goes on where that fails."""
+    from rl_trainer_ros.training.cross_evaluation import unfinished
+
+    try:
+        unfinished.save(file, so_far)
+    except OSError as error:
+        _note(f"the cells so far are not kept: {error}")
 
 
 def _note(line: str) -> None:

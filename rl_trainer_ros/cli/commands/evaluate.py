@@ -122,20 +122,21 @@ def evaluate_run(options: EvaluateOptions) -> int:
         result = measure(PolicyRunner(policy.algorithm, policy.normalisation.apply), environment, options, film.watch)
     finally:
         environment.close()
-    conditions = _conditions(options, found.config)
-    run_folder.write_json(
-        folder / "evaluation.json",
-        {
-            "model": str(model),
-            "num_timesteps": policy.about.get("num_timesteps"),
-            "conditions": conditions,
-            **result.to_dict(),
-        },
-    )
+    figures = {
+        "model": str(model),
+        "num_timesteps": policy.about.get("num_timesteps"),
+        "conditions": _conditions(options, found.config),
+        **result.to_dict(),
+    }
+    failure: OSError | None = None
+    try:
+        run_folder.write_json(folder / "evaluation.json", figures)
+    except OSError as error:  # a run may be read-only; its result is shown all the same
+        failure = error
+    _finish(folder, model, result, failure)
     if options.video:
         save_film(film, Path(options.video))
-    _finish(folder, model, result)
-    return 0
+    return 1 if failure else 0
 
 
 def _with_robot(config: TrainerConfig, run: Path, robot: str) -> TrainerConfig:
@@ -198,13 +199,14 @@ def measure(
         raise EvaluateError(" ".join(str(error).split())) from error
 
 
-def _finish(folder: Path, model: Path, result: Evaluation) -> None:
+def _finish(folder: Path, model: Path, result: Evaluation, failure: OSError | None) -> None:
     from rl_trainer_ros.training.curves.callback import PICTURE
     from rl_trainer_ros.training.runs import run_folder
 
     training_s = run_folder.training_s_of(folder)
     print(result.table())
-    for name, path in (("run folder", folder), ("model", model), ("figures", folder / "evaluation.json")):
+    kept = f"not written: {failure}" if failure else folder / "evaluation.json"
+    for name, path in (("run folder", folder), ("model", model), ("figures", kept)):
         print(f"  {name:<28}{path}")
     board = command_line("--logdir", str(folder), program="tensorboard")
     print(f"  {'learning curves':<28}{folder / PICTURE}; {board}")

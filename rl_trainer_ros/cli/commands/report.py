@@ -34,6 +34,7 @@ def write(options: ReportOptions) -> int:
     file = expanded(options.file) if options.file else folder / "report.html"
     if file.suffix not in (".html", ".htm"):
         raise ConfigError(f"file is {options.file}; give the name of an .html file")
+    check_file("file", file.with_name(f"{file.stem}_comparisons.csv"))  # the longest of its names
     check_file("file", file)
     with leaving_at_once():
         from rl_trainer_ros.report.write import write_report
