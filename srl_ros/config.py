@@ -78,6 +78,7 @@ class TrainingConfig:
     )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "losses", self.losses.strip())
         for field in dataclasses.fields(self):
             check_range(field.name, getattr(self, field.name), field.metadata["minimum"], field.metadata["maximum"])
         if self.method not in METHODS or METHODS[self.method].observation:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,7 @@ class Encoder:
             "hidden": network.hidden,
             "dataset_sha256": self.dataset,
             "config": self.config,
-            "metrics": self.metrics,
+            "metrics": _finite(self.metrics),
         }
         text = json.dumps(values, indent=2, allow_nan=False) + "\n"
         content = safetensors_bytes({name: value.contiguous() for name, value in network.state_dict().items()})
@@ -185,6 +186,13 @@ class Encoder:
         if values.format == 1:  # its runs know it by this name
             made.id = f"{values.method}-{values.weights_sha256[:_HASH_DIGITS]}"
         return made
+
+
+def _finite(value: Any) -> Any:
+    """Return figures as JSON has them: None for those that are not finite, such as of values that overflow."""
+    if isinstance(value, dict):
+        return {name: _finite(entry) for name, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _network(values: EncoderValues) -> StateNetwork:

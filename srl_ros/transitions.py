@@ -24,6 +24,8 @@ OPTIONAL = (
     "next_ground_truth",
 )
 """The parts of a batch that a source may lack."""
+MIN_PART = 2
+"""Least rows for training and for validation: losses and figures compare images with each other."""
 
 
 class DatasetError(ValueError):
@@ -118,7 +120,8 @@ def split_by_episode(
     """Return the rows for training and for validation, each in ascending order.
 
     Whole episodes are held out, a share of `share` of them and at least one: images of one episode are nearly alike, so an
-    image whose neighbours were trained on says little about unseen ones. Raises DatasetError for fewer than two episodes.
+    image whose neighbours were trained on says little about unseen ones. Raises DatasetError for fewer than two episodes, and
+    for a part of fewer than MIN_PART rows.
     """
     names, first = np.unique(episodes, return_index=True)
     if len(names) < 2:
@@ -127,4 +130,10 @@ def split_by_episode(
     held_out = min(max(1, round(share * len(names))), len(names) - 1)
     chosen = names[generator.permutation(len(names))[:held_out]]
     validation = np.isin(episodes, chosen)
+    least = min(int(validation.sum()), int((~validation).sum()))
+    if least < MIN_PART:
+        raise DatasetError(
+            f"{len(names)} episodes cannot be split into training and validation: one of the two would have {least} image; "
+            "record more episodes, or longer ones"
+        )
     return np.flatnonzero(~validation), np.flatnonzero(validation)

@@ -95,11 +95,12 @@ def _read(folder: Path, settings: dict[str, Any], transitions: int) -> tuple[lis
         try:
             part = read_npz(_path(folder, len(found)), _LARGEST)
             state = json.loads(str(part.pop(_STATE)))
-        except (FileError, KeyError, ValueError):
-            break
-        if state["settings"] != settings:
+            count = len(part["images"])
+            if state["settings"] != settings:
+                break
+        except (FileError, KeyError, TypeError, ValueError):
             break
         found.append(part)
         last = state
-        rows += len(part["images"])
+        rows += count
     return found, last

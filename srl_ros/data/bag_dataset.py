@@ -47,7 +47,9 @@ class BagDataset:
         bags = [bag for path in paths for bag in find_bags(Path(path), self._note)]
         if not bags:
             raise DatasetError("no bag is named; give the path of one or more")
-        self.parts = [read_part(bag, decoded_folder(bag, judge, judged_by, self._note)) for bag in bags]
+        self.parts = self._different(
+            [read_part(bag, decoded_folder(bag, judge, judged_by, self._note)) for bag in bags]
+        )
         self._cameras = self._choose(tuple(cameras))
         self._check_alike()
         self.parts = [part.seen_by(self._cameras, self._note).ordered(self.parts[0]) for part in self.parts]
@@ -153,7 +155,20 @@ class BagDataset:
             self.notes.append(line)
             self._tell(line)
 
+    def _different(self, parts: list[BagPart]) -> list[BagPart]:
+        """Return the parts without copies of others: what was trained on is no unseen image."""
+        found: list[BagPart] = []
+        for part in parts:
+            same = [other.bag.path for other in found if other.about["digests"] == part.about["digests"]]
+            if same:
+                self._note(f"{part.bag.path} has the same content as {same[0]} and is left out")
+            else:
+                found.append(part)
+        return found
+
     def _choose(self, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(wanted)) < len(wanted):
+            raise DatasetError(f"cameras are {', '.join(wanted)}; name each once")
         there = [set(part.images) for part in self.parts]
         common = set.intersection(*there)
         for camera in wanted:

@@ -9,8 +9,9 @@ from robot_interface_ros.config import ConfigError
 from srl_ros.config import TrainingConfig
 from srl_ros.dataset import Dataset
 from srl_ros.networks import check_image_size
-from srl_ros.training.batches import facts_of
-from srl_ros.training.learner import Learner, check_source, needs_of
+from srl_ros.objectives import Batch
+from srl_ros.training.batches import facts_of, to_batch
+from srl_ros.training.learner import Learner, LossError, check_source, needs_of
 from srl_ros.training.loop import device_of
 
 _IMAGES = 8
@@ -23,6 +24,8 @@ def check_training(config: TrainingConfig, cameras: tuple[str, ...], size: int =
 
     The networks and losses are made for images of noise that have all that a recording can have.
     """
+    if len(set(cameras)) < len(cameras):
+        raise ConfigError(f"cameras are {', '.join(cameras)}; name each once")
     try:
         check_image_size(size, size)
     except ValueError as error:
@@ -49,4 +52,22 @@ def check_training(config: TrainingConfig, cameras: tuple[str, ...], size: int =
     device_of(config.device)
     check_source(source, config)
     with torch.random.fork_rng(devices=[]):
-        Learner(source, config, facts_of(source, one, config, needs_of(config)))
+        facts = facts_of(source, one, config, needs_of(config))
+        learner = Learner(source, config, facts)
+        if learner.has_own_losses:
+            _try(learner, to_batch(source.gather(one), facts, torch.device("cpu")))
+
+
+def _try(learner: Learner, batch: Batch) -> None:
+    """Make a gradient step's parts once. Raises LossError."""
+    loss = learner.loss(batch)
+    learner.draw(batch)
+    learner.predict_reward_class(batch)
+    if not learner.trains:
+        return
+    if not loss.requires_grad:
+        raise LossError(
+            f"the losses ({', '.join(one.name for one in learner.losses)}) do not depend on what is trained; compute them from "
+            "encoded.state with torch"
+        )
+    loss.backward()  # type: ignore[no-untyped-call]

@@ -78,9 +78,15 @@ def judged(encoder: Encoder, source: TransitionSource, seed: int = 0) -> dict[st
 
 def row_of(encoder: Encoder, metrics: dict[str, Any]) -> dict[str, Any]:
     """Return one row of the table. Cells of unknown figures are empty."""
-    target, hand = metrics.get("target", {}), metrics.get("hand", {})
-    loose = [metrics[place] for place in places(tuple(metrics.get("gtc", ()))) if place not in ("target", "hand")]
-    objects = {name: float(np.mean([one[name] for one in loose])) for name in ("linear_r2", "nonlinear_r2") if loose}
+    target, hand = _group(metrics, "target"), _group(metrics, "hand")
+    loose = [
+        _group(metrics, place) for place in places(tuple(_group(metrics, "gtc"))) if place not in ("target", "hand")
+    ]
+    objects = {
+        name: float(np.mean(known))
+        for name in ("linear_r2", "nonlinear_r2")
+        if (known := [one[name] for one in loose if isinstance(one.get(name), float)])
+    }
     values = {
         "encoder": encoder.id,
         "cameras": "+".join(encoder.cameras),
@@ -98,7 +104,16 @@ def row_of(encoder: Encoder, metrics: dict[str, Any]) -> dict[str, Any]:
         "reward_accuracy": metrics.get("reward_accuracy"),
         "minutes": metrics.get("minutes"),
     }
-    return {name: "" if v is None else f"{v:.3g}" if isinstance(v, float) else v for name, v in values.items()}
+    return {
+        name: f"{v:.3g}" if isinstance(v, float) else v if isinstance(v, (str, int)) else ""
+        for name, v in values.items()
+    }
+
+
+def _group(metrics: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the figures of a group; none where an encoder.json has something else there."""
+    found = metrics.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def save_bars(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -110,7 +125,7 @@ def save_bars(path: Path, rows: list[dict[str, Any]]) -> None:
     names = [f"{row['encoder'].rpartition('-')[0]} ({row['cameras']})" for row in rows]
     for i, column in enumerate(shown):
         axes = figure.add_subplot(1, len(shown), i + 1, title=column)
-        axes.barh(range(len(rows)), [float(row[column]) if row[column] != "" else 0.0 for row in rows])
+        axes.barh(range(len(rows)), [float(row[column] or 0.0) for row in rows])
         axes.set_yticks(range(len(rows)), names if i == 0 else [""] * len(rows), fontsize=8)
         axes.invert_yaxis()
     figure.savefig(path, dpi=100)

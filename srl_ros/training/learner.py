@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import traceback
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from robot_interface_ros.config import ConfigError
+from robot_interface_ros.files.untrusted_files import one_line
 from srl_ros.config import TrainingConfig
 from srl_ros.methods import METHODS, Loss
 from srl_ros.networks import StateNetwork
@@ -15,6 +19,17 @@ from srl_ros.objectives import OBJECTIVES, Batch, Encoded, Objective, Setup
 from srl_ros.objectives.base import States
 from srl_ros.training.batches import DataFacts
 from srl_ros.transitions import DatasetError, TransitionSource
+
+
+class LossError(ValueError):
+    """A loss of another package fails; one line says which and how."""
+
+
+def described(error: Exception) -> str:
+    """Return type, text and place of an error in one line."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in last)
+    return f"{type(error).__name__}: {one_line(error)}{place}"
 
 
 def objective_classes(config: TrainingConfig) -> dict[str, type[Objective]]:
@@ -63,10 +78,16 @@ class Learner(nn.Module):
         )
         self.network.fit_colours(facts.sample)
         self.losses: tuple[Loss, ...] = config.all_losses
+        self._own = dict(METHODS[config.method].own_losses)
         classes = objective_classes(config)
         self.objectives = nn.ModuleDict(
-            {f"loss_{loss.name}": classes[loss.name](self._setup(loss, config, facts)) for loss in self.losses}
+            {f"loss_{loss.name}": self._made(classes[loss.name], loss, config, facts) for loss in self.losses}
         )
+
+    @property
+    def has_own_losses(self) -> bool:
+        """Whether a loss is of another package."""
+        return any(loss.name in self._own for loss in self.losses)
 
     @property
     def trains(self) -> bool:
@@ -74,12 +95,22 @@ class Learner(nn.Module):
         return any(objective.trains for objective in self._each())
 
     def loss(self, batch: Batch) -> Tensor:
-        """Scalar loss."""
+        """Scalar loss. Raises LossError for a loss of another package that fails or gives something else."""
         states = States(self.network, batch)
         total = torch.zeros((), device=batch.images.device)
         for loss in self.losses:
-            total = total + loss.weight * self.objectives[f"loss_{loss.name}"](Encoded(states, loss.begin, loss.end))
+            value = self._call(loss, "forward", Encoded(states, loss.begin, loss.end))
+            if not isinstance(value, Tensor) or value.numel() != 1 or not value.is_floating_point():
+                given = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)[:60]
+                raise LossError(f"loss {loss.name} gives {given}; expected a tensor of one number: take its mean")
+            total = total + loss.weight * value.reshape(())
         return total
+
+    def not_finite(self, batch: Batch) -> list[str]:
+        """Return the names of the losses that are not finite on a batch."""
+        states = States(self.network, batch)
+        values = {loss.name: self._call(loss, "forward", Encoded(states, loss.begin, loss.end)) for loss in self.losses}
+        return [name for name, value in values.items() if not torch.isfinite(value).all()]
 
     def after_step(self) -> None:
         """Tell the objectives that a gradient step is done."""
@@ -104,15 +135,38 @@ class Learner(nn.Module):
     def _first(self, what: str, batch: Batch) -> Tensor | None:
         states = States(self.network, batch)
         for loss in self.losses:
-            answer: Tensor | None = getattr(self.objectives[f"loss_{loss.name}"], what)(
-                Encoded(states, loss.begin, loss.end)
-            )
-            if answer is not None:
-                return answer
+            answer: Tensor | None = self._call(loss, what, Encoded(states, loss.begin, loss.end))
+            if answer is None:
+                continue
+            shape = batch.images.shape if what == "draw" else batch.reward_class.shape
+            if not isinstance(answer, Tensor) or answer.shape != shape:
+                given = tuple(answer.shape) if isinstance(answer, Tensor) else repr(answer)[:60]
+                raise LossError(f"{what} of loss {loss.name} gives {given}; expected a tensor of shape {tuple(shape)}")
+            return answer
         return None
+
+    def _call(self, loss: Loss, what: str, encoded: Encoded) -> Any:
+        """Call an objective. One of another package may fail in any way: LossError has the line where it did."""
+        objective = self.objectives[f"loss_{loss.name}"]
+        called = objective if what == "forward" else getattr(objective, what)
+        if loss.name not in self._own:
+            return called(encoded)
+        try:
+            return called(encoded)
+        except Exception as error:
+            raise LossError(f"loss {loss.name} of {self._own[loss.name]} fails: {described(error)}") from error
 
     def _each(self) -> list[Objective]:
         return list(self.objectives.values())  # type: ignore[arg-type]
+
+    def _made(self, kind: type[Objective], loss: Loss, config: TrainingConfig, facts: DataFacts) -> Objective:
+        setup = self._setup(loss, config, facts)
+        if loss.name not in self._own:
+            return kind(setup)
+        try:
+            return kind(setup)
+        except Exception as error:
+            raise LossError(f"loss {loss.name} of {self._own[loss.name]} cannot be made: {described(error)}") from error
 
     def _setup(self, loss: Loss, config: TrainingConfig, facts: DataFacts) -> Setup:
         dim = self.network.state_dim if loss.end is None else loss.end - loss.begin

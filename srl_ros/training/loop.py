@@ -38,7 +38,7 @@ _WARM_UP = 0.1  # share of the steps
 Rows = NDArray[np.int64]
 
 
-class TrainingError(RuntimeError):
+class TrainingError(ValueError):
     """A training that failed; one line says why and what to do."""
 
 
@@ -141,7 +141,7 @@ class _Run:
         config, learner = self.config, self.learner
         trained = [one for one in learner.parameters() if one.requires_grad]
         optimiser = torch.optim.Adam(trained, lr=config.learning_rate)
-        steps = -(-len(self.training) // config.batch_size)
+        steps = steps_of(len(self.training), config.batch_size)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, config.epochs * steps))
         progress = resume.load(self._folder, self._key, learner, optimiser, schedule, self._generator)
         if progress:
@@ -152,12 +152,10 @@ class _Run:
         while len(progress.losses) < config.epochs and not self._stale(progress):
             epoch = len(progress.losses) + 1
             progress.losses.append(
-                (self._epoch(optimiser, schedule, steps), mean_loss(learner, self.batches(self.validation)))
+                (self._epoch(optimiser, schedule, steps, epoch), mean_loss(learner, self.batches(self.validation)))
             )
             if not all(map(math.isfinite, progress.losses[-1])):
-                raise TrainingError(
-                    f"the loss is not finite in epoch {epoch}; lower learning_rate (it is {config.learning_rate:g})"
-                )
+                raise self._not_finite(epoch)
             best = min(validation for _, validation in progress.losses)
             if progress.losses[-1][1] <= best and [v for _, v in progress.losses].index(best) == epoch - 1:
                 progress.best_epoch, progress.best = epoch, copy.deepcopy(learner.state_dict())
@@ -176,19 +174,33 @@ class _Run:
                 network = self.learner.network
                 objective.fit(network, (network.features(batch.images).cpu() for batch in self.batches(self.training)))
 
-    def _epoch(self, optimiser: torch.optim.Optimizer, schedule: Any, steps: int) -> float:
+    def _epoch(self, optimiser: torch.optim.Optimizer, schedule: Any, steps: int, epoch: int) -> float:
         """One pass over the training images; returns the mean loss."""
         total = 0.0
         self.learner.train()
         for rows in np.array_split(self._generator.permutation(self.training), steps):
-            loss = self.learner.loss(self._batch(rows))
+            batch = self._batch(rows)
+            loss = self.learner.loss(batch)
+            value = loss.item()
+            if not math.isfinite(value):
+                raise self._not_finite(epoch, batch)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             self.learner.after_step()
-            total += loss.item() * len(rows)
+            total += value * len(rows)
         return total / len(self.training)
+
+    def _not_finite(self, epoch: int, batch: Batch | None = None) -> TrainingError:
+        """Return the error that names the losses which are not finite on a batch, before they are in the weights."""
+        with torch.no_grad():
+            names = [] if batch is None else self.learner.not_finite(batch)
+        said = f" ({', '.join(names)})" if names else ""
+        return TrainingError(
+            f"the loss is not finite in epoch {epoch}{said}; lower learning_rate (it is "
+            f"{self.config.learning_rate:g}), or the weights of the losses"
+        )
 
     def _stale(self, progress: resume.Progress) -> bool:
         return len(progress.losses) - progress.best_epoch >= self.config.patience
@@ -235,6 +247,12 @@ def mean_loss(learner: Learner, batches: Iterator[Batch]) -> float:
             total += learner.loss(batch).item() * len(batch.images)
             count += len(batch.images)
     return total / count
+
+
+def steps_of(rows: int, batch_size: int) -> int:
+    """Return the number of batches of nearly `batch_size` rows, of two at least: losses compare rows with each other."""
+    steps = -(-rows // batch_size)
+    return steps if rows >= 2 * steps else rows // 2
 
 
 def _rate(step: int, steps: int) -> float:

@@ -17,6 +17,7 @@ from rl_trainer_ros.cli.commands import evaluate, train_srl
 from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions
 from rl_trainer_ros.evaluation.episodes import Evaluation
 from robot_interface_ros.command_lines import command_line
+from robot_interface_ros.errors import ConfigError
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +74,13 @@ def test_train_srl_names_a_training_that_finds_its_encoder() -> None:
     given = parse_words(words[words.index("train") + 1 :])
     trainer = resolve_values(given).trainer
     assert (trainer.encoder_folder, trainer.robot) == ("my runs/srl/random", "kuka_iiwa")
+
+
+@pytest.mark.bad_input
+def test_train_srl_records_no_more_images_than_fit_into_the_memory(tmp_path: Path) -> None:
+    options = TrainSrlOptions(images=1_000_000, image_size=512)
+    with pytest.raises(ConfigError, match=r"512x512 pixels of 2 cameras need 6,291\.5 GB of memory, .*record bags"):
+        train_srl.recorded(options, ("external", "above"), tmp_path)
 
 
 def test_evaluate_names_a_tensorboard_that_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

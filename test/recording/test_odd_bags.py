@@ -359,3 +359,12 @@ def test_a_user_without_a_home_folder_reads_bags(plain: Path, monkeypatch: pytes
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", nowhere)
     assert len(BagDataset([plain])) == 8
+
+
+@pytest.mark.bad_input
+def test_a_bag_that_is_named_twice_is_read_once(plain: Path, tmp_path: Path) -> None:
+    shutil.copytree(plain, tmp_path / "copy")
+    dataset = BagDataset([plain, plain, tmp_path / "copy"])
+    assert len(dataset) == 8 and sum("has the same content as" in note for note in dataset.notes) == 2
+    with pytest.raises(DatasetError, match="cameras are external, external; name each once"):
+        BagDataset([plain], cameras=["external", "external"])

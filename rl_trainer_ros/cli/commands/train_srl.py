@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from robot_interface_ros.start import leaving_at_once
 if TYPE_CHECKING:
     from rl_trainer_ros.environments.transition_recording import TransitionRecorder
 
+_COPIES = 2
+"""Recorded images are in memory twice while their files are joined."""
 RECORDING = "recording"
 """Folder in that of an encoder: the images of the simulator until the training has ended."""
 
@@ -112,6 +115,18 @@ def record_and_train(options: TrainSrlOptions) -> int:
     return 0
 
 
+def _check_memory(options: TrainSrlOptions, cameras: tuple[str, ...]) -> None:
+    """Raise ConfigError, one line, if the images from the simulator do not fit into this machine's memory."""
+    needed = _COPIES * options.images * 2 * len(cameras) * 3 * options.image_size**2
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise ConfigError(
+            f"{options.images:,} images of {options.image_size}x{options.image_size} pixels of {len(cameras)} cameras need "
+            f"{needed / 1e9:,.1f} GB of memory, and this machine has {there / 1e9:,.1f} GB; record bags, which stay on the "
+            f"disk: {command_line('record', 'bag:=bags/for_srl')}, then train_srl bags:=bags/for_srl"
+        )
+
+
 def moving_cameras(robot: str) -> set[str]:
     """Return the names of the cameras that are on the robot, not beside it."""
     return {name for name, camera in robot_config(robot).cameras.items() if camera.frame is not None}
@@ -120,8 +135,10 @@ def moving_cameras(robot: str) -> set[str]:
 def recorded(options: TrainSrlOptions, cameras: tuple[str, ...], folder: Path) -> dict[str, Any]:
     """Return transitions from the simulator as the parts of a dataset. The same options give the same bits.
 
-    They are kept in files of `folder`; those that are there from an interrupted recording are not recorded again.
+    They are kept in files of `folder`; those that are there from an interrupted recording are not recorded again. Raises
+    ConfigError, one line, for more images than fit into the memory.
     """
+    _check_memory(options, cameras)
     with leaving_at_once():
         from rl_trainer_ros.environments import requirements
         from rl_trainer_ros.environments.kept_transitions import kept
