@@ -84,11 +84,7 @@ def _seeing(process: Process, settings: RecordConfig) -> Process:
     """The same process; a simulator also has the cameras that are recorded, and measures contact."""
     if not process.name.startswith(SIMULATOR):
         return process
-    own = tuple(process.parameters.get("cameras", ()))
-    cameras = tuple(dict.fromkeys((*settings.cameras, *own)))
-    more: dict[str, Any] = {"contact": settings.contact}
-    if cameras:
-        more |= {"cameras": cameras, "image_width": settings.image_width, "image_height": settings.image_height}
+    more: dict[str, Any] = {"contact": settings.contact, **settings.images(process.parameters)}
     return dataclasses.replace(process, parameters={**process.parameters, **more})
 
 

@@ -13,6 +13,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.make_env import Connection, make_environment
 from rl_trainer_ros.recording.bag_sink import BagSink, KeepLast, RecordingError
@@ -139,9 +140,8 @@ class StopFlag:
 def _recorder(job: Job, namespace: str) -> tuple[EpisodeRecorder, Callable[[], None]]:
     """Return a recorder of one simulated robot, and the function that closes it."""
     config = job.config
-    simulation: dict[str, Any] = {"contact": config.contact}
-    if cameras := _cameras(config):
-        simulation |= {"cameras": cameras, "image_width": config.image_width, "image_height": config.image_height}
+    needed = requirements.simulation_settings(config.environment())
+    simulation: dict[str, Any] = {"contact": config.contact, **config.images(needed)}
     environment = make_environment(config.environment(), Connection(simulation=simulation))
     try:
         source = RobotMessages(environment.robot, environment.arm.description, namespace)
@@ -151,14 +151,6 @@ def _recorder(job: Job, namespace: str) -> tuple[EpisodeRecorder, Callable[[], N
         environment.close()
         raise
     return EpisodeRecorder(environment, source, policy, namespace, config.seed), environment.close
-
-
-def _cameras(config: RecordConfig) -> tuple[str, ...]:
-    """Return the cameras to record and those that the policy sees."""
-    from rl_trainer_ros.environments import requirements
-
-    seen = requirements.simulation_settings(config.environment()).get("cameras", ())
-    return tuple(dict.fromkeys((*config.cameras, *seen)))
 
 
 class _PipeSink:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,20 @@ class RecordConfig(EnvConfig):
     def robots(self) -> tuple[str, ...]:
         """The namespace of each robot."""
         return self.namespaces or tuple(f"/env_{i}" for i in range(self.num_envs))
+
+    def images(self, needed: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the cameras and the image size of a simulator; none without cameras.
+
+        `needed`: settings of a simulator for what the policy sees. Its image size counts unless another one was given.
+        """
+        cameras = tuple(dict.fromkeys((*self.cameras, *needed.get("cameras", ()))))
+        if not cameras:
+            return {}
+        sizes = {}
+        for name in ("image_width", "image_height"):
+            given, default = getattr(self, name), getattr(RecordConfig, name)
+            sizes[name] = needed.get(name, default) if given == default else given
+        return {"cameras": cameras, **sizes}
 
     def environment(self) -> EnvConfig:
         """Return the settings of the environment alone."""

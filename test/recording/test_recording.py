@@ -265,3 +265,15 @@ def test_progress_tells_size_rate_and_time_left() -> None:
 def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         RecordConfig(**settings)
+
+
+def test_images_have_the_size_that_the_policy_needs_unless_another_one_is_given() -> None:
+    needed = {"cameras": ("above",), "image_width": 48, "image_height": 36, "groups": ("right_arm",)}
+    assert RecordConfig().images(needed) == {
+        "cameras": ("external", "above"),
+        "image_width": 48,
+        "image_height": 36,
+    }
+    assert RecordConfig(image_width=96).images(needed)["image_width"] == 96
+    assert RecordConfig(cameras=()).images({}) == {}
+    assert RecordConfig().images({"image_width": 84})["image_width"] == 84
