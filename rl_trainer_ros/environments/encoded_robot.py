@@ -24,6 +24,11 @@ class EncodedRobot:
         self._encoder = encoder
 
     @property
+    def encoder_id(self) -> str:
+        """The id of the encoder of the states."""
+        return self._encoder.id
+
+    @property
     def plant(self) -> Robot:
         """The robot without its encoder."""
         return self._robot

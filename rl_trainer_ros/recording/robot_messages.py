@@ -68,6 +68,8 @@ class RobotMessages:
         self._signals: dict[tuple[str, ...], JointStates] = {}
         self._images: dict[tuple[str, Any], Images] = {}
         self._infos = {name: CameraInfos(camera, self._frame(name)) for name, camera in self._cameras.items()}
+        self._encoded = layer_with(robot, "encoder_id")
+        self._states: JointStates | None = None
         self._channels: dict[str, Channel] = {}
         self._topics: dict[str, str] = {}
         self._messages: list[Recorded] = []
@@ -141,6 +143,10 @@ class RobotMessages:
             self._put(topics.WORLD_STATE, stamp, writer.write(stamp, signals_row(observation.signals)))
         rows = observation.position, observation.velocity, observation.effort
         self._put(topics.JOINT_STATES, stamp, self._joint_states.write(stamp, *rows))
+        if observation.srl_state is not None and self._encoded is not None:
+            names = [f"state_{i}" for i in range(len(observation.srl_state))]
+            self._states = self._states or JointStates(names, self._encoded.encoder_id)
+            self._put(topics.SRL_STATE, stamp, self._states.write(stamp, observation.srl_state))
         return observation
 
     def _put_images(self, stamp: int, images: Mapping[str, Any], topic: Any) -> None:

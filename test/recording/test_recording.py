@@ -25,6 +25,8 @@ from rl_trainer_ros.recording.record_config import RecordConfig
 from robot_interface_ros.bags import decoded, layout
 from robot_interface_ros.bags.layout import Recorded
 from robot_interface_ros.errors import ConfigError
+from srl_ros.encoder import Encoder
+from srl_ros.networks import StateNetwork
 
 pytestmark = [pytest.mark.recording, pytest.mark.slow]
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -277,3 +279,16 @@ def test_images_have_the_size_that_the_policy_needs_unless_another_one_is_given(
     assert RecordConfig(image_width=96).images(needed)["image_width"] == 96
     assert RecordConfig(cameras=()).images({}) == {}
     assert RecordConfig().images({"image_width": 84})["image_width"] == 84
+
+
+def test_the_states_of_an_encoder_are_recorded_as_the_node_publishes_them(tmp_path: Path) -> None:
+    encoder = Encoder(StateNetwork(36, 48, points=2), (36, 48, 3), "random", {}, {})
+    encoder.save(tmp_path / "encoder")
+    bag = simulated(tmp_path / "bag", episodes=1, srl_folder=str(tmp_path / "encoder"))
+    messages = messages_of(bag)
+    states = [decoded.joints(message.data) for message in messages if message.topic == "/env_0/srl_state"]
+    images = [decoded.image(message.data) for message in messages if message.topic.endswith("image_raw")]
+    assert len(states) == len(images) == STEPS + 1
+    for state, (stamp, image) in zip(states, images):
+        assert (state.stamp, state.frame_id, state.names[0]) == (stamp, encoder.id, "state_0")
+        assert np.array_equal(state.position, encoder.encode(np.ascontiguousarray(image)))
