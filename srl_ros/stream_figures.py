@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -48,16 +48,21 @@ class StreamFigures:
         self.refused += 1
         self._refusal = reason
 
-    def report(self) -> tuple[Level, str, dict[str, object]]:
-        """Return level, message and values of the time since the last report."""
+    def report(self, missing: Sequence[str] = ()) -> tuple[Level, str, dict[str, object]]:
+        """Return level, message and values of the time since the last report.
+
+        `missing`: cameras whose images have not come, while those of others of the same moment have.
+        """
         now = self._clock()
         passed = max(now - self._reported_at, 1e-9)
         fresh, lost = self.encoded - self._reported_encoded, self.dropped - self._reported_dropped
         self._reported_at, self._reported_encoded, self._reported_dropped = now, self.encoded, self.dropped
         if self._refusal:
             level, text = Level.ERROR, self._refusal
-        elif lost:
-            level, text = Level.WARN, f"{lost} dropped frames since the last report"
+        elif lost or (missing and not fresh):
+            level, text = Level.WARN, f"{lost} dropped frames since the last report" if lost else "no states"
+            if missing and not fresh:
+                text += f"; there are no images of {', '.join(missing)}"
         else:
             level, text = Level.OK, "encoding" if fresh else "waiting for images"
         return level, text, self._values(fresh / passed)

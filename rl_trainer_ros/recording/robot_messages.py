@@ -144,8 +144,8 @@ class RobotMessages:
         rows = observation.position, observation.velocity, observation.effort
         self._put(topics.JOINT_STATES, stamp, self._joint_states.write(stamp, *rows))
         if observation.srl_state is not None and self._encoded is not None:
-            names = [f"state_{i}" for i in range(len(observation.srl_state))]
-            self._states = self._states or JointStates(names, self._encoded.encoder_id)
+            labels = [f"state_{i}" for i in range(len(observation.srl_state))]
+            self._states = self._states or JointStates(labels, self._encoded.encoder_id)
             self._put(topics.SRL_STATE, stamp, self._states.write(stamp, observation.srl_state))
         return observation
 

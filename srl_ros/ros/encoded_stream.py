@@ -117,6 +117,12 @@ class EncodedStream:
         self.complete = moment
         self._on_moment(self)
 
+    @property
+    def missing(self) -> list[str]:
+        """The cameras whose images the newest incomplete moment lacks."""
+        newest = next(reversed(self._waiting.values()), None)
+        return [camera for camera in self._cameras if newest is not None and camera not in newest.images]
+
     def take(self) -> tuple[Moment, NDArray[np.uint8]] | None:
         """Return the moment to encode and its images, `(cameras, height, width, 3)`; None: there is none."""
         moment, self.complete = self.complete, None

@@ -67,7 +67,7 @@ class Diagnostics:
         self._publisher.publish(message)
 
     def _status(self, stream: EncodedStream) -> object:
-        level, text, values = stream.figures.report()
+        level, text, values = stream.figures.report(stream.missing)
         name = f"{self._node.get_name().removesuffix('_topics')}: {stream.namespace}"
         topic = f"{stream.namespace}/{contract.SRL_STATE}"  # not the robot's own entry, which has its namespace here
         return messages.diagnostic_status(level.value, name, topic, text, {"encoder": stream.encoder.id, **values})

@@ -183,6 +183,12 @@ def test_dropped_frames_are_moments_that_are_never_encoded() -> None:
     assert (level, text) == (Level.WARN, "1 dropped frames since the last report")
     assert values["dropped frames"] == 1 and values["states"] == 3
     assert stream.figures.report()[:2] == (Level.OK, "waiting for images")
+    for sec in range(5, 16):  # one camera fails, and the other goes on
+        external(image(sec, IMAGES[0, 0]))
+    told = stream.figures.report(stream.missing)
+    assert told[:2] == (Level.WARN, "3 dropped frames since the last report; there are no images of above")
+    external(image(15, IMAGES[0, 0]))  # in lockstep the same moment comes again and again
+    assert stream.figures.report(stream.missing)[:2] == (Level.WARN, "no states; there are no images of above")
 
 
 def test_latency_is_from_the_first_image_to_the_state() -> None:

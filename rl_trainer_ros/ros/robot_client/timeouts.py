@@ -36,7 +36,10 @@ def likely_cause(missing: Sequence[str]) -> str:
     if all(name.endswith(contract.JOINT_TARGET) for name in missing):
         return "a robot in lockstep does not publish it: start the robot with realtime:=true"
     if all(name.endswith(contract.SRL_STATE) for name in missing):
-        return f"is srl_node running for that namespace? ({discovery_words()})"
+        return (
+            f"is srl_node running for that namespace ({discovery_words()}), and does it get images of all its cameras? "
+            "/diagnostics tells"
+        )
     if all(f"/{contract.CAMERA}/" in f"/{name}" for name in missing):
         return "does the robot serve these cameras? Start the simulator with cameras:=[...] and camera_depth:=true"
     if all(name.endswith((contract.CONTACT, contract.WORLD_STATE)) for name in missing):
