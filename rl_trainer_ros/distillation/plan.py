@@ -16,6 +16,7 @@ from rl_trainer_ros.distillation.distil_config import ALL, DistilConfig
 from rl_trainer_ros.distillation.sources import Source, names_of, sources
 from rl_trainer_ros.distillation.teachers import Recorded, Teacher, find
 from rl_trainer_ros.environments.env_config import GROUND_TRUTH, EnvConfig, settings_of
+from rl_trainer_ros.environments.requirements import task_class
 from rl_trainer_ros.observations.with_label import labelled_space
 from rl_trainer_ros.training.checkpoints import folders, resume
 from rl_trainer_ros.training.checkpoints.folders import Checkpoint
@@ -89,6 +90,8 @@ def new_plan(config: DistilConfig) -> Plan:
     first = found[0]
     tasks = tuple(dict.fromkeys(source.environment.task for source in found))
     labels = tasks if config.task_labels == (ALL,) else config.task_labels
+    for label in labels:
+        task_class(label)
     for source in found:
         if labels and source.environment.task not in labels:
             raise ConfigError(f"task_labels lacks {source.environment.task}, a teacher's task; add it, or give [{ALL}]")

@@ -128,7 +128,7 @@ def _tasks_of_student(values: Mapping[str, Any]) -> list[str]:
     """The tasks that a student of policy distillation learned; empty for other runs. `values`: of its `config.yaml`."""
     taught = values.get(_DISTILLATION)
     tasks = taught.get("tasks") if isinstance(taught, Mapping) else None
-    return [str(task) for task in tasks] if isinstance(tasks, list) else []
+    return list(dict.fromkeys(map(str, tasks))) if isinstance(tasks, list) else []
 
 
 def _not_measured(run: Path, ended: str, tasks: Sequence[str]) -> str:

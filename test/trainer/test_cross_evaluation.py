@@ -275,14 +275,17 @@ def test_models_that_are_not_there() -> None:
 
 @pytest.mark.bad_input
 def test_a_damaged_run_of_a_folder_is_left_out_and_named(tmp_path: Path) -> None:
-    for name in ("whole", "cut", "no_model"):
+    for name in ("whole", "cut", "no_model", "student"):
         shutil.copytree(FIXTURES / "ppo", tmp_path / name, symlinks=True)
     (tmp_path / "cut" / "config.yaml").write_text("trainer: [")
     (tmp_path / "no_model" / "final").unlink()
+    with open(tmp_path / "student" / "config.yaml", "a", encoding="utf-8") as stream:
+        stream.write("distillation: {environments: [a]}\n")
     notes: list[str] = []
     found = models.find([str(tmp_path)], "runs", "final", notes.append)
     assert [one.run.name for one in found] == ["whole"]
-    assert len(notes) == 2 and "not valid YAML" in notes[0] and "no_model has no final model" in notes[1]
+    assert len(notes) == 3 and "not valid YAML" in notes[0] and "no_model has no final model" in notes[1]
+    assert "environments is 'a'; expected a mapping" in notes[2]
     shutil.rmtree(tmp_path / "whole")
     with pytest.raises(ConfigError, match="not valid YAML"):
         models.find([str(tmp_path)], "runs", "final")

@@ -33,6 +33,7 @@ from rl_trainer_ros.distillation.student import Student, balanced_order, lessons
 from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.make_env import make_environment, make_robot_env
 from rl_trainer_ros.observations.with_label import labelled, labelled_space, one_hot
+from rl_trainer_ros.training import resumed_settings
 from rl_trainer_ros.training.checkpoints import contents, folders, trained_models
 from rl_trainer_ros.training.checkpoints.saver import Diverged
 from rl_trainer_ros.training.cross_evaluation.tasks import evaluated
@@ -397,6 +398,7 @@ def test_bad_input_is_one_line(runs: dict[str, Path], tmp_path: Path, monkeypatc
         ({"teachers": ""}, "teachers is empty"),
         ({"teachers": circular, "algo": "sac"}, "algo sac does not support discrete actions"),
         ({"teachers": circular, "task_labels": ("square",)}, "task_labels lacks circular"),
+        ({"teachers": circular, "task_labels": ("circular", "moon")}, "unknown task 'moon'"),
         ({"teachers": circular, "set_size": 1, "student_rounds": 3}, "give at least 4 samples"),
         ({"teachers": circular, "observation": "raw_pixel"}, "raw_pixels"),
         ({"teachers": circular, "hyperparameters": "{gama: 1}"}, "did you mean gamma"),
@@ -758,6 +760,9 @@ def test_plain_fine_tuning_and_all_tasks_at_once(tmp_path: Path) -> None:
     assert at_once.names[0] == ["after all"] and np.isfinite(at_once.values("mean_return")).all()
     (run,) = (tmp_path / "joint").glob("1_joint/*/*/*/*")
     assert folders.read(run / "final").num_timesteps == 128
+    with pytest.raises(ConfigError, match=r"trains on all tasks of .*continual\.json together"):
+        resumed_settings.check_alone(str(run), "")
+    resumed_settings.check_alone(str(next((tmp_path / "tuned").glob("2_escape/*/*/*/*"))), "")
     assert (
         run_folder.hyperparameters_of(run)["learning_rate"]
         == hyperparameters("ppo", preset="many_robots")["learning_rate"]

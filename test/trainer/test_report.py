@@ -321,6 +321,10 @@ def test_a_student_of_several_teachers_has_a_task_of_its_own(tmp_path: Path) -> 
     (left_out,) = report.not_compared
     assert left_out.problem.startswith("not evaluated on its tasks; distil with eval_every_epochs, or ")
     assert "cross_evaluate runs:=" in left_out.problem
+    config["distillation"]["tasks"] = ["reach", "reach"]  # two teachers of one task
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    alike = found_runs.read(run, "")
+    assert isinstance(alike, found_runs.FoundRun) and alike.settings["task"] == "reach" and alike.evaluation
 
 
 def test_a_band_by_hand() -> None:

@@ -63,12 +63,12 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
         from rl_trainer_ros.training.cross_evaluation import sequence, unfinished
         from rl_trainer_ros.training.cross_evaluation import tasks as of_tasks
         from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate, frame
-        from rl_trainer_ros.training.runs import robot_files, run_folder
+        from rl_trainer_ros.training.runs import robot_files
         from rl_trainer_ros.training.runs.run_tables import write_table
 
     models = of_models.find(listed_paths(options.runs), options.log_dir, options.model, _note)
     names = of_models.labels(models)
-    configs = [config for model in models for config in run_folder.learned_configs(model.run, model.config)]
+    configs = [config for model in models for config in model.learned]
     tasks = of_tasks.evaluated(configs, *map(listed, (options.tasks, options.robots, options.imperfections)))
     in_sequence = options.sequence or (
         sequence.is_sequence(models) and not options.imperfections and not options.robots

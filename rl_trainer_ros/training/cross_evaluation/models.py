@@ -28,6 +28,13 @@ class Model:
     folder: Path
     """Folder of the checkpoint, or the run's link to it."""
     config: TrainerConfig
+    tasks: tuple[TrainerConfig, ...] = ()
+    """The settings for each task that the run learned, where these are several."""
+
+    @property
+    def learned(self) -> tuple[TrainerConfig, ...]:
+        """The settings for each task that the run learned."""
+        return self.tasks or (self.config,)
 
     @property
     def steps(self) -> int | None:
@@ -148,4 +155,5 @@ def _at(path: Path, log_dir: str) -> Model:
 def _model(run: Path, folder: Path) -> Model:
     """Return the model with the encoder that it acted on, which need not be that of the run's settings. Raises ModelError."""
     config = run_folder.load_config(run)
-    return Model(run, folder, with_encoder(config, run, read(folder).about) if config.srl_learns else config)
+    tasks = tuple(run_folder.learned_configs(run, config))
+    return Model(run, folder, with_encoder(config, run, read(folder).about) if config.srl_learns else config, tasks)
