@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from srl_ros.data.bag_dataset import BagDataset
 from srl_ros.data.stretches import Stretch, stretches
+from srl_ros.transitions import DatasetError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,10 +82,22 @@ def write_lerobot(dataset: BagDataset, folder: Path) -> Path:
 
 def _fps(dataset: BagDataset) -> int:
     """Frames a second: of the steps, not of the control periods, where an action lasts several."""
-    part = dataset.parts[0]
-    stamps = part.arrays["stamp"]
-    step_ns = float(np.median(stamps[part.arrays["after"]] - stamps[part.arrays["before"]]))
-    return max(1, round(1e9 / step_ns))
+    found: dict[int, str] = {}
+    for part in dataset.parts:
+        stamps = part.arrays["stamp"]
+        step_ns = float(np.median(stamps[part.arrays["after"]] - stamps[part.arrays["before"]]))
+        found.setdefault(max(1, round(1e9 / step_ns)), str(part.bag.path))
+    if len(found) > 1:
+        rates = ", ".join(f"{fps} steps/s in {path}" for fps, path in list(found.items())[:3])
+        raise DatasetError(
+            f"a LeRobot dataset has one rate, and there are {rates}; export these bags into a folder each"
+        )
+    return next(iter(found))
+
+
+def _even(side: int) -> int:
+    """Return the width or height of a video's picture: H.264 has even ones, and the last row or column is repeated."""
+    return side + side % 2
 
 
 def _columns(
@@ -137,7 +150,7 @@ def _features(dataset: BagDataset, columns: dict[str, NDArray[Any]], fps: int) -
     for name, values in columns.items():
         size = list(values.shape[1:]) or [1]
         features[name] = {"dtype": str(values.dtype), "shape": size, "names": names.get(name)}
-    height, width, channels = dataset.image_shape
+    height, width, channels = _even(dataset.image_shape[0]), _even(dataset.image_shape[1]), dataset.image_shape[2]
     for camera in dataset.cameras:
         features[f"observation.images.{camera}"] = {
             "dtype": "video",
@@ -199,7 +212,7 @@ def _write_video(dataset: BagDataset, camera: int, rows: NDArray[np.int64], fold
     low, high = np.full(3, 255.0), np.zeros(3)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(_CODEC, rate=fps, options={"crf": _QUALITY, "g": _GROUP})
-        stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = _even(width), _even(height), "yuv420p"
         stream.time_base = Fraction(1, fps)
         number = 0
         for begin in range(0, len(rows), _BATCH):

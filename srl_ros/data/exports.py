@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from srl_ros.data.bag_dataset import BagDataset
@@ -14,12 +17,25 @@ def export(dataset: BagDataset, kind: str, folder: Path) -> Path:
     """Write a dataset as `minari` or `lerobot` into a new folder; returns where it is. Raises DatasetError, one line."""
     if folder.exists():
         raise DatasetError(f"{folder} exists; give another folder: to:=...")
+    if not dataset.cameras and not dataset.truth_names:
+        raise DatasetError("this dataset has neither images nor ground truth, and an export needs one of them")
     if "action" not in dataset.has:
         raise DatasetError("this dataset has no actions, and an export needs them")
     try:
-        return write_minari(dataset, folder) if kind == "minari" else write_lerobot(dataset, folder)
+        with _whole(folder):
+            return write_minari(dataset, folder) if kind == "minari" else write_lerobot(dataset, folder)
     except ImportError as error:
         raise DatasetError(
             f"export:={kind} needs the package {error.name}; install it with pip install '.[{kind}]' in the folder of "
             f"rl_trainer_ros{' (Python 3.11 or newer)' if kind == 'minari' else ''}"
         ) from None
+
+
+@contextlib.contextmanager
+def _whole(folder: Path) -> Iterator[None]:
+    """Remove a new folder if it was not written to its end, so that the same command can be given again."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import platform
 import shutil
@@ -29,6 +30,7 @@ from robot_interface_ros.bags.layout import Recorded
 from robot_interface_ros.bags.message_types import STRING
 from srl_ros.data import cache
 from srl_ros.data.bag_dataset import BagDataset
+from srl_ros.data.exports import export
 from srl_ros.transitions import DatasetError
 
 pytestmark = pytest.mark.recording
@@ -368,3 +370,41 @@ def test_a_bag_that_is_named_twice_is_read_once(plain: Path, tmp_path: Path) -> 
     assert len(dataset) == 8 and sum("has the same content as" in note for note in dataset.notes) == 2
     with pytest.raises(DatasetError, match="cameras are external, external; name each once"):
         BagDataset([plain], cameras=["external", "external"])
+
+
+def test_a_video_of_odd_sides_has_the_size_that_is_told(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    made_up(tmp_path / "bag", size=(17, 33))
+    folder = export(BagDataset([tmp_path / "bag"]), "lerobot", tmp_path / "out")
+    told = json.loads((folder / "meta/info.json").read_text())["features"]["observation.images.external"]
+    with av.open(str(next(folder.rglob("*.mp4")))) as container:
+        shapes = {frame.to_ndarray(format="rgb24").shape for frame in container.decode(video=0)}
+    assert shapes == {tuple(told["shape"])} == {(18, 34, 3)} and told["info"]["video.width"] == 34
+
+
+@pytest.mark.bad_input
+def test_bags_of_two_rates_and_an_export_that_fails_leave_no_folder(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("av")
+    slow = rewritten(
+        plain,
+        tmp_path / "slow",
+        lambda m: m if "description" in m.topic else stamped(m, FIRST + 2 * (stamp_of(m.data) - FIRST)),
+    )
+    with pytest.raises(DatasetError, match=r"20 steps/s in .*plain, 10 steps/s in .*slow; export these bags"):
+        export(BagDataset([plain, slow]), "lerobot", tmp_path / "out")
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("srl_ros.data.export_lerobot._write_json", full)
+    with pytest.raises(OSError, match="No space"):
+        export(BagDataset([plain]), "lerobot", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    monkeypatch.undo()
+    assert export(BagDataset([plain]), "lerobot", tmp_path / "out").is_dir()
+    blind = rewritten(plain, tmp_path / "blind", lambda m: None if m.topic in (IMAGE, TARGET) else m)
+    with pytest.raises(DatasetError, match="neither images nor ground truth"):
+        export(BagDataset([blind]), "minari", tmp_path / "none")
