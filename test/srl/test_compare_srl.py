@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rl_trainer_ros.cli.commands.compare_srl import CompareSrlOptions, _image_size, compare
+from rl_trainer_ros.cli.commands.compare_srl import CompareSrlOptions, _gaze, _image_size, compare
 from robot_interface_ros.config import ConfigError
 from srl_ros.dataset import Dataset, DatasetError
 from srl_ros.encoder import Encoder
@@ -99,3 +99,29 @@ def test_images_are_recorded_in_the_size_that_all_encoders_need(tmp_path: Path) 
     path.write_text(path.read_text().replace(f"{SIZE},", "32,"))
     with pytest.raises(ConfigError, match="images for 16x16, 32x32 pixels cannot be recorded together"):
         _image_size(tuple(map(str, folders)))
+
+
+def test_images_are_recorded_with_the_gaze_that_all_encoders_have(tmp_path: Path) -> None:
+    folders = [str(encoder_of(channel, tmp_path / name)) for channel, name in ((0, "red"), (1, "green"))]
+    assert _gaze(tuple(folders)) == ""
+    for folder, said in zip(folders, ('"gaze": "hand"', '"gaze": "target"')):
+        path = Path(folder) / "encoder.json"
+        path.write_text(path.read_text().replace('"config": {}', f'"config": {{{said}}}'))
+    assert _gaze((folders[0],)) == "hand"
+    with pytest.raises(ConfigError, match="gaze:=hand in .*red, gaze:=target in .*green cannot be recorded together"):
+        _gaze(tuple(folders))
+
+
+@pytest.mark.bad_input
+def test_a_damaged_encoder_is_left_out_of_the_table_unless_it_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, channel in (("red", 0), ("green", 1)):
+        encoder_of(channel, tmp_path / "srl" / name)
+    next((tmp_path / "srl" / "green").glob("*.safetensors")).write_bytes(b"cut")
+    assert compare(CompareSrlOptions(log_dir=str(tmp_path))) == 0
+    assert len(table(tmp_path / "srl")) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("left out: ") and "green" in said
+    with pytest.raises(ValueError, match="green"):
+        compare(CompareSrlOptions(log_dir=str(tmp_path), encoders=(str(tmp_path / "srl" / "green"),)))

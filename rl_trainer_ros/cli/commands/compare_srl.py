@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,20 +35,47 @@ def compare(options: CompareSrlOptions) -> int:
         from rl_trainer_ros import factories
 
     root = Path(options.log_dir) / "srl"
-    folders = options.encoders or tuple(str(path.parent) for path in sorted(root.rglob("encoder.json")))
+    folders = options.encoders or _usable(root)
     if not folders:
         raise ConfigError(f"no encoders below {root}; make one with: {command_line('train_srl')}")
     source, to = None, Path(options.to) if options.to else root
     if options.images:
         cameras = tuple(dict.fromkeys(camera for folder in folders for camera in factories.encoder_cameras(folder)))
         wanted = TrainSrlOptions(images=options.images, robot=options.robot, task=options.task, seed=options.seed)
-        wanted = replace(wanted, image_size=_image_size(folders))
+        wanted = replace(wanted, image_size=_image_size(folders), gaze=_gaze(folders))
         source = factories.dataset(**recorded(wanted, cameras, to / RECORDING))
     print("\n".join(factories.compare_encoders(folders, to, source)))
     if source is not None:
         forget_recording(to)
     print(f"table and picture: {to / 'encoders.csv'}, {to / 'encoders.png'}")
     return 0
+
+
+def _usable(root: Path) -> tuple[str, ...]:
+    """Return the folders of the encoders below `root`; those that cannot be loaded are told and left out."""
+    from rl_trainer_ros import factories
+
+    found: list[str] = []
+    for path in sorted(root.rglob("encoder.json")):
+        try:
+            factories.load_encoder(path.parent)
+            found.append(str(path.parent))
+        except ValueError as error:
+            print(f"left out: {error}", file=sys.stderr)
+    return tuple(found)
+
+
+def _gaze(folders: tuple[str, ...]) -> str:
+    """Return at what the eyes look in the images of all encoders. Raises ConfigError, one line, if these differ."""
+    from rl_trainer_ros import factories
+
+    gazes = {factories.encoder_gaze(folder): folder for folder in folders}
+    if len(gazes) > 1:
+        listed = ", ".join(f"gaze:={gaze or 'none'} in {folder}" for gaze, folder in gazes.items())
+        raise ConfigError(
+            f"images of {listed} cannot be recorded together; name encoders of one gaze: encoders:='[...]', or leave images out"
+        )
+    return next(iter(gazes))
 
 
 def _image_size(folders: tuple[str, ...]) -> int:
