@@ -64,6 +64,9 @@ def _text(value: object) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+_DEFAULTS = {ROBOTS: "1"} | {field.name: _text(field.default) for field in dataclasses.fields(TrainerConfig)}
+
+
 def differing(runs: Sequence[Mapping[str, str]]) -> list[str]:
     """Return the names of settings in which runs differ, the usual ones first; a setting that a run lacks has its default."""
     names = dict.fromkeys(name for run in runs for name in run)
@@ -84,11 +87,14 @@ def variant(run: Mapping[str, str], names: Sequence[str]) -> tuple[str, ...]:
 
 
 def label(values: Sequence[str], names: Sequence[str]) -> str:
-    """Return a variant in words, such as `gamma 0.99, sac`; `default` where every setting is at its default."""
+    """Return a variant in words, such as `sac, gamma 0.99`; `default` where every setting is at its default.
+
+    Numbers at their default are left out: else a setting that one run has changed would fill the labels of all others.
+    """
     words = []
     for name, value in zip(names, values):
         short = name.rpartition(".")[2]
-        if value:
+        if value and (name in (ALGO, *_FIRST) or value != _DEFAULTS.get(name)):
             words.append(value if name in (ALGO, *_FIRST) else f"{short} {value}")
     text = ", ".join(words)
     return (text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…") or DEFAULT

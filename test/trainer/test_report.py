@@ -204,6 +204,14 @@ def test_settings_tell_variants_apart_by_what_is_learned() -> None:
     assert names == ["algo", "hyperparameters.gamma", "num_envs", "seed"]
     assert settings.label(("sac", "0.5", "2"), names[:3]) == "sac, gamma 0.5, num_envs 2"
     assert settings.label(("", ""), names[:2]) == "default"
+    many = [name for name, value in settings.flat(TrainerConfig()).items() if value and name not in ("task", "seed")]
+    default = settings.label([settings.flat(TrainerConfig())[name] for name in many], many)
+    assert default == "inmoov, ground_truth, ppo"  # one run of other settings does not fill the labels of all others
+    stacked = settings.flat(TrainerConfig(frame_stack=3, control_hz=10.0))
+    assert (
+        settings.label([stacked[name] for name in many], many)
+        == "inmoov, frame_stack 3, control_hz 10, ground_truth, ppo"
+    )
 
 
 def test_models_of_several_seeds_are_one_setting() -> None:
