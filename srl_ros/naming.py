@@ -57,6 +57,11 @@ def find_encoder(name: str, seeker: Seeker) -> Place:
         return Place(name, folder)
     if method := method_of(folder):
         return Place(method, folder)
+    if name in _names(seeker):
+        raise ConfigError(
+            f"srl_model {name} is {folder} in {_table_path(seeker)}, but no trained encoder lies there; correct the table, or "
+            f"make an encoder and name its folder there: {command_line('train_srl')}"
+        )
     own = [path.parent.name for path in _encoders(seeker.log_dir)]
     raise ConfigError(unknown_name("srl_model", name, dict.fromkeys([*METHODS, LATEST, *_names(seeker), *own])))
 

@@ -17,6 +17,7 @@ from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.distillation.distributions import Actions, of_policy
 from rl_trainer_ros.environments.env_config import GROUND_TRUTH, RAW_PIXELS, EnvConfig
 from rl_trainer_ros.environments.requirements import task_class
+from rl_trainer_ros.training import trained_policy
 from rl_trainer_ros.training.checkpoints import contents, trained_models
 from rl_trainer_ros.training.checkpoints.trained_models import Policy
 from rl_trainer_ros.training.runs import robot_files, run_folder
@@ -97,6 +98,7 @@ def _trained(name: str, log_dir: str) -> list[Teacher]:
     robot_files.check(run, config.robot, "train the teacher again")
     if config.goal_conditioned:
         raise ConfigError(f"teacher {run} is goal-conditioned; such teachers cannot be distilled")
+    trained_policy.check_trained_with(checkpoint.about, config.encoder_folder)
     policy = trained_models.load(checkpoint.folder)
     return [Teacher(checkpoint.folder, policy, one) for one in run_folder.learned_configs(run, config)]
 

@@ -24,16 +24,19 @@ from robot_interface_ros.config import ConfigError
 def of_run(config: RecordConfig) -> tuple[RecordConfig, Path]:
     """Return the settings with the environment of `config.run`, and the folder of its model. Settings that were given are kept.
 
-    Raises ConfigError or ModelError where there is no such run or model.
+    Raises ConfigError or ModelError where there is no such run or model, or where its encoder is another one now.
     """
     folder, model = trained_policy.find(config.run, config.model, config.log_dir)
-    run, defaults = with_encoder(run_folder.load_config(folder), folder, folders.read(model).about), EnvConfig()
+    about = folders.read(model).about
+    run, defaults = with_encoder(run_folder.load_config(folder), folder, about), EnvConfig()
     names = [field.name for field in dataclasses.fields(EnvConfig)]
     own = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(defaults, name)}
     env = {name: getattr(run, name) for name in names} | own
     if run.encoder_folder and "srl_folder" not in own:
         env["srl_folder"] = run.encoder_folder
-    return dataclasses.replace(config, **env, policy=TRAINED), model
+    changed = dataclasses.replace(config, **env, policy=TRAINED)
+    trained_policy.check_trained_with(about, changed.encoder_folder)
+    return changed, model
 
 
 class TrainedPolicy:

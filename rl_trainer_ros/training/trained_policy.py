@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rl_trainer_ros import factories
 from rl_trainer_ros.algorithms.learner import learner_space
@@ -53,11 +54,18 @@ def find(run: str, model: str, log_dir: str) -> tuple[Path, Path]:
 
 
 def check_encoder(found: TrainedPolicy) -> None:
-    """Raise ModelError for another encoder than in training: a new training of an encoder replaces it in its folder."""
-    folder = found.config.encoder_folder
+    """See `check_trained_with`."""
+    check_trained_with(found.policy.about, found.config.encoder_folder)
+
+
+def check_trained_with(about: Mapping[str, Any], folder: str) -> None:
+    """Raise ModelError for another encoder than in training: a new training of an encoder replaces it in its folder.
+
+    `about`: of the checkpoint; `folder`: of the encoder, empty: there is none.
+    """
     if not folder:
         return
-    trained_with, there = found.policy.about["encoder"], factories.load_encoder(folder).id
+    trained_with, there = about.get("encoder") or "none", factories.load_encoder(folder).id
     if there != trained_with:
         raise ModelError(
             f"the policy was trained with encoder {trained_with}, but {folder} holds {there}; restore that encoder, or train "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,15 +14,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from recordings import STEPS, messages_of, simulated
 
 from rl_trainer_ros.actions import ACTIONS
 from rl_trainer_ros.cli.commands.record import progress_line
+from rl_trainer_ros.distillation import teachers
 from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.recording.bag_sink import BagSink, KeepLast, RecordingError
 from rl_trainer_ros.recording.episode_recorder import EpisodeSummary, episode_seed
 from rl_trainer_ros.recording.policies import MotionPolicy, RandomPolicy
+from rl_trainer_ros.recording.record import job_of
 from rl_trainer_ros.recording.record_config import RecordConfig
+from rl_trainer_ros.training.checkpoints.errors import ModelError
 from robot_interface_ros.bags import decoded, layout
 from robot_interface_ros.bags.layout import Recorded
 from robot_interface_ros.errors import ConfigError
@@ -142,6 +147,22 @@ def test_a_trained_policy_is_recorded_with_what_it_wanted(tmp_path: Path) -> Non
     for action, wanted in zip(of(messages, "action"), of(messages, "action_probabilities")):
         means = decoded.joints(wanted.data).position[:5]
         assert np.allclose(np.clip(means, -1.0, 1.0), decoded.joints(action.data).position, atol=1e-5)
+
+
+@pytest.mark.bad_input
+def test_a_policy_is_neither_recorded_nor_taught_from_with_another_encoder_than_in_training(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(REPO / "config" / "policies" / "reach", run)
+    encoder = Encoder(StateNetwork(64, 64, points=2), (64, 64, 3), "random", {}, {})
+    encoder.save(tmp_path / "encoder")
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["trainer"] |= {"srl_model": "random", "srl_folder": str(tmp_path / "encoder"), "observation": ""}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    said = f"trained with encoder none, but .*encoder holds {encoder.id}; restore that encoder"
+    with pytest.raises(ModelError, match=said):
+        job_of(RecordConfig(run=str(run)))
+    with pytest.raises(ModelError, match=said):
+        teachers.find([str(run)], str(tmp_path))
 
 
 COMMAND = [sys.executable, "-m", "rl_trainer_ros.cli.main", "record", "episodes:=0", f"task.max_episode_steps:={STEPS}"]

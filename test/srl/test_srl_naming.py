@@ -156,6 +156,15 @@ def test_every_process_of_a_system_gets_the_same_encoder(tmp_path: Path) -> None
     assert real["srl"].parameters["realtime"] is True
 
 
+def test_a_name_in_the_table_without_an_encoder_is_said(tmp_path: Path) -> None:
+    table = tmp_path / "table.yaml"
+    table.write_text("any: {any: {best: there}}")
+    with pytest.raises(
+        ConfigError, match=r"srl_model best is .*/there in .*table.yaml, but no trained encoder lies there"
+    ):
+        find_encoder("best", Seeker(str(tmp_path), table=str(table)))
+
+
 def test_a_resumed_run_keeps_its_encoder(tmp_path: Path) -> None:
     """Resuming without srl_folder keeps the folder of the run's settings."""
     folder = an_encoder(tmp_path / "srl" / "mine", "vae")
