@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stable_baselines3 import PPO
 
 from rl_trainer_ros.distillation import data_set, distil
 from rl_trainer_ros.distillation.distil_config import DistilConfig
@@ -60,7 +61,7 @@ def test_teachers_of_values_of_actions_and_of_actors(
         assert np.allclose(data.actions.best(), actions, atol=1e-5)
     if algo == "td3":
         assert np.allclose(np.exp(data.actions.arrays["log_std"]), DETERMINISTIC_STD)
-    assert trained_models.load(student / "final").algorithm.__class__.__name__ == "PPO"
+    assert isinstance(trained_models.load(student / "final").algorithm, PPO)
 
 
 @pytest.mark.bad_input
