@@ -248,7 +248,9 @@ def _difference(found: DataSet, source: Source, samples: int, about: Mapping[str
     notes = found.notes
     same = "teacher_sha256" if notes.get("teacher_sha256") else "teacher"
     if notes.get(same) != about[same]:
-        return f"of the model {notes.get('teacher')}, not {about['teacher']} as it is now (a teacher may be a checkpoint)"
+        return (
+            f"of the model {notes.get('teacher')}, not {about['teacher']} as it is now (a teacher may be a checkpoint)"
+        )
     how = notes.get("recording")
     if not isinstance(how, Mapping):
         return ""
