@@ -25,6 +25,10 @@ WAYS = {
         *("hyperparameters.learning_rate:=2.0e-3", "hyperparameters.target_kl:=0.02"),
     ),
     "many robots": ("num_envs:=16", "preset:=many_robots", "num_timesteps:=40000"),
+    "updates beside the robots": (
+        *("num_envs:=16", "preset:=many_robots", "num_timesteps:=40000"),
+        *("hyperparameters.late_update:=true", "hyperparameters.n_steps:=256"),
+    ),
 }
 
 
