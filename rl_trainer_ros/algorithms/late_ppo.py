@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
+import stable_baselines3
 import torch
-from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env.base_vec_env import CloudpickleWrapper
 
@@ -31,7 +31,7 @@ READ = (
 _END_S = 2.0
 
 
-class LatePPO(PPO):
+class PPO(stable_baselines3.PPO):
     """stable-baselines3's PPO, with one more setting. Without it, it is PPO, bit for bit."""
 
     def __init__(self, policy: Any, env: Any, *, late_update: bool = False, **settings: Any):
@@ -76,7 +76,7 @@ class LatePPO(PPO):
 
 def updated(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `PPO.train` makes of the attributes in READ: states of policy and optimiser, updates, logged values."""
-    algorithm = PPO.__new__(PPO)
+    algorithm = stable_baselines3.PPO.__new__(stable_baselines3.PPO)
     vars(algorithm).update(parts, _logger=Logger(None, []))
     algorithm.train()
     policy: Any = algorithm.policy

@@ -53,7 +53,7 @@ _SB3, _CONTRIB, _OURS = "stable_baselines3", "sb3_contrib", "rl_trainer_ros.algo
 ALGORITHMS: Registry[Algorithm] = Registry(
     "algo",
     {
-        "ppo": Algorithm(f"{_OURS}.late_ppo:LatePPO", BOTH, description="proximal policy optimisation; the default"),
+        "ppo": Algorithm(f"{_OURS}.late_ppo:PPO", BOTH, description="proximal policy optimisation; the default"),
         "a2c": Algorithm(f"{_SB3}:A2C", BOTH, description="advantage actor-critic"),
         "trpo": Algorithm(f"{_CONTRIB}:TRPO", BOTH, description="trust region policy optimisation"),
         "recurrent_ppo": Algorithm(

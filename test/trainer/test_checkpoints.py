@@ -560,8 +560,8 @@ def test_a_save_that_fails_midway_leaves_the_last_one(tmp_path: Path, monkeypatc
     result = training.run(report=lines.append)
     run = result.folder
     assert [line for line in lines if "not saved" in line] == [
-        f"checkpoint not saved: [Errno 28] No space left on device; training continues and tries again, the last one is "
-        f"{run}/checkpoints/000000128_exact"
+        f"checkpoint not saved: [Errno 28] No space left on device: '{run}/checkpoints/000000256_exact'; training continues "
+        f"and tries again, the last one is {run}/checkpoints/000000128_exact"
     ]
     assert result.ended == "failed" and isinstance(result.error, NotSaved)
     assert "the last checkpoint is" in str(result.error) and "\n" not in str(result.error)

@@ -16,7 +16,8 @@ from stable_baselines3.common.envs import FakeImageEnv
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from rl_trainer_ros.algorithms.late_ppo import READ, LatePPO, updated
+from rl_trainer_ros.algorithms import late_ppo
+from rl_trainer_ros.algorithms.late_ppo import READ, updated
 
 pytestmark = pytest.mark.slow
 SETTINGS: dict[str, Any] = {"n_steps": 32, "batch_size": 16, "n_epochs": 2, "seed": 3, "device": "cpu"}
@@ -33,9 +34,9 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def late() -> Iterator[LatePPO]:
+def late() -> Iterator[late_ppo.PPO]:
     """Two robots whose updates are late."""
-    learner = LatePPO("MlpPolicy", make_vec_env(TASK, 2, seed=3), late_update=True, **SETTINGS)
+    learner = late_ppo.PPO("MlpPolicy", make_vec_env(TASK, 2, seed=3), late_update=True, **SETTINGS)
     yield learner
     learner.close_update()
 
@@ -77,7 +78,7 @@ def stages(learner: Any) -> list[list[Any]]:
     return found
 
 
-def test_each_update_is_used_after_the_next_rollout(late: LatePPO) -> None:
+def test_each_update_is_used_after_the_next_rollout(late: late_ppo.PPO) -> None:
     """Weights, actions, counters and optimiser are those of updates in this process that are used one rollout later."""
     begin, ours = weights(late), stages(late)
     assert late._n_updates == 2 * 4
@@ -97,7 +98,7 @@ def test_each_update_is_used_after_the_next_rollout(late: LatePPO) -> None:
 
 
 def test_without_late_update_it_is_ppo() -> None:
-    ours = LatePPO("MlpPolicy", make_vec_env(TASK, 2, seed=3), **SETTINGS)
+    ours = late_ppo.PPO("MlpPolicy", make_vec_env(TASK, 2, seed=3), **SETTINGS)
     ours.learn(192)
     assert same(weights(ours), weights(PPO("MlpPolicy", make_vec_env(TASK, 2, seed=3), **SETTINGS).learn(192)))
 
@@ -124,7 +125,7 @@ def test_an_update_of_images_and_discrete_actions_is_that_of_ppo() -> None:
     assert result["logged"] == reference.logger.name_to_value
 
 
-def test_a_process_that_was_killed_is_one_line(late: LatePPO) -> None:
+def test_a_process_that_was_killed_is_one_line(late: late_ppo.PPO) -> None:
     late.learn(64)
     process = late._process._process  # type: ignore[union-attr]
     os.kill(process.pid, signal.SIGKILL)  # type: ignore[arg-type]
@@ -133,7 +134,7 @@ def test_a_process_that_was_killed_is_one_line(late: LatePPO) -> None:
         late.learn(128, reset_num_timesteps=False)
 
 
-def test_an_update_that_fails_is_one_line_and_the_process_ends_with_the_training(late: LatePPO) -> None:
+def test_an_update_that_fails_is_one_line_and_the_process_ends_with_the_training(late: late_ppo.PPO) -> None:
     late.learn(64)
     late.complete_update()
     with torch.no_grad():

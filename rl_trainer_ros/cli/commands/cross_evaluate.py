@@ -133,11 +133,13 @@ def _note(line: str) -> None:
 
 
 def _file(options: CrossEvaluateOptions) -> Path:
+    from rl_trainer_ros.training.cross_evaluation import unfinished
+
     if not options.file:
         check_folder("log_dir", options.log_dir)
         folder, name = expanded(options.log_dir) / FOLDER, datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        names = [name, *(f"{name}_{i}" for i in range(2, 100))]
-        return next(folder / f"{one}.csv" for one in names if not (folder / f"{one}.csv").exists())
+        files = [folder / f"{one}.csv" for one in (name, *(f"{name}_{i}" for i in range(2, 100)))]
+        return next(file for file in files if not file.exists() and not unfinished.beside(file).exists())
     file = expanded(options.file)
     if file.suffix != ".csv":
         raise ConfigError(f"file is {options.file}; give the name of a .csv file; the plot is written next to it")

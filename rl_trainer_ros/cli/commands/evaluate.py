@@ -199,7 +199,7 @@ def measure(
         raise EvaluateError(" ".join(str(error).split())) from error
 
 
-def _finish(folder: Path, model: Path, result: Evaluation, failure: OSError | None) -> None:
+def _finish(folder: Path, model: Path, result: Evaluation, failure: OSError | None = None) -> None:
     from rl_trainer_ros.training.curves.callback import PICTURE
     from rl_trainer_ros.training.runs import run_folder
 
