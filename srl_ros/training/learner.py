@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -146,27 +147,24 @@ class Learner(nn.Module):
         return None
 
     def _call(self, loss: Loss, what: str, encoded: Encoded) -> Any:
-        """Call an objective. One of another package may fail in any way: LossError has the line where it did."""
         objective = self.objectives[f"loss_{loss.name}"]
-        called = objective if what == "forward" else getattr(objective, what)
+        return self._tried(loss, "fails", objective if what == "forward" else getattr(objective, what), encoded)
+
+    def _tried(self, loss: Loss, failure: str, call: Callable[[Any], Any], argument: Any) -> Any:
+        """Call a part of a loss. One of another package may fail in any way: LossError has the line where it did."""
         if loss.name not in self._own:
-            return called(encoded)
+            return call(argument)
         try:
-            return called(encoded)
+            return call(argument)
         except Exception as error:
-            raise LossError(f"loss {loss.name} of {self._own[loss.name]} fails: {described(error)}") from error
+            raise LossError(f"loss {loss.name} of {self._own[loss.name]} {failure}: {described(error)}") from error
 
     def _each(self) -> list[Objective]:
         return list(self.objectives.values())  # type: ignore[arg-type]
 
     def _made(self, kind: type[Objective], loss: Loss, config: TrainingConfig, facts: DataFacts) -> Objective:
-        setup = self._setup(loss, config, facts)
-        if loss.name not in self._own:
-            return kind(setup)
-        try:
-            return kind(setup)
-        except Exception as error:
-            raise LossError(f"loss {loss.name} of {self._own[loss.name]} cannot be made: {described(error)}") from error
+        made: Objective = self._tried(loss, "cannot be made", kind, self._setup(loss, config, facts))
+        return made
 
     def _setup(self, loss: Loss, config: TrainingConfig, facts: DataFacts) -> Setup:
         dim = self.network.state_dim if loss.end is None else loss.end - loss.begin
