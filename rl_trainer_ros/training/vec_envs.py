@@ -14,10 +14,11 @@ from rl_trainer_ros.algorithms.learner import observation_kind
 from rl_trainer_ros.environments.env_config import RAW_PIXELS, SRL_STATE
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.frame_stack import limited
-from rl_trainer_ros.environments.vectorised.absence import leave_out_of_statistics
+from rl_trainer_ros.environments.vectorised.absence import PresentMeanStd
 from rl_trainer_ros.environments.vectorised.fibers import Fibers
 from rl_trainer_ros.environments.vectorised.process_vec_env import ProcessVecEnv
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
+from rl_trainer_ros.environments.vectorised.statistics import RowMeanStd, replace_statistics
 from rl_trainer_ros.training.runs import logs
 from rl_trainer_ros.training.runs.run_tables import first_moment
 from rl_trainer_ros.training.trainer_config import TrainerConfig
@@ -59,8 +60,8 @@ def normalised(vec_env: VecEnv, gamma: float) -> VecNormalize:
     pixels = observation_kind(vec_env.observation_space) == "pixels"
     inner = VecTransposeImage(vec_env) if pixels else vec_env
     statistics = VecNormalize(inner, gamma=gamma, norm_obs=not pixels)
-    if isinstance(vec_env, RobotVecEnv):
-        leave_out_of_statistics(statistics, vec_env.present)
+    present = vec_env.present if isinstance(vec_env, RobotVecEnv) else None
+    replace_statistics(statistics, RowMeanStd if present is None else partial(PresentMeanStd, present))
     return statistics
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from rl_trainer_ros.algorithms import constructor_arguments, steps_each
 from rl_trainer_ros.environments.vectorised.absence import (
     PresentMeanStd,
     leave_out_of_replay,
-    leave_out_of_statistics,
     replace_absent,
 )
 from rl_trainer_ros.environments.vectorised.fibers import Fibers, Inbox
 from rl_trainer_ros.environments.vectorised.robot_vec_env import RobotVecEnv
+from rl_trainer_ros.environments.vectorised.statistics import RowMeanStd, replace_statistics
 from robot_interface_ros.errors import RobotError, RobotTimeout
 
 pytestmark = [pytest.mark.many_robots, pytest.mark.slow]
@@ -233,13 +234,27 @@ def test_what_a_user_must_mend_ends_it_at_once() -> None:
 
 def test_statistics_are_those_of_the_present() -> None:
     present = np.array([True, False, True])
-    statistics = PresentMeanStd(present, (1,))
+    statistics = PresentMeanStd(present, shape=(1,))
     for rows in ([[1.0], [100.0], [3.0]], [[1.0], [100.0], [3.0]]):
         statistics.update(np.array(rows))
     assert statistics.mean == pytest.approx([2.0], abs=1e-3) and statistics.count == pytest.approx(4.0, abs=1e-3)
     present[:] = False
     statistics.update(np.array([[100.0]] * 3))
     assert statistics.count == pytest.approx(4.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(), (22,)])
+@pytest.mark.parametrize("rows", [1, 2, 16])
+def test_statistics_have_the_bits_of_stable_baselines3(rows: int, shape: tuple[int, ...]) -> None:
+    from stable_baselines3.common.running_mean_std import RunningMeanStd
+
+    ours, theirs, draw = RowMeanStd(shape=shape), RunningMeanStd(shape=shape), np.random.default_rng(0)
+    for scale in np.geomspace(1e-4, 1e4, 200):
+        batch = (scale * draw.normal(1.0, 1.0, (rows, *shape))).astype(np.float32 if shape else np.float64)
+        ours.update(batch)
+        theirs.update(batch)
+    assert ours.mean.tolist() == theirs.mean.tolist() and ours.var.tolist() == theirs.var.tolist()
+    assert ours.count == theirs.count and ours.mean.dtype == theirs.mean.dtype and ours.var.dtype == theirs.var.dtype
 
 
 @pytest.mark.parametrize("space", [BOX, gymnasium.spaces.Dict({"state": BOX})])
@@ -249,7 +264,7 @@ def test_a_normalised_environment_counts_the_present_alone(space: gymnasium.Spac
     _, _, vec_env = many(2)
     vec_env.observation_space = space
     statistics = VecNormalize(vec_env)
-    leave_out_of_statistics(statistics, vec_env.present)
+    replace_statistics(statistics, partial(PresentMeanStd, vec_env.present))
     rms = statistics.obs_rms["state"] if isinstance(statistics.obs_rms, dict) else statistics.obs_rms
     vec_env.present[0] = False
     rms.update(np.array([[100.0, 100.0], [1.0, 1.0]]))

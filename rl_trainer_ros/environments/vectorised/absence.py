@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer, RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.running_mean_std import RunningMeanStd
-from stable_baselines3.common.vec_env import VecNormalize
+
+from rl_trainer_ros.environments.vectorised.statistics import RowMeanStd
 
 _PER_ROW = ("observations", "actions", "values", "log_probs", "advantages", "returns")
 
 
-class PresentMeanStd(RunningMeanStd):
+class PresentMeanStd(RowMeanStd):
     """Running mean and variance of the rows of present robots."""
 
     def __init__(self, present: NDArray[np.bool_], shape: tuple[int, ...]):
@@ -33,17 +33,6 @@ class PresentMeanStd(RunningMeanStd):
             super().update(arr)
         elif self._present.any():
             super().update(arr[self._present])
-
-
-def leave_out_of_statistics(normalised: VecNormalize, present: NDArray[np.bool_]) -> None:
-    """Make a VecNormalize compute its statistics from present robots only."""
-    if normalised.norm_obs:
-        rms = normalised.obs_rms
-        if isinstance(rms, dict):
-            normalised.obs_rms = {key: PresentMeanStd(present, of_key.mean.shape) for key, of_key in rms.items()}
-        else:
-            normalised.obs_rms = PresentMeanStd(present, rms.mean.shape)
-    normalised.ret_rms = PresentMeanStd(present, ())
 
 
 def replace_absent(buffer: RolloutBuffer, absent: NDArray[np.bool_]) -> None:
