@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -58,6 +60,18 @@ class Arm:
         self.velocity = limits.velocity[self.indices]
         self.rest = description.rest[self.indices]
         self._pick = itemgetter(*self.indices) if len(self.indices) > 1 else lambda values: (values[self.indices[0]],)
+
+    def showing(self, names: Sequence[str]) -> Arm:
+        """Return this arm with other joints in its observations, such as those of a policy trained with eyes at rest.
+
+        Raises ConfigError if the robot does not articulate them.
+        """
+        for name in names:
+            if name not in self.description.joint_names:
+                raise ConfigError(f"robot {self.description.name}: the policy observes joint {name}, which does not move here")
+        other = copy(self)
+        other.shown_names, other.shown = tuple(names), self.description.model.index(tuple(names))
+        return other
 
     @property
     def length(self) -> float:

@@ -129,6 +129,8 @@ def seen_by_student(teacher: Teacher, config: DistilConfig, first: EnvConfig | N
         seen = GROUND_TRUTH if config.srl_model == GROUND_TRUTH else factories.srl_models().get(config.srl_model, "")
         folder = "" if seen else encoder_named(teacher, config)[1]
         changes |= {"srl_folder": folder, "observation": seen, "observation_settings": ""}
+        if folder and factories.encoder_gaze(folder):
+            changes["gaze"] = ""  # the eyes look as in the images of the encoder, also where the teacher's do not
     if config.observation:
         changes |= {
             "srl_folder": "",

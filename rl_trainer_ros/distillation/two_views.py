@@ -16,7 +16,7 @@ from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.frame_stack import stacked_space
-from rl_trainer_ros.environments.make_env import IN_PROCESS, Connection, make_environment, observation_of
+from rl_trainer_ros.environments.make_env import IN_PROCESS, Connection, make_environment, observation_of, parts
 from rl_trainer_ros.observations import ObservationSpace
 from robot_interface_ros.config import ConfigError
 
@@ -101,5 +101,7 @@ def make_two_views(student: EnvConfig, teacher: EnvConfig, connection: Connectio
 
 
 def _seen(config: EnvConfig, robot_env: RobotEnv) -> ObservationSpace:
+    """Return what a policy of `config` observes of the robot: joints of eyes only if they turn in its own environment."""
     encoder = factories.load_encoder(config.encoder_folder) if config.encoder_folder else None
-    return observation_of(config, robot_env.arm, robot_env.task, encoder)
+    arm = robot_env.arm.showing(parts(config, encoder).arm.shown_names)
+    return observation_of(config, arm, robot_env.task, encoder)

@@ -188,35 +188,73 @@ def test_an_estimate_keeps_its_place_and_certainty_in_another_frame() -> None:
     np.testing.assert_allclose(np.exp(moved[3:]), [0.2, 0.01, 0.02])
 
 
-def test_an_encoder_of_eyes_that_look_brings_its_gaze_and_image_size(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def eyes_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an encoder, hardly trained, of images of an eye that looks at an estimate."""
+    from rl_trainer_ros import factories
+    from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, _settings, recorded
+
+    folder = tmp_path_factory.mktemp("eyes")
+    options = TrainSrlOptions(srl_model="target_estimate", gaze="estimate", images=100, epochs=1, image_size=48)
+    cameras = ("left_eye",)
+    source = factories.dataset(**recorded(dataclasses.replace(options, images=20), cameras, folder / "recording"))
+    assert source.truth_names[-3:] == SEEN and source.images.shape == (20, 1, 48, 48, 3)
+    depth = source.ground_truth[:, -1]
+    assert depth.min() > 0.1 and depth.max() < 1.2  # in front of the eyes
+    settings = factories.training_config("target_estimate", **_settings(options, cameras))
+    encoder = factories.train_encoder(source, settings, folder, pictures=False)
+    assert encoder.estimates == SEEN and encoder.metrics["seen"]["probe_error_cm"] > 0.0  # type: ignore[attr-defined]
+    return folder
+
+
+def test_an_encoder_of_eyes_that_look_brings_its_gaze_and_image_size(eyes_encoder: Path) -> None:
     """Training images tell the target from the eyes; a training with the encoder turns the eyes as those images did.
 
     It renders images of the size of those images too.
     """
-    from rl_trainer_ros import factories
-    from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, _settings, recorded
-
-    options = TrainSrlOptions(srl_model="target_estimate", gaze="estimate", images=100, epochs=1, image_size=48)
-    cameras = ("left_eye",)
-    source = factories.dataset(**recorded(dataclasses.replace(options, images=20), cameras, tmp_path / "recording"))
-    assert source.truth_names[-3:] == SEEN and source.images.shape == (20, 1, 48, 48, 3)
-    depth = source.ground_truth[:, -1]
-    assert depth.min() > 0.1 and depth.max() < 1.2  # in front of the eyes
-    encoder = factories.train_encoder(
-        source, factories.training_config("target_estimate", **_settings(options, cameras)), tmp_path, pictures=False
-    )
-    assert encoder.estimates == SEEN and encoder.metrics["seen"]["probe_error_cm"] > 0.0  # type: ignore[attr-defined]
-    config = EnvConfig(srl_folder=str(tmp_path), observation_settings={"estimate": True})
+    config = EnvConfig(srl_folder=str(eyes_encoder), observation_settings={"estimate": True})
     assert requirements.gaze_of(config) == "estimate" and requirements.robot_settings(config)["groups"] == GROUPS
-    asked = {"cameras": cameras, "image_width": 48, "image_height": 48}
+    asked = {"cameras": ("left_eye",), "image_width": 48, "image_height": 48}
     assert asked.items() <= requirements.simulation_settings(config).items()
-    environment = make_robot_env(srl_folder=str(tmp_path), observation_settings={"estimate": True})
+    environment = make_robot_env(srl_folder=str(eyes_encoder), observation_settings={"estimate": True})
     first, _ = environment.reset(seed=2)
     assert first.shape == (2 * 10 + 9,)
     rows = [environment.step(np.full(5, 0.5, np.float32))[0].tobytes() for _ in range(5)]
     assert environment.reset(seed=2)[0].tobytes() == first.tobytes()
     assert [environment.step(np.full(5, 0.5, np.float32))[0].tobytes() for _ in range(5)] == rows
     environment.close()
+
+
+@pytest.mark.distil
+@pytest.mark.parametrize("teacher_looks", [False, True])
+def test_teacher_and_student_each_see_the_joints_of_their_own_eyes(eyes_encoder: Path, teacher_looks: bool) -> None:
+    """A teacher whose eyes rest teaches a student whose eyes look, and the other way round."""
+    from rl_trainer_ros.distillation.two_views import STUDENT, TEACHER, make_two_views
+
+    still = EnvConfig()
+    looking = EnvConfig(srl_folder=str(eyes_encoder), observation_settings={"estimate": True})
+    student, teacher = (still, looking) if teacher_looks else (looking, still)
+    environment, alone = make_two_views(student, teacher), make_robot_env()
+    seen, own = environment.reset(seed=2)[0], alone.reset(seed=2)[0]
+    of_still, of_looking = (STUDENT, TEACHER) if teacher_looks else (TEACHER, STUDENT)
+    assert environment.observation_space.spaces[of_still] == alone.observation_space
+    assert seen[of_looking].shape == (2 * 10 + 9,)
+    np.testing.assert_allclose(seen[of_still], own, atol=1e-6)
+    environment.close()
+    alone.close()
+
+
+@pytest.mark.distil
+def test_a_student_of_an_encoder_of_eyes_looks_as_its_images_did(eyes_encoder: Path) -> None:
+    from types import SimpleNamespace
+
+    from rl_trainer_ros.distillation.distil_config import DistilConfig
+    from rl_trainer_ros.distillation.teachers import seen_by_student
+
+    for gaze in ("", "none", "target"):
+        teacher: Any = SimpleNamespace(environment=EnvConfig(gaze=gaze))
+        config = DistilConfig(srl_model="target_estimate", srl_folder=str(eyes_encoder))
+        assert requirements.gaze_of(seen_by_student(teacher, config)) == "estimate"
 
 
 @pytest.mark.bad_input
