@@ -53,6 +53,17 @@ def two_cores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """Use one torch thread: more do not help small networks, slow them down much on a busy machine, and may round otherwise."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def start(domain: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., NodeProcess]]:
     """Start node processes in the test's domain; all are ended with the test."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # a driver's memory is this test's alone

@@ -8,35 +8,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import small_distillations
+from small_distillations import silent
 
 pytest.importorskip("rclpy")
 from rl_trainer_ros.distillation import data_set, distil
 from rl_trainer_ros.distillation.data_set import DataSet
 from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.distillation.recording import served
-from rl_trainer_ros.environments.make_env import make_environment
-from rl_trainer_ros.training.train import TrainingRun
-from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 pytestmark = [pytest.mark.distil, pytest.mark.ros, pytest.mark.slow, pytest.mark.xdist_group("distillation_topics")]
 SAMPLES = 300  # more than an episode's 250 steps, so that a reset is among them
 
 
-def silent(line: str) -> None:
-    pass
-
-
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = TrainerConfig(
-        transport="in_process",
-        log_dir=str(tmp_path_factory.mktemp("teacher")),
-        num_timesteps=24,
-        hyperparameters="{n_steps: 24, batch_size: 24, n_epochs: 1, net_arch: [16]}",
-    )
-    result = TrainingRun(config, lambda _: make_environment(config)).run(report=silent)
-    assert result.error is None
-    return result.folder
+    return small_distillations.teacher(tmp_path_factory.mktemp("teacher"))
 
 
 def recorded(teacher: Path, folder: Path, namespaces: tuple[str, ...] = ()) -> DataSet:

@@ -22,17 +22,11 @@ def test_ground_truth(simulator: Callable) -> None:
     assert_same(in_process, rollout(make_robot_env(transport="topics"), 2500, seed=4))
 
 
+@pytest.mark.usefixtures("one_torch_thread")  # as in the SRL node
 def test_camera_and_srl_state(simulator: Callable, start: Callable, random_encoder: str) -> None:
     simulator(cameras="[external]")
     start("srl_ros.ros.srl_node", srl_folder=random_encoder).wait_for("encoding external images")
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in the SRL node: sums of other thread counts may round otherwise
-    try:
-        in_process = rollout(make_robot_env(srl_folder=random_encoder), 2000, seed=5)
-    finally:
-        torch.set_num_threads(threads)
+    in_process = rollout(make_robot_env(srl_folder=random_encoder), 2000, seed=5)
     assert in_process.successes >= 4 and in_process.truncations >= 8 and in_process.contacts >= 50
     over_topics = rollout(make_robot_env(transport="topics", srl_folder=random_encoder), 2000, seed=5)
     for rows in (in_process.rows, over_topics.rows):  # over topics a client that wants no images awaits none

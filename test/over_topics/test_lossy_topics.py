@@ -239,6 +239,7 @@ def test_ground_truth_through_a_lossy_proxy(simulator: Callable, proxy: Callable
 
 @pytest.mark.srl_node
 @pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("one_torch_thread")
 def test_images_states_and_their_memory_through_a_lossy_proxy(
     simulator: Callable, start: Callable, proxy: Callable, estimating_encoder: str
 ) -> None:
@@ -249,9 +250,6 @@ def test_images_states_and_their_memory_through_a_lossy_proxy(
         "encoding external, above images"
     )
     lossy = proxy(encoder="/encoder", cameras=cameras)
-    import torch
-
-    torch.set_num_threads(1)
     # With a memory, and with eyes that look at what it holds.
     remembered = {"observation_settings": {"estimate": True}, "gaze": "estimate"}
     settings = {"srl_folder": estimating_encoder, **remembered}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from rl_trainer_ros.algorithms.registry import CONTINUOUS, DISCRETE
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.errors import StopRequested
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_torch_thread")]
 
 QUICK: dict[str, dict[str, Any]] = {
     "ppo": {"n_steps": 64, "batch_size": 64},
@@ -31,17 +30,6 @@ QUICK: dict[str, dict[str, Any]] = {
     "cma_es": {"population": 6},
     "random": {},
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Use one torch thread: more do not help small networks, and slow them down much on a busy machine."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Line(gymnasium.Env):

@@ -19,18 +19,10 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from rl_trainer_ros.algorithms import late_ppo
 from rl_trainer_ros.algorithms.late_ppo import READ, updated
 
-pytestmark = pytest.mark.slow
+# The update's process has as many threads as this one.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_torch_thread")]
 SETTINGS: dict[str, Any] = {"n_steps": 32, "batch_size": 16, "n_epochs": 2, "seed": 3, "device": "cpu"}
 TASK = "Pendulum-v1"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The update's process has as many threads as this one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -1,0 +1,17 @@
+"""Trained policies that several files of tests distil."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def teacher_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Task -> run of a policy that has hardly learned: circular and escape with discrete actions, reach with velocities."""
+    from small_distillations import DISCRETE, teacher
+
+    folder = tmp_path_factory.mktemp("teachers")
+    runs = {task: teacher(folder, **{**DISCRETE, "task": task}) for task in ("circular", "escape")}
+    return {**runs, "reach": teacher(folder, action="joint_velocity")}
