@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from short_trainings import train
 
 from rl_trainer_ros.distillation.distil_config import DistilConfig
-from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.training.checkpoints import contents
-from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 SMALL = "{n_steps: 64, batch_size: 64, n_epochs: 2, net_arch: [16]}"
@@ -30,9 +29,7 @@ def teacher(folder: Path, **changes: Any) -> Path:
     """Train a policy of reach, or of `changes`, for 64 steps and return its run."""
     short = {"num_timesteps": 64, "hyperparameters": SMALL}
     config = TrainerConfig(transport="in_process", log_dir=str(folder), **{**short, **changes})
-    result = TrainingRun(config, lambda _: make_environment(config)).run(report=silent)
-    assert result.error is None
-    return result.folder
+    return train(config).folder
 
 
 def settings(folder: Path, teachers: str, **more: Any) -> DistilConfig:

@@ -1,4 +1,4 @@
-"""Trained policies that several files of tests distil."""
+"""Short trainings that several files of tests share."""
 
 from __future__ import annotations
 
@@ -15,3 +15,19 @@ def teacher_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("teachers")
     runs = {task: teacher(folder, **{**DISCRETE, "task": task}) for task in ("circular", "escape")}
     return {**runs, "reach": teacher(folder, action="joint_velocity")}
+
+
+@pytest.fixture(scope="session")
+def ppo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run of PPO, 448 steps of reach."""
+    from short_trainings import settings, train
+
+    return train(settings(tmp_path_factory.mktemp("ppo"))).folder
+
+
+@pytest.fixture(scope="session")
+def sac_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run of SAC, 150 steps of reach."""
+    from short_trainings import settings, train
+
+    return train(settings(tmp_path_factory.mktemp("sac"), "sac", num_timesteps=150)).folder
