@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard
 from robot_driver_ros.boards.mock_mega import MockMega
 from robot_driver_ros.servos.hardware import Hardware, fit, hardware_file, read_hardware
+from robot_driver_ros.servos.pulse_tables import FeedbackConfig
 from robot_driver_ros.servos.servo_driver import ServoDriver
+from robot_driver_ros.servos.servo_robot import ServoRobot
 from robot_interface_ros.errors import CommandRejected
-from robot_interface_ros.realtime.realtime_robot import RealTimeRobot
+from robot_interface_ros.realtime.realtime_robot import RealTimeConfig, RealTimeRobot
 from robot_interface_ros.robot import Command, Episode
 from robot_interface_ros.robot_config import load_robot
+from robot_interface_ros.safety.safe_robot import SafeRobot
 
 ALL_GROUPS = ("waist", "head", "eyes", "jaw", "right_arm", "left_arm", "right_hand", "left_hand")
 PERIOD_S = 0.02
+PERIOD_NS = round(PERIOD_S * 1e9)
+VERSIONS = [(2, 3), (2, 5)]
+ELBOW = "r_elbow_flex_joint"
 
 
 class Time:
@@ -67,6 +75,44 @@ class MockBench:
     def seen(self, joint: str) -> object:
         config = self.hardware.config.servos[joint]
         return self.megas[config.board].seen[config.pin]
+
+
+def safe(bench: MockBench, allows: Any = None) -> SafeRobot:
+    """Return the robot of a bench within its limits; `allows`: see SafeRobot."""
+    return SafeRobot(ServoRobot(bench.hardware, bench.driver, PERIOD_NS), bench.hardware.description, allows)
+
+
+def in_real_time(bench: MockBench, **config: float) -> RealTimeRobot:
+    """Return the robot of a bench in real time, on the bench's clock."""
+    return RealTimeRobot(
+        safe(bench),
+        RealTimeConfig(**config),
+        clock=lambda: round(bench.time.now_s * 1e9),
+        wall_clock=lambda: round(bench.time.now_s * 1e9),
+    )
+
+
+def ready_bench(version: tuple[int, int] = (2, 3)) -> MockBench:
+    """Return a whole robot whose boards have answered."""
+    bench = MockBench(version)
+    bench.wait_until_ready()
+    return bench
+
+
+def measured_bench() -> MockBench:
+    """The right arm, whose elbow has a potentiometer on A4: converter values 100 to 900 are -1.4 to -0.2 rad."""
+    config = read_hardware(hardware_file("inmoov"))
+    feedback = FeedbackConfig(channel=4, table=((100.0, -1.4), (900.0, -0.2)))
+    elbow = dataclasses.replace(config.servos[ELBOW], feedback=feedback)
+    config = dataclasses.replace(config, servos={**config.servos, ELBOW: elbow})
+    bench = MockBench(hardware=fit(config, load_robot("inmoov"), "test"))
+    bench.megas["right"].analog[4] = 500  # -0.8 rad
+    return bench
+
+
+def elbow_of(bench: MockBench) -> Any:
+    """Return the servo of the elbow."""
+    return next(servo for servo in bench.hardware.servos if servo.joint == ELBOW)
 
 
 def ready(boards: Iterable[FirmataBoard]) -> bool:
