@@ -66,7 +66,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """What `rows` selects, such as students/plane/0/5000/labels."""
+        """The name that `rows` selects, such as students/plane/0/5000/labels."""
         parts = [self.part, self.action, str(self.seed), str(self.size) if self.size else "", self.policy]
         return "/".join(part for part in [*parts, f"rounds{self.rounds}" if self.rounds else ""] if part)
 

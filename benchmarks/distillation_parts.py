@@ -1,4 +1,7 @@
-"""Teachers, their data, students and figures: what rows of benchmarks/distillation.py consist of. Each is kept and goes on."""
+"""Teachers, their data, students and figures: the parts of rows of benchmarks/distillation.py.
+
+Each part is kept, and continues after an interruption.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ IMAGES = "{image_width: 64, image_height: 64}"
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured. Words of the command line change it."""
+    """Settings of the measurement. Words of the command line change them."""
 
     out: str = "runs/benchmark_distillation"
     rows: str = ""

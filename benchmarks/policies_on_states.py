@@ -62,7 +62,7 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Row:
-    """What a row is made of."""
+    """The settings of a row."""
 
     method: str
     cameras: tuple[str, ...]
@@ -87,7 +87,7 @@ class Row:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells it from other rows, as in the table."""
+        """The key of the row, as in the table."""
         numbers = (self.seed, self.frames, self.epochs, self.steps, self.robots)
         words = (self.method, "+".join(self.cameras), self.algorithm, self.preset, self.observation)
         return (*words, *map(str, numbers))

@@ -1,4 +1,4 @@
-"""What recording costs, and what the decoded cache of a dataset saves.
+"""Measure the cost of recording, and the gain of a dataset's decoded cache.
 
 `.venv/bin/python benchmarks/recording.py [rounds]`: episodes of reach in process, in turns without and with recording, with no
 camera, one and two; then batches of 32 random transitions, from the cache and decoded from the bag each time.

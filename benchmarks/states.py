@@ -59,7 +59,7 @@ def encoder_settings(method: str, seed: int, epochs: int) -> Any:
 
 
 def key(source: Dataset, config: Any) -> tuple[str, ...]:
-    """Return what tells a row from others, as in the table: KEYS."""
+    """Return the key of a row, as in the table: KEYS."""
     return (config.method, "+".join(source.cameras), str(config.seed), str(len(source)), str(config.epochs))
 
 

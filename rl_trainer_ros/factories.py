@@ -45,7 +45,7 @@ class ShownDataset(Protocol):
     """The `TransitionSource`."""
 
     def text(self) -> str:
-        """Return what is in it, in words."""
+        """Return its content in words."""
 
     def save_contact_sheet(self, path: Path, rows: int, columns: int) -> None:
         """Write a picture of it."""
@@ -148,7 +148,7 @@ def srl_cameras(srl_model: str) -> tuple[str, ...]:
 
 
 def srl_summary(srl_model: str) -> str:
-    """Return one line that says what `srl_model` learns."""
+    """Return the purpose of the encoder's training in one line."""
     from srl_ros.methods import METHODS
 
     return METHODS[srl_model].summary

@@ -47,7 +47,7 @@ class CameraConfig:
 class GazeConfig:
     """The eyes of a robot that can look at a point: a pan-tilt unit, or a head with eyes."""
 
-    frame: str = option("", "link that looks, such as a camera's optical frame: its z axis points at what it looks at")
+    frame: str = option("", "link that looks, such as a camera's optical frame: its z axis turns to the point")
     joints: tuple[str, ...] = option((), "joints that turn it; each is in one of the groups")
 
     def __post_init__(self) -> None:

@@ -26,7 +26,7 @@ class PictureTab:
     """The tab of a panel that has every camera's newest picture."""
 
     def __init__(self, gui: viser.GuiApi, none: str):
-        """`none`: what the tab says while there is no picture. Call it within the context of the tab."""
+        """`none`: text of the tab while there is no picture. Call it within the context of the tab."""
         self._gui = gui
         self._pictures: dict[str, Any] = {}
         self._none = gui.add_html(note(none))

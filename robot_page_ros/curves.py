@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 PARTS = {"whole training": 1.0, "last half": 0.5, "last quarter": 0.25, "last tenth": 0.1}
-"""What can be shown -> its share of the steps."""
+"""Part of the curves that can be shown -> its share of the steps."""
 _MOST_POINTS = 300
 _WIDTH, _HEIGHT = 300.0, 70.0
 

@@ -15,7 +15,7 @@ LOST = (
     "<style>.connection-lost{display:none}"
     "div[style*='pointer-events: none'] .connection-lost{display:block;margin:.3em .5em;padding:.6em .8em;"
     "background:#b00020;color:#fff;font-weight:bold;border-radius:3px}</style>"
-    "<div class='connection-lost'>Connection lost. This page sends nothing to the robot, and what it shows is old. "
+    "<div class='connection-lost'>Connection lost. This page sends nothing to the robot, and its content is old. "
     "It connects again when its server is back; click into the page if it does not.</div>"
 )
 """Is seen only while the browser has no connection: viser then blocks every control by `pointer-events: none`."""
@@ -57,7 +57,7 @@ def streams_table(ages: Iterable[tuple[str, float, bool]], signals: Mapping[str,
 
 
 def policy_tables(policy: Mapping[str, Mapping[str, float]]) -> str:
-    """Return what a policy did and wanted: stream -> name -> number, as `RobotView.policy` has them.
+    """Return the table of a policy's action and distribution: stream -> name -> number, as `RobotView.policy` has them.
 
     Probabilities of discrete actions are bars, and the chosen action is bold; means of continuous actions have deviations.
     """

@@ -71,7 +71,7 @@ class Page:
         return address_of(self.config, self.server)
 
     def turn(self) -> None:
-        """Take what has arrived, do what was asked, show what is new; waits for nothing."""
+        """Read messages, carry out requests, update the scene; waits for nothing."""
         if not self.server.get_clients():
             self._leave()
             while not self._actions.empty():
@@ -98,7 +98,7 @@ class Page:
         close_server(self.server)
 
     def _act(self, action: Action) -> None:
-        """Take what a person asked for, in one of viser's threads. An emergency stop does not wait for the page's thread."""
+        """Take a person's request, in one of viser's threads. An emergency stop does not wait for the page's thread."""
         if action.name == "stop":
             self._stops.stop_all()
         self._actions.put(action)
@@ -155,7 +155,7 @@ class Page:
             self._operate(action, robot, now, answered)
 
     def _operate(self, action: Action, robot: RobotRequests, now: float, answered: Callable[[bool, str], None]) -> None:
-        """Do what only one page at a time may do."""
+        """Carry out a request that only one page at a time may make."""
         page, scene = action.page, self._scene
         if page is None or scene is None:
             return

@@ -47,6 +47,6 @@ def check_address(host: str, token: str) -> None:
         raise ConfigError("token may have a-z, A-Z, 0-9 and . _ ~ - only: it is a part of the address and of a cookie")
     if host not in LOCAL and not token:
         raise ConfigError(
-            f"host:={host} can be reached from other machines, and whoever reaches the page can move the robot; "
+            f"host:={host} can be reached from other machines, and everyone there could move the robot; "
             "add token:=auto, or leave host out and tunnel: ssh -L 8080:127.0.0.1:8080 <this machine>"
         )

@@ -1,4 +1,4 @@
-"""The page's controls: what a person reads and presses. Every press becomes an `Action`; nothing is sent from here."""
+"""The page's controls and texts. Every press becomes an `Action`; nothing is sent from here."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Action:
 
 
 class Panel:
-    """One panel for all pages; what it shows is the same everywhere."""
+    """One panel for all pages; it shows the same everywhere."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Panel:
             self._curve_folder = gui.add_folder("Curves", expand_by_default=True, visible=False)
             with self._curve_folder:
                 self._part: Any = gui.add_dropdown(
-                    "show", list(PARTS), hint="of the steps; values are scaled to what is shown"
+                    "show", list(PARTS), hint="share of the steps; the scale fits the shown values"
                 )
                 self._part.on_update(lambda _: self._draw_curves())
                 self._curves = gui.add_html("")
@@ -150,7 +150,7 @@ class Panel:
                 slider.on_update(self._slid(name))
 
     def clear_robot(self) -> None:
-        """Remove what belongs to one robot."""
+        """Remove the parts of one robot."""
         for handle in self._sliders.values():
             handle.remove()
         self._sliders = {}
@@ -273,7 +273,7 @@ def _state(view: RobotView, gone: bool) -> tuple[str, tuple[int, int, int]]:
 
 
 def _time_left(said: str, newest: Mapping[str, float]) -> str:
-    """What is left of `... of 150,000 steps` at the present speed."""
+    """Return the time left of `... of 150,000 steps` at the present speed."""
     total = said.rpartition(" of ")[2].partition(" ")[0].replace(",", "")
     speed = newest.get("steps_per_second", 0.0)
     if not total.isdigit() or not speed > 0.0:

@@ -1,4 +1,4 @@
-"""What the page needs of a robot and of a trainer; `ros/` has both over topics. No ROS here."""
+"""The page's protocols of a robot and of a trainer; `ros/` has both over topics. No ROS here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class WatchedRobot(Protocol):
 
 
 class RobotRequests(WatchedRobot, Protocol):
-    """What the page needs of the robot that it operates; `ros/robot_link.py` has it over topics."""
+    """The robot that the page operates; `ros/robot_link.py` has it over topics."""
 
     def enable(self, motion: bool, answered: Callable[[bool, str], None]) -> None:
         """Allow motion."""
@@ -55,7 +55,7 @@ class StopRequests(Protocol):
 
 
 class TrainerRequests(Protocol):
-    """What the page needs of a trainer; `ros/trainer_link.py` has it over topics."""
+    """The trainer that the page controls; `ros/trainer_link.py` has it over topics."""
 
     said: str
     newest: dict[str, float]

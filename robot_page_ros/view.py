@@ -45,7 +45,7 @@ class DrawnMarker:
 
 @dataclass
 class RobotView:
-    """Newest values; what is not known is None or empty."""
+    """Newest values; unknown ones are None or empty."""
 
     position: Mapping[str, float] = field(default_factory=dict)
     """Joint name -> rad (m for a prismatic joint)."""

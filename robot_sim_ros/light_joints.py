@@ -111,7 +111,7 @@ class LightJoints:
 
 
 class _Loads:
-    """Upper bounds of what joints carry, over all postures: every link as far away as its joints can hold it."""
+    """Upper bounds of the loads of joints, over all postures: every link as far away as its joints can hold it."""
 
     def __init__(self, urdf: str, model: RobotModel):
         self._model = model

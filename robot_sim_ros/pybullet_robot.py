@@ -39,7 +39,7 @@ class PyBulletRobot:
     name all joints; `SafeRobot` applies the limits.
 
     A robot with many joints has light ones (`light_joints`), if there is nothing to touch: the servo's law moves them, not
-    PyBullet, and their efforts are 0. In physics, what they carry is fixed at rest.
+    PyBullet, and their efforts are 0. In physics, the links on them are fixed at rest.
     """
 
     def __init__(self, description: RobotDescription, config: SimConfig, start_ns: int | None = None):

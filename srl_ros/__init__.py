@@ -1,1 +1,1 @@
-"""Images to states: datasets, networks, training, metrics and the trained `Encoder`; what touches ROS lies in `ros/`."""
+"""Images to states: datasets, networks, training, metrics and the trained `Encoder`; code that uses ROS is in `ros/`."""

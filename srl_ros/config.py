@@ -28,7 +28,7 @@ REWARD_LAWS = ("progress", "distance", "success")
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Checked when it is made: a value that is not allowed is a ConfigError that says what is."""
+    """Checked when it is made: a value that is not allowed is a ConfigError that lists the allowed ones."""
 
     method: str = option("autoencoder", "how the state is learned; see srl_ros/methods.py")
     losses: str = option("", "losses with weights and sizes, such as 'autoencoder:1 inverse:2'; empty: the method's")
@@ -41,7 +41,7 @@ class TrainingConfig:
         ("target_x", "target_y", "target_z"), "ground truth that supervised learning estimates"
     )
     gaze: str = option(
-        "", "at what the eyes looked in the images; trainings with this encoder do the same", choices=("", *GAZES)
+        "", "gaze of the eyes in the images; trainings with this encoder use the same", choices=("", *GAZES)
     )
     epochs: int = option(6, "passes over the training images", minimum=1, maximum=10_000)
     patience: int = option(
@@ -72,7 +72,9 @@ class TrainingConfig:
     )
     validation_share: float = option(0.2, "share of the episodes held out", minimum=0.01, maximum=0.9)
     seed: int = option(0, "seed of weights, split and order", minimum=0, maximum=2**31 - 1)
-    torch_threads: int = option(1, "threads of training; part of what a seed repeats", minimum=1, maximum=256)
+    torch_threads: int = option(
+        1, "threads of training; with another number a seed gives other bits", minimum=1, maximum=256
+    )
     device: str = option(
         "auto", "where training runs; auto: on a graphics card if there is one", choices=("auto", "cpu", "cuda")
     )
@@ -116,7 +118,7 @@ class TrainingConfig:
 
     @classmethod
     def load(cls, path: str | Path, **overrides: Any) -> TrainingConfig:
-        """Read a YAML file; `overrides` win over it. Errors name the file, the setting and what is known."""
+        """Read a YAML file; `overrides` win over it. Errors name the file, the setting and the known ones."""
         return from_mapping(cls, {**read_yaml(path), **overrides}, str(path))
 
     @classmethod

@@ -137,7 +137,7 @@ class Dataset:
 
     @classmethod
     def load(cls, path: str | Path) -> Dataset:
-        """Read what `save` wrote; raises DatasetError for a file that is missing, cut short, foreign or newer."""
+        """Read a file of `save`; raises DatasetError for a file that is missing, incomplete, foreign or newer."""
         path = Path(path)
         try:
             values = read_npz(path, LARGEST)

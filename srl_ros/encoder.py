@@ -159,7 +159,7 @@ class Encoder:
 
     @classmethod
     def load(cls, folder: str | Path) -> Encoder:
-        """Load what `save` of this version or of an older one wrote.
+        """Load an encoder that `save` of this version or of an older one wrote.
 
         Raises EncoderError when there is none, when a file is cut short, foreign or of a newer version, and when the
         weights are not the ones that encoder.json means.

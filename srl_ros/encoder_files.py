@@ -37,7 +37,7 @@ MOST_PIXELS, MOST_VALUES, MOST_CAMERAS = 4096, 4096, 16
 
 
 class EncoderError(ValueError):
-    """An encoder that cannot be used, or an image that it cannot encode; one line says what is wrong and what to do."""
+    """An encoder that cannot be used, or an image that it cannot encode; one line with cause and remedy."""
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from robot_interface_ros.config import ConfigError, unknown_name
 from robot_interface_ros.registry import Registry
 
 LOSSES = {
-    "autoencoder": "draw the image from the state",
-    "dae": "draw the whole image from the state of one in which a rectangle is blank",
-    "vae": "draw the image from a sampled state; states are normally distributed",
-    "perceptual": "draw an image that a frozen network sees as the camera's",
+    "autoencoder": "reconstruct the image from the state",
+    "dae": "reconstruct the whole image from the state of a copy with a blank rectangle",
+    "vae": "reconstruct the image from a sampled state; states are normally distributed",
+    "perceptual": "reconstruct the image; images are compared by features of a frozen network",
     "inverse": "predict the action between two states",
     "forward": "predict the next state from state and action",
     "reward": "predict the class of the reward from two states",
@@ -65,7 +65,7 @@ class Method:
 
 
 def check_method(thing: object) -> None:
-    """Raise TypeError for what is no Method."""
+    """Raise TypeError if this is no Method."""
     if not isinstance(thing, Method):
         raise TypeError(f"is {thing!r}; expected an srl_ros.methods.Method")
 
@@ -90,7 +90,7 @@ METHODS: Registry[Method] = Registry(
         ),
         "random": Method("nothing: the network untrained, a baseline"),
         "vae": Method("reconstructs the image from a sampled state", "vae:1"),
-        "dae": Method("reconstructs what a blank rectangle hides", "dae:1"),
+        "dae": Method("reconstructs images from copies with a blank rectangle", "dae:1"),
         "pca": Method("principal components of the pixels", "pca", network="linear", state_dim=32),
         "robotic_priors": Method("robotic priors", "priors:1"),
         "inverse": Method("predicts the action", "inverse:2"),
@@ -115,7 +115,7 @@ METHODS: Registry[Method] = Registry(
             "split: reconstruction and reward, next state, action",
             "autoencoder:1:20 reward:1:-1 forward:1:60 inverse:5:20",
         ),
-        "perceptual": Method("reconstructs what a frozen network sees", "perceptual:1"),
+        "perceptual": Method("reconstructs images, compared by features of a frozen network", "perceptual:1"),
         "triplet": Method("time-contrastive over two cameras", "triplet:1", cameras=TWO),
         "reward_prior": Method("states that correlate with the reward", "reward_prior:10"),
         "episode_prior": Method("robotic priors, blind to the episode", "priors:1 episode_prior:1"),
@@ -153,7 +153,7 @@ class Loss(NamedTuple):
 
 
 def parse_losses(text: str, own: Mapping[str, str] | None = None) -> tuple[Loss, ...]:
-    """Read `name[:weight[:size]]`, separated by spaces. Raises ConfigError, one line, for what is no such list."""
+    """Read `name[:weight[:size]]`, separated by spaces. Raises ConfigError, one line, for any other text."""
     known = [*LOSSES, *(own or {})]
     losses: list[Loss] = []
     for part in text.split():

@@ -43,7 +43,7 @@ class Seeker(NamedTuple):
 
 
 def find_encoder(name: str, seeker: Seeker) -> Place:
-    """Return the encoder that `name` stands for. Raises ConfigError, one line, that names what is known.
+    """Return the encoder that `name` stands for. Raises ConfigError, one line, that lists the known names.
 
     `latest`: the encoder below log_dir that was saved last. A path: of an encoder's folder. A name in the table or of a method:
     the folder that the table gives to it. Any other name: an encoder's folder below `<log_dir>/srl`.

@@ -1,4 +1,4 @@
-"""What `/diagnostics` reports of the states of one robot: counts, latencies, the last refusal. No ROS here."""
+"""Figures for `/diagnostics` of the states of one robot: counts, latencies, the last refusal. No ROS here."""
 
 from __future__ import annotations
 

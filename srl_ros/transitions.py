@@ -29,7 +29,7 @@ MIN_PART = 2
 
 
 class DatasetError(ValueError):
-    """Images that cannot be learned from, or a file that holds none; one line says what is wrong and what to do."""
+    """Images that cannot be learned from, or a file that holds none; one line with cause and remedy."""
 
 
 @dataclass(frozen=True)

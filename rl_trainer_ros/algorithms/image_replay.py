@@ -100,14 +100,14 @@ class ImageReplayBuffer(ReplayBuffer):
 
 
 class Memory(NamedTuple):
-    """What a replay buffer of images takes, bytes."""
+    """Return the size of a replay buffer of images, bytes."""
 
     needed: int
     available: int
 
 
 def image_memory(space: spaces.Space[Any], buffer_size: int, stored: int) -> Memory | None:
-    """Return the memory for images in a replay buffer, and what is free; None: not known, or no images.
+    """Return the memory for images in a replay buffer, and the free memory; None: not known, or no images.
 
     `stored`: images for each transition, 1 or 2.
     """

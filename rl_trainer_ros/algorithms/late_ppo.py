@@ -75,7 +75,7 @@ class PPO(stable_baselines3.PPO):
 
 
 def updated(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `PPO.train` makes of the attributes in READ: states of policy and optimiser, updates, logged values."""
+    """Return the result of `PPO.train` from the attributes in READ: states of policy and optimiser, updates, logged values."""
     algorithm = stable_baselines3.PPO.__new__(stable_baselines3.PPO)
     vars(algorithm).update(parts, _logger=Logger(None, []))
     algorithm.train()

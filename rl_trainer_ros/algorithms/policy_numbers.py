@@ -1,4 +1,4 @@
-"""What a policy wanted at an observation, and the value that it expects; for stable-baselines3 and sb3-contrib."""
+"""A policy's distribution over actions at an observation, and its expected value; for stable-baselines3 and sb3-contrib."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Learner(Actor, Protocol):
         """Learn for `steps` more steps. `anew`: counters start at 0; otherwise they continue."""
 
     def advance(self, steps: int, updates: int) -> None:
-        """Count what was learned by other means than `learn`."""
+        """Count steps that were learned from by other means than `learn`."""
 
     def complete(self) -> None:
         """Take in an update that is still being computed, if the algorithm computes it beside the robots."""

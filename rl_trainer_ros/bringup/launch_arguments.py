@@ -54,7 +54,7 @@ class BringupConfig:
 
     robot_source: str = option(
         "sim",
-        "what serves the robots: sim: the simulator; driver: the driver with servo boards; emulated: the driver with emulated "
+        "origin of the robots: sim: the simulator; driver: the driver with servo boards; emulated: the driver with emulated "
         "boards; mock: the driver without boards; external: another node",
         choices=("sim", *BOARDS, "external"),
     )

@@ -40,8 +40,8 @@ class ContinualConfig:
         "", "section of config/algorithms/<algo>.yaml that overrides its defaults, such as many_robots"
     )
     robot: str = option("inmoov", "robot that the package ships, or the path of a robot's .yaml file", path=True)
-    action: str = option("", "what the policy's numbers do; empty: the first task's own")
-    observation: str = option("", "what the policy sees; empty: ground_truth")
+    action: str = option("", "action space of the policy; empty: the first task's own")
+    observation: str = option("", "observation of the policy; empty: ground_truth")
     observation_settings: str = option("", "settings of that observation, in YAML; or observation.NAME:=VALUE")
     num_envs: int = option(4, "robots that are simulated at the same time", minimum=1, maximum=1000)
     eval_episodes: int = option(
@@ -51,7 +51,7 @@ class ContinualConfig:
     seed: int = option(0, "seed of everything random", minimum=0, maximum=2**31 - 1)
     folder: str = option(
         "",
-        "where everything is written; the same command continues what is there. Empty: "
+        "folder of all files; the same command continues an interrupted one. Empty: "
         "<log_dir>/continual/<tasks>_<method>_seed<seed>",
         path=True,
     )

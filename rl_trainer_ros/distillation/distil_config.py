@@ -25,7 +25,7 @@ class DistilConfig:
     set_size: int = option(20_000, "samples of all teachers together", minimum=1, maximum=100_000_000)
     balance: tuple[float, ...] = option(
         (),
-        "share of each teacher in what the student learns from, such as [1, 1, 2]; empty: equal",
+        "share of each teacher in the samples and in each epoch, such as [1, 1, 2]; empty: equal",
         minimum=0.0,
         maximum=1e6,
     )
@@ -51,7 +51,7 @@ class DistilConfig:
     hyperparameters: str = option(
         "", "of the student's algorithm, in YAML: '{net_arch: [64, 64]}'; or hyperparameters.NAME:=VALUE"
     )
-    observation: str = option("", "what the student sees; empty: as its first teacher")
+    observation: str = option("", "the student's observation; empty: its first teacher's")
     observation_settings: str = option("", "settings of that observation, in YAML; or observation.NAME:=VALUE")
     srl_model: str = option(
         "", "encoder that the student sees through: a name, latest or a path, as for train; empty: as its first teacher"
@@ -100,7 +100,7 @@ class DistilConfig:
         if self.srl_folder and self.srl_model not in ("", GROUND_TRUTH, *factories.srl_models()):
             raise ConfigError(unknown_name("srl_model", self.srl_model, [GROUND_TRUTH, *factories.srl_models()]))
         if self.srl_model not in ("", GROUND_TRUTH) and self.observation:
-            raise ConfigError("srl_model and observation both say what the student sees; leave one of the two out")
+            raise ConfigError("srl_model and observation both set the student's observation; leave one of the two out")
         if self.output and self.student_rounds:
             raise ConfigError(
                 "output records teachers without a student, so student_rounds has no effect; leave one out"

@@ -54,7 +54,7 @@ class Plan:
 
     @property
     def space(self) -> Any:
-        """What the student observes of an environment."""
+        """The student's observation of an environment."""
         return _observed(self.sources[0], self.labels)
 
     @property

@@ -235,7 +235,7 @@ def record(
 
 
 def _difference(found: DataSet, source: Source, samples: int, about: Mapping[str, Any]) -> str:
-    """Return in words what tells data from those that would be recorded now; empty if nothing does.
+    """Return the difference of data to those that would be recorded now, in words; empty if there is none.
 
     Data of earlier versions do not say how they were recorded; their teacher is known by its path.
     """

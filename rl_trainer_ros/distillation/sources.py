@@ -1,4 +1,4 @@
-"""The teachers of one student as sources of samples: what the student sees in the environment of each."""
+"""The teachers of one student as sources of samples: the student's observation in the environment of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from robot_interface_ros.robot_config import RobotDescription
 
 @dataclass(frozen=True)
 class Source:
-    """A teacher, with what the student sees of its environment."""
+    """A teacher, with the student's observation of its environment."""
 
     name: str
     """For messages: its task, and its number where several have that."""

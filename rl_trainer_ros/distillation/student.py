@@ -58,7 +58,7 @@ class _Spaces(gymnasium.Env[Any, Any]):
 
 @dataclass(frozen=True)
 class Lessons:
-    """What the student learns from: labelled observations of all teachers, and their answers of the student's kind."""
+    """The student's samples: labelled observations of all teachers, and their answers of the student's kind."""
 
     observations: Array
     """`(n, ...)`, with labels, not normalised."""

@@ -113,13 +113,13 @@ def encoder_named(teacher: Teacher, config: DistilConfig) -> tuple[str, str]:
 
 
 _SEEN = ("observation", "observation_settings", "srl_folder", "frame_stack", "task_memory")
-"""Settings of what a policy observes."""
+"""Settings of a policy's observation."""
 
 
 def seen_by_student(teacher: Teacher, config: DistilConfig, first: EnvConfig | None = None) -> EnvConfig:
     """Return the environment of a teacher with the student's observation, without its label. Raises ConfigError.
 
-    `first`: what the student sees of its first teacher's environment, where this is a later teacher.
+    `first`: the student's observation of its first teacher's environment, where this is a later teacher.
     """
     changes: dict[str, Any] = {"task_labels": ()}
     if first is not None:

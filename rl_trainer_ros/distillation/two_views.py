@@ -24,7 +24,7 @@ TEACHER, STUDENT = "teacher", "student"
 
 
 class TwoViews(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Observes a dictionary: what the teacher and the student see of the same step, each with its own frames."""
+    """Observes a dictionary: the observations of teacher and student of the same step, each with its own frames."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], views: dict[str, View]):
         """`env`: a RobotEnv, perhaps in wrappers that leave the observation alone."""

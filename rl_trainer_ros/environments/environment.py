@@ -164,7 +164,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
 
     @property
     def action(self) -> Action:
-        """What the numbers of `action_space` mean."""
+        """The meaning of the numbers of `action_space`."""
         return self._action
 
     @property

@@ -41,7 +41,7 @@ def stacked_space(space: spaces.Space[Any], frames: int) -> spaces.Space[Any]:
 
 
 class _Spaces(gymnasium.Env[Any, Any]):
-    """An environment that only tells what it observes."""
+    """An environment that has only an observation space."""
 
     def __init__(self, observation: spaces.Space[Any]):
         self.observation_space, self.action_space = observation, spaces.Discrete(1)

@@ -17,7 +17,7 @@ from robot_interface_ros.files.untrusted_arrays import read_npz
 from robot_interface_ros.files.untrusted_files import FileError
 
 PER_FILE = 200
-"""Transitions in a file, at least: what an interruption costs."""
+"""Smallest number of transitions in a file. An interruption loses at most so many."""
 _FORMAT = 3
 _LARGEST = 2**32  # bytes of a file
 _STATE = "state"

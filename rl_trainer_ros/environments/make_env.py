@@ -164,7 +164,7 @@ def parts(config: EnvConfig, encoder: factories.Encoder | None) -> Parts:
 
 
 def observation_of(config: EnvConfig, arm: Arm, task: Task, encoder: factories.Encoder | None) -> ObservationSpace:
-    """Return what a policy of these settings observes while `arm` does `task`. Raises ConfigError, one line."""
+    """Return the observation of a policy with these settings while `arm` does `task`. Raises ConfigError, one line."""
     observation = _observation(config.observed, arm, config.settings("observation"), encoder)
     if config.goal_conditioned:
         observation = Goals(observation, config.observed)

@@ -65,7 +65,7 @@ def groups(config: EnvConfig) -> tuple[str, ...]:
 
 
 def gaze_of(config: EnvConfig) -> str:
-    """Return at what the eyes look: the setting, or that of the encoder's images; empty: head and eyes do not move."""
+    """Return the gaze: the setting, or that of the encoder's images; empty: head and eyes do not move."""
     if config.gaze:
         return "" if config.gaze == "none" else config.gaze
     return factories.encoder_gaze(config.encoder_folder) if config.observed == SRL_STATE else ""

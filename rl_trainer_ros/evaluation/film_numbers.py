@@ -1,4 +1,4 @@
-"""A column of numbers beside each image of a film: what the policy wanted, did and expected."""
+"""A column of numbers beside each image of a film: the policy's distribution, action and value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sequence of models still knows of earlier tasks, and knows already of later ones.
+"""Scores of a sequence of models on earlier tasks (forgetting) and on later ones (transfer).
 
 `scores[i, j]` is the score on task j of the model that has just learned task i of the sequence: `(T, T)` with T of at least 2.
 A score that is not known is NaN, and so is every figure that needs it. A higher score is better.

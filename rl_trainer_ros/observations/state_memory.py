@@ -1,4 +1,4 @@
-"""What an observation remembers of the encoded states of an episode: the last ones, or an estimate of the target.
+"""The memory of an observation of encoded states: the last states of the episode, or an estimate of the target.
 
 It is a function of the stamps and states since the episode's start. These are the same bits in process and over topics, so the
 memory is too. A checkpoint does not contain it: robots are reset after each exact checkpoint, and a memory begins anew.
@@ -18,7 +18,7 @@ _LEAST_LOG_STD, _MOST_LOG_STD = np.log(1e-3), np.log(3.0)  # ln m: what an image
 
 
 class StateMemory(ABC):
-    """Turns each encoded state into what the policy sees."""
+    """Turns each encoded state into the part of the observation that depends on states."""
 
     def __init__(self) -> None:
         self._stamp: int | None = None
@@ -30,7 +30,7 @@ class StateMemory(ABC):
         self._forget()
 
     def seen(self, stamp: int, state: Array) -> Array:
-        """Return what is known at `stamp`, ns, after the state of that moment; the same again for the same stamp."""
+        """Return the part of the observation at `stamp`, ns, after the state of that moment; the same for the same stamp."""
         if stamp != self._stamp:
             passed_s = 0.0 if self._stamp is None else (stamp - self._stamp) * _NANOSECOND_S
             self._stamp, self._seen = stamp, self._after(passed_s, state)

@@ -67,7 +67,7 @@ def labelled(observations: NDArray[Any], label: NDArray[np.float32], frames: int
 
 
 def labelled_space(space: spaces.Space[Any], n: int, frames: int = 1) -> spaces.Box:
-    """Return the space of labelled observations of `frames` frames. Raises ConfigError for what no label goes with."""
+    """Return the space of labelled observations of `frames` frames. Raises ConfigError if a label cannot be added."""
     if not isinstance(space, spaces.Box) or len(space.shape) not in (1, 3):
         raise ConfigError(
             "task_labels go with observations of numbers or images, not with goal_conditioned; leave them out"

@@ -1,1 +1,1 @@
-"""Recording: drives robots by a policy, and writes what they do into a bag."""
+"""Recording: drives robots by a policy, and writes their episodes into a bag."""

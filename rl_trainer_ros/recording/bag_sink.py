@@ -18,7 +18,7 @@ from robot_interface_ros.bags.layout import Channel, Recorded
 
 
 class RecordingError(BagError):
-    """A recording that cannot go on; what was recorded before is in the bag. One line."""
+    """A recording that cannot continue; earlier episodes are in the bag. One line."""
 
 
 class BagSink:
@@ -118,7 +118,7 @@ class KeepLast:
         self._sink.end(summary)
 
     def dump(self) -> None:
-        """Write what is in the buffer, and empty it."""
+        """Write the content of the buffer, and empty it."""
         kept = list(self._messages)
         if not kept or not self._start:
             return

@@ -114,7 +114,7 @@ class EpisodeRecorder:
         return self._source.last_stamp
 
     def _collect(self) -> int:
-        """Take what has come; return its size in bytes."""
+        """Take the messages that have come; return their size in bytes."""
         messages = self._source.take()
         self._pending += messages
         return sum(len(message.data) for message in messages)
@@ -142,5 +142,5 @@ class EpisodeRecorder:
 
 
 def episode_seed(seed: int, episode: int) -> int:
-    """Return the seed of an episode: the same on whichever robot it is played."""
+    """Return the seed of an episode: the same on every robot."""
     return int(np.random.SeedSequence(seed, spawn_key=(episode,)).generate_state(1)[0])

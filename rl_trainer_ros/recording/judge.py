@@ -15,7 +15,7 @@ from robot_interface_ros.robot import Array, Observation
 
 
 def judge_of(config: EnvConfig) -> tuple[Judge, str]:
-    """Return what judges the steps of an episode as the task of `config` does, and its name. Raises ConfigError.
+    """Return a function that judges the steps of an episode as the task of `config` does, and its name. Raises ConfigError.
 
     A state's joint target is not recorded by everybody, so tasks that reward by it see the measured position instead.
     """

@@ -1,4 +1,4 @@
-"""Policies that a recording drives a robot by. Each says what it wanted beside what it did: a student can learn from that."""
+"""Policies that a recording drives a robot by. Each gives its distribution beside its action: a student can learn from that."""
 
 from __future__ import annotations
 

@@ -18,7 +18,12 @@ VALUE, OBSERVATION = "value", "observation"
 _MOST = 64
 """Longer observations, such as images, are not numbers to read."""
 Streams = dict[str, dict[str, float]]
-_TITLES = {ACTION: "action", ACTION_PROBABILITIES: "what the policy wanted", VALUE: "value", OBSERVATION: "observation"}
+_TITLES = {
+    ACTION: "action",
+    ACTION_PROBABILITIES: "distribution of actions",
+    VALUE: "value",
+    OBSERVATION: "observation",
+}
 
 
 class PolicyStreams:

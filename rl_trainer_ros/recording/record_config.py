@@ -104,7 +104,7 @@ class RecordConfig(EnvConfig):
     def images(self, needed: Mapping[str, Any]) -> dict[str, Any]:
         """Return the cameras and the image size of a simulator; none without cameras.
 
-        `needed`: settings of a simulator for what the policy sees. Its image size counts unless another one was given.
+        `needed`: settings of a simulator for the policy's observation. Its image size counts unless another one was given.
         """
         cameras = tuple(dict.fromkeys((*self.cameras, *needed.get("cameras", ()))))
         if not cameras:

@@ -206,7 +206,7 @@ class OwnMessages:
         return messages
 
     def reward(self, stamp: int, values: Any) -> Recorded:
-        """Return the message of what an action led to, at the observation of `stamp`; `values`: as REWARD_NAMES, `(5,)`."""
+        """Return the message of an action's result, at the observation of `stamp`; `values`: as REWARD_NAMES, `(5,)`."""
         return Recorded(self._channels[layout.REWARD].topic, stamp, self._reward.write(stamp, values))
 
     def mark(self, mark: Mapping[str, Any]) -> Recorded:

@@ -57,7 +57,7 @@ class TrainedPolicy:
 
     @property
     def observation_space(self) -> Any:
-        """What it observes, as a learner does."""
+        """Its observation, as for a learner."""
         return self._algorithm.observation_space
 
     def begin(self, episode: int, seed: int) -> None:

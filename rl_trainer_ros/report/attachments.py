@@ -16,7 +16,7 @@ from rl_trainer_ros.training.runs.search import walked
 from robot_interface_ros.files.untrusted_files import read_bytes
 
 TRANSFER = "_transfer.csv"
-"""End of the name of the file with what a sequence of models kept."""
+"""End of the name of the file with forgetting and transfer."""
 _FIRST_LINE = ",".join((*MODEL_COLUMNS, *TASK_COLUMNS)).encode()
 _MOST_ROWS = 12
 FILM_LIMIT, FILMS_LIMIT = 400_000, 3_000_000

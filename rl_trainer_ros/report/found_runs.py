@@ -132,7 +132,7 @@ def _tasks_of_student(values: Mapping[str, Any]) -> list[str]:
 
 
 def _not_measured(run: Path, ended: str, tasks: Sequence[str]) -> str:
-    """Why a run has no score, and what makes one."""
+    """Why a run has no score, and the command that makes one."""
     if ended != FINISHED or not tasks:
         return "no episode and no evaluation has ended"
     if len(tasks) > 1:

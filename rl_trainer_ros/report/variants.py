@@ -40,7 +40,7 @@ class TaskOfRuns:
     task: str
     variants: tuple[Variant, ...]
     source: str
-    """What scores are of, in words."""
+    """The episodes that scores are of, in words."""
     scores: Mapping[str, tuple[Mapping[str, float], ...]]
     """Label of a variant -> for each of its whole runs measure -> value."""
 

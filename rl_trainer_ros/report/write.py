@@ -18,7 +18,7 @@ from robot_interface_ros.files.atomic_file import write_atomically
 
 @dataclass(frozen=True)
 class Written:
-    """What was written, and of how many runs."""
+    """The written files, and the number of runs."""
 
     report: Report
     files: tuple[Path, ...]

@@ -2,7 +2,7 @@
 
 `rl_trainer enjoy` starts it with a simulated robot and the page. It resets the robot once, and again only after an
 interruption or when a task ends that does not continue after success, so the hand follows a target that a person drags. It
-publishes what the policy wanted, did and expected.
+publishes the policy's distribution, action and value.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def prepare(runtime: Runtime, node: Node, config: PlayerConfig) -> Loop:
     def play(publisher: PolicyPublisher) -> None:
         """Play until the task has ended or the episode is interrupted.
 
-        A policy that learned in episodes that end at success never learned what to do after it: there the robot holds until
+        A policy that was trained in episodes that end at success has not learned to act after it: there the robot holds until
         the target is moved.
         """
         environment.still = False

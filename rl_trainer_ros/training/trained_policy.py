@@ -74,7 +74,7 @@ def check_trained_with(about: Mapping[str, Any], folder: str) -> None:
 
 
 def check_observation(found: TrainedPolicy, environment: RobotEnv) -> None:
-    """Raise ModelError if an environment does not observe what the policy needs."""
+    """Raise ModelError if an environment lacks the observation that the policy needs."""
     if learner_space(seen_space(environment)) != found.policy.algorithm.observation_space:
         raise ModelError(
             f"{found.model} has another observation space than robot {environment.config.robot}; use the robot of the training"

@@ -12,7 +12,7 @@ import yaml
 from robot_driver_ros.servos.pulse_tables import HardwareConfig
 from robot_interface_ros.files.atomic_file import write_atomically
 
-_HEAD = "# Boards and servos; what the settings mean: docs/inmoov_hardware.md and config/robots/inmoov_hardware.yaml.\n"
+_HEAD = "# Boards and servos; the settings are explained in docs/inmoov_hardware.md and config/robots/inmoov_hardware.yaml.\n"
 
 
 def hardware_text(config: HardwareConfig) -> str:

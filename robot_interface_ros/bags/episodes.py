@@ -165,7 +165,7 @@ Judge = Callable[[Moments], "tuple[Array, Array]"]
 
 
 class NotJudgedError(ValueError):
-    """An episode has no rewards; the message says what it lacks."""
+    """An episode has no rewards; the message names the missing part."""
 
 
 def moments(track: Track, episode: Episode) -> Moments:

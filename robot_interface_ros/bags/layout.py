@@ -4,7 +4,7 @@ All names are relative to a robot's namespace, as in the contract. Beside the co
 
 * `action`, JointState. `position`: the action's numbers, `name`: their labels, `frame_id`: the action's name. The stamp is that
   of the observation that the action answers.
-* `action_probabilities`, JointState, with the same stamp. `position`: what the policy wanted there. Discrete actions: the
+* `action_probabilities`, JointState, with the same stamp. `position`: the policy's distribution there. Discrete actions: the
   probability of each. Continuous actions: their means (`mean_...`), then their standard deviations (`std_...`).
 * `reward`, JointState. `position`: reward, terminated, truncated, is_success, distance. The stamp is that of the observation
   that the action led to.

@@ -126,7 +126,7 @@ def read_tracks(bag: Bag, images: ImageSink, note: Note, more: Sequence[str] = (
 
 
 def _with_states(bag: Bag, robots: dict[str, _Robot], note: Note) -> dict[str, Track]:
-    """Return the tracks that are used, by namespace, and tell what is left out."""
+    """Return the tracks that are used, by namespace, and report those that are left out."""
     found: dict[str, Track] = {}
     for namespace, robot in robots.items():
         tracks = [track for track in robot.tracks if track.states or track.images]

@@ -1,4 +1,4 @@
-"""Reads the joints and collision primitives of a URDF. An error names the element, and has what identifies it."""
+"""Reads the joints and collision primitives of a URDF. An error names the element and the attributes that identify it."""
 
 from __future__ import annotations
 

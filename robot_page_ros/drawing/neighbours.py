@@ -75,7 +75,7 @@ class Neighbours:
             self._shown[namespace] = _Neighbour(self._server, namespace, i + 1, self._watch, self._told)
 
     def turn(self, now: float) -> None:
-        """Take and draw what is new. `now`: s of a steady clock."""
+        """Read and draw new poses. `now`: s of a steady clock."""
         if not self._shown or now - self._drawn_at < _PERIOD_S:
             return
         self._drawn_at = now
@@ -128,7 +128,7 @@ class _Neighbour:
         self._robot = watch(namespace, self._on_description)
 
     def take(self) -> None:
-        """Take what has arrived."""
+        """Read the messages that have arrived."""
         self._robot.take()
 
     @property

@@ -1,4 +1,4 @@
-"""The robot, its target and what the trainer draws, in viser's scene."""
+"""The robot, its target and the trainer's markers, in viser's scene."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class RecordedRobot:
         return _finite(found[1]) if found is not None else {}
 
     def view(self, stamp: int) -> RobotView:
-        """Return what the robot's topics had at a time, integer ns; of a policy only what belongs to the same episode."""
+        """Return the newest messages of the robot at a time, integer ns; of a policy only those of the same episode."""
         view, i = RobotView(), self.episode_at(stamp)
         begin = self.episodes[i].begin if i >= 0 else stamp
         for name, stream in self.joints.items():

@@ -47,7 +47,7 @@ class ReplayPage:
         return address_of(self.config, self.server)
 
     def turn(self) -> None:
-        """Do what was asked, and show the moment; waits for nothing."""
+        """Carry out requests, and show the moment; waits for nothing."""
         now = time.monotonic()
         while not self._actions.empty():
             self._do(*self._actions.get(), now)

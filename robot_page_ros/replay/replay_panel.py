@@ -1,4 +1,4 @@
-"""The controls of a replay: which robot, which moment, and what the recording has beside the robot."""
+"""The controls of a replay: robot, moment, and the recording's data beside the robot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_LISTED = 5000
 
 
 class ReplayPanel:
-    """One panel for all pages; what it shows is the same everywhere."""
+    """One panel for all pages; it shows the same everywhere."""
 
     def __init__(self, server: viser.ViserServer, robots: Sequence[str], act: Act):
         """`act(name, value)`: called from viser's threads; name: robot, play, seek, step, speed, move or episode."""

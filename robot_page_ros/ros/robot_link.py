@@ -1,4 +1,4 @@
-"""One robot's topics and services, as the page uses them: it reads the newest messages, and sends what an operator asks."""
+"""One robot's topics and services, as the page uses them: it reads the newest messages, and sends an operator's requests."""
 
 from __future__ import annotations
 

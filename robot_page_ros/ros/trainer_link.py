@@ -41,7 +41,7 @@ class TrainerLink:
         self._calls = PendingCalls()
 
     def take(self) -> None:
-        """Take what has arrived; waits for nothing."""
+        """Read the messages that have arrived; waits for nothing."""
         for _ in FIGURES:
             self._waiter.wait(0.0)
         self._calls.finish()

@@ -30,7 +30,7 @@ _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 def decoded_folder(bag: Bag, judge: Judge | None, judged_by: str, note: Note) -> Path:
     """Return the folder with the arrays of a bag, decoding it where there is none that fits.
 
-    `judged_by`: says what `judge` is, in words; another one decodes anew. Raises BagError, DatasetError.
+    `judged_by`: name of `judge`; with another one the bag is decoded again. Raises BagError, DatasetError.
     """
     key = _key(bag, judged_by)
     places = [beside(bag), *_at_home(bag)]
@@ -136,7 +136,7 @@ def _put(temporary: Path, place: Path, key: dict[str, Any]) -> None:
 
 
 def _remove_leftovers(place: Path) -> None:
-    """Remove what processes of this machine left beside `place` that were killed while they decoded."""
+    """Remove the files beside `place` of this machine's processes that were killed while they decoded."""
     for path in place.parent.glob(f".{glob.escape(place.name)}.{glob.escape(platform.node())}.*"):
         number = path.name.removeprefix(f".{place.name}.{platform.node()}.").partition(".")[0]
         if number.isdecimal() and not _runs(int(number)):

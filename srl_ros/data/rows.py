@@ -23,7 +23,7 @@ _STEPS = ("action", "wanted", "reward", "terminated", "success")
 OF_STEPS = ("before", "after", "episode", *_STEPS)
 """Arrays with a row for each step; the others have one for each frame."""
 _MAY_LACK = ("wanted", "success")
-"""What some policies and tasks do not have: a step without it is as good as others."""
+"""Columns that some policies and tasks do not have: a step without them is as good as others."""
 _SHOWN = {"wanted": "action_probabilities"}
 _MOST_LACKING = 0.5
 """If more than this share of the steps lack a part, the part is left out; else these steps are."""

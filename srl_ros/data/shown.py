@@ -11,13 +11,13 @@ from srl_ros.data.exports import export
 
 
 class Shown:
-    """What the command line does with a dataset."""
+    """The functions of a dataset that the command line uses."""
 
     def __init__(self, dataset: BagDataset):
         self.dataset = dataset
 
     def text(self) -> str:
-        """Return what is in it, in words."""
+        """Return its content in words."""
         return describe(self.dataset)
 
     def save_contact_sheet(self, path: Path, rows: int, columns: int) -> None:

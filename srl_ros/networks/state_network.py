@@ -118,7 +118,7 @@ class StateNetwork(nn.Module):
         return torch.cat(self.camera_features(images), dim=1)
 
     def raw(self, images: Tensor) -> Tensor:
-        """`(n, cameras, height, width, 3)` uint8 to `(n, state_dim)` before standardisation: what the losses work on."""
+        """`(n, cameras, height, width, 3)` uint8 to `(n, state_dim)` before standardisation, as the losses use it."""
         states: Tensor = self.head(self.features(images))
         return states
 

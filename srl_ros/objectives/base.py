@@ -1,4 +1,4 @@
-"""What every objective is, and what it gets."""
+"""The base class of objectives, and its inputs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Setup:
-    """What an objective is made from."""
+    """The arguments from which an objective is made."""
 
     network: StateNetwork
     dim: int
@@ -110,9 +110,9 @@ class Encoded:
 
 
 class Objective(nn.Module):
-    """A loss with what only training needs. Weights are drawn from torch's generator, which the caller has seeded.
+    """A loss with the networks that only training needs. Weights are drawn from torch's generator, which the caller has seeded.
 
-    It does not keep the network: what it keeps would be trained, saved and counted twice.
+    It does not keep the network of the state, which would then be trained, saved and counted twice.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()

@@ -22,7 +22,7 @@ _MOST_CLASSES = 10  # rewards of more distinct values are parted into three clas
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What training must know of its data beforehand."""
+    """Facts about the data that a training needs at its start."""
 
     sample: NDArray[np.uint8]
     """(k, cameras, height, width, 3): at most 2000 images, evenly spaced."""

@@ -39,7 +39,7 @@ Rows = NDArray[np.int64]
 
 
 class TrainingError(ValueError):
-    """A training that failed; one line says why and what to do."""
+    """A training that failed; one line with cause and remedy."""
 
 
 def train(
@@ -106,7 +106,7 @@ def train(
 
 
 class _Run:
-    """One training: what all its steps share."""
+    """One training: the parts that all its steps share."""
 
     def __init__(
         self,

@@ -60,7 +60,7 @@ def save_losses(path: Path, training: Sequence[float], validation: Sequence[floa
 def save_reconstructions(
     path: Path, images: NDArray[np.uint8], drawn: NDArray[np.uint8], cameras: tuple[str, ...]
 ) -> None:
-    """Put `images` (n, cameras, height, width, 3) side by side, and below each what the decoder draws from its state."""
+    """Put `images` (n, cameras, height, width, 3) side by side, and below each its reconstruction by the decoder."""
     rows = []
     for i, camera in enumerate(cameras):
         rows += [_row(f"{camera}: camera images", images[:, i]), _row(f"{camera}: reconstructions", drawn[:, i])]

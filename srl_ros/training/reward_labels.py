@@ -46,7 +46,7 @@ class RewardLabels:
 def labelled(
     source: TransitionSource, config: TrainingConfig, training: Rows, validation: Rows
 ) -> tuple[TransitionSource, tuple[Rows, Rows]]:
-    """Return what is learned from and its rows for training and validation: those given, unless places come from rewards.
+    """Return the data set and its rows for training and validation: those given, unless places come from rewards.
 
     Then they are the rows whose place is known. Raises DatasetError, one line, if either part has none.
     """

@@ -1,4 +1,4 @@
-"""Continue the training of an encoder that is in use: what a new training takes over from the old one."""
+"""Continue the training of an encoder that is in use: the parts that a new training takes over from the old one."""
 
 from __future__ import annotations
 

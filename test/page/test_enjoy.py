@@ -99,7 +99,7 @@ def test_the_numbers_have_the_names_of_joints_and_belong_to_the_action() -> None
     assert Row("  value", f"{streams['value']['value']:.3f}") in lines
     assert [line.name for line in lines if not line.text] == [
         "action:",
-        "what the policy wanted:",
+        "distribution of actions:",
         "value:",
         "observation:",
     ]

@@ -66,7 +66,7 @@ def _usable(root: Path) -> tuple[str, ...]:
 
 
 def _gaze(folders: tuple[str, ...]) -> str:
-    """Return at what the eyes look in the images of all encoders. Raises ConfigError, one line, if these differ."""
+    """Return the gaze of the images of all encoders. Raises ConfigError, one line, if these differ."""
     from rl_trainer_ros import factories
 
     gazes = {factories.encoder_gaze(folder): folder for folder in folders}
@@ -95,7 +95,7 @@ def _image_size(folders: tuple[str, ...]) -> int:
 
 COMMAND = Command(
     "compare_srl",
-    "what encoders know of target and hand, in one table and picture",
+    "compare encoders: how exactly their states give target and hand, in one table and picture",
     run=compare,
     options=CompareSrlOptions,
     examples=(

@@ -87,7 +87,7 @@ def _srl_models(settings: bool) -> str:
         except ConfigError as error:  # another package's
             return str(error)
 
-    return table([(name, summary(name)) for name in factories.srl_models()], ("srl_model", "what it learns"))
+    return table([(name, summary(name)) for name in factories.srl_models()], ("srl_model", "learns"))
 
 
 def _robots(settings: bool) -> str:

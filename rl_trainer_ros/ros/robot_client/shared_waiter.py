@@ -129,6 +129,6 @@ class RobotWaiter:
 
 @contextmanager
 def open_runtime(namespaces: Sequence[str]) -> Iterator[Callable[[], tuple[Runtime, SharedWaiter]]]:
-    """Start ROS for a program that is no node, and give what makes a SharedWaiter for the robots in `namespaces`."""
+    """Start ROS for a program that is no node, and give a function that makes a SharedWaiter for the robots in `namespaces`."""
     with Runtime() as runtime:
         yield lambda: (runtime, SharedWaiter(runtime, namespaces))

@@ -139,7 +139,7 @@ class ContractClient:
         timeout_s: float | None = None,
         came: Callable[[], str] = lambda: "nothing came",
     ) -> Any:
-        """Wait for a condition and return its value. Raises RuleBroken with what was expected and what `came`."""
+        """Wait for a condition and return its value. Raises RuleBroken with the expectation and `came`."""
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
         while not (found := condition()):

@@ -14,7 +14,7 @@ def read(words: list[str]) -> ContinualConfig:
 
 
 def learn(config: ContinualConfig) -> int:
-    """Learn, and print the matrix and what the policy kept."""
+    """Learn, and print the matrix with forgetting and transfer."""
     with leaving_at_once():
         from rl_trainer_ros.distillation import continual
 

@@ -37,7 +37,7 @@ def settings_from(cls: type[T], words: list[str], where: str) -> T:
 
 
 def run_distillation(config: DistilConfig) -> int:
-    """Record and teach, or only record; say what comes next."""
+    """Record and teach, or only record; print the next command."""
     with leaving_at_once():
         from rl_trainer_ros.distillation.distil import distil, record_only
 
@@ -55,7 +55,7 @@ def run_distillation(config: DistilConfig) -> int:
 
 @contextmanager
 def _robots(config: DistilConfig) -> Iterator[Any]:
-    """What makes the robots to record on: None for simulated ones; over topics those in the namespaces.
+    """Return the function that makes the robots to record on: None for simulated ones; over topics those in the namespaces.
 
     A continued distillation records on the robots that it began with.
     """
