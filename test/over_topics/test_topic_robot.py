@@ -15,7 +15,7 @@ from serving import discover
 pytest.importorskip("rclpy")
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool, String
+from std_msgs.msg import Bool, Float64MultiArray, String
 from std_srvs.srv import SetBool, Trigger
 
 from rl_trainer_ros.ros.robot_client import discovery
@@ -26,6 +26,7 @@ from robot_interface_ros.errors import CommandRejected, RobotError, RobotInterru
 from robot_interface_ros.robot import Command, Episode, Observation
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.ros.transport import contract, messages
+from robot_interface_ros.ros.transport.batch import BatchCodec, BatchPlace, row_of, state_columns
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import make_waiter
 
@@ -145,6 +146,25 @@ def test_a_foreign_command_interrupts_the_episode_and_a_reset_goes_on(
     bystander.node.destroy_node()
     observation = robot.reset(Episode())
     assert step(robot, observation).stamp == observation.stamp + PERIOD
+
+
+def test_a_stray_publisher_of_batches_is_named(simulator: Callable, connect: Callable, runtime: Runtime) -> None:
+    simulator(namespaces="[/env_0, /env_1]")
+    robot, bystander = connect(), Bystander(runtime)
+    places: list[BatchPlace] = []
+    bystander.waiter.subscribe(
+        String, "/env_0/batch", lambda message: places.append(BatchPlace.of(message)), contract.LATCHED
+    )
+    observation = robot.reset(Episode())
+    bystander.until(lambda: bool(places))
+    columns = state_columns(places[0].joints)
+    row = row_of(places[0].robot, observation.stamp + 10_000 * PERIOD, np.zeros(len(columns) - 3))
+    publisher = bystander.node.create_publisher(Float64MultiArray, places[0].states, contract.RELIABLE)
+    bystander.until(lambda: publisher.get_subscription_count() > 0)
+    with pytest.raises(RobotInterrupted, match=r"2 publishers on /env_0/batch_states \(/bystander, /robot_sim_topics\)"):
+        for _ in range(1000):
+            publisher.publish(BatchCodec(columns).write([row]))
+            observation = step(robot, observation)
 
 
 @pytest.mark.bad_input

@@ -65,8 +65,14 @@ def test_other_bytes_are_unreadable(data: bytes) -> None:
         BatchCodec(command_columns(JOINTS)).read(data)
 
 
-@pytest.mark.parametrize("keys", [(np.nan, 1.0, 2.0), (1.5, 1.0, 2.0), (1.0, np.inf, 2.0), (1.0, 1.0, 0.5)])
-def test_a_robot_or_a_stamp_that_is_no_whole_number_is_unreadable(keys: tuple[float, ...]) -> None:
+@pytest.mark.parametrize(
+    "keys",
+    [
+        *((np.nan, 1.0, 2.0), (1.5, 1.0, 2.0), (1.0, np.inf, 2.0), (1.0, 1.0, 0.5)),
+        *((1.0, 1e300, 0.0), (1.0, 2.0**31, 0.0), (1.0, -1.0, 0.0), (1.0, 1.0, 1e9), (1.0, 1.0, -1.0)),
+    ],
+)
+def test_a_robot_or_a_stamp_that_cannot_be_is_unreadable(keys: tuple[float, ...]) -> None:
     with pytest.raises(UnreadableMessage, match="whole numbers"):
         BatchCodec(command_columns(JOINTS)).read(bytes(serialize_message(Float64MultiArray(data=[*keys, 0.0, 0.0]))))
 

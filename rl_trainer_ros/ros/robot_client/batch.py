@@ -132,7 +132,7 @@ class BatchSeat:
         """Use the robot's own topics."""
         if self._taken is not None:
             self._shared(self._taken).leave(self._taken.robot)
-            self._taken = None
+            self._taken, self._link.batch_states = None, ""
             self._commands.batched(None, ())
             self._streams.own_topics()
 
@@ -153,7 +153,7 @@ class BatchSeat:
         shared.join(place.robot, self._receiving(partial(self._streams.take_row, place)))
         self._commands.batched(partial(self._send, shared, place.robot), place.joints)
         self._streams.own_topics(place.streams)
-        self._taken = place
+        self._taken, self._link.batch_states = place, place.states
 
     @staticmethod
     def _send(shared: SharedBatch, robot: int, stamp: int, position: Array) -> Callable[[], None]:

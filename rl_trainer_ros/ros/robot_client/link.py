@@ -10,6 +10,7 @@ from rclpy.node import Node
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from robot_interface_ros.errors import StopRequested
 from robot_interface_ros.ros.transport import graph
+from robot_interface_ros.ros.transport.conflicts import conflict_text
 from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import Waiter
@@ -22,6 +23,8 @@ class Link:
         self.node, self.waiter, self.namespace, self.timeouts = node, waiter, namespace, timeouts
         self._runtime = runtime
         self._topics: dict[str, str] = {}
+        self.batch_states = ""
+        """Topic of the batches that contain this robot's streams, while a batch is used."""
 
     def topic(self, name: str) -> str:
         """Return the full name of a topic of the contract, after remappings."""
@@ -36,6 +39,11 @@ class Link:
     def conflict(self, name: str, newcomer: str = "") -> str:
         """Return a text that names the publishers of a topic if there are several. `newcomer`: see `graph.conflict`."""
         return graph.conflict(self.node, self.namespace, name, newcomer)
+
+    def stream_conflict(self, name: str) -> str:
+        """Return such a text for a stream, also if the batch that contains it has several publishers."""
+        batch = graph.publishers(self.node, self.batch_states) if self.batch_states else []
+        return self.conflict(name) or conflict_text(self.namespace, self.batch_states, batch)
 
     def conflicts(self, names: Iterable[str]) -> list[str]:
         """Return such a text for each of these topics that has several publishers."""

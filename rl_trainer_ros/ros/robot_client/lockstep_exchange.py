@@ -48,7 +48,7 @@ class LockstepExchange:
         self._seat = parts.seat
         self._period_ns, self._rest = parts.period_ns, parts.description.rest
         self.collector = StampCollector(
-            parts.link.namespace, parts.streams.names, parts.period_ns, parts.streams.read, parts.link.conflict
+            parts.link.namespace, parts.streams.names, parts.period_ns, parts.streams.read, parts.link.stream_conflict
         )
         limits, acceleration = parts.description.limits, parts.description.max_acceleration
         self._limiter = TargetLimiter(limits, acceleration, parts.period_ns * 1e-9)

@@ -29,6 +29,7 @@ from robot_interface_ros.topics import OF_A_ROBOT
 KEYS = ("robot", "seconds", "nanoseconds")
 """The first columns of every row."""
 _KEYS = struct.Struct("=3d")
+_MOST_SECONDS = 2**31 - 1  # of a stamp, as in builtin_interfaces/Time
 _OTHERS = OF_A_ROBOT - {contract.BATCH_COMMANDS, contract.BATCH_STATES}
 
 
@@ -143,9 +144,11 @@ class BatchCodec:
 
     def _row(self, data: bytes, at: int) -> Row:
         robot, seconds, nanoseconds = _KEYS.unpack_from(data, at)
-        if not (robot.is_integer() and seconds.is_integer() and nanoseconds.is_integer()):
+        whole = robot.is_integer() and seconds.is_integer() and nanoseconds.is_integer()
+        if not (whole and 0 <= seconds <= _MOST_SECONDS and 0 <= nanoseconds < NANOSECONDS):
             raise UnreadableMessage(
-                f"a row of a batch begins with {robot}, {seconds}, {nanoseconds}; expected whole numbers"
+                f"a row of a batch begins with {robot:g}, {seconds:g}, {nanoseconds:g}; expected a robot and a stamp, in whole "
+                "numbers"
             )
         numbers = np.frombuffer(data, np.float64, self._width - len(KEYS), at + _KEYS.size).copy()
         return int(robot), int(seconds) * NANOSECONDS + int(nanoseconds), numbers
