@@ -12,14 +12,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rl_trainer_ros.algorithms.hyperparameter_values import (
+    END,
+    RANGES,
+    SCHEDULE,
+    as_number_of,
+    check_layers,
+    check_value,
+)
 from rl_trainer_ros.algorithms.registry import algorithm
 from rl_trainer_ros.algorithms.schedules import END_SHARE, SCHEDULES
-from robot_interface_ros.config import LARGEST, ConfigError, as_number, read_yaml, unknown_name
+from robot_interface_ros.config import ConfigError, read_yaml, unknown_name
 from robot_interface_ros.files.checked_values import shown
 from robot_interface_ros.files.description import share_directory
 
 DEFAULT, KINDS = "default", ("vector", "pixels", "goal")
-SCHEDULE, END = "learning_rate_schedule", "learning_rate_end_share"
 OWN = {
     SCHEDULE: "decrease of the learning rate over the training: constant, linear or cosine",
     END: "share of the learning rate that is left at the end of the training, with linear and cosine; 0.1 by default",
@@ -31,24 +38,6 @@ OWN = {
     "her": "replace goals in the replay buffer (hindsight experience replay); needs a goal-conditioned observation",
     "n_sampled_goal": "number of goals that HER adds for each real one",
 }
-RANGES = {
-    **dict.fromkeys(("gamma", "gae_lambda", "tau", "exploration_fraction", END), (0.0, 1.0)),
-    **dict.fromkeys(("exploration_initial_eps", "exploration_final_eps"), (0.0, 1.0)),
-    **dict.fromkeys(("vf_coef", "max_grad_norm", "action_noise_std", "learning_starts"), (0.0, math.inf)),
-    **dict.fromkeys(("clip_range", "clip_range_vf", "target_kl"), (0.0, math.inf)),
-    **dict.fromkeys(("n_steps", "batch_size", "n_epochs", "buffer_size", "n_sampled_goal"), (1, math.inf)),
-}
-"""Ranges that the learners do not check. Outside of them they fail during training, or learn NaN."""
-OPTIONAL = ("clip_range_vf", "target_kl")
-"""Those of RANGES that may be null: without a limit."""
-WHOLE = ("n_steps", "batch_size", "n_epochs", "buffer_size", "n_sampled_goal", "learning_starts")
-COUNTS = (
-    *("gradient_steps", "train_freq", "target_update_interval", "policy_delay", "sde_sample_freq", "stats_window_size"),
-    *("n_delta", "n_top", "n_eval_episodes", "population", "cg_max_steps", "line_search_max_iter", "n_critic_updates"),
-    *("sub_sampling_factor", "top_quantiles_to_drop_per_net", "image_shift", "latent_dim"),
-)
-"""Further whole numbers; the learners check their ranges."""
-MOST_NEURONS, MOST_LAYERS = 16_384, 64
 ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
 ACTION_NOISES = ("none", "normal", "ou")
 _OF_THE_RUN = {
@@ -78,6 +67,7 @@ def hyperparameters(
     defaults = _arguments(row.load_class()) | {"her": False, "log_std_init": 0.0}
     for entry, value in settings.items():
         _check_like(entry, value, defaults.get(entry), f"hyperparameters of {name}")
+    check_layers(settings.get("net_arch"), row.load_class(), f"hyperparameters of {name}")
     if END in (overrides or {}) and settings.get(SCHEDULE, "constant") == "constant":
         raise ConfigError(
             f"hyperparameters of {name}: {END} has no effect with a constant learning rate; add {SCHEDULE}: linear"
@@ -115,8 +105,11 @@ def _arguments(kind: Any) -> dict[str, Any]:
     for base in kind.__mro__:
         if "__init__" in vars(base) and base.__module__ not in ("builtins", "stable_baselines3.common.base_class"):
             parameters = inspect.signature(vars(base)["__init__"]).parameters
-            taken = {entry: parameter.default for entry, parameter in parameters.items()} | taken
-            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            named = {
+                name: one for name, one in parameters.items() if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+            }
+            taken = {name: one.default for name, one in named.items()} | taken
+            if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
                 break  # no **kwargs: the user cannot pass arguments to further base classes
     return taken
 
@@ -155,7 +148,11 @@ def constructor_arguments(
 
 
 def steps_each(rollout: int, n_envs: int, batch_size: int) -> int:
-    """Return the number of steps per robot that is closest to `rollout / n_envs` and fills whole batches."""
+    """Return the number of steps per robot that is closest to `rollout / n_envs` and fills whole batches.
+
+    A batch larger than the rollout is the rollout, as with one robot.
+    """
+    batch_size = min(batch_size, rollout)
     multiple = batch_size // math.gcd(batch_size, n_envs)
     return max(1, round(rollout / n_envs / multiple)) * multiple
 
@@ -164,65 +161,14 @@ def _checked(settings: Any, known: list[str], where: str | Path) -> dict[str, An
     if not isinstance(settings, Mapping):
         raise ConfigError(f"{where}: expected a mapping of hyperparameters, got {shown(settings)}")
     choices = {SCHEDULE: SCHEDULES, "activation": ACTIVATIONS, "action_noise": ACTION_NOISES}
-    settings = {name: _number(name, value) for name, value in settings.items()}
+    settings = {name: as_number_of(name, value) for name, value in settings.items()}
     for name, value in settings.items():
         if name not in known:
             raise ConfigError(f"{where}: {unknown_name('hyperparameter', name, known)}")
         if name in choices and (not isinstance(value, str) or value not in choices[name]):
             raise ConfigError(f"{where}: {unknown_name(name, value, choices[name])}")
-        if name == "learning_rate" and not (type(value) in (int, float) and 0.0 < value < 10.0):
-            falls = isinstance(value, str) and value.startswith("lin_")  # as rl-baselines3-zoo writes it
-            more = f"; {SCHEDULE}: linear and {END}: 0 let it fall to 0" if falls else ""
-            raise ConfigError(
-                f"{where}: learning_rate is {shown(value)}; expected a number above 0 (write 1.0e-3){more}"
-            )
-        if name in RANGES and not (value is None and name in OPTIONAL):
-            _check_number(name, value, where)
-        if name == "net_arch":
-            _check_layers(value, where)
-        elif not _plain(value):
-            raise ConfigError(f"{where}: {name} is {shown(value)}; expected a number, a text, or a short list of these")
+        check_value(name, value, where)
     return dict(settings)
-
-
-def _number(name: object, value: Any) -> Any:
-    """Return a value as a number, if it is one (also the text 1e5), as an integer where needed; others unchanged."""
-    number = as_number(value)
-    if number is None:
-        return value
-    return int(number) if name in (*WHOLE, *COUNTS) and number.is_integer() else number
-
-
-def _check_number(name: str, value: Any, where: str | Path) -> None:
-    """Raise ConfigError unless the value is a number within RANGES."""
-    low, high = RANGES[name]
-    kind, text = (int, "a whole number") if name in WHOLE else ((int, float), "a number")
-    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-        span = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
-        raise ConfigError(f"{where}: {name} is {shown(value)}; expected {text}, {span}")
-
-
-def _check_layers(value: Any, where: str | Path, networks: bool = True) -> None:
-    """Raise ConfigError unless the value is a list of layers, or a mapping of lists for each network."""
-    if networks and isinstance(value, Mapping):
-        for part in value.values():
-            _check_layers(part, where, networks=False)
-        return
-    sizes = value if isinstance(value, list) and len(value) <= MOST_LAYERS else [None]
-    if not all(isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= MOST_NEURONS for size in sizes):
-        raise ConfigError(
-            f"{where}: net_arch is {shown(value)}; expected a number for each hidden layer, such as [64, 64], at most "
-            f"{MOST_NEURONS:,} each"
-        )
-
-
-def _plain(value: Any) -> bool:
-    """Return whether a value is a finite number, a short text, None, or a short list of these."""
-    if isinstance(value, list):
-        return len(value) <= MOST_LAYERS and all(not isinstance(part, list) and _plain(part) for part in value)
-    if isinstance(value, (int, float)):
-        return abs(value) <= LARGEST
-    return value is None or (isinstance(value, str) and len(value) <= 200)
 
 
 def _check_like(name: str, value: Any, default: Any, where: str) -> None:
@@ -230,7 +176,7 @@ def _check_like(name: str, value: Any, default: Any, where: str) -> None:
     if isinstance(default, bool) and not isinstance(value, bool):
         raise ConfigError(f"{where}: {name} is {value!r}; expected true or false")
     number = isinstance(default, (int, float)) and not isinstance(default, bool)
-    if number and isinstance(value, (str, bool, dict)):
+    if number and (isinstance(value, (str, bool, dict)) or (value is None and name in RANGES)):
         raise ConfigError(f"{where}: {name} is {value!r}; expected a number, like the default {default!r}")
 
 

@@ -174,7 +174,7 @@ def test_a_training_that_cannot_be_is_refused_before_anything_starts(
         ({"policy": "cnn"}, "policy cnn does not support vector observations"),
         ({"hyperparameters": "{batch_size: 1}"}, "algo ppo refuses its settings"),
         ({"algo": "sac", "hyperparameters": "{buffer_size: 1e15}"}, "Unable to allocate"),
-        ({"algo": "sac", "hyperparameters": "{train_freq: [1, foo]}"}, "must be either 'step' or 'episode'"),
+        ({"algo": "sac", "hyperparameters": "{train_freq: [1, foo]}"}, "or [1, episode]"),
         ({"hyperparameters": "{net_arch: [a, b]}"}, "expected a number for each hidden layer, such as [64, 64]"),
     ],
 )

@@ -208,20 +208,57 @@ def test_the_settings_that_the_package_ships_are_the_algorithms_own(name: str) -
         ("ppo", {"action_noise": "normal"}, "unknown hyperparameter 'action_noise'"),
         ("ppo", {"her": True}, "unknown hyperparameter 'her'"),
         ("ppo", {"gamma": "high"}, "gamma is 'high'; expected a number, from 0 to 1"),
-        ("ppo", {"target_kl": "low"}, "target_kl is 'low'; expected a number, 0 or more"),
-        ("ppo", {"clip_range": -0.2}, "clip_range is -0.2; expected a number, 0 or more"),
+        ("ppo", {"target_kl": "low"}, "target_kl is 'low'; expected a number, above 0"),
+        ("ppo", {"clip_range": -0.2}, "clip_range is -0.2; expected a number, above 0"),
         ("sac", {"gamma": 2}, "gamma is 2; expected a number, from 0 to 1"),
         ("ppo", {"ent_coef": "x"}, "ent_coef is 'x'; expected a number, like the default 0.0"),
         ("ppo", {"normalize_advantage": 1}, "normalize_advantage is 1; expected true or false"),
         ("sac", {"her": "yes"}, "her is 'yes'; expected true or false"),
         ("sac", {"her": True, "n_steps": 3}, "n_steps has no effect with her"),
         ("ppo", {"batch_size": 0.5}, "batch_size is 0.5; expected a whole number, 1 or more"),
+        # The learners accept these, and then end in the middle, never end, or learn nothing.
+        ("sac", {"train_freq": 0}, "train_freq is 0; expected a whole number of steps, 1 or more, or [1, episode]"),
+        ("sac", {"train_freq": [0, "step"]}, "train_freq is [0, 'step']; expected"),
+        ("sac", {"train_freq": [1, "epoch"]}, "train_freq is [1, 'epoch']; expected"),
+        ("sac", {"gradient_steps": 0}, "gradient_steps is 0; expected a whole number, 1 or more, or -1"),
+        ("sac", {"target_update_interval": 0}, "target_update_interval is 0; expected a whole number, 1 or more"),
+        ("sac", {"tau": 0}, "tau is 0; expected a number, above 0, at most 1"),
+        ("td3", {"policy_delay": 0}, "policy_delay is 0; expected"),
+        ("td3", {"target_policy_noise": -1}, "target_policy_noise is -1; expected a number, 0 or more"),
+        ("tqc", {"top_quantiles_to_drop_per_net": 25}, "expected a whole number, from 0 to 24"),
+        ("trpo", {"cg_max_steps": 0}, "cg_max_steps is 0; expected"),
+        ("trpo", {"target_kl": None}, "target_kl is None; expected a number, like the default 0.01"),
+        ("ars", {"n_delta": 0}, "n_delta is 0; expected a whole number, from 1 to 100000"),
+        ("ars", {"n_top": 0}, "n_top is 0; expected"),
+        ("ars", {"n_eval_episodes": 0}, "n_eval_episodes is 0; expected"),
+        ("cma_es", {"population": 1}, "population is 1; expected a whole number, from 2 to 100000"),
+        ("cma_es", {"sigma": 0.0}, "sigma is 0.0; expected a number, above 0"),
+        ("ppo", {"stats_window_size": -1}, "stats_window_size is -1; expected a whole number, 1 or more"),
+        ("ppo", {"log_std_init": 1000}, "log_std_init is 1000; expected a number, from -20 to 20"),
+        ("ppo", {"max_grad_norm": 0}, "max_grad_norm is 0; expected a number, above 0"),
+        ("ppo", {"net_arch": {"policy": [8], "value": [8]}}, "layers for each network: {pi: [64, 64], vf: [64, 64]}"),
+        ("ppo", {"net_arch": {"pi": [8]}}, "layers for each network"),
+        ("sac", {"net_arch": {"pi": [8], "vf": [8]}}, "layers for each network: {pi: [64, 64], qf: [64, 64]}"),
+        ("drq", {"arguments": 1}, "unknown hyperparameter 'arguments'"),
     ],
 )
 def test_bad_hyperparameters(name: str, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as error:
         hyperparameters(name, settings)
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("ppo", {"net_arch": {"pi": [8], "vf": []}, "target_kl": None, "sde_sample_freq": -1}),
+        ("sac", {"train_freq": [1, "episode"], "gradient_steps": -1, "net_arch": {"pi": [8], "qf": [8]}}),
+        ("qrdqn", {"max_grad_norm": None}),
+        ("ars", {"n_top": None}),
+    ],
+)
+def test_hyperparameters_with_a_meaning_of_their_own(name: str, settings: dict[str, Any]) -> None:
+    assert {**hyperparameters(name, settings), **settings} == hyperparameters(name, settings)
 
 
 def test_whole_numbers_may_have_an_exponent() -> None:

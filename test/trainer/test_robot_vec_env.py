@@ -310,7 +310,14 @@ def test_an_absent_robot_is_not_stored_for_replay(space: gymnasium.Space, tmp_pa
 
 @pytest.mark.parametrize(
     "rollout, n_envs, batch_size, expected",
-    [(2048, 1, 256, 2048), (2048, 2, 256, 1024), (2048, 4, 256, 512), (2048, 3, 256, 768), (5, 8, 1, 1)],
+    [
+        (2048, 1, 256, 2048),
+        (2048, 2, 256, 1024),
+        (2048, 4, 256, 512),
+        (2048, 3, 256, 768),
+        (5, 8, 1, 1),
+        (8, 4, 256, 2),
+    ],
 )
 def test_a_rollout_is_shared_out_in_whole_batches(rollout: int, n_envs: int, batch_size: int, expected: int) -> None:
     assert steps_each(rollout, n_envs, batch_size) == expected
