@@ -126,6 +126,13 @@ def find_encoder(srl_model: str, **seeker: str) -> tuple[str, str]:
     return find_encoder(srl_model, Seeker(**seeker))
 
 
+def encoder_method(folder: str) -> str:
+    """Return the method of the encoder in the folder that the setting srl_folder names. Raises ConfigError."""
+    from srl_ros.naming import method_at
+
+    return method_at(folder, "srl_folder")
+
+
 def encoder_place(srl_model: str, **seeker: str) -> Path:
     """Return the folder that the table of encoders gives to `srl_model`; `seeker` as in `find_encoder`."""
     from srl_ros.naming import Seeker, place_of
@@ -166,6 +173,20 @@ def encoder_image_size(folder: str | Path) -> tuple[int, int] | None:
     from srl_ros.cameras import image_size_of
 
     return image_size_of(folder)
+
+
+def method_of(folder: str | Path) -> str:
+    """Return the method that made the encoder in `folder`; empty: its file does not say."""
+    from srl_ros.naming import method_of
+
+    return method_of(folder)
+
+
+def encoder_robot(folder: str | Path) -> str:
+    """Return the robot in the images that the encoder saved in `folder` was trained on; empty: not known."""
+    from srl_ros.cameras import robot_of
+
+    return robot_of(folder)
 
 
 def encoder_gaze(folder: str | Path) -> str:

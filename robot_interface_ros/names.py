@@ -61,6 +61,15 @@ def check_namespaces(namespaces: Sequence[str]) -> None:
         raise ConfigError(f"a namespace is listed twice in {list(namespaces)}")
 
 
+def check_camera(camera: str) -> None:
+    """Raise ConfigError unless a topic can be named after this camera: camera/<name>/image_raw."""
+    if camera.startswith("/") or _namespace_problem(camera):
+        raise ConfigError(
+            f"camera {camera!r}: a topic is named after it; expected letters, digits, _ and / between them, and no digit "
+            "first"
+        )
+
+
 def resolve(name: str, base: str = "/") -> str:
     """Return the absolute name; a relative name is resolved in the namespace `base`."""
     return name if name.startswith("/") else f"{base.rstrip('/')}/{name}"

@@ -30,6 +30,13 @@ def image_size_of(folder: str | Path) -> tuple[int, int] | None:
     return shape[1], shape[0]
 
 
+def robot_of(folder: str | Path) -> str:
+    """Return the robot in the images in `folder`/encoder.json: a name, or the path of its file; empty: not known."""
+    config = _values(folder).get("config")
+    robot = config.get("robot") if isinstance(config, dict) else None
+    return robot if isinstance(robot, str) else ""
+
+
 def gaze_of(folder: str | Path) -> str:
     """Return the gaze with which the images in `folder`/encoder.json were recorded; empty: the eyes stood still."""
     config = _values(folder).get("config")

@@ -40,6 +40,7 @@ class TrainingConfig:
     truth_names: tuple[str, ...] = option(
         ("target_x", "target_y", "target_z"), "ground truth that supervised learning estimates"
     )
+    robot: str = option("", "robot in the images; empty: not known", path=True)
     gaze: str = option(
         "", "gaze of the eyes in the images; trainings with this encoder use the same", choices=("", *GAZES)
     )

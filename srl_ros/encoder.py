@@ -21,6 +21,7 @@ from torch import Tensor
 
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.atomic_file import write_atomically
+from robot_interface_ros.files.checked_values import shown
 from robot_interface_ros.files.paths import expanded
 from srl_ros.encoder_files import (
     EncoderError,
@@ -67,7 +68,7 @@ class Encoder:
         self._hash = weights_hash(network.state_dict())
         self.image_shape, self.state_dim, self.cameras = image_shape, network.state_dim, tuple(cameras)
         self.method, self.config, self.metrics, self.dataset = method, dict(config), dict(metrics), dataset
-        self.estimates = estimated(method, self.config)
+        self.estimates = estimated(method, self.config, self.state_dim)
         about = json.dumps([self._hash, method, network.kind, list(image_shape), list(self.cameras), dataset])
         self.id = f"{method}-{hashlib.sha256(about.encode()).hexdigest()[:_HASH_DIGITS]}"
 
@@ -161,8 +162,8 @@ class Encoder:
     def load(cls, folder: str | Path) -> Encoder:
         """Load an encoder that `save` of this version or of an older one wrote.
 
-        Raises EncoderError when there is none, when a file is cut short, foreign or of a newer version, and when the
-        weights are not the ones that encoder.json means.
+        Raises EncoderError when there is none, when a file is cut short, foreign, edited or of a newer version, and when the
+        weights are not finite, or not the ones that encoder.json means.
         """
         folder = expanded(folder)
         again = f"train again: {command_for(folder)}"
@@ -178,6 +179,8 @@ class Encoder:
             raise EncoderError(
                 f"{folder} holds weights and an encoder.json that do not fit together ({first_line(error)}); {again}"
             ) from None
+        if not _usable(network):
+            raise EncoderError(f"{path} has weights that are not finite, or a state without a scale; {again}")
         if network.state_dim != values.state_dim:
             raise EncoderError(f"{folder / 'encoder.json'} contradicts itself in image_shape or state_dim; {again}")
         made = cls(
@@ -185,7 +188,18 @@ class Encoder:
         )
         if values.format == 1:  # its runs know it by this name
             made.id = f"{values.method}-{values.weights_sha256[:_HASH_DIGITS]}"
+        if values.id and values.id != made.id:
+            raise EncoderError(
+                f"{folder / 'encoder.json'} was changed after it was saved: it has the id {shown(values.id)}, and its method, "
+                f"cameras, image_shape, network and data are those of {made.id}; restore it, or {again}"
+            )
         return made
+
+
+def _usable(network: StateNetwork) -> bool:
+    """Whether all weights are finite and every value of a state has a scale."""
+    finite = all(bool(torch.isfinite(value).all()) for value in network.state_dict().values())
+    return finite and bool((network.std > 0.0).all())
 
 
 def _finite(value: Any) -> Any:

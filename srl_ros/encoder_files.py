@@ -57,14 +57,17 @@ class EncoderValues:
     network: str = "feature_points"
     hidden: int = 64
     dataset: str = ""
+    id: str = ""
+    """Empty: the file does not say."""
 
 
-def estimated(method: str, config: Mapping[str, Any]) -> tuple[str, ...]:
+def estimated(method: str, config: Mapping[str, Any], state_dim: int) -> tuple[str, ...]:
     """Return the names of the ground truth that a state estimates with its certainty; empty: it is no such estimate."""
     losses = config.get("losses") or (METHODS[method].losses if method in METHODS else "")
     names = config.get("truth_names", ())
-    estimates = str(losses).split(":")[0] in ("estimate", "reward_place")
-    return tuple(map(str, names)) if estimates and isinstance(names, (list, tuple)) else ()
+    estimates = {loss.split(":")[0] for loss in str(losses).split()} & {"estimate", "reward_place"}
+    fit = isinstance(names, (list, tuple)) and state_dim == 2 * len(names)
+    return tuple(map(str, names)) if estimates and fit else ()
 
 
 def weights_hash(weights: Mapping[str, Tensor]) -> str:
@@ -143,7 +146,10 @@ def read_values(path: Path, command: str, newest: int) -> EncoderValues:
         }
     )
     same = {key: values[key] for key in _KEYS if key != "image_shape"}
-    return EncoderValues(format=version, image_shape=(height, width, 3), **same, **newer)
+    said = values.get("id")
+    return EncoderValues(
+        format=version, image_shape=(height, width, 3), id=said if isinstance(said, str) else "", **same, **newer
+    )
 
 
 def read_weights(path: Path, format_number: int, again: str) -> dict[str, Tensor]:

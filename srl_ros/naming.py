@@ -15,7 +15,7 @@ from robot_interface_ros.config import ConfigError, read_yaml, unknown_name
 from robot_interface_ros.files.checked_values import shown
 from robot_interface_ros.files.description import resolve, share_directory
 from robot_interface_ros.files.paths import expanded
-from robot_interface_ros.files.untrusted_files import FileError, read_json
+from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_json
 from srl_ros.methods import METHODS, encoded
 
 LATEST, ANY = "latest", "any"
@@ -51,7 +51,7 @@ def find_encoder(name: str, seeker: Seeker) -> Place:
     if name == LATEST:
         return _latest(seeker.log_dir)
     if _is_path(name):
-        return Place(_method_in(expanded(name), name), name)
+        return Place(method_at(name), name)
     folder = place_of(name, seeker)
     if name in encoded():
         return Place(name, folder)
@@ -105,16 +105,23 @@ def _is_path(name: str) -> bool:
     return "/" in name or os.sep in name or name.startswith(("~", "."))
 
 
-def _method_in(folder: Path, name: str) -> str:
-    method = method_of(folder)
-    if not method:
+def method_at(folder: str, setting: str = "srl_model") -> str:
+    """Return the method of the encoder in a folder. Raises ConfigError, one line with the setting that names the folder."""
+    make = f"make an encoder: {command_line('train_srl')}"
+    try:
+        values = read_json(expanded(folder) / FILE)
+    except NoFileError:
         raise ConfigError(
-            f"srl_model is {name}, but no trained encoder lies there; give the folder with its {FILE}, or make an encoder: "
-            f"{command_line('train_srl')}"
-        )
-    if method not in METHODS:
+            f"{setting} is {folder}, but no trained encoder lies there; give the folder with its {FILE}, or {make}"
+        ) from None
+    except FileError as error:
+        raise ConfigError(f"{setting} is {folder}, whose encoder cannot be read: {error}; {make}") from None
+    method = values.get("method") if isinstance(values, dict) else None
+    if not isinstance(method, str):
+        raise ConfigError(f"{setting} is {folder}, but its {FILE} names no method; {make}")
+    if method not in encoded():
         raise ConfigError(
-            f"{name} was made by a method that is not installed: {unknown_name('srl_model', method, METHODS)}"
+            f"{folder} was made by a method that is not installed: {unknown_name('srl_model', method, encoded())}"
         )
     return method
 
@@ -123,7 +130,15 @@ def _encoders(log_dir: str) -> list[Path]:
     """Return the encoder.json of each encoder below `<log_dir>/srl`, the newest last."""
     root = expanded(log_dir) / "srl"
     found = [path for pattern in ("*", "*/*", "*/*/*") for path in root.glob(f"{pattern}/{FILE}")][:_MOST_FOLDERS]
-    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, str(path)))
+    return sorted(found, key=lambda path: (_saved_ns(path), str(path)))
+
+
+def _saved_ns(path: Path) -> int:
+    """Return when a file was written, ns; 0: it has been removed meanwhile."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _latest(log_dir: str) -> Place:
@@ -157,6 +172,11 @@ def _table(path: Path) -> dict[str, dict[str, dict[str, str]]]:
                 if not isinstance(folder, str) or not folder:
                     raise ConfigError(
                         f"{path}: {robot}: {task}: {name} is {shown(folder)}; expected the path of a folder"
+                    )
+                if set("{}") & set(folder.replace(_PLACE, "")):
+                    raise ConfigError(
+                        f"{path}: {robot}: {task}: {name} is {shown(folder)}; only {_PLACE} stands for something else, so "
+                        "write that, or a path without braces"
                     )
     return table
 

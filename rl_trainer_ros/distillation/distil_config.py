@@ -97,8 +97,15 @@ class DistilConfig:
             )
         if self.balance and not sum(self.balance):
             raise ConfigError("balance has no share above 0; leave it out for equal shares")
-        if self.srl_folder and self.srl_model not in ("", GROUND_TRUTH, *factories.srl_models()):
-            raise ConfigError(unknown_name("srl_model", self.srl_model, [GROUND_TRUTH, *factories.srl_models()]))
+        if self.srl_folder and not self.srl_model:
+            object.__setattr__(self, "srl_model", factories.encoder_method(self.srl_folder))
+        models = factories.srl_models()
+        if self.srl_folder and self.srl_model not in models:
+            raise ConfigError(unknown_name("srl_model", self.srl_model, models))
+        if self.srl_folder and models[self.srl_model]:
+            raise ConfigError(
+                f"srl_model {self.srl_model} has no encoder, but srl_folder is {self.srl_folder}; leave one of the two out"
+            )
         if self.srl_model not in ("", GROUND_TRUTH) and self.observation:
             raise ConfigError("srl_model and observation both set the student's observation; leave one of the two out")
         if self.output and self.student_rounds:

@@ -61,9 +61,10 @@ class SrlState(ObservationSpace):
         self._indices, self._state_dim, self._estimate = arm.shown, state_dim, chosen.estimate
         self._seen_from = arm.gaze if chosen.estimate and estimates == SEEN else None
         self._memory: StateMemory | None = None
+        _check_effect(chosen)
         bound = np.full(state_dim * (chosen.states + chosen.first), 1e6)
         if chosen.estimate:
-            _check(chosen, estimates, arm)
+            _check_estimate(estimates, arm)
             self._memory = TargetFilter(chosen.wander, chosen.correlation_s)
             bound = np.repeat((10.0, 1.0, 10.0), 3)
         elif chosen.states > 1 or chosen.first:
@@ -106,7 +107,7 @@ class SrlState(ObservationSpace):
         return self._memory.seen(observation.stamp, state)
 
 
-def _check(settings: SrlStateSettings, estimates: tuple[str, ...], arm: Arm) -> None:
+def _check_estimate(estimates: tuple[str, ...], arm: Arm) -> None:
     if estimates == SEEN and arm.gaze is None:
         raise ConfigError(
             "observation srl_state: this encoder estimates the target in the frame of eyes that look; it needs a gaze, such as "
@@ -117,8 +118,18 @@ def _check(settings: SrlStateSettings, estimates: tuple[str, ...], arm: Arm) -> 
             "observation srl_state: estimate needs an encoder that estimates the target and its certainty; train one with "
             "srl_model:=reward_place or srl_model:=target_estimate, or leave estimate out"
         )
-    for name, given in (("states", settings.states > 1), ("first", settings.first)):
-        if given:
+
+
+def _check_effect(settings: SrlStateSettings) -> None:
+    """Raise ConfigError for a setting that has no effect beside the others."""
+    for name, default in (("states", 1), ("first", False)):
+        if settings.estimate and getattr(settings, name) != default:
             raise ConfigError(
                 f"observation srl_state: {name} has no effect with estimate, which remembers all; leave one out"
+            )
+    for name in ("wander", "correlation_s"):
+        if not settings.estimate and getattr(settings, name) != getattr(SrlStateSettings, name):
+            raise ConfigError(
+                f"observation srl_state: {name} is of the filter and has no effect without estimate; add "
+                "observation.estimate:=true, or leave it out"
             )

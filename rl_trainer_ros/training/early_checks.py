@@ -15,6 +15,7 @@ from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.make_env import parts
 from rl_trainer_ros.environments.requirements import task_class
 from rl_trainer_ros.training.cross_evaluation.tasks import check_fit
+from rl_trainer_ros.training.runs import encoders
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.files.paths import check_folder
 from robot_interface_ros.robot import Array
@@ -42,6 +43,7 @@ def check(config: TrainerConfig) -> None:
     algorithm(config.algo)
     check_simulation(config)
     check_folder("log_dir", config.log_dir)
+    encoders.check_method(config)
     parts(config, _AnyEncoder() if config.encoder_folder else None)
     check_fit(config, _AnyEncoder() if config.encoder_folder else None)
     action = ACTIONS[config.action or task_class(config.task).action]

@@ -38,7 +38,7 @@ from rl_trainer_ros.training.checkpoints.folders import TIMED, trained
 from rl_trainer_ros.training.checkpoints.saver import Diverged, Saver
 from rl_trainer_ros.training.cross_evaluation.tasks import check_fit
 from rl_trainer_ros.training.learning_encoder import LearningEncoder
-from rl_trainer_ros.training.runs import logs, run_folder
+from rl_trainer_ros.training.runs import encoders, logs, run_folder
 from rl_trainer_ros.training.runs.run_folder import TrainingResult
 from rl_trainer_ros.training.start_mode import beginning
 from rl_trainer_ros.training.trainer_config import TrainerConfig
@@ -63,6 +63,7 @@ class TrainingRun:
         algorithms.hyperparameters(
             config.algo, given, preset=config.preset
         )  # refuse wrong settings before waiting for robots
+        encoders.check_method(config)
         learning_encoder.check(config)
         check_device(config.device)
         self._encoder_id = factories.load_encoder(config.encoder_folder).id if config.encoder_folder else None
@@ -124,8 +125,9 @@ class TrainingRun:
             self._forget(folder)
             raise
         report(" ".join(("run folder", str(folder), begins)).strip())
-        if unseen := hidden(config, self._environments[0].task):
-            report(unseen)
+        for line in (hidden(config, self._environments[0].task), encoders.unlike(config)):
+            if line:
+                report(line)
         progress = ProgressCallback(config, learner, should_stop, report, before.notes.get("progress", ()))
         about, say = self._about(), progress.say
         saver = Saver(folder, learner, statistics, about, config.keep_checkpoints, say, before.training_s)

@@ -175,9 +175,18 @@ class TrainerConfig(EnvConfig):
     def _find_encoder(self) -> None:
         """Replace `srl_model` by the method of the encoder that it names, and set `srl_folder` unless that is the default one.
 
-        A run's settings then name the encoder for good: another one may be the latest when the run is resumed.
+        A run's settings then name the encoder for good: another one may be the latest when the run is resumed. `srl_folder`
+        alone names an encoder too.
         """
-        if self.srl_model == GROUND_TRUTH or (models := factories.srl_models()).get(self.srl_model):
+        if self.srl_model == GROUND_TRUTH:
+            if self.srl_folder:
+                object.__setattr__(self, "srl_model", factories.encoder_method(self.srl_folder))
+            return
+        if (models := factories.srl_models()).get(self.srl_model):
+            if self.srl_folder:
+                raise ConfigError(
+                    f"srl_model {self.srl_model} has no encoder, but srl_folder is {self.srl_folder}; leave one of the two out"
+                )
             return
         if self.srl_folder:
             if self.srl_model not in models:

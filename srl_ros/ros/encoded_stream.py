@@ -105,10 +105,7 @@ class EncodedStream:
             while len(self._waiting) > _MOST_WAITING:  # an image was lost; in lockstep it is sent again
                 self._count_dropped(self._waiting.pop(next(iter(self._waiting))).stamp)
             return
-        for other in self._waiting:
-            if other < stamp:
-                self._count_dropped(other)
-        self._waiting.clear()
+        self._forget_before(stamp)
         if self._last is not None and self._is_last(moment):
             self.figures.repeated += 1
             self._publisher.publish(self._last[1])
@@ -128,11 +125,14 @@ class EncodedStream:
         moment, self.complete = self.complete, None
         if moment is None:
             return None
-        try:
-            return moment, np.stack([messages.image_array(moment.images[camera]) for camera in self._cameras])
-        except messages.MessageError as error:
-            self.refuse(f"{self.namespace}: {error}")
-            return None
+        images = []
+        for camera in self._cameras:
+            try:
+                images.append(messages.image_array(moment.images[camera]))
+            except messages.MessageError as error:
+                self.refuse(f"{absolute(self.namespace, contract.image_topic(camera))}: {error}")
+                return None
+        return moment, np.stack(images)
 
     def publish(self, moment: Moment, state: NDArray[np.float64], encoding_s: float) -> None:
         """Publish the state of a moment."""
@@ -145,6 +145,17 @@ class EncodedStream:
         """Say why images are not encoded, and stay."""
         self.figures.refuse(reason)
         self._node.get_logger().error(reason, throttle_duration_sec=5.0)
+
+    def _forget_before(self, stamp: int) -> None:
+        """Forget the moments up to a complete one. Newer ones stay: cameras may come with different delays.
+
+        After a restart of the robot, whose clock begins anew, nothing of the time before stays.
+        """
+        restarted = bool(self._encoded_stamps) and stamp < self._encoded_stamps[-1]
+        for other in [other for other in self._waiting if other <= stamp or restarted]:
+            del self._waiting[other]
+            if other < stamp:
+                self._count_dropped(other)
 
     def _is_last(self, moment: Moment) -> bool:
         """Whether a moment has the stamp and the images of the last state; those of a restarted robot differ."""

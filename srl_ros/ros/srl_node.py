@@ -17,7 +17,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.names import check_namespaces
+from robot_interface_ros.names import check_camera, check_namespaces
 from robot_interface_ros.realtime.ticker import Ticker
 from robot_interface_ros.ros.serving.program import Loop, Stepping, run_program
 from robot_interface_ros.ros.transport import contract, messages
@@ -77,7 +77,6 @@ def prepare(runtime: Runtime, node: Node, config: SrlNodeConfig) -> Loop:
     """Load the encoder and subscribe; the loop encodes until a signal comes."""
     check_namespaces(config.namespaces)
     encoder = Encoder.load(config.srl_folder)
-    stepping = Stepping(runtime, node, config.namespaces)
     cameras = encoder.cameras
     if config.camera:
         if len(cameras) > 1:
@@ -85,6 +84,9 @@ def prepare(runtime: Runtime, node: Node, config: SrlNodeConfig) -> Loop:
                 f"camera is {config.camera}, and {encoder.id} encodes {', '.join(cameras)} together; leave it out"
             )
         cameras = (config.camera,)
+    for camera in cameras:
+        check_camera(camera)
+    stepping = Stepping(runtime, node, config.namespaces)
     later = (lambda stream: None) if config.realtime else None  # encoded after the wait, together
     load = None if config.realtime else lru_cache(maxsize=2)(Encoder.load)  # the robots of a training get the same one
     streams = [

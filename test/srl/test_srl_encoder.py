@@ -217,11 +217,40 @@ def test_no_code_runs_on_loading(folder: Path, tmp_path: Path, archive: bool) ->
         ({"image_shape": [64]}, "image_shape is .64.; expected a list of 3"),
         ({"image_shape": [62, 64, 3]}, "62 pixels|64x62 pixels"),
         ({"state_dim": 29}, "contradicts itself"),
+        ({"image_shape": [128, 128, 3]}, "encoder.json was changed after it was saved: it has the id 'random-"),
+        ({"method": "vae"}, "was changed after .* image_shape, network and data are those of vae-"),
+        ({"cameras": ["moon"]}, "was changed after"),
     ],
 )
 def test_an_encoder_json_that_is_wrong_is_named(folder: Path, values: dict, message: str) -> None:
     edit(folder, **values)
     assert re.search(message, refused(folder))
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "name, value", [("mean", float("nan")), ("std", 0.0), ("branches.0.layers.0.weight", float("inf"))]
+)
+def test_weights_that_give_no_states_are_refused(folder: Path, name: str, value: float) -> None:
+    encoder = make()
+    encoder.weights()[name].fill_(value)
+    again = Encoder(encoder._network, (64, 64, 3), "random", {}, {})
+    again.save(folder)
+    assert "has weights that are not finite, or a state without a scale" in refused(folder)
+
+
+def test_only_a_state_of_two_values_for_each_name_is_an_estimate() -> None:
+    """Wherever the loss stands in a sum, and whatever an edited encoder.json says."""
+    names = {"truth_names": ["target_x", "target_y"]}
+    for losses, dim, estimates in (
+        ("estimate:1", 4, ("target_x", "target_y")),
+        ("l2:0.01 estimate:1", 4, ("target_x", "target_y")),
+        ("estimate:1", 60, ()),
+        ("estimated:1", 4, ()),
+        ("", 4, ()),
+    ):
+        network = StateNetwork(16, 16, points=2, outputs=dim)
+        assert Encoder(network, (16, 16, 3), "autoencoder", {**names, "losses": losses}, {}).estimates == estimates
 
 
 @pytest.mark.bad_input

@@ -13,6 +13,8 @@ from rl_trainer_ros.bringup.system import BringupError, system
 from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.distillation.teachers import encoder_named
 from rl_trainer_ros.recording.record_config import RecordConfig
+from rl_trainer_ros.training import early_checks
+from rl_trainer_ros.training.runs import encoders
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError, from_mapping
 from srl_ros.naming import Place, Seeker, commands_for, find_encoder, place_of
@@ -54,6 +56,53 @@ def test_a_path_names_its_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         TrainerConfig(srl_model="latest", srl_folder=folder)
     monkeypatch.chdir(tmp_path)
     assert TrainerConfig(srl_model="./anywhere").encoder_folder == "./anywhere"
+
+
+def test_a_folder_alone_names_its_encoder_too(tmp_path: Path) -> None:
+    folder = an_encoder(tmp_path / "anywhere", "triplet")
+    config = TrainerConfig(srl_folder=folder)
+    assert (config.srl_model, config.encoder_folder, config.observed) == ("triplet", folder, "srl_state")
+    assert DistilConfig(srl_folder=folder).srl_model == "triplet"
+    with pytest.raises(ConfigError, match="srl_model triplet needs observation srl_state, but observation is joints"):
+        TrainerConfig(srl_folder=folder, observation="joints")
+    for kind in (TrainerConfig, DistilConfig):
+        with pytest.raises(ConfigError, match="srl_model raw_pixels has no encoder, but srl_folder is"):
+            kind(srl_folder=folder, srl_model="raw_pixels")
+        with pytest.raises(ConfigError, match="srl_folder is .*/nothing, but no trained encoder lies there"):
+            kind(srl_folder=f"{tmp_path}/nothing")
+
+
+def test_an_encoder_of_another_method_or_robot_is_said(tmp_path: Path) -> None:
+    folder = an_encoder(tmp_path / "anywhere", "triplet")
+    encoders.check_method(TrainerConfig(srl_model="triplet", srl_folder=folder))
+    for check in (encoders.check_method, early_checks.check):
+        with pytest.raises(
+            ConfigError, match="srl_model is vae, but the encoder in .* was made by triplet; use srl_model:=t"
+        ):
+            check(TrainerConfig(srl_model="vae", srl_folder=folder))
+    assert encoders.unlike(TrainerConfig(srl_model=folder)) == ""  # older encoders do not say
+    (tmp_path / "anywhere" / "encoder.json").write_text('{"method": "triplet", "config": {"robot": "kuka_iiwa"}}')
+    assert "was trained on images of kuka_iiwa, and the robot is inmoov" in encoders.unlike(
+        TrainerConfig(srl_model=folder)
+    )
+    assert encoders.unlike(TrainerConfig(srl_model=folder, robot="kuka_iiwa")) == ""
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("", "cannot be read: .*encoder.json.* not JSON"),
+        ("[1]", "its encoder.json names no method"),
+        ('{"method": 3}', "its encoder.json names no method"),
+        ('{"method": "ground_truth"}', "a method that is not installed: unknown srl_model 'ground_truth'"),
+    ],
+)
+def test_a_damaged_encoder_is_told_from_none(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "encoder.json").write_text(text)
+    with pytest.raises(ConfigError, match=said) as caught:
+        TrainerConfig(srl_model=str(tmp_path))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_recording_and_a_student_take_the_same_names(tmp_path: Path) -> None:
@@ -120,6 +169,10 @@ def test_a_table_names_encoders_by_robot_and_task(tmp_path: Path) -> None:
         ("inmoov: {reach: there}", "mine.yaml: inmoov: reach is .*expected a mapping of encoders"),
         ("inmoov: {reach: {vae: 3}}", "mine.yaml: inmoov: reach: vae is 3; expected the path of a folder"),
         ("inmoov: {", "mine.yaml"),
+        (
+            "any: {any: {any: 'srl/{srl_modle}'}}",
+            "mine.yaml: any: any: any is .*only {srl_model} stands for something else",
+        ),
     ],
 )
 def test_a_bad_table_is_one_line_with_its_place(text: str, said: str, tmp_path: Path) -> None:

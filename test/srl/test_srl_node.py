@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robot_interface_ros.config import ConfigError
+from robot_interface_ros.names import check_camera
 from srl_ros.encoder import Encoder, EncoderError
 from srl_ros.networks import StateNetwork
 from srl_ros.stream_figures import Level, StreamFigures
@@ -97,7 +99,29 @@ def test_a_wrong_size_or_encoding_is_refused_by_an_error_that_names_both() -> No
     cut = image(4, IMAGES[0, 0])
     cut.data = cut.data[:100]
     external(cut)
-    assert "/env_0: image of 16x16 rgb8 with step 48 has 100 bytes; expected 768" in node.errors[2]
+    topic = "/env_0/camera/external/image_raw"
+    assert node.errors[2] == f"{topic}: image of 16x16 rgb8 with step 48 has 100 bytes; expected 768"
+    narrow = image(5, IMAGES[0, 0])
+    narrow.step, narrow.data = 16, narrow.data[:256]
+    external(narrow)
+    assert node.errors[3] == f"{topic}: image of 16x16 rgb8 with step 16 has 256 bytes; expected a step of 48 or more"
+    padded = image(6, np.pad(IMAGES[0, 0], ((0, 0), (0, 2), (0, 0))))
+    padded.width = 16
+    external(padded)
+    assert node.published[-1][1].tobytes() == encoder.encode(IMAGES[0, 0]).tobytes()
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("camera", ["a b", "/external", "external/", "1st", "a//b", ""])
+def test_a_camera_that_no_topic_can_be_named_after_is_one_line(camera: str, tmp_path: Any) -> None:
+    from srl_ros.ros.srl_node import SrlNodeConfig, prepare
+
+    network = StateNetwork(16, 16, points=2)
+    Encoder(network, (16, 16, 3), "random", {}, {}, (camera or "a,b",)).save(tmp_path)
+    with pytest.raises(ConfigError, match="a topic is named after it") as caught:
+        prepare(None, None, SrlNodeConfig(str(tmp_path)))  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+    check_camera("head/left_eye")
 
 
 def test_a_trainer_whose_encoder_learns_gives_it_new_ones() -> None:
@@ -189,6 +213,27 @@ def test_dropped_frames_are_moments_that_are_never_encoded() -> None:
     assert told[:2] == (Level.WARN, "3 dropped frames since the last report; there are no images of above")
     external(image(15, IMAGES[0, 0]))  # in lockstep the same moment comes again and again
     assert stream.figures.report(stream.missing)[:2] == (Level.WARN, "no states; there are no images of above")
+
+
+def test_cameras_with_different_delays_lose_no_moment() -> None:
+    """In real time an image of one camera may come while an older moment still waits for the other camera."""
+    from srl_ros.ros.encoded_stream import EncodedStream
+
+    encoder = Encoder(StateNetwork(16, 16, points=2, cameras=2), (16, 16, 3), "random", {}, {}, ("external", "above"))
+    node = Node()
+    stream = EncodedStream(node, node, encoder, "/env_0", encoder.cameras)  # type: ignore[arg-type]
+    external, above = node.callbacks.values()
+    for sec in range(10, 16):
+        external(image(sec, IMAGES[0, 0]))
+        if sec > 11:
+            above(image(sec - 2, IMAGES[0, 1]))
+    assert [stamp for stamp, _ in node.published] == [10, 11, 12, 13] and stream.figures.dropped == 0
+    external(image(3, IMAGES[1, 0]))  # the robot was restarted: its clock begins anew
+    above(image(3, IMAGES[1, 1]))
+    above(image(14, IMAGES[2, 1]))  # no state of this image and one from before the restart
+    assert [stamp for stamp, _ in node.published] == [10, 11, 12, 13, 3]
+    external(image(14, IMAGES[2, 0]))
+    assert node.published[-1][1].tobytes() == encoder.encode(IMAGES[2]).tobytes()
 
 
 def test_latency_is_from_the_first_image_to_the_state() -> None:

@@ -118,6 +118,8 @@ def test_settings_without_effect_are_refused(estimating_encoder: str, random_enc
         (random_encoder, {"estimate": True}, "train one with srl_model:=reward_place or srl_model:=target_estimate"),
         (estimating_encoder, {"estimate": True, "states": 2}, "states has no effect with estimate"),
         (estimating_encoder, {"estimate": True, "first": True}, "first has no effect with estimate"),
+        (estimating_encoder, {"wander": 0.1}, "wander is of the filter and has no effect without estimate"),
+        (random_encoder, {"correlation_s": 1.0}, "correlation_s is of the filter and has no effect without estimate"),
         (random_encoder, {"state": 2}, r"observation srl_state: unknown setting 'state' \(did you mean states\?\)"),
         (random_encoder, {"states": 0}, "states is 0; allowed: 1 to 100"),
     ):

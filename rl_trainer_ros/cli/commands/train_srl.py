@@ -192,6 +192,8 @@ def _settings(options: TrainSrlOptions, cameras: tuple[str, ...]) -> dict[str, A
     given: dict[str, Any] = {
         name: getattr(options, name) for name in ("losses", "network", "state_dim", "gaze", "reward_law", "epochs")
     }
+    if not options.bags:
+        given["robot"] = options.robot
     if options.gaze and not options.bags and all(camera in moving_cameras(options.robot) for camera in cameras):
         given["truth_names"] = SEEN
     return {"seed": options.seed, "device": options.device, **{name: value for name, value in given.items() if value}}

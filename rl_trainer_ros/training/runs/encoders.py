@@ -1,4 +1,4 @@
-"""The encoders of a run whose encoder learns: `<run>/encoders/<id>/`, one for each that its policy has acted on."""
+"""The encoder of a run. If it learns: `<run>/encoders/<id>/`, one for each that the policy has acted on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rl_trainer_ros import factories
 from rl_trainer_ros.training.trainer_config import TrainerConfig
+from robot_interface_ros.command_lines import command_line
+from robot_interface_ros.config import ConfigError
 
 ENCODERS = "encoders"
+
+
+def check_method(config: TrainerConfig) -> None:
+    """Raise ConfigError, one line, if the encoder of the settings was made by another method than `srl_model`."""
+    made_by = factories.method_of(config.encoder_folder) if config.encoder_folder else ""
+    if made_by and made_by != config.srl_model:
+        raise ConfigError(
+            f"srl_model is {config.srl_model}, but the encoder in {config.encoder_folder} was made by {made_by}; use "
+            f"srl_model:={made_by} for it, or name another folder"
+        )
+
+
+def unlike(config: TrainerConfig) -> str:
+    """Return a line if the encoder's images show another robot than that of the settings; empty if not, or not known."""
+    shown = factories.encoder_robot(config.encoder_folder) if config.encoder_folder else ""
+    if not shown or Path(shown).stem == Path(config.robot).stem:
+        return ""
+    train = command_line("train_srl", f"srl_model:={config.srl_model}", f"robot:={config.robot}")
+    return (
+        f"the encoder in {config.encoder_folder} was trained on images of {shown}, and the robot is {config.robot}; if its "
+        f"images differ, its states say little: {train}"
+    )
 
 
 def with_encoder(config: TrainerConfig, run: Path, about: Mapping[str, Any]) -> TrainerConfig:

@@ -263,9 +263,11 @@ def diagnostic_status(
 
 def _rows(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
     """Return the bytes of an image, `(height, step)`; a row may be longer than its pixels."""
-    if len(message.data) != message.height * message.step or message.step < pixel_bytes * message.width:
+    least = pixel_bytes * message.width
+    if len(message.data) != message.height * message.step or message.step < least:
+        expected = f"a step of {least} or more" if message.step < least else str(message.height * message.step)
         raise MessageError(
             f"image of {message.width}x{message.height} {message.encoding} with step {message.step} has "
-            f"{len(message.data)} bytes; expected {message.height * message.step}"
+            f"{len(message.data)} bytes; expected {expected}"
         )
     return np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
