@@ -57,7 +57,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     lower = {entry.lower(): entry for entry in reversed(names)}
     close = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.5)
     hint = f" (did you mean {lower[close[0]]}?)" if close else ""
-    return f"unknown {kind} {shown(str(name))}{hint}; known: {', '.join(names) or 'none'}"
+    return f"unknown {kind} {shown(str(name))}{hint}; known: {', '.join(filter(None, names)) or 'none'}"
 
 
 def check_range(name: str, value: Any, minimum: float | None, maximum: float | None) -> None:
@@ -66,7 +66,8 @@ def check_range(name: str, value: Any, minimum: float | None, maximum: float | N
         return
     low, high = minimum if minimum is not None else -float("inf"), maximum if maximum is not None else float("inf")
     if not all(low <= entry <= high for entry in (value if isinstance(value, tuple) else (value,))):
-        raise ConfigError(f"{name} is {shown(value)}; allowed: {_plain(low)} to {_plain(high)}")
+        span = f"{_plain(low)} or more" if high == float("inf") else f"{_plain(low)} to {_plain(high)}"
+        raise ConfigError(f"{name} is {shown(value)}; allowed: {span}")
 
 
 def _plain(limit: float) -> str:
@@ -155,7 +156,10 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         kinds = [entry for entry in arguments if entry is not type(None)]
         mappings = [entry for entry in kinds if typing.get_origin(entry) in _MAPPINGS]
         return _convert(mappings[0] if mappings and isinstance(value, Mapping) else kinds[0], value, where)
-    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            known = ", ".join(field.name for field in dataclasses.fields(hint))
+            raise ConfigError(f"{where} is {shown(value)}; expected a mapping with {known}")
         try:
             return from_mapping(typing.cast(type, hint), value, where)
         except (

@@ -39,10 +39,15 @@ class Arm:
         self.chain: Chain = description.model.chain(description.config.end_effector)
         self.names = self.chain.joint_names
         if not self.names:
-            groups = ", ".join(name for name in description.config.groups)
-            raise ConfigError(
-                f"robot {description.name}: no movable joint moves its end effector {description.config.end_effector}; "
+            config = description.config
+            groups = ", ".join(config.groups)
+            remedy = (
                 f"choose another joint_group: {groups}, all"
+                if config.articulated
+                else f"name the groups that move in the robot file, articulated: [{groups}]"
+            )
+            raise ConfigError(
+                f"robot {description.name}: no movable joint moves its end effector {config.end_effector}; {remedy}"
             )
         self.indices = description.model.index(self.names)
         looking = () if gaze is None else gaze.joint_names

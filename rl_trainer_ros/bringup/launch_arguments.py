@@ -207,6 +207,11 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
             automatic_robots.check(bringup.robot_source, in_file | told, "namespaces" in told)
             settings = from_mapping(TrainerConfig, in_file | told, "launch argument")
             told["namespaces"], note = automatic_robots.namespaces(settings, resumed)
+        if "num_envs" in given and "namespaces" in told and bringup.num_envs != len(told["namespaces"]):
+            n = len(told["namespaces"])
+            raise BringupError(
+                f"num_envs is {bringup.num_envs}, but namespaces names {n} robot(s); leave one of the two out"
+            )
         if "namespaces" not in told and ("namespaces" not in in_file or "num_envs" in given):
             told["namespaces"] = [f"env_{i}" for i in range(bringup.num_envs)]
         if bringup.rviz or bringup.page:

@@ -18,6 +18,7 @@ LEAST_PULSE_US, MOST_PULSE_US = 544, 2496
 
 MOST_STOCK_PIN = 63  # ServoPin_t of Arduino's Servo.h: `uint8_t nbr :6`
 MOST_SERVOS = 48  # Servo.h: MAX_SERVOS is 12 for each of a Mega's four timers; firmware/inmoov_servos also has 48
+DEFAULT_WATCHDOG_S = (0.5, 3.0)
 MOST_WATCHDOG_S = 16.0  # two 7-bit bytes of milliseconds
 MOST_TURNS = 2.0  # of a joint in each direction, in a table; a larger angle is in degrees
 MOST_READING = 1023  # of an analog input of a Mega, 10 bits
@@ -98,12 +99,19 @@ class BoardConfig:
     firmware: str = option(
         "stock", "stock: StandardFirmata; watchdog: firmware/inmoov_servos", choices=("stock", "watchdog")
     )
-    watchdog_s: tuple[float, float] = option(
-        (0.5, 3.0),
-        "with firmware: watchdog, silence of the host after which servos hold, and after which torque is off, s; 0: never",
+    watchdog_s: tuple[float, float] | None = option(
+        None,
+        "with firmware: watchdog, silence of the host after which servos hold, and after which torque is off, s; 0: never; "
+        "empty: [0.5, 3.0]",
     )
 
     def __post_init__(self) -> None:
+        if self.watchdog_s is None:
+            return
+        if self.firmware == "stock":
+            raise ConfigError(
+                "watchdog_s has no effect with the stock firmware, which has no watchdog; add firmware: watchdog"
+            )
         if not all(0.0 <= seconds <= MOST_WATCHDOG_S for seconds in self.watchdog_s):
             raise ConfigError(f"watchdog_s is {list(self.watchdog_s)}; allowed: 0 to {MOST_WATCHDOG_S:g} s each")
 

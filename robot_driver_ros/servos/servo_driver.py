@@ -10,7 +10,7 @@ import numpy as np
 from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
 from robot_driver_ros.boards.links import BoardRefused, LinkLost
 from robot_driver_ros.servos.hardware import Hardware
-from robot_driver_ros.servos.pulse_tables import FeedbackConfig, Servo
+from robot_driver_ros.servos.pulse_tables import DEFAULT_WATCHDOG_S, FeedbackConfig, Servo
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.robot import Array
 
@@ -131,7 +131,7 @@ class ServoDriver:
                     self._refused.pop(name, None)
                     if name not in self._watching:
                         if self._configs[name].firmware == "watchdog":
-                            board.set_watchdog(*self._configs[name].watchdog_s)
+                            board.set_watchdog(*(self._configs[name].watchdog_s or DEFAULT_WATCHDOG_S))
                         board.watch(
                             feedback.channel for servo, feedback in self._measured if servo.config.board == name
                         )

@@ -60,6 +60,14 @@ def test_where_the_number_cannot_be_chosen_one_line_says_so(given: dict[str, str
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.bad_input
+def test_a_number_that_is_not_that_of_the_named_robots_is_refused() -> None:
+    named = {"namespaces": "[/left, /right]"}
+    with pytest.raises(BringupError, match="num_envs is 3, but namespaces names 2 robot"):
+        system({"num_envs": "3", **named}, {})
+    assert system({"num_envs": "2", **named}, {}).config.namespaces == ("/left", "/right")
+
+
 def test_a_resumed_run_keeps_its_robots(tmp_path: Path) -> None:
     first = resolve_values({"num_envs": "auto", "log_dir": str(tmp_path)}).trainer
     for n in (16, 3):  # 3: as many as an earlier rule may have chosen

@@ -186,6 +186,8 @@ def test_every_board_has_a_port_of_its_own(tmp_path: Path) -> None:
 def test_a_watchdog_has_times_that_its_message_can_carry() -> None:
     with pytest.raises(ConfigError, match=r"watchdog_s is \[0.5, 20.0\]; allowed: 0 to 16 s each"):
         BoardConfig(firmware="watchdog", watchdog_s=(0.5, 20.0))
+    with pytest.raises(ConfigError, match="watchdog_s has no effect with the stock firmware, which has no watchdog"):
+        BoardConfig(watchdog_s=(0.5, 3.0))
 
 
 @pytest.mark.bad_input

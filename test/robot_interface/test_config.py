@@ -12,11 +12,18 @@ from robot_sim_ros.sim_config import SimConfig
 
 
 @dataclass(frozen=True)
+class Nested:
+    size: float = option(1.0, "a size", minimum=0.0)
+    place: str = option("", "a place", choices=("", "here", "there"))
+
+
+@dataclass(frozen=True)
 class Example:
     rate_hz: float = option(20.0, "a rate", minimum=1.0, maximum=50.0)
     names: tuple[str, ...] = option((), "names")
     mode: str = option("a", "a mode", choices=("a", "b"))
     count: int | None = option(None, "a count")
+    nested: Nested | None = option(None, "more settings")
 
 
 def test_values_are_converted_to_the_fields_types() -> None:
@@ -33,7 +40,7 @@ def test_values_are_converted_to_the_fields_types() -> None:
     [
         (
             {"rate_hs": 5.0},
-            "here: unknown setting 'rate_hs' (did you mean rate_hz?); known: rate_hz, names, mode, count",
+            "here: unknown setting 'rate_hs' (did you mean rate_hz?); known: rate_hz, names, mode, count, nested",
         ),
         ({"rate_hz": 51.0}, "here: rate_hz is 51.0; allowed: 1 to 50"),
         ({"rate_hz": float("nan")}, "here: rate_hz is nan; allowed: 1 to 50"),
@@ -46,6 +53,9 @@ def test_values_are_converted_to_the_fields_types() -> None:
         ({"names": "x, y"}, "here: names is 'x, y'; expected a list"),
         ({"names": [1]}, "here: names[0] is 1; expected text"),
         ({"mode": "c"}, "here: unknown mode 'c'; known: a, b"),
+        ({"nested": 3}, "here: nested is 3; expected a mapping with size, place"),
+        ({"nested": {"size": -1}}, "here: nested: size is -1.0; allowed: 0 or more"),
+        ({"nested": {"place": "up"}}, "here: nested: unknown place 'up'; known: here, there"),
         ([1], "here: expected a mapping of settings, got list"),
     ],
 )

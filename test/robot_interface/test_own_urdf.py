@@ -367,6 +367,12 @@ def test_a_robot_file_that_lacks_what_every_robot_has_is_named(tmp_path: Path, t
         load_robot(file)
 
 
+def test_a_robot_file_in_which_no_group_moves_says_what_to_add(tmp_path: Path) -> None:
+    robot = load_robot(own_robot(tmp_path, arm(), more="articulated: []"))
+    with pytest.raises(ConfigError, match=r"name the groups that move in the robot file, articulated: \[arm\]"):
+        Arm(robot)
+
+
 def test_a_default_namespace_changes_nothing_but_lines_stay(tmp_path: Path) -> None:
     plain = load_robot(own_robot(tmp_path / "plain", arm()))
     spaced = arm().replace("<robot ", '<robot\n  xmlns:drake="http://drake.mit.edu"\n  xmlns="http://drake.mit.edu" ')
