@@ -73,7 +73,9 @@ class Arm:
         """
         for name in names:
             if name not in self.description.joint_names:
-                raise ConfigError(f"robot {self.description.name}: the policy observes joint {name}, which does not move here")
+                raise ConfigError(
+                    f"robot {self.description.name}: the policy observes joint {name}, which does not move here"
+                )
         other = copy(self)
         other.shown_names, other.shown = tuple(names), self.description.model.index(tuple(names))
         return other

@@ -9,11 +9,11 @@ from gymnasium import spaces
 
 from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.observations.observation import ObservationSpace
+from rl_trainer_ros.observations.wrapped import WrappedObservation
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.robot import Array
 
 
-class Goals(ObservationSpace):
+class Goals(WrappedObservation):
     """
     | key | name | unit | min, max |
     |---|---|---|---|
@@ -28,28 +28,19 @@ class Goals(ObservationSpace):
 
     def __init__(self, observation: ObservationSpace, name: str):
         """`name`: name of the observation, for errors. Raises ConfigError if it shows the target."""
-        super().__init__(observation.arm)
+        super().__init__(observation)
         if observation.shows_target:
             raise ConfigError(
                 f"goal_conditioned: observation {name} shows the target, so goals cannot be replaced; use joints "
                 "or joints_position"
             )
-        self._inner = observation
         place = spaces.Box(-10.0, 10.0, (3,), np.float32)
         self.space = spaces.Dict({"observation": observation.space, "achieved_goal": place, "desired_goal": place})
-
-    def begin(self, step_state: StepState) -> None:
-        """See ObservationSpace."""
-        self._inner.begin(step_state)
-
-    def target_estimate(self, step_state: StepState) -> Array | None:
-        """See ObservationSpace."""
-        return self._inner.target_estimate(step_state)
 
     def encode(self, step_state: StepState) -> dict[str, Any]:
         """See ObservationSpace."""
         return {
-            "observation": self._inner.encode(step_state),
+            "observation": self.inner.encode(step_state),
             "achieved_goal": step_state.hand.astype(np.float32),
             "desired_goal": step_state.observation.target_position.astype(np.float32),
         }

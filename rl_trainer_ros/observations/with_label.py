@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.observations.observation import ObservationSpace
+from rl_trainer_ros.observations.wrapped import WrappedObservation
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.robot import Array
 
 FULL = 255
 """Value of an image's plane that stands for the task."""
 
 
-class WithLabel(ObservationSpace):
+class WithLabel(WrappedObservation):
     """Another observation's numbers, then a 1 for the task that is asked for and a 0 for each other task.
 
     An image gets a plane for each task instead: 255 everywhere for the task that is asked for, 0 for the others. A task that is
@@ -29,26 +29,13 @@ class WithLabel(ObservationSpace):
 
     def __init__(self, inner: ObservationSpace, task: str, tasks: Sequence[str]):
         """`task`: the environment's; `tasks`: those that the label tells apart, in its order. Raises ConfigError."""
-        super().__init__(inner.arm, inner.settings)
-        self._inner, self._label = inner, one_hot(task, tasks)
+        super().__init__(inner)
+        self._label = one_hot(task, tasks)
         self.space = labelled_space(inner.space, len(tasks))
-
-    @property
-    def cameras(self) -> tuple[str, ...]:
-        """See ObservationSpace."""
-        return self._inner.cameras
-
-    def begin(self, step_state: StepState) -> None:
-        """See ObservationSpace."""
-        self._inner.begin(step_state)
-
-    def target_estimate(self, step_state: StepState) -> Array | None:
-        """See ObservationSpace."""
-        return self._inner.target_estimate(step_state)
 
     def encode(self, step_state: StepState) -> NDArray[Any]:
         """See ObservationSpace."""
-        values: NDArray[Any] = labelled(self._inner.encode(step_state)[None], self._label)[0]
+        values: NDArray[Any] = labelled(self.inner.encode(step_state)[None], self._label)[0]
         return values
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.observations.observation import ObservationSpace
+from rl_trainer_ros.observations.wrapped import WrappedObservation
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.robot import Array
 
 if TYPE_CHECKING:
     from rl_trainer_ros.tasks import Task
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LARGEST = 4.0
 
 
-class WithMemory(ObservationSpace):
+class WithMemory(WrappedObservation):
     """The numbers of another observation, then those of `Task.remembered()` in its order, clipped to ± 4.
 
     Reward and success of a task with memory depend only on this observation and the action. Without the memory, they
@@ -30,7 +30,7 @@ class WithMemory(ObservationSpace):
 
     def __init__(self, inner: ObservationSpace, task: Task):
         """Raises ConfigError if the task has no memory, or if the observation is not a vector of numbers."""
-        super().__init__(inner.arm, inner.settings)
+        super().__init__(inner)
         name = type(task).__name__
         if not task.memory:
             raise ConfigError(f"task_memory has no effect: task {name} has no memory; leave it out")
@@ -39,25 +39,12 @@ class WithMemory(ObservationSpace):
                 "task_memory works with observations of numbers, such as ground_truth, joints and srl_state; leave it out, and "
                 "use a policy with memory (algo:=recurrent_ppo)"
             )
-        self._inner, self._task = inner, task
+        self._task = task
         bound = np.full(len(task.remembered()), LARGEST, np.float32)
         low, high = np.concatenate([inner.space.low, -bound]), np.concatenate([inner.space.high, bound])
         self.space = spaces.Box(low, high, dtype=np.float32)
 
-    @property
-    def cameras(self) -> tuple[str, ...]:
-        """See ObservationSpace."""
-        return self._inner.cameras
-
-    def begin(self, step_state: StepState) -> None:
-        """See ObservationSpace."""
-        self._inner.begin(step_state)
-
-    def target_estimate(self, step_state: StepState) -> Array | None:
-        """See ObservationSpace."""
-        return self._inner.target_estimate(step_state)
-
     def encode(self, step_state: StepState) -> NDArray[np.float32]:
         """See ObservationSpace."""
         memory = np.clip(np.array(self._task.remembered(), np.float32), -LARGEST, LARGEST)
-        return np.concatenate([self._inner.encode(step_state), memory])
+        return np.concatenate([self.inner.encode(step_state), memory])

@@ -256,40 +256,44 @@ class Undescribed(RobotServer):
         super().__init__(*others, dataclasses.replace(description, urdf="/opt/robots/inmoov.urdf"), **settings)
 
 
-class Unannounced(RobotServer):
+class OtherPublishers(RobotServer):
+    """Creates its publishers as `changed` says."""
+
+    def __init__(self, node: Node, *arguments: Any, **settings: Any):
+        make = node.create_publisher
+        node.create_publisher = lambda kind, name, qos: make(*self.changed(kind, name, qos))
+        super().__init__(node, *arguments, **settings)
+
+    def changed(self, kind: Any, name: str, qos: Any) -> tuple[Any, str, Any]:
+        raise NotImplementedError
+
+
+class Unannounced(OtherPublishers):
     """Does not publish motion_enabled to later subscribers."""
 
-    def __init__(self, node: Node, *arguments: Any, **settings: Any):
-        make = node.create_publisher
-        node.create_publisher = lambda kind, name, qos: make(kind, name, RELIABLE if "enabled" in name else qos)
-        super().__init__(node, *arguments, **settings)
+    def changed(self, kind: Any, name: str, qos: Any) -> tuple[Any, str, Any]:
+        return kind, name, RELIABLE if "enabled" in name else qos
 
 
-class Misnamed(RobotServer):
+class Misnamed(OtherPublishers):
     """Publishes joint_states under another name."""
 
-    def __init__(self, node: Node, *arguments: Any, **settings: Any):
-        make = node.create_publisher
-        node.create_publisher = lambda kind, name, qos: make(kind, name.replace("joint_states", "states"), qos)
-        super().__init__(node, *arguments, **settings)
+    def changed(self, kind: Any, name: str, qos: Any) -> tuple[Any, str, Any]:
+        return kind, name.replace("joint_states", "states"), qos
 
 
-class Fleeting(RobotServer):
+class Fleeting(OtherPublishers):
     """Publishes joint_states as best effort, like sensors."""
 
-    def __init__(self, node: Node, *arguments: Any, **settings: Any):
-        make = node.create_publisher
-        node.create_publisher = lambda kind, name, qos: make(kind, name, BEST_EFFORT if "states" in name else qos)
-        super().__init__(node, *arguments, **settings)
+    def changed(self, kind: Any, name: str, qos: Any) -> tuple[Any, str, Any]:
+        return kind, name, BEST_EFFORT if "states" in name else qos
 
 
-class Mistyped(RobotServer):
+class Mistyped(OtherPublishers):
     """Reports refused commands with a Bool."""
 
-    def __init__(self, node: Node, *arguments: Any, **settings: Any):
-        make = node.create_publisher
-        node.create_publisher = lambda kind, name, qos: make(Bool if "rejected" in name else kind, name, qos)
-        super().__init__(node, *arguments, **settings)
+    def changed(self, kind: Any, name: str, qos: Any) -> tuple[Any, str, Any]:
+        return Bool if "rejected" in name else kind, name, qos
 
 
 class Secretive(RobotServer):

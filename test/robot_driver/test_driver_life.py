@@ -48,6 +48,12 @@ class Driven:
         self.life.configure(self.said.append)
         self.tick(200)
 
+    def begin(self, times: int) -> None:
+        """Configure and activate, and move for so many periods."""
+        self.configure()
+        self.life.activate(self.said.append)
+        self.move(times)
+
     def move(self, times: int) -> None:
         for _ in range(times):
             self.robot.command(Command(0, self.robot.joint_names, self.bench.hardware.description.limits.upper))
@@ -72,9 +78,7 @@ def test_a_stop_that_was_pressed_before_activation_holds() -> None:
 
 def test_neither_disabling_nor_a_life_anew_ends_an_emergency_stop() -> None:
     driven = Driven()
-    driven.configure()
-    driven.life.activate(driven.said.append)
-    driven.move(20)
+    driven.begin(20)
     driven.robot.emergency_stop()
     driven.robot.enable(False)
     driven.life.deactivate(driven.said.append)
@@ -86,9 +90,7 @@ def test_neither_disabling_nor_a_life_anew_ends_an_emergency_stop() -> None:
 
 def test_torque_that_an_operator_took_off_stays_off_over_a_life_anew() -> None:
     driven = Driven()
-    driven.configure()
-    driven.life.activate(driven.said.append)
-    driven.move(20)
+    driven.begin(20)
     for disabled in (False, True):
         driven.robot.enable(not disabled)
         driven.tick(100)
@@ -104,9 +106,7 @@ def test_torque_that_an_operator_took_off_stays_off_over_a_life_anew() -> None:
 
 def test_deactivation_of_a_stopped_robot_takes_the_torque_off() -> None:
     driven = Driven()
-    driven.configure()
-    driven.life.activate(driven.said.append)
-    driven.move(50)
+    driven.begin(50)
     driven.robot.emergency_stop()
     driven.tick(20)
     assert len(driven.bench.driver.powered) == 28  # a stop holds the limbs
@@ -119,9 +119,7 @@ def test_deactivation_of_a_stopped_robot_takes_the_torque_off() -> None:
 
 def test_a_stop_on_the_way_to_rest_ends_the_way_and_the_torque() -> None:
     driven = Driven()
-    driven.configure()
-    driven.life.activate(driven.said.append)
-    driven.move(100)
+    driven.begin(100)
     driven.life.deactivate(driven.said.append)
     driven.tick(20)
     assert driven.life.state is LifeState.ACTIVE
@@ -133,9 +131,7 @@ def test_a_stop_on_the_way_to_rest_ends_the_way_and_the_torque() -> None:
 def test_a_driver_that_leaves_moves_to_rest_first() -> None:
     driven = Driven()
     assert not driven.life.park()  # there is nothing to park
-    driven.configure()
-    driven.life.activate(driven.said.append)
-    driven.move(150)
+    driven.begin(150)
     rest = driven.bench.hardware.parked
     assert np.abs(driven.bench.driver.angles - rest).max() > 0.3
     while driven.life.park():
@@ -147,9 +143,7 @@ def test_a_driver_that_leaves_moves_to_rest_first() -> None:
 
 def test_a_stopped_driver_that_leaves_goes_limp_where_it_is() -> None:
     driven = Driven()
-    driven.configure()
-    driven.life.activate(driven.said.append)
-    driven.move(100)
+    driven.begin(100)
     driven.robot.emergency_stop()
     driven.tick(20)
     stood = driven.bench.driver.angles

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.setattr("os.nice", lambda more: 0)
-    import distillation
-
-    return distillation
+def table(benchmark_module: Callable[[str], Any]) -> Any:
+    return benchmark_module("distillation")
 
 
 def names(table: Any, *words: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,10 @@ import pytest
 
 from srl_ros.dataset import Dataset
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.setattr("os.nice", lambda more: 0)
-    import policies_on_states
-
-    return policies_on_states
+def table(benchmark_module: Callable[[str], Any]) -> Any:
+    return benchmark_module("policies_on_states")
 
 
 def test_rows_are_those_that_can_be_trained(table: Any) -> None:
@@ -67,10 +62,9 @@ def test_the_success_during_a_training_is_that_of_the_next_evaluation(table: Any
 
 
 def test_a_row_of_the_table_of_states_is_made_once_for_each_task_and_number_of_epochs(
-    table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    benchmark_module: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import states
-
+    states = benchmark_module("states")
     seen: list[tuple[str, ...]] = []
 
     def row(source: Any, config: Any, folder: Path, pictures: bool) -> dict[str, str]:
