@@ -197,15 +197,9 @@ def load_robot(robot: str = "inmoov", groups: tuple[str, ...] | None = None, pos
 def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path | None = None) -> RobotDescription:
     """Load the URDF of `config` with the joints of `groups` movable; check that the model has every name in `config`.
 
-    `folder`: the path of the URDF may also be relative to this folder.
+    `folder`: the path of the URDF may also be relative to this folder. Raises ConfigError and RobotModelError, one line.
     """
-    for group in groups:
-        if group not in config.groups:
-            raise ConfigError(f"robot {name}: {unknown_name('group', group, config.groups)}")
-    for group, joints in config.groups.items():
-        twice = [joint for joint in joints if joints.count(joint) > 1]
-        if twice:
-            raise ConfigError(f"robot {name}: group {group} has joint {twice[0]} twice; name every joint once")
+    _check_groups(name, config, groups)
     moving = {joint for group in groups for joint in config.groups[group]}
     file = description.resolve(config.urdf, folder)
     text = description.urdf_text(file, _xacro_arguments(config, groups))
@@ -214,6 +208,43 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
         model = RobotModel.from_urdf(urdf)
     if warning := origins_in_degrees(urdf):
         _log.warning("robot %s: %s", name, warning)
+    _check_names(name, config, moving, model)
+    urdf = _with_masses(name, config, hold_joints(urdf, moving, config.rest))
+    model = RobotModel.from_urdf(urdf)
+    limits = _limits(name, config, model)
+    rest = _rest(name, config, limits)
+    for warning in unlikely_values(model, limits, rest, urdf, config.end_effector):
+        _log.warning("robot %s: %s", name, warning)
+    cameras = with_external(config.cameras, model, rest)
+    check_cameras(name, cameras, model)
+    if config.gaze is not None:
+        check_gaze(name, config.gaze, config.groups, model)
+    urdf = with_camera_frames(urdf, cameras)
+    return RobotDescription(
+        name,
+        config,
+        urdf,
+        with_mesh_boxes(RobotModel.from_urdf(urdf), urdf),
+        limits,
+        _read_only(rest),
+        np.full(len(limits.names), config.max_acceleration),
+        cameras,
+    )
+
+
+def _check_groups(name: str, config: RobotConfig, groups: Sequence[str]) -> None:
+    """Raise ConfigError for an unknown group, or for a joint that a group has twice."""
+    for group in groups:
+        if group not in config.groups:
+            raise ConfigError(f"robot {name}: {unknown_name('group', group, config.groups)}")
+    for group, joints in config.groups.items():
+        twice = [joint for joint in joints if joints.count(joint) > 1]
+        if twice:
+            raise ConfigError(f"robot {name}: group {group} has joint {twice[0]} twice; name every joint once")
+
+
+def _check_names(name: str, config: RobotConfig, moving: Collection[str], model: RobotModel) -> None:
+    """Raise ConfigError for a joint or link that the model lacks, and for a joint of a group that cannot move by itself."""
     in_postures = [joint for posture in config.postures.values() for joint in posture]
     in_groups = [joint for group in config.groups.values() for joint in group]
     given = [*config.rest, *config.max_velocity, *config.max_effort, *config.limits]
@@ -229,7 +260,10 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     for joint in sorted(moving):
         if model.joints[joint].type == "fixed":
             raise ConfigError(f"robot {name}: joint {joint} is fixed and cannot move; take it out of its group")
-    urdf = hold_joints(urdf, moving, config.rest)
+
+
+def _with_masses(name: str, config: RobotConfig, urdf: str) -> str:
+    """Return the URDF text with an estimate for each moving link without mass or inertia. Raises ConfigError."""
     urdf, estimated = complete(urdf, mesh_box)
     if estimated:
         fault = f"no usable mass or inertia on links that move: {', '.join(estimated)}"
@@ -238,7 +272,11 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
                 f"robot {name}: {fault}; correct the URDF's <inertial>, or set repair: true to estimate them"
             )
         _log.warning("robot %s: repaired %s; estimated from the shapes", name, fault)
-    model = RobotModel.from_urdf(urdf)
+    return urdf
+
+
+def _limits(name: str, config: RobotConfig, model: RobotModel) -> JointLimits:
+    """Return the limits of the joints that move: the URDF's, and the lower top speeds of `config`. Raises ConfigError."""
     limits = model.limits()
     velocity = np.array(
         [
@@ -255,34 +293,23 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     # A continuous joint is limited to one turn, so that each position has one value.
     lower = np.where(np.isfinite(limits.lower), limits.lower, -math.pi)
     upper = np.where(np.isfinite(limits.upper), limits.upper, math.pi)
-    limits = JointLimits(limits.names, lower, upper, velocity, limits.effort)
     for joint, low, high in zip(limits.names, lower, upper):
         remedy = f"set limits in the robot file, such as limits: {{{joint}: [-1.5, 1.5]}}, or take the joint out of its group"
         if max(-low, high) > LARGEST:
             raise ConfigError(f"robot {name}: the limits of joint {joint} are too large: {low:g} to {high:g}; {remedy}")
         if high - low < LEAST_RANGE:
             raise ConfigError(f"robot {name}: joint {joint} cannot move: its limits are {low:g} to {high:g}; {remedy}")
+    return JointLimits(limits.names, lower, upper, velocity, limits.effort)
+
+
+def _rest(name: str, config: RobotConfig, limits: JointLimits) -> Array:
+    """Return the rest pose, `(n_joints,)` rad: that of `config`, other joints at 0 or at the limit next to it."""
     rest = np.array([config.rest.get(joint, 0.0) for joint in limits.names])
     for joint, value, low, high in zip(limits.names, rest, limits.lower, limits.upper):
         if joint in config.rest and not low <= value <= high:
             raise ConfigError(f"robot {name}: rest of {joint} is {value} rad; its limits are {low} to {high}")
-    for warning in unlikely_values(model, limits, np.clip(rest, limits.lower, limits.upper), urdf, config.end_effector):
-        _log.warning("robot %s: %s", name, warning)
-    cameras = with_external(config.cameras, model, np.clip(rest, limits.lower, limits.upper))
-    check_cameras(name, cameras, model)
-    if config.gaze is not None:
-        check_gaze(name, config.gaze, config.groups, model)
-    urdf = with_camera_frames(urdf, cameras)
-    return RobotDescription(
-        name,
-        config,
-        urdf,
-        with_mesh_boxes(RobotModel.from_urdf(urdf), urdf),
-        limits,
-        _read_only(np.clip(rest, limits.lower, limits.upper)),
-        np.full(len(limits.names), config.max_acceleration),
-        cameras,
-    )
+    clipped: Array = np.clip(rest, limits.lower, limits.upper)
+    return clipped
 
 
 def prepared_urdf(name: str, config: RobotConfig, moving: Collection[str], file: Path, text: str) -> str:

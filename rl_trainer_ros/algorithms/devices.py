@@ -10,7 +10,6 @@ from stable_baselines3.common.preprocessing import is_image_space
 from robot_interface_ros.config import ConfigError
 
 AUTO, CPU, CUDA = "auto", "cpu", "cuda"
-DEVICES = (AUTO, CPU, CUDA)
 
 
 def check_device(device: str) -> None:

@@ -243,51 +243,66 @@ def _robots(values: Values, base: str) -> list[Process]:
     bringup, trainer = values.bringup, values.trainer
     told = {"namespaces": values.served, "robot": trainer.robot, "control_hz": trainer.control_hz}
     told |= {"realtime": True} if trainer.realtime else {}
-    rate = {} if bringup.physics_hz is None else {"physics_hz": bringup.physics_hz}
     told |= requirements.robot_settings(trainer)
-    asked = requirements.simulation_settings(trainer)
     if bringup.robot_source == "sim":
-        shares = share_out(values.served, bringup.sim_processes)
-        return [
-            Process(
-                SIMULATOR if len(shares) == 1 else f"{SIMULATOR}_{i}",
-                "robot_sim_node",
-                "robot_sim_ros.ros.robot_sim_node",
-                parameters=told | {"namespaces": share} | rate | asked,
-                params_file=str(values.sim_params_file),
-                max_restarts=bringup.max_restarts,
-                restart_window_s=bringup.restart_window_s,
-            )
-            for i, share in enumerate(shares)
-        ]
+        return _simulators(values, told)
     if bringup.robot_source in BOARDS:
-        task = requirements.task_class(trainer.task)
-        missing = task.signals or (("a target that moves",) if task.target_moves else ())
-        if missing:
-            raise BringupError(
-                f"task:={trainer.task} needs {', '.join(missing)}, which robot_source:={bringup.robot_source} does not have; "
-                "use robot_source:=sim, or external with a robot that does"
-            )
-        if "cameras" in asked:
-            user = f"srl_model:={trainer.srl_model}" if trainer.encoder_folder else f"observation:={trainer.observed}"
-            raise BringupError(
-                f"{user} needs a camera, but robot_source:={bringup.robot_source} has none; leave it out, or use "
-                "robot_source:=sim"
-            )
-        return [
-            Process(
-                DRIVER,
-                "robot_driver_node",
-                "robot_driver_ros.ros.robot_driver_node",
-                parameters=told | _servos(bringup),
-                params_file=str(values.driver_params_file),
-                max_restarts=bringup.max_restarts if _remembers(values, base) else 0,
-                restart_window_s=bringup.restart_window_s,
-                shutdown_timeout_s=_park_timeout_s(values) + LEAVING_TIMEOUT_S,
-                orphan_signal=signal.SIGTERM,
-            )
-        ]
+        _check_boards_suffice(values)
+        return [_driver(values, told, base)]
     return []
+
+
+def _simulators(values: Values, told: Mapping[str, Any]) -> list[Process]:
+    """Return the simulators, which share the robots; `told`: parameters of every robot's process."""
+    bringup = values.bringup
+    rate = {} if bringup.physics_hz is None else {"physics_hz": bringup.physics_hz}
+    asked = requirements.simulation_settings(values.trainer)
+    shares = share_out(values.served, bringup.sim_processes)
+    return [
+        Process(
+            SIMULATOR if len(shares) == 1 else f"{SIMULATOR}_{i}",
+            "robot_sim_node",
+            "robot_sim_ros.ros.robot_sim_node",
+            parameters={**told, "namespaces": share, **rate, **asked},
+            params_file=str(values.sim_params_file),
+            max_restarts=bringup.max_restarts,
+            restart_window_s=bringup.restart_window_s,
+        )
+        for i, share in enumerate(shares)
+    ]
+
+
+def _check_boards_suffice(values: Values) -> None:
+    """Raise BringupError if task or observation need a part that robots of servo boards lack."""
+    trainer, source = values.trainer, values.bringup.robot_source
+    task = requirements.task_class(trainer.task)
+    missing = task.signals or (("a target that moves",) if task.target_moves else ())
+    if missing:
+        raise BringupError(
+            f"task:={trainer.task} needs {', '.join(missing)}, which robot_source:={source} does not have; "
+            "use robot_source:=sim, or external with a robot that does"
+        )
+    if "cameras" in requirements.simulation_settings(trainer):
+        user = f"srl_model:={trainer.srl_model}" if trainer.encoder_folder else f"observation:={trainer.observed}"
+        raise BringupError(
+            f"{user} needs a camera, but robot_source:={source} has none; leave it out, or use robot_source:=sim"
+        )
+
+
+def _driver(values: Values, told: Mapping[str, Any], base: str) -> Process:
+    """Return the driver; `told`: parameters of every robot's process, `base`: namespace of the system."""
+    bringup = values.bringup
+    return Process(
+        DRIVER,
+        "robot_driver_node",
+        "robot_driver_ros.ros.robot_driver_node",
+        parameters={**told, **_servos(bringup)},
+        params_file=str(values.driver_params_file),
+        max_restarts=bringup.max_restarts if _remembers(values, base) else 0,
+        restart_window_s=bringup.restart_window_s,
+        shutdown_timeout_s=_park_timeout_s(values) + LEAVING_TIMEOUT_S,
+        orphan_signal=signal.SIGTERM,
+    )
 
 
 def _remembers(values: Values, base: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -38,9 +37,6 @@ class Policy(Protocol):
 
     def act(self, observation: Any, environment: RobotEnv) -> Choice:
         """Return the action for an observation."""
-
-
-MakePolicy = Callable[[RobotEnv], Policy]
 
 
 class RandomPolicy:

@@ -8,7 +8,6 @@ file, place, cause and remedy. Arrays: `untrusted_arrays`. Types of values: `che
 from __future__ import annotations
 
 import codecs
-import csv
 import errno
 import io
 import json
@@ -163,14 +162,6 @@ def parse_yaml(text: str, where: str) -> Any:
     finally:
         if loader is not None:
             loader.dispose()
-
-
-def read_csv(path: str | Path, limit: int = TEXT_LIMIT) -> list[list[str]]:
-    """Return the rows of a CSV file. Raises FileError."""
-    try:
-        return list(csv.reader(io.StringIO(read_text(path, limit), newline="")))
-    except csv.Error as error:
-        raise FileError(f"{path} is not a CSV file: {error}") from None
 
 
 def parse_xml(text: str | bytes, where: str) -> ElementTree.Element:

@@ -10,7 +10,7 @@ import numpy as np
 import viser
 
 from robot_interface_ros.robot import Array
-from robot_interface_ros.urdf.frames import FrameTree, Transform, quaternion
+from robot_interface_ros.urdf.frames import FrameTree, Transform
 from robot_interface_ros.urdf.robot_model import RobotModel
 from robot_page_ros.drawing.drawn_markers import DrawnArrow, DrawnMarkers
 from robot_page_ros.drawing.visuals import Visual, visuals_of
@@ -176,12 +176,6 @@ class RobotScene:
 
 def _wxyz(transform: Transform) -> tuple[float, float, float, float]:
     x, y, z, w = transform.quaternion
-    return w, x, y, z
-
-
-def look_wxyz(rotation: Array) -> tuple[float, float, float, float]:
-    """A rotation matrix `(3, 3)` as viser's quaternion (w, x, y, z)."""
-    x, y, z, w = quaternion(tuple(float(entry) for entry in rotation.ravel()))  # type: ignore[arg-type]
     return w, x, y, z
 
 
