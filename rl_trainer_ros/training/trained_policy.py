@@ -47,10 +47,11 @@ def find(run: str, model: str, log_dir: str) -> tuple[Path, Path]:
     named = expanded(run)
     if (named / trained_models.ABOUT).is_file():
         return folder, named
-    if not (folder / model / trained_models.ABOUT).is_file():
-        found = [f"model:={name}" for name in MODELS if (folder / name / trained_models.ABOUT).is_file()]
+    there = folders.model_of(folder, model)
+    if there is None:
+        found = [f"model:={name}" for name in MODELS if folders.model_of(folder, name)]
         raise ModelError(f"{folder} has no {model} model; it has: {', '.join(found) or 'none yet'}")
-    return folder, folder / model
+    return folder, there
 
 
 def check_encoder(found: TrainedPolicy) -> None:

@@ -24,7 +24,9 @@ from rl_trainer_ros.environments.finite import NotFinite
 from rl_trainer_ros.environments.make_env import make_environment, make_robot_env
 from rl_trainer_ros.evaluation.episodes import Evaluation, evaluate, wilson_interval
 from rl_trainer_ros.tasks import Outcome
+from rl_trainer_ros.training import trained_policy
 from rl_trainer_ros.training.checkpoints import trained_models
+from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.checkpoints.folders import LINKS
 from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.runs.run_folder import TrainingResult
@@ -201,6 +203,22 @@ def test_a_start_that_learned_nothing_is_no_run(tmp_path: Path) -> None:
     assert run_folder.find("latest", str(tmp_path), learned=True) == result.folder
     with pytest.raises(EvaluateError, match="has no best model; it has: model:=final"):
         evaluate_run(EvaluateOptions(run=str(result.folder), model="best"))
+
+
+def test_a_run_that_was_copied_without_its_links_has_its_models(tmp_path: Path) -> None:
+    """As `rsync -r`, and file systems without links, leave it."""
+    config = TrainerConfig(transport="in_process", log_dir=str(tmp_path))
+    run = TrainingRun(config, lambda _: failing_after(3, config)).run(report=lambda line: None).folder
+    copied = tmp_path / "copied"
+    shutil.copytree(run, copied, ignore=shutil.ignore_patterns(*LINKS))
+    checkpoint = copied / "checkpoints" / (run / "final").resolve().name
+    assert trained_policy.find(str(copied), "final", "") == (copied, checkpoint)
+    assert trained_models.source(str(copied), "").folder == checkpoint and run_folder.has_model(copied)
+    with pytest.raises(ModelError, match="has no best model; it has: model:=final"):
+        trained_policy.find(str(copied), "best", "")
+    (copied / "versions.txt").unlink()
+    with pytest.raises(ConfigError, match="is not a run folder: it has no versions.txt; give latest"):
+        trained_policy.find(str(copied), "final", "")
 
 
 def test_the_latest_run_for_an_evaluation_is_one_whose_policy_was_updated(tmp_path: Path) -> None:

@@ -121,6 +121,18 @@ def all_of(run: Path, damaged: Callable[[ModelError], None] = lambda error: None
     return sorted(found, key=lambda checkpoint: checkpoint.about["saved_ns"], reverse=True)
 
 
+def model_of(run: Path, link: str) -> Path | None:
+    """Return the folder of the model that a link of a run names; None if there is none.
+
+    In a run that was copied without its links it is the newest checkpoint of that kind.
+    """
+    if (run / link / ABOUT).is_file():
+        return run / link
+    if any(os.path.lexists(run / name) for name in LINKS):
+        return None
+    return next((one.folder for one in all_of(run) if LINK_OF[one.kind] == link), None)
+
+
 def prune(run: Path, keep: int) -> None:
     """Delete checkpoints without a link, except the newest `keep` of each periodic kind, and leftovers of killed processes.
 

@@ -82,8 +82,8 @@ def source(load_model: str, log_dir: str) -> Checkpoint:
         return folders.read(path.resolve())
     run = run_folder.find(load_model, log_dir, learned=True)
     for link in ("final", "latest", "best"):
-        if (run / link / folders.ABOUT).is_file():
-            return folders.read((run / link).resolve())
+        if model := folders.model_of(run, link):
+            return folders.read(model.resolve())
     raise ModelError(f"{run} holds no checkpoint yet")
 
 

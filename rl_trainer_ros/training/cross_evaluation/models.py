@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rl_trainer_ros.training.checkpoints.folders import ABOUT, CHECKPOINTS, LINKS, read
+from rl_trainer_ros.training.checkpoints.folders import ABOUT, CHECKPOINTS, LINKS, model_of, read
 from rl_trainer_ros.training.runs import run_folder
 from rl_trainer_ros.training.runs.encoders import with_encoder
 from rl_trainer_ros.training.runs.search import runs_below
@@ -134,10 +134,11 @@ def _within(text: str, log_dir: str) -> Path | None:
 
 
 def _of_run(run: Path, link: str) -> Model:
-    if not (run / link / ABOUT).is_file():
-        there = [f"model:={name}" for name in LINKS if (run / name / ABOUT).is_file()]
+    found = model_of(run, link)
+    if found is None:
+        there = [f"model:={name}" for name in LINKS if model_of(run, name)]
         raise ConfigError(f"{run} has no {link} model; it has: {', '.join(there) or 'none yet'}")
-    return _model(run, run / link)
+    return _model(run, found)
 
 
 def _at(path: Path, log_dir: str) -> Model:

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from rl_trainer_ros.training.checkpoints.errors import ModelError
-from rl_trainer_ros.training.checkpoints.folders import ABOUT, LINKS, read, trained
+from rl_trainer_ros.training.checkpoints.folders import LINKS, model_of, read, trained
 from rl_trainer_ros.training.runs import robot_files
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import command_line
@@ -32,6 +32,8 @@ from robot_interface_ros.robot_config import RobotDescription
 _SECTIONS = ("trainer", "hyperparameters", "robot")
 _VERSIONS_OF = ("rl_trainer_ros", "rclpy", "numpy", "torch", "stable-baselines3", "gymnasium", "pybullet", "xacro")
 
+FILES = ("config.yaml", "versions.txt")
+"""Files that make a folder a run folder."""
 
 DISTILLATION = "distillation"
 """Section of a student's `config.yaml`."""
@@ -194,21 +196,22 @@ def find(run: str, log_dir: str = "runs", learned: bool = False) -> Path:
         return found[-1]
     path = expanded(run)
     for folder in (path, *path.absolute().parents):
-        if (folder / "config.yaml").is_file() and (folder / "versions.txt").is_file():
+        if all((folder / name).is_file() for name in FILES):
             return folder
-    raise ConfigError(f"{run} is not a run folder: it has no config.yaml; give latest, or a folder below {log_dir}/")
+    missing = " and no ".join(name for name in FILES if not (path / name).is_file())
+    raise ConfigError(f"{run} is not a run folder: it has no {missing}; give latest, or a folder below {log_dir}/")
 
 
 def has_model(run: Path) -> bool:
     """Return whether a run has saved a model."""
-    return any((run / link / ABOUT).is_file() for link in LINKS)
+    return any(model_of(run, link) for link in LINKS)
 
 
 def _is_trained(run: Path) -> bool:
     """Whether the model that a run saved last was updated; one that cannot be read is refused where it is loaded."""
     for link in ("final", "latest", "best"):
         with contextlib.suppress(ModelError):
-            return trained(read(run / link).about)
+            return trained(read(model_of(run, link) or run / link).about)
     return True
 
 
