@@ -154,9 +154,11 @@ def arguments() -> tuple[Argument, ...]:
     for field in dataclasses.fields(TrainerConfig):
         fallback = f"; else params_file's, else {default_text(field) or 'empty'}"
         rows.append(Argument(field.name, "", description(field) + fallback))
-    rows += [
-        Argument(field.name, default_text(field), description(field)) for field in dataclasses.fields(BringupConfig)
-    ]
+    for field in dataclasses.fields(BringupConfig):
+        if field.name == "num_envs":  # a default would overrule the namespaces of the command line and of params_file
+            rows.append(Argument(field.name, "", f"{description(field)}; else as many as namespaces has, or 1"))
+        else:
+            rows.append(Argument(field.name, default_text(field), description(field)))
     return tuple(rows)
 
 
