@@ -22,7 +22,6 @@ from robot_interface_ros.ros.transport.refused import Refused, RefusingExecutor,
 Callback = Callable[[Any], None]
 Handler = Callable[[Any, Any], Any]
 
-
 _MOST_TAKES = 10  # messages of one subscription in a row: a flood of commands must not delay an emergency stop
 
 
@@ -223,27 +222,13 @@ class DirectWaiter:
         wait_set.wait(max(0, int(timeout_s * 1e9)))
         for i, (handle, message_type, topic, take) in enumerate(self._subscriptions):
             if wait_set.is_ready("subscription", i):
-                for _ in range(_MOST_TAKES):
-                    try:
-                        taken = handle.take_message(message_type, True)
-                    except self._taking_failed as error:
-                        self.refused.note(topic, str(error))
-                        continue
-                    if taken is None:
-                        break
-                    take(taken[0])
+                self._take_messages(handle, message_type, topic, take)
         for i, client in enumerate(calling):
             if wait_set.is_ready("client", i):
                 self._take_response(client)
         for i, (service, handler) in enumerate(self._services):
             if wait_set.is_ready("service", i):
-                try:
-                    request, header = service.handle.service_take_request(service.srv_type.Request)
-                except self._taking_failed as error:
-                    self.refused.note(service.srv_name, str(error))
-                    continue
-                if header is not None:
-                    self._answer(service, handler(request, service.srv_type.Response()), header)
+                self._take_request(service, handler)
         if self.refused.counts:
             self.refused.report()
 
@@ -255,8 +240,25 @@ class DirectWaiter:
         """See Waiter."""
         self._wait_set = None
 
-    def _answer(self, service: Any, response: Any, header: Any) -> None:
-        _send(service.send_response, response, header, self._node)
+    def _take_messages(self, handle: Any, message_type: Any, topic: str, take: Callback) -> None:
+        for _ in range(_MOST_TAKES):
+            try:
+                taken = handle.take_message(message_type, True)
+            except self._taking_failed as error:
+                self.refused.note(topic, str(error))
+                continue
+            if taken is None:
+                return
+            take(taken[0])
+
+    def _take_request(self, service: Any, handler: Handler) -> None:
+        try:
+            request, header = service.handle.service_take_request(service.srv_type.Request)
+        except self._taking_failed as error:
+            self.refused.note(service.srv_name, str(error))
+            return
+        if header is not None:
+            _send(service.send_response, handler(request, service.srv_type.Response()), header, self._node)
 
     def _take_response(self, client: Any) -> None:
         try:
