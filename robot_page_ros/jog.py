@@ -24,7 +24,7 @@ def jogged(
     chain, limits = model.chain(link), model.limits()
     moving = [name in commanded for name in chain.joint_names]
     if not any(moving) or any(name not in here for name in chain.joint_names):
-        return {}, f"{link} hangs on no joint that can be commanded"
+        return {}, f"{link} is moved by no joint that can be commanded"
     q = np.array([here[name] for name in chain.joint_names])
     rows = model.index(chain.joint_names)
     lower, upper = np.where(moving, limits.lower[rows], q), np.where(moving, limits.upper[rows], q)

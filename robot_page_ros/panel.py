@@ -90,7 +90,7 @@ class Panel:
             self._run_folder = gui.add_folder("Run", expand_by_default=True, visible=False)
             with self._run_folder:
                 self._button("Pause", "pause")
-                self._button("Go on", "resume")
+                self._button("Continue", "resume")
                 self._button("Save a checkpoint", "save")
                 self._button("Stop and save", "stop_training")
             self._curve_folder = gui.add_folder("Curves", expand_by_default=True, visible=False)

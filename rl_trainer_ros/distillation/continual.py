@@ -64,7 +64,7 @@ def learn(config: ContinualConfig, report: Report = print) -> Matrix:
         models = {DISTIL: stages.distilled, FINETUNE: stages.fine_tuned, JOINT: stages.jointly}[config.method]()
         return stages.matrix(models)
     except (KeyboardInterrupt, StopRequested, RobotError, OSError):
-        report(f"stopped in {folder}; the same command of rl_trainer continual goes on there")
+        report(f"stopped in {folder}; the same command of rl_trainer continual continues there")
         raise
 
 
@@ -116,49 +116,52 @@ class _Stages:
 
     def distilled(self) -> list[Path]:
         """Return the student after each task."""
-        config, data, students = self._config, [], []  # type: ignore[var-annotated]
-        for k, task in enumerate(config.tasks):
-            common: dict[str, Any] = {
-                "num_envs": config.num_envs,
-                "seed": config.seed,
-                "torch_threads": config.torch_threads,
-            }
-            given = self._given.get(task)
-            if given:
-                common |= {"observation": config.observation, "observation_settings": config.observation_settings}
-            if isinstance(given, Recorded):
-                data.append(given.folder)
-            else:
-                begins_with = students[-1] if config.from_student and students else None
-                teacher = given.folder if given else self._train(f"{k + 1}_teacher_{task}", task, begins_with)
-                data.append(self._folder / f"{k + 1}_data_{task}")
-                distillation.record_only(
-                    DistilConfig(
-                        teachers=joined_paths([str(teacher)]),
-                        output=str(data[-1]),
-                        set_size=config.set_size,
-                        **common,
-                    ),
-                    report=self._report,
-                )
-            name = f"{k + 1}_student"
-            students.append(
-                self._distil(
-                    name,
-                    DistilConfig(
-                        teachers=joined_paths([str(folder) for folder in data]),
-                        set_size=config.set_size * len(data),
-                        epochs=config.epochs,
-                        temperature=config.temperature,
-                        algo=config.algo,
-                        hyperparameters=config.hyperparameters,
-                        task_labels=config.tasks if config.task_label else (),
-                        log_dir=str(self._folder / name),
-                        **common,
-                    ),
-                )
-            )
+        data: list[Path] = []
+        students: list[Path] = []
+        for k, task in enumerate(self._config.tasks):
+            data.append(self._data_of(k, task, students[-1] if students else None))
+            students.append(self._student(f"{k + 1}_student", task, data))
         return students
+
+    def _data_of(self, k: int, task: str, student: Path | None) -> Path:
+        """Return the folder of the k-th task's samples, recorded from its teacher; `student`: that of the tasks before."""
+        config, given = self._config, self._given.get(task)
+        if isinstance(given, Recorded):
+            return given.folder
+        begins_with = student if config.from_student else None
+        teacher = given.folder if given else self._train(f"{k + 1}_teacher_{task}", task, begins_with)
+        folder = self._folder / f"{k + 1}_data_{task}"
+        recording = DistilConfig(
+            teachers=joined_paths([str(teacher)]), output=str(folder), set_size=config.set_size, **self._common(task)
+        )
+        distillation.record_only(recording, report=self._report)
+        return folder
+
+    def _student(self, stage: str, task: str, data: list[Path]) -> Path:
+        """Distil a new student from the samples of all tasks so far, the last of which is `task`; return its run."""
+        config = self._config
+        return self._distil(
+            stage,
+            DistilConfig(
+                teachers=joined_paths([str(folder) for folder in data]),
+                set_size=config.set_size * len(data),
+                epochs=config.epochs,
+                temperature=config.temperature,
+                algo=config.algo,
+                hyperparameters=config.hyperparameters,
+                task_labels=config.tasks if config.task_label else (),
+                log_dir=str(self._folder / stage),
+                **self._common(task),
+            ),
+        )
+
+    def _common(self, task: str) -> dict[str, Any]:
+        """Return the settings that recording and distilling of a task share."""
+        config = self._config
+        common = {"num_envs": config.num_envs, "seed": config.seed, "torch_threads": config.torch_threads}
+        if task not in self._given:
+            return common
+        return {**common, "observation": config.observation, "observation_settings": config.observation_settings}
 
     def fine_tuned(self) -> list[Path]:
         """Return the policy after each task: each begins with the one before."""
@@ -216,7 +219,7 @@ class _Stages:
     def _keep(self, so_far: Matrix) -> None:
         try:
             unfinished.save(self._folder / MATRIX, so_far)
-        except OSError as error:  # the evaluation goes on
+        except OSError as error:  # the evaluation continues
             self._report(f"the cells so far are not kept: {error}")
 
     def _training(self, stage: str, task: str) -> TrainerConfig:

@@ -1,4 +1,4 @@
-"""Recorded transitions in files of whole episodes: an interrupted recording goes on and ends with the same bits."""
+"""Recorded transitions in files of whole episodes: an interrupted recording continues and ends with the same bits."""
 
 from __future__ import annotations
 

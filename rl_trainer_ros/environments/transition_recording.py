@@ -70,7 +70,7 @@ class TransitionRecorder:
         return {"episode": self.episode, **generators}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state of `state`, of a recorder with the same settings."""
+        """Continue from a state of `state`, of a recorder with the same settings."""
         self.episode = state["episode"]
         self._generator.bit_generator.state = state["policy"]
         if self.episode:

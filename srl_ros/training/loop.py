@@ -145,7 +145,7 @@ class _Run:
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, config.epochs * steps))
         progress = resume.load(self._folder, self._key, learner, optimiser, schedule, self._generator)
         if progress:
-            self._report(f"goes on after epoch {len(progress.losses)} of {config.epochs}, where it was cut off")
+            self._report(f"continues after epoch {len(progress.losses)} of {config.epochs}, where it was interrupted")
         progress = progress or resume.Progress(best=copy.deepcopy(learner.state_dict()))
         self.spent_s = progress.elapsed_s
         begin = time.monotonic() - progress.elapsed_s

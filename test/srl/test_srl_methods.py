@@ -187,7 +187,7 @@ def test_a_training_that_was_killed_ends_with_the_same_bits(method: str, tmp_pat
     assert (tmp_path / "cut" / "training_state.pt").is_file() and not (tmp_path / "cut" / "encoder.json").exists()
     lines: list[str] = []
     resumed = train(world, config, tmp_path / "cut", lines.append, False)
-    assert lines[0] == "goes on after epoch 2 of 3, where it was cut off" and lines[1].startswith("epoch 3 of 3")
+    assert lines[0] == "continues after epoch 2 of 3, where it was interrupted" and lines[1].startswith("epoch 3 of 3")
     assert resumed.id == whole.id and not (tmp_path / "cut" / "training_state.pt").exists()
 
 

@@ -218,7 +218,7 @@ def test_an_interrupted_matrix_goes_on(
         cross_evaluate_runs(options)
     (left,) = (runs / "cross_evaluations").iterdir()
     assert left.name.endswith("_unfinished.csv") and left.read_text().count("not evaluated yet") == 2
-    assert "the same command goes on with them" in capsys.readouterr().err
+    assert "the same command continues with them" in capsys.readouterr().err
     assert cross_evaluate_runs(replace(options, episodes=1, tasks="reach")) == 0  # other cells: from the beginning
     assert left.is_file() and len(played) == 5
     about = runs / "sac" / "checkpoints" / (runs / "sac" / "final").resolve().name / "about.json"

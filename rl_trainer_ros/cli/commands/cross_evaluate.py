@@ -100,7 +100,7 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
         )
     except (KeyboardInterrupt, StopRequested):
         if unfinished.beside(file).is_file():
-            _note(f"stopped; {unfinished.beside(file)} has the cells so far, and the same command goes on with them")
+            _note(f"stopped; {unfinished.beside(file)} has the cells so far, and the same command continues with them")
         raise
     print(f"\n{matrix.text()}\n")
     for reason, cells in matrix.reasons().items():
@@ -119,7 +119,7 @@ def cross_evaluate_runs(options: CrossEvaluateOptions) -> int:
 
 
 def _keep(file: Path, so_far: Matrix) -> None:
-    """Write the cells so far; an evaluation goes on where that fails."""
+    """Write the cells so far; an evaluation continues where that fails."""
     from rl_trainer_ros.training.cross_evaluation import unfinished
 
     try:

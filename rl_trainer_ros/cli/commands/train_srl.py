@@ -169,7 +169,7 @@ def recorded(options: TrainSrlOptions, cameras: tuple[str, ...], folder: Path) -
     def begin(done: int) -> None:
         progress.begin(done)
         if done:
-            print(f"{done:,} images are in {folder}; recording goes on after them", flush=True)
+            print(f"{done:,} images are in {folder}; recording continues after them", flush=True)
 
     found = kept(folder, settings, simulated, options.images, progress.show, begin)
     return {"cameras": cameras, **found}

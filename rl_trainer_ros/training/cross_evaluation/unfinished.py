@@ -1,4 +1,4 @@
-"""The cells of a matrix that is not finished, in a file beside its own: an interrupted cross-evaluation goes on with them."""
+"""The cells of a matrix that is not finished, in a file beside its own: an interrupted cross-evaluation continues with them."""
 
 from __future__ import annotations
 
