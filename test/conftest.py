@@ -119,6 +119,16 @@ def estimating_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
+@pytest.fixture(scope="session")
+def new_autoencoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of an autoencoder that has hardly learned."""
+    from support import save_new_autoencoder
+
+    folder = tmp_path_factory.mktemp("srl") / "autoencoder"
+    save_new_autoencoder(folder)
+    return str(folder)
+
+
 @pytest.fixture
 def scope(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Plug in emulated boards and watch their pins; see scopes.py. On a busy machine a board is slow to start and to read."""

@@ -19,25 +19,22 @@ def run_rows(tasks: Sequence[TaskOfRuns], names: Sequence[str], others: Sequence
     """Return a row for each run: those of variants with their scores, then the others with their problem."""
     rows: Rows = []
     for task in tasks:
-        for variant in task.variants:
-            scores = iter(task.scores[variant.label])
-            for run in variant.runs:
-                score = {} if run.problem else next(scores)
-                rows.append(
-                    {
-                        "run": run.name,
-                        "task": task.task,
-                        "variant": variant.label,
-                        "seed": run.settings.get(SEED, ""),
-                        "ended": run.ended,
-                        "steps": run.steps,
-                        "training_s": run.training_s,
-                        **dict(zip(names, variant.values)),
-                        **{measure: score.get(measure) for measure in MEASURES},
-                        "scores_of": "" if run.problem else task.source,
-                        "problem": run.problem,
-                    }
-                )
+        for variant, run, score in task.runs():
+            rows.append(
+                {
+                    "run": run.name,
+                    "task": task.task,
+                    "variant": variant.label,
+                    "seed": run.settings.get(SEED, ""),
+                    "ended": run.ended,
+                    "steps": run.steps,
+                    "training_s": run.training_s,
+                    **dict(zip(names, variant.values)),
+                    **{measure: score.get(measure) for measure in MEASURES},
+                    "scores_of": "" if run.problem else task.source,
+                    "problem": run.problem,
+                }
+            )
     for other in others:
         known = {"task": other.settings.get(TASK, ""), "ended": other.ended} if isinstance(other, FoundRun) else {}
         rows.append({"run": other.name, **known, "problem": other.problem})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,13 @@ class TaskOfRuns:
     """The episodes that scores are of, in words."""
     scores: Mapping[str, tuple[Mapping[str, float], ...]]
     """Label of a variant -> for each of its whole runs measure -> value."""
+
+    def runs(self) -> Iterator[tuple[Variant, FoundRun, Mapping[str, float]]]:
+        """Yield each run with its variant and its scores: measure -> value, empty for a run that is not compared."""
+        for variant in self.variants:
+            scores = iter(self.scores[variant.label])
+            for run in variant.runs:
+                yield variant, run, {} if run.problem else next(scores)
 
     def of(self, variant: Variant, measure: str) -> list[float]:
         """The scores of a variant, one per whole run; those that are not known are left out."""

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support import save_new_autoencoder
 
 pytest.importorskip("rclpy")
 
@@ -28,14 +27,6 @@ SAME = ("parameters.safetensors", "normalisation.json", "random_states.json")
 KILLS = os.environ.get("LEARNING_KILLS") == "1"
 
 
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the folder of an autoencoder that has hardly learned."""
-    folder = tmp_path_factory.mktemp("srl") / "autoencoder"
-    save_new_autoencoder(folder)
-    return str(folder)
-
-
 def final(run: Path) -> tuple[list[bytes], list[str]]:
     """Return what a training has learned, and the names of its encoders."""
     names = sorted(path.name for path in (run / "encoders").iterdir() if path.is_dir())
@@ -44,7 +35,12 @@ def final(run: Path) -> tuple[list[bytes], list[str]]:
 
 @pytest.mark.timeout(600)
 def test_new_encoders_reach_the_srl_node_and_the_results_are_those_in_process(
-    simulator: Callable, start: Callable, encoder: str, domain: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    simulator: Callable,
+    start: Callable,
+    new_autoencoder: str,
+    domain: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(learning_encoder, "FEWEST", 20)
     monkeypatch.setattr(learning_encoder, "EPOCHS", 1)
@@ -52,7 +48,7 @@ def test_new_encoders_reach_the_srl_node_and_the_results_are_those_in_process(
     config = TrainerConfig(
         transport="topics",
         srl_model="autoencoder",
-        srl_folder=encoder,
+        srl_folder=new_autoencoder,
         srl_learns=True,
         log_dir=str(tmp_path / "topics"),
         task_settings="{max_episode_steps: 16}",
@@ -62,7 +58,7 @@ def test_new_encoders_reach_the_srl_node_and_the_results_are_those_in_process(
         start_timeout_s=60.0,
     )
     simulator(cameras="[external]")
-    node = start("srl_ros.ros.srl_node", srl_folder=encoder)
+    node = start("srl_ros.ros.srl_node", srl_folder=new_autoencoder)
     node.wait_for("encoding external images")
     with Runtime(domain_id=domain) as runtime:
         over_topics = TrainingRun(
@@ -80,12 +76,12 @@ def test_new_encoders_reach_the_srl_node_and_the_results_are_those_in_process(
 @pytest.mark.skipif(not KILLS, reason="takes minutes; LEARNING_KILLS=1 runs it")
 @pytest.mark.timeout(3600)
 def test_killed_programs_of_a_training_whose_encoder_learns_change_nothing(
-    start: Callable, encoder: str, tmp_path: Path
+    start: Callable, new_autoencoder: str, tmp_path: Path
 ) -> None:
     from runs import child, only_run, wait_for_steps
 
     words = [
-        *("srl_model:=autoencoder", f"srl_folder:={encoder}", "srl_learns:=true", "num_timesteps:=1600"),
+        *("srl_model:=autoencoder", f"srl_folder:={new_autoencoder}", "srl_learns:=true", "num_timesteps:=1600"),
         *("checkpoint_every_steps:=400", "log_interval_s:=0.2"),
         "hyperparameters:={n_steps: 100, batch_size: 50, n_epochs: 2, net_arch: [8]}",
     ]

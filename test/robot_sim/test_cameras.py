@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from driving import drive
 
 from robot_interface_ros.cameras import (
     CameraConfig,
@@ -16,7 +17,7 @@ from robot_interface_ros.cameras import (
     standing_pose,
 )
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.robot import Command, Episode, Observation
+from robot_interface_ros.robot import Episode
 from robot_interface_ros.robot_config import RobotDescription, describe, load_robot
 from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_interface_ros.urdf.robot_model import RobotModel
@@ -47,13 +48,6 @@ def depth_of_sphere(model: Pinhole, pixel: tuple[int, int], centre: np.ndarray) 
     return float((b - np.sqrt(b * b - a * c)) / a)
 
 
-def move(robot: SafeRobot, observation: Observation, target: np.ndarray, steps: int) -> Observation:
-    for _ in range(steps):
-        robot.send(Command(observation.stamp, robot.joint_names, target))
-        observation = robot.receive()
-    return observation
-
-
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_a_point_is_seen_where_the_kinematics_say(camera: str) -> None:
     """Points all over the image, with several postures of head and eyes, within a pixel; and the depth."""
@@ -70,7 +64,7 @@ def test_a_point_is_seen_where_the_kinematics_say(camera: str) -> None:
     for _ in range(4):
         posture = observation.position.copy()
         posture[head] = generator.uniform(description.limits.lower[head], description.limits.upper[head]) * 0.8
-        observation = move(robot, observation, posture, 60)
+        observation = drive(robot, observation, posture, 60)
         position, (xyz, rotation) = (
             observation.position,
             description.model.link_poses(observation.position)[model.frame],
@@ -122,7 +116,7 @@ def test_a_picture_in_two_parts_equals_one_of_everything(groups: tuple[str, ...]
     for _ in range(15):
         target = target + generator.normal(0.0, 0.3, len(target)) - 0.2 * raising
         target = np.clip(target, description.limits.lower, description.limits.upper)
-        observations = [move(robot, o, target, 8) for robot, o in zip((whole, parted), observations)]
+        observations = [drive(robot, o, target, 8) for robot, o in zip((whole, parted), observations)]
         for camera in CAMERAS:
             image = observations[1].images[camera]
             other = parted.plant.render(camera, 64, 64)  # type: ignore[attr-defined]

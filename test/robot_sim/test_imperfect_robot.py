@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driving import drive
 
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.robot import Command, Episode, Observation
+from robot_interface_ros.robot import Episode, Observation
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_sim_ros.imperfection.imperfect_robot import ImperfectRobot
@@ -49,13 +50,6 @@ def make(tmp_path: Path) -> Make:
         return make_robot(SimConfig(imperfection=str(path), **settings), start_ns=0)
 
     return make_imperfect
-
-
-def drive(robot: SafeRobot, observation: Observation, target: np.ndarray, steps: int) -> Observation:
-    for _ in range(steps):
-        robot.send(Command(observation.stamp, robot.joint_names, target))
-        observation = robot.receive()
-    return observation
 
 
 def held(robot: SafeRobot, seed: int = 0) -> Observation:

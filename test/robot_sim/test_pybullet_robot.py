@@ -6,8 +6,9 @@ import hashlib
 
 import numpy as np
 import pytest
+from driving import drive
 
-from robot_interface_ros.robot import Command, Episode, Observation
+from robot_interface_ros.robot import Episode
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.safety.safe_robot import SafeRobot
 from robot_sim_ros.pybullet_robot import PyBulletRobot, make_robot
@@ -19,13 +20,6 @@ INTO_THE_TORSO = np.array([-0.13, -0.11, 1.51, -0.74, -0.05])
 @pytest.fixture
 def robot() -> SafeRobot:
     return make_robot(SimConfig())
-
-
-def drive(robot: SafeRobot, observation: Observation, target: np.ndarray, steps: int) -> Observation:
-    for _ in range(steps):
-        robot.send(Command(observation.stamp, robot.joint_names, target))
-        observation = robot.receive()
-    return observation
 
 
 def test_it_holds_any_pose_under_gravity(robot: SafeRobot) -> None:

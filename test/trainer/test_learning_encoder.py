@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from stable_baselines3.common.callbacks import BaseCallback
-from support import save_new_autoencoder
 
 from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, evaluate_run
 from rl_trainer_ros.environments import image_keeper
@@ -26,23 +25,15 @@ from srl_ros.encoder import Encoder
 pytestmark = [pytest.mark.slow, pytest.mark.resume, pytest.mark.xdist_group("checkpoints"), pytest.mark.timeout(300)]
 
 
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the folder of an autoencoder that has hardly learned."""
-    folder = tmp_path_factory.mktemp("srl") / "autoencoder"
-    save_new_autoencoder(folder)
-    return str(folder)
-
-
 @pytest.fixture
-def config(encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainerConfig:
+def config(new_autoencoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainerConfig:
     monkeypatch.setattr(learning_encoder, "FEWEST", 20)
     monkeypatch.setattr(learning_encoder, "EPOCHS", 1)
     monkeypatch.setattr(image_keeper, "STRIDE", 4)
     return TrainerConfig(
         transport="in_process",
         srl_model="autoencoder",
-        srl_folder=encoder,
+        srl_folder=new_autoencoder,
         srl_learns=True,
         log_dir=str(tmp_path),
         task_settings="{max_episode_steps: 16}",
@@ -78,11 +69,14 @@ def about(folder: Path) -> dict[str, Any]:
 
 
 def test_a_new_encoder_is_used_kept_and_repeated_by_a_resumed_run(
-    config: TrainerConfig, encoder: str, capsys: pytest.CaptureFixture[str]
+    config: TrainerConfig, new_autoencoder: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines: list[str] = []
     whole = trained(config, lines)
-    first, at = Encoder.load(encoder), {path.name: about(path)["encoder"] for path in (whole / "checkpoints").iterdir()}
+    first, at = (
+        Encoder.load(new_autoencoder),
+        {path.name: about(path)["encoder"] for path in (whole / "checkpoints").iterdir()},
+    )
     assert at["000000100_exact"] == first.id  # the first boundary only begins to learn
     second = at["000000200_exact"]
     assert second.startswith("autoencoder-") and second != first.id and f"new encoder {second}" in "\n".join(lines)

@@ -158,13 +158,11 @@ def settings_section(tasks: Sequence[TaskOfRuns], differ: Sequence[str]) -> Mark
 
 def runs_section(tasks: Sequence[TaskOfRuns], differ: Sequence[str], file: Path) -> Markup | None:
     """Return every run with its score and a link to its folder."""
-    rows = []
-    for task in tasks:
-        for variant in task.variants:
-            scores = iter(task.scores[variant.label])
-            for run in variant.runs:
-                score = {} if run.problem else next(scores)
-                rows.append(_run_row(task.task, variant.label, variant.number, run, score, file))
+    rows = [
+        _run_row(task.task, variant.label, variant.number, run, score, file)
+        for task in tasks
+        for variant, run, score in task.runs()
+    ]
     if not rows:
         return None
     names = ("task", "variant", "seed", "ended", "steps", "time", "success", "return", "folder")
