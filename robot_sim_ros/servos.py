@@ -15,7 +15,7 @@ from robot_sim_ros.imperfection.draw import Drawn
 
 
 def gains(gain: float, drawn: Drawn, joint_names: tuple[str, ...]) -> Array:
-    """Return the share of the position error that each servo removes per physics step, at most 1."""
+    """Return the share of the position error that each servo removes per physics step, `(n_joints,)`, at most 1."""
     return np.minimum(gain * per_joint(drawn.position_gain_scale, joint_names, 1.0), 1.0)
 
 

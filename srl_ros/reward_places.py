@@ -121,7 +121,7 @@ def reward_places(
 
 
 def gained(reward: Array, scale: float, bonus: float) -> Array:
-    """Return how much nearer the hand came, m: the reward without its bonuses, over `scale`.
+    """Return the progress of the hand towards the target, m, in the shape of `reward`: without its bonuses, over `scale`.
 
     Progress must be worth less than half a bonus.
     """

@@ -117,7 +117,7 @@ class TransitionSource(Protocol):
 def split_by_episode(
     episodes: NDArray[np.int64], share: float, generator: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows for training and for validation, each in ascending order.
+    """Return the rows for training and for validation, each in ascending order; `episodes`, `(n,)`: episode of each row.
 
     Whole episodes are held out, a share of `share` of them and at least one: images of one episode are nearly alike, so an
     image whose neighbours were trained on says little about unseen ones. Raises DatasetError for fewer than two episodes, and

@@ -19,7 +19,7 @@ class ScriptedReach:
         self._goal = arm.rest
 
     def act(self, step_state: StepState) -> NDArray[np.float32]:
-        """Return an action, in [-1, 1] for each joint of the arm."""
+        """Return an action, `(n,)` in [-1, 1] for the joints of the arm."""
         observation = step_state.observation
         if self._target is None or not np.array_equal(self._target, observation.target_position):
             self._target = observation.target_position

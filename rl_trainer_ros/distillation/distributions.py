@@ -43,7 +43,7 @@ class Actions:
         return np.asarray(np.tanh(mean) if self.kind == SQUASHED else np.clip(mean, -1.0, 1.0))
 
     def sample(self, generator: np.random.Generator, temperature: float = 1.0) -> NDArray[Any]:
-        """Return actions sampled at a temperature, of the same shapes."""
+        """Return actions sampled at a temperature, `(n,)` int64 or `(n, d)` float32, as `best`."""
         if self.kind == CATEGORICAL:
             p = loss.with_temperature(torch.as_tensor(self.arrays["probabilities"]).double(), temperature).numpy()
             below = p.cumsum(axis=-1) < generator.random((len(p), 1))

@@ -21,7 +21,7 @@ def with_temperature(probabilities: Tensor, temperature: float) -> Tensor:
 
 
 def widened(log_std: Tensor, temperature: float) -> Tensor:
-    """Return the log standard deviation of a Gaussian density to the power 1/T, normalised: T times the variance."""
+    """Return the log standard deviations `(n, d)` of Gaussian densities to the power 1/T, normalised: T times the variance."""
     return log_std + 0.5 * math.log(temperature)
 
 

@@ -82,14 +82,14 @@ def lessons_of(sets: Sequence[tuple[int, DataSet]], kind: str, labels: Sequence[
 
 
 def labelled_rows(observations: Array, data: DataSet, labels: Sequence[str]) -> Array:
-    """Return a data set's observations with the label of its task; unchanged where there are no labels."""
+    """Return a data set's observations, `(n, ...)`, with the label of its task; unchanged where there are no labels."""
     if not labels:
         return observations
     return labelled(observations, one_hot(data.task, labels), data.environment.frame_stack)
 
 
 def split(n: int, validation: float, generator: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows to learn from and those to measure on, in the order of time each."""
+    """Return which of `n` rows to learn from, and which to measure on: a share of `validation`. Both in ascending order."""
     chosen = generator.permutation(n)
     held = int(n * validation)
     return np.sort(chosen[held:]), np.sort(chosen[:held])
@@ -98,7 +98,7 @@ def split(n: int, validation: float, generator: np.random.Generator) -> tuple[ND
 def balanced_order(
     teacher: NDArray[np.int64], shares: Sequence[float], generator: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return as many row numbers as there are rows, shuffled, in which each teacher has its share.
+    """Return `(n,)` row numbers, shuffled, in which each teacher has its share; `teacher`, `(n,)`: of each row.
 
     If a teacher has more rows than its share, each epoch leaves out different ones; if it has fewer, some are repeated.
     """

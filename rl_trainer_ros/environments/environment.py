@@ -192,7 +192,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         self._encoding_robot().kept.keep()
 
     def take_images(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Return the kept images and their episodes; see ImageKeeper."""
+        """Return the kept images, `(n, cameras, height, width, 3)`, and their episodes, `(n,)`; see ImageKeeper."""
         found: tuple[NDArray[np.uint8], NDArray[np.int64]] = self._encoding_robot().kept.take()
         return found
 

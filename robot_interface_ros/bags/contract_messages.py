@@ -122,5 +122,5 @@ def bool_message(value: bool) -> bytes:
 
 
 def signals_row(signals: Mapping[str, float]) -> Array:
-    """Return the values of a `world_state`, in the order of its names."""
+    """Return the values of a `world_state`, `(signals,)`, in the order of its names."""
     return np.array(list(signals.values()), dtype=np.float64)

@@ -116,7 +116,7 @@ class TargetLimiter:
         return self._advance(np.zeros_like(self.target))
 
     def brake_instead(self, target: Array, step: Array) -> Array:
-        """Undo the last period, which began at `target` after a motion `step`, rad; brake instead, return the target."""
+        """Undo the last period, which began at `target` after a motion `step`, rad; brake instead. Arrays are `(n_joints,)`."""
         self.restart(target, step)
         return self.brake()
 

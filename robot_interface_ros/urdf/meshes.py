@@ -110,7 +110,7 @@ def _bounds(file: Path, *state: int) -> tuple[Array, Array]:
 
 
 def mesh_box(mesh: ElementTree.Element) -> tuple[Array, Array] | None:
-    """Return the lowest and the highest corner of a located <mesh> element, m; None if it is unreadable."""
+    """Return the lowest and the highest corner of a located <mesh> element, `(3,)` m each; None if it is unreadable."""
     try:
         bounds = mesh_bounds(mesh_file(mesh.get("filename", "")))
     except (MeshError, FileNotFoundError):

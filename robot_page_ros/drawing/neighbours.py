@@ -37,7 +37,7 @@ def places(count: int, spacing_m: float) -> list[Array]:
 
 
 def stepped_back(position: Array, look_at: Array, at: Sequence[Array], spacing_m: float) -> Array:
-    """Return from where a camera sees robots that stand `at`: in the same direction, and further away where it must be."""
+    """Return the place `(3,)` m from which a camera sees robots `at` these places: in the same direction, or further away."""
     away = position - look_at
     wide = max(abs(float(place[1])) for place in at) + spacing_m / 2
     least_m = _STEP_BACK * wide

@@ -23,7 +23,7 @@ def bounced(place: float, way: float, step: float, half_range: float) -> tuple[f
 
 
 def pursued(place: Array, quarry: Array, step: float, arena: Arena) -> Array:
-    """Return the pursuer's next position: at most one step towards `quarry` in x and y, and within the arena."""
+    """Return the pursuer's next position, `(3,)` m: at most one step towards `quarry` in x and y, and within the arena."""
     way = (quarry - place)[:2]
     distance = float(np.sqrt(way @ way))
     after = place.copy()

@@ -126,7 +126,7 @@ class World:
         return contact, self._signals(points), self._target()
 
     def untouched(self) -> tuple[Array | None, Mapping[str, float]]:
-        """Return contact and signals of an episode's first observation, before any contact."""
+        """Return contact, `(6,)` N and N·m or None, and signals of an episode's first observation, before any contact."""
         return (np.zeros(6) if self._config.contact else None), self._signals([])
 
     def loose_objects(self) -> Mapping[str, Array]:

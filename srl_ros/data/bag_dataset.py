@@ -127,7 +127,7 @@ class BagDataset:
     def balanced(
         self, n: int, generator: np.random.Generator, rows: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64]:
-        """Return `n` rows in which every class of reward is as frequent as any other; drawn with replacement.
+        """Return rows, `(n,)`, in which every class of reward is equally frequent; sampled with replacement.
 
         Classes are the values where there are few, else intervals of equal width. `rows`: of which to choose, None: all.
         Raises DatasetError without rewards.
@@ -269,7 +269,7 @@ class BagDataset:
 
 
 def reward_classes(reward: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Return the class of each reward: its value where there are at most 20, else one of ten intervals of equal width."""
+    """Return the class of each reward, `(n,)`: its value where there are at most 20, else one of ten equal intervals."""
     values, classes = np.unique(np.round(reward, 9), return_inverse=True)
     if len(values) <= _FEW:
         return classes.astype(np.int64)

@@ -51,7 +51,7 @@ class _Reversed(torch.autograd.Function):
 
 
 def reversed_gradient(values: Tensor) -> Tensor:
-    """The same values; what learns from them pushes the other way. Ganin and Lempitsky 2015, "Unsupervised domain
+    """Return the same values with the opposite gradient. Ganin and Lempitsky 2015, "Unsupervised domain
     adaptation by backpropagation"."""
     result: Tensor = _Reversed.apply(values)  # type: ignore[no-untyped-call]
     return result
@@ -66,12 +66,12 @@ def same_episode(logits: Tensor, same: Tensor) -> Tensor:
 
 
 def l1(states: Tensor) -> Tensor:
-    """Mean |s|: few values of a state differ from 0."""
+    """Mean |s| of states `(n, d)`: few values of a state differ from 0."""
     return states.abs().mean()
 
 
 def l2(states: Tensor) -> Tensor:
-    """Mean s^2: states stay small."""
+    """Mean s^2 of states `(n, d)`: states stay small."""
     return states.pow(2).mean()
 
 

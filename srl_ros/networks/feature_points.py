@@ -104,5 +104,5 @@ class PointDecoder(nn.Module):
 
 
 def cell_centres(count: int) -> Tensor:
-    """Centres of `count` equal cells from -1 to 1."""
+    """Centres of equal cells from -1 to 1, `(count,)`."""
     return (torch.arange(count) + 0.5) / count * 2.0 - 1.0

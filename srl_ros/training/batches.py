@@ -64,7 +64,7 @@ def facts_of(
 
 
 def reward_edges(reward: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the borders of the classes of rewards.
+    """Return the borders of the classes of rewards, `(classes - 1,)`.
 
     A class is one value where there are at most 10; otherwise a third of the data: low, middle, high.
     """

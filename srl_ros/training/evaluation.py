@@ -141,5 +141,5 @@ def reward_accuracy(learner: Learner, batches: Batches, rows: NDArray[np.int64])
 
 
 def thinned(rows: NDArray[np.int64], most: int = MOST) -> NDArray[np.int64]:
-    """At most `most` rows, evenly spaced."""
+    """Return at most `most` of the rows `(n,)`, evenly spaced."""
     return rows[:: -(-len(rows) // most)]

@@ -130,7 +130,7 @@ class Learner(nn.Module):
         return self._first("draw", batch)
 
     def predict_reward_class(self, batch: Batch) -> Tensor | None:
-        """The most likely class of each reward; None where no loss predicts it."""
+        """Return the most likely class of each reward, `(n,)`; None where no loss predicts it."""
         return self._first("predict_reward_class", batch)
 
     def _first(self, what: str, batch: Batch) -> Tensor | None:

@@ -31,7 +31,7 @@ def in_training(window: int) -> Read:
 
 
 def in_evaluations(run: FoundRun, field: str) -> tuple[Array, Array]:
-    """Read the evaluations during the training of a run."""
+    """Return the steps `(n,)` of the evaluations during the training of a run, and their `field`, `(n,)`."""
     return run.evaluations.steps, getattr(run.evaluations, field)
 
 

@@ -47,15 +47,15 @@ class CameraParts:
         return dict.fromkeys((*self._images.values(), *self._depths.values()), Image)
 
     def images(self, parts: Mapping[str, Any]) -> Mapping[str, NDArray[np.uint8]]:
-        """Camera -> `(height, width, 3)` uint8 rgb, from topic -> what `read` returned."""
+        """Camera -> `(height, width, 3)` uint8 rgb, from topic -> result of `read`."""
         return {camera: parts[topic] for camera, topic in self._images.items()} if self._images else NO_IMAGES
 
     def depths(self, parts: Mapping[str, Any]) -> Mapping[str, NDArray[np.float32]]:
-        """Camera -> `(height, width)` float32, m along the optical axis, from topic -> what `read` returned."""
+        """Camera -> `(height, width)` float32, m along the optical axis, from topic -> result of `read`."""
         return {camera: parts[topic] for camera, topic in self._depths.items()} if self._depths else NO_DEPTHS
 
     def read(self, topic: str, message: Image) -> NDArray[Any]:
-        """Return the image or depths in a message. Raises RobotError with the topic for another size or encoding."""
+        """Return a message's image, `(height, width, 3)` uint8, or depths, `(height, width)` float32. Raises RobotError."""
         where = absolute(self._namespace, topic)
         camera, reader = self._readers[topic]
         width, height = self._sizes.get(camera, (message.width, message.height))

@@ -37,7 +37,7 @@ class Policy:
     about: dict[str, Any]
 
     def act(self, observation: Any) -> NDArray[Any]:
-        """Return the deterministic action for one observation, an array or a dictionary of arrays."""
+        """Return the deterministic action, of the shape of the action space, for one observation: an array or a dictionary."""
         action, _ = self.algorithm.predict(self.normalisation.apply(observation), deterministic=True)
         return np.asarray(action)
 

@@ -100,7 +100,7 @@ class SerialReader:
         self._layout: Layout | None = None
 
     def read(self, data: bytes) -> tuple[Array, ...]:
-        """Return the message's rows. Raises UnreadableMessage, and the errors of `general`."""
+        """Return the message's rows of float64. Raises UnreadableMessage, and the errors of `general`."""
         rows = self._layout.rows(data) if self._layout is not None else None
         if rows is not None:
             return rows

@@ -66,7 +66,7 @@ def _known(shapes: Iterable[ElementTree.Element], mesh_box: MeshBox) -> list[Sol
 
 
 def together(parts: Iterable[tuple[float, Array, Array]]) -> tuple[float, Array, Array]:
-    """Return mass, centre of mass and inertia of all bodies together, by the parallel-axis theorem.
+    """Return mass (kg), centre of mass `(3,)` and inertia `(3, 3)` of all bodies together, by the parallel-axis theorem.
 
     `parts`: mass, centre of mass and inertia about it of each body.
     """
