@@ -27,7 +27,11 @@ class Registry(Mapping[str, T], Generic[T]):
     @cached_property
     def brought(self) -> Mapping[str, EntryPoint]:
         """Name -> entry point of other packages; read once."""
-        return {point.name: point for point in entry_points(group=self.group) if point.name not in self.ours}
+        return {point.name: point for point in self._points if point.name not in self.ours}
+
+    @cached_property
+    def _points(self) -> list[EntryPoint]:
+        return list(entry_points(group=self.group))
 
     def __getitem__(self, name: str) -> T:
         if name in self.ours:
@@ -47,6 +51,11 @@ class Registry(Mapping[str, T], Generic[T]):
         return name in self.ours or name in self.brought
 
     def _load(self, point: EntryPoint) -> T:
+        places = sorted({other.value for other in (*self._points, point) if other.name == point.name})
+        if len(places) > 1:  # the order of packages would decide
+            raise ConfigError(
+                f"{self.kind} '{point.name}' of entry point {self.group} is in several packages: {', '.join(places)}; keep one"
+            )
         try:
             thing: T = point.load()
             self._check(thing)

@@ -73,16 +73,30 @@ class LearningEncoder:
         self._folder.mkdir(exist_ok=True)
         encoder = factories.load_encoder(self._current)
         own = self._folder / encoder.id
-        if not own.is_dir():
-            shutil.copytree(self._current, own)
+        if not (own / "encoder.json").is_file():
+            part = self._folder / f".{encoder.id}"  # renamed when it is whole: the training may be killed meanwhile
+            for left in (part, own):
+                shutil.rmtree(left, ignore_errors=True)
+            shutil.copytree(self._current, part)
+            part.rename(own)
         self._current = own
         self._env.env_method("keep_images")
         if steps:
             self._start(steps)
 
     def boundary(self, steps: int) -> None:
-        """Replace the encoder by the one that was trained since the last boundary, and start to train the next one."""
-        self._swap()
+        """Replace the encoder by the one that was trained since the last boundary, and start to train the next one.
+
+        On a full disk the present encoder stays, and one line says so.
+        """
+        try:
+            self._swap()
+            self._learn_next(steps)
+        except OSError as error:
+            self._report(f"the encoder does not learn until the next checkpoint: {error}; free disk space")
+
+    def _learn_next(self, steps: int) -> None:
+        """Save the images since the last boundary, and start to train the next encoder."""
         images, episodes, begin = [], [], 0
         for seen, episode in self._env.env_method("take_images"):
             if len(seen):
@@ -131,7 +145,11 @@ class LearningEncoder:
         if failed:
             self._report(f"the encoder has not learned: {_last_line(log)}; the training continues with the present one")
             return
-        encoder = factories.load_encoder(self._result)
+        try:
+            encoder = factories.load_encoder(self._result)
+        except ValueError as error:
+            self._report(f"the encoder has not learned: {error}; the training continues with the present one")
+            return
         folder = self._folder / encoder.id
         if folder.exists():  # a resumed run makes it once more
             shutil.rmtree(self._result)

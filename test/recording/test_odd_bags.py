@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 from recordings import FIRST, PERIOD, made_up, messages_of, rewritten
 
+from rl_trainer_ros.cli.commands.dataset import DatasetOptions, show_dataset
 from robot_interface_ros.bags import decoded, layout
 from robot_interface_ros.bags.bag_reader import find_bags
 from robot_interface_ros.bags.bag_writer import BagWriter
@@ -28,6 +29,7 @@ from robot_interface_ros.bags.cdr import CdrWriter, stamp_of
 from robot_interface_ros.bags.contract_messages import Images, JointStates
 from robot_interface_ros.bags.layout import Recorded
 from robot_interface_ros.bags.message_types import STRING
+from robot_interface_ros.config import ConfigError
 from srl_ros.data import cache
 from srl_ros.data.bag_dataset import BagDataset
 from srl_ros.data.exports import export
@@ -408,3 +410,12 @@ def test_bags_of_two_rates_and_an_export_that_fails_leave_no_folder(
     blind = rewritten(plain, tmp_path / "blind", lambda m: None if m.topic in (IMAGE, TARGET) else m)
     with pytest.raises(DatasetError, match="neither images nor ground truth"):
         export(BagDataset([blind]), "minari", tmp_path / "none")
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "given, said", [({}, "name its format: export:=lerobot"), ({"export": "lerobot"}, "cannot be written to")]
+)
+def test_the_folder_of_an_export_is_checked_before_bags_are_read(given: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        show_dataset(DatasetOptions(bags="nowhere", to="/proc/export", **given))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from stable_baselines3.common.callbacks import BaseCallback
 
@@ -17,6 +18,7 @@ from rl_trainer_ros.training import learning_encoder
 from rl_trainer_ros.training.cross_evaluation import models
 from rl_trainer_ros.training.cross_evaluation.measure import cross_evaluate
 from rl_trainer_ros.training.cross_evaluation.tasks import evaluated
+from rl_trainer_ros.training.learning_encoder import LearningEncoder
 from rl_trainer_ros.training.train import TrainingRun
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
@@ -114,6 +116,33 @@ def test_an_encoder_that_cannot_be_trained_leaves_the_present_one(
     folder = trained(replace(config, num_timesteps=225, eval_every_steps=0), lines)
     assert "the encoder has not learned: encoder.json: epochs is 0" in "\n".join(lines)
     assert about(folder / "final")["encoder"] == Encoder.load(config.srl_folder).id
+
+
+class NoRobots:
+    """Stands for the robots of a training."""
+
+    def env_method(self, name: str, *arguments: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [(np.zeros((2, 1, 64, 64, 3), np.uint8), np.zeros(2, np.int64))]
+
+
+def test_a_full_disk_and_a_killed_copy_do_not_end_a_training(
+    config: TrainerConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    (tmp_path / "encoders" / Encoder.load(config.srl_folder).id).mkdir(parents=True)  # killed before the copy was whole
+    learning = LearningEncoder(config, tmp_path, NoRobots(), (), print, lines.append, lambda: False)
+    learning.begin(0)
+    (copy,) = (tmp_path / "encoders").iterdir()
+    assert Encoder.load(copy).id == copy.name
+
+    def full(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(learning_encoder.factories, "save_images", full)
+    learning.boundary(100)
+    assert lines == [
+        "the encoder does not learn until the next checkpoint: [Errno 28] No space left on device; free disk space"
+    ]
 
 
 @pytest.mark.bad_input

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rl_trainer_ros.environments.vectorised.process_vec_env import ProcessVecEnv
-from robot_interface_ros.errors import RobotError
+from robot_interface_ros.errors import ConfigError, RobotError
 
 
 class Failing(gymnasium.Env[Any, Any]):
@@ -51,6 +51,16 @@ def test_an_error_of_a_robot_is_the_trainings() -> None:
         vec_env.close()
         vec_env.close()
     assert not any(process.is_alive() for process in vec_env.processes)
+
+
+def cannot_be_made(error: Exception) -> gymnasium.Env[Any, Any]:
+    raise error
+
+
+def test_an_environment_that_cannot_be_made_says_why(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match="^unknown camera 'moon'$"):
+        ProcessVecEnv([partial(cannot_be_made, ConfigError("unknown camera 'moon'"))])
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("killed", [False, True])

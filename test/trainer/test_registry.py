@@ -165,3 +165,13 @@ def test_a_package_that_brings_nonsense_is_an_error_where_it_is_used(monkeypatch
         missing["mine"]
     with pytest.raises(ConfigError, match="expected a subclass of rl_trainer_ros.tasks.task.Task"):
         registry("pathlib:Path")["mine"]
+    twice: Registry[type[Task]] = Registry("task", TASKS.ours, "rl_trainer_ros.tasks", subclass_check(Task))
+    point = EntryPoint("mine", "rl_trainer_ros.tasks.reach:Reach", "rl_trainer_ros.tasks")
+    twice.__dict__["_points"] = [point, point]  # a package that is installed in two ways
+    assert twice["mine"] is TASKS["reach"]
+    twice = Registry("task", TASKS.ours, "rl_trainer_ros.tasks", subclass_check(Task))
+    twice.__dict__["_points"] = [point, EntryPoint("mine", "another:Mine", "rl_trainer_ros.tasks")]
+    with pytest.raises(
+        ConfigError, match="task 'mine' .* is in several packages: another:Mine, rl_trainer_ros.*; keep one"
+    ):
+        twice["mine"]

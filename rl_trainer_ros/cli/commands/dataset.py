@@ -10,7 +10,7 @@ from pathlib import Path
 from rl_trainer_ros.bringup.setting_texts import from_words
 from rl_trainer_ros.cli.command import Command
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.files.paths import check_file, listed_paths
+from robot_interface_ros.files.paths import check_file, check_folder, listed_paths
 from robot_interface_ros.start import leaving_at_once
 
 _FORMATS = ("", "minari", "lerobot")
@@ -50,6 +50,10 @@ def show_dataset(options: DatasetOptions) -> int:
         raise ConfigError(f"sheet is {options.sheet}; a contact sheet is a .png file")
     if options.sheet:
         check_file("sheet", options.sheet)
+    if options.to and not options.export:
+        raise ConfigError("to is the folder of an export; name its format: export:=lerobot or export:=minari")
+    if options.to:
+        check_folder("to", options.to)
     if options.repair:
         return _repair(paths)
     judge, judged_by = None, ""

@@ -1,7 +1,7 @@
 """Environments in one process each. Their errors are reported to the training as one line.
 
 In stable-baselines3 an error ends the worker process with a traceback, and the training gets EOFError. Here an error of a
-robot is returned in `info`, and raised in the process of the training.
+robot is returned in `info`, and raised in the process of the training; so is that of an environment that cannot be made.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import gymnasium
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from robot_interface_ros.errors import RobotError
+from robot_interface_ros.errors import ConfigError, RobotError
 
 _ERROR = "robot_error"
 _CLOSE_S = 5.0  # time for a process to end after the request
@@ -23,11 +23,15 @@ class ProcessVecEnv(SubprocVecEnv):
     """A SubprocVecEnv that raises RobotError if a robot raises it, or if a process has ended."""
 
     def __init__(self, make_envs: Sequence[Callable[[], gymnasium.Env[Any, Any]]]):
-        """`make_envs`: picklable functions; each is called in a process of its own."""
+        """`make_envs`: picklable functions; each is called in a process of its own. Raises what they raise."""
         try:
             super().__init__([partial(_make, make_env) for make_env in make_envs])
+            failed = [error for error in self.get_attr("failure") if error]
         except (EOFError, OSError):
             raise self._ended() from None
+        if failed:
+            self.close()
+            raise failed[0]
 
     def reset(self) -> Any:
         """See VecEnv."""
@@ -90,6 +94,8 @@ class _ErrorInInfo(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def __init__(self, env: gymnasium.Env[Any, Any]):
         super().__init__(env)
+        self.failure: Exception | None = None
+        """Why the environment could not be made."""
         self._error = ""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -110,8 +116,19 @@ class _ErrorInInfo(gymnasium.Wrapper[Any, Any, Any, Any]):
             return self.observation_space.sample(), 0.0, False, True, {_ERROR: self._error}
 
 
+class _NotMade(gymnasium.Env[Any, Any]):
+    """Stands for an environment that could not be made."""
+
+    observation_space = action_space = gymnasium.spaces.Discrete(1)
+
+
 def _make(make_env: Callable[[], gymnasium.Env[Any, Any]]) -> gymnasium.Env[Any, Any]:
-    return _ErrorInInfo(make_env())
+    try:
+        return _ErrorInInfo(make_env())
+    except (ValueError, RobotError) as error:  # one line for a user
+        made = _ErrorInInfo(_NotMade())
+        made.failure = ConfigError(str(error)) if isinstance(error, ValueError) else RobotError(str(error))
+        return made
 
 
 def _raise_error_in(infos: Sequence[dict[str, Any]]) -> None:
