@@ -20,6 +20,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env.base_vec_env import CloudpickleWrapper
 
 from rl_trainer_ros.algorithms.torch_compiler import leave_out_compiler
+from robot_interface_ros.errors import RobotError
 from robot_interface_ros.files.untrusted_files import one_line
 
 READ = (
@@ -29,6 +30,10 @@ READ = (
 )
 """All attributes that `PPO.train` reads, apart from its logger."""
 _END_S = 2.0
+
+
+class UpdateFailed(RobotError):
+    """The update could not be computed; the message is one line."""
 
 
 class PPO(stable_baselines3.PPO):
@@ -43,7 +48,7 @@ class PPO(stable_baselines3.PPO):
     def train(self) -> None:
         """See PPO. With `late_update`: take in the update of the last rollout, and begin the one of this rollout.
 
-        Raises RuntimeError, in one line, if the process of the update has ended.
+        Raises UpdateFailed if the process of the update has ended.
         """
         if not self.late_update:
             super().train()
@@ -138,9 +143,9 @@ class _UpdateProcess:
         except (EOFError, OSError):
             self._busy = False
             self._process.join(_END_S)
-            raise RuntimeError(
+            raise UpdateFailed(
                 f"the process of the update has ended (exit code {self._process.exitcode}); was it killed, or did memory run "
-                "out? hyperparameters.late_update:=false trains without it"
+                "out? Resume the run; a new run with hyperparameters.late_update:=false has no such process"
             ) from None
 
 
@@ -157,7 +162,7 @@ def _compute(pipe: Connection, threads: int) -> None:
         try:
             result: Any = updated(parts)
         except Exception as error:  # such as NaN in the policy: the trainer reports it
-            result = RuntimeError(f"the update failed: {one_line(error)}")
+            result = UpdateFailed(f"the update failed: {one_line(error)}")
         try:
             pipe.send_bytes(pickle.dumps(result))
         except OSError:

@@ -122,7 +122,7 @@ def test_a_process_that_was_killed_is_one_line(late: late_ppo.PPO) -> None:
     process = late._process._process  # type: ignore[union-attr]
     os.kill(process.pid, signal.SIGKILL)  # type: ignore[arg-type]
     process.join(20.0)
-    with pytest.raises(RuntimeError, match=r"the process of the update has ended \(exit code -9\)"):
+    with pytest.raises(late_ppo.UpdateFailed, match=r"the process of the update has ended \(exit code -9\)"):
         late.learn(128, reset_num_timesteps=False)
 
 
@@ -132,7 +132,7 @@ def test_an_update_that_fails_is_one_line_and_the_process_ends_with_the_training
     with torch.no_grad():
         next(iter(late.policy.parameters())).fill_(torch.nan)
     late.train()
-    with pytest.raises(RuntimeError, match="^the update failed: [^\n]*$"):
+    with pytest.raises(late_ppo.UpdateFailed, match="^the update failed: [^\n]*$"):
         late.complete_update()
     process = late._process._process  # type: ignore[union-attr]
     assert process.is_alive()
