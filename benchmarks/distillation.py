@@ -12,7 +12,7 @@ are there are not made again. A folder keeps the settings that it was begun with
 
 parts: students (teachers of circular, square and escape, their students by size of the data set, with and without labels),
 continual (distillation, plain fine-tuning, all tasks at once), camera (reach: a teacher that is told where the target is, a
-student that sees the camera's image).
+student that sees the camera's image, or with camera_encoder=FOLDER through an encoder).
 """
 
 from __future__ import annotations
@@ -45,7 +45,18 @@ from robot_interface_ros.files.atomic_file import write_atomically
 STUDENTS, CONTINUAL, CAMERA = "students", "continual", "camera"
 TEACHER = "teacher"
 PARTS = (STUDENTS, CONTINUAL, CAMERA)
-FIXED = ("tasks", "steps", "reach_steps", "num_envs", "preset", "epochs", "episodes", "camera_batch", "reach_teacher")
+FIXED = (
+    "tasks",
+    "steps",
+    "reach_steps",
+    "num_envs",
+    "preset",
+    "epochs",
+    "episodes",
+    "camera_batch",
+    "camera_encoder",
+    "reach_teacher",
+)
 """Settings that all rows of a folder share."""
 Figures = dict[str, dict[str, float]]
 """Task -> success and return."""
@@ -172,7 +183,7 @@ def check_folder(settings: Settings) -> None:
     own = json.loads(json.dumps({name: getattr(settings, name) for name in FIXED}))
     if not path.is_file():
         write_atomically(path, json.dumps(own, indent=2) + "\n")
-    before = json.loads(path.read_text(encoding="utf-8"))
+    before = {"camera_encoder": "", **json.loads(path.read_text(encoding="utf-8"))}  # older folders have none
     for name in FIXED:
         if before.get(name) != own[name]:
             sys.exit(f"{settings.folder} was begun with {name}={before.get(name)}, not {own[name]}; give another out=")

@@ -10,9 +10,11 @@ import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from rl_trainer_ros import factories
 from rl_trainer_ros.distillation import distil
 from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.distillation.student_evaluation import evaluate_on
@@ -59,6 +61,8 @@ class Settings:
     """Of an evaluation, on each task. Of the tasks in ALIKE, one."""
     camera_batch: int = 64
     """Samples of an update of the camera's students: they need more updates than those that see numbers."""
+    camera_encoder: str = ""
+    """Folder of an encoder through which the camera's students see; empty: they see two images of `external`."""
     reach_teacher: str = ""
     """Of the camera's students: a trained run, such as config/policies/reach; empty: one is trained for each seed."""
 
@@ -184,12 +188,10 @@ def student_of(settings: Settings, action: str, seed: int, size: int, labels: bo
 
 
 def camera_student_of(settings: Settings, seed: int, size: int, rounds: int) -> Path:
-    """A student of the reach teacher that sees two images of the camera."""
+    """A student of the reach teacher that sees two images of the camera, or the states or estimates of an encoder."""
     config = DistilConfig(
         teachers=str(reach_teacher_of(settings, seed)),
-        observation="raw_pixels",
-        observation_settings=IMAGES,
-        frame_stack=2,
+        **_through(settings.camera_encoder),
         set_size=size,
         epochs=settings.epochs,
         batch_size=settings.camera_batch,
@@ -198,6 +200,14 @@ def camera_student_of(settings: Settings, seed: int, size: int, rounds: int) -> 
         seed=seed,
     )
     return taught(settings.folder / "camera" / f"seed{seed}" / f"{size}_{rounds}", config)
+
+
+def _through(encoder: str) -> dict[str, Any]:
+    """Return the settings of what a student of the camera sees."""
+    if not encoder:
+        return {"observation": "raw_pixels", "observation_settings": IMAGES, "frame_stack": 2}
+    estimates = bool(factories.load_encoder(encoder).estimates)
+    return {"srl_model": encoder, "observation_settings": "{estimate: true}" if estimates else ""}
 
 
 def episodes_of(settings: Settings, task: str) -> int:
