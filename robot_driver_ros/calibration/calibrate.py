@@ -130,12 +130,14 @@ class Calibration:
         terminal: Terminal,
         sleep: Callable[[float], None] = time.sleep,
         check: Callable[[HardwareConfig], None] = lambda config: None,
+        keep: Callable[[HardwareConfig], None] = lambda config: None,
     ):
         """`limits`, `rest`: of each joint, rad, from the files of the robot.
 
-        `check`: raises ConfigError for settings that a driver would refuse.
+        `check`: raises ConfigError for settings that a driver would refuse. `keep`: called with the settings after each servo
+        whose values are kept.
         """
-        self._check = check
+        self._check, self._keep = check, keep
         self.config, self._boards, self._limits, self._rest = config, boards, limits, rest
         self._terminal, self._sleep = terminal, sleep
         self.input_ended = False
@@ -152,8 +154,11 @@ class Calibration:
         say(HELP)
         try:
             for joint in joints:
-                servo = self._one(joint, self.config.servos[joint])
+                before = self.config.servos[joint]
+                servo = self._one(joint, before)
                 self.config = dataclasses.replace(self.config, servos={**self.config.servos, joint: servo})
+                if servo != before:
+                    self._keep(self.config)
         except Stop as stop:
             self.input_ended = isinstance(stop, InputEnded)
             say("the input has ended" if self.input_ended else "stopped")
@@ -281,7 +286,7 @@ def calibrate(
     sleep: Callable[[float], None] = time.sleep,
     check: Callable[[HardwareConfig], None] = lambda config: None,
 ) -> bool:
-    """Calibrate `joints` (empty: all that the robot moves) and write `output`. Raises ConfigError and LinkLost.
+    """Calibrate `joints` (empty: all that the robot moves); write `output` after each. Raises ConfigError and LinkLost.
 
     `check`: raises ConfigError for settings that a driver would refuse. Without kept values, nothing is written. Return
     False if the input ended before any value was kept.
@@ -290,14 +295,29 @@ def calibrate(
         if joint not in limits:
             raise ConfigError(unknown_name("joint", joint, limits))
     terminal = terminal or Console()
-    calibration = Calibration(config, boards, limits, rest, terminal, sleep, check)
+    written, earlier = config, ""
+
+    def keep(calibrated: HardwareConfig) -> None:
+        nonlocal written, earlier
+        try:
+            earlier += _write(calibrated, output)
+            written = calibrated
+        except OSError as error:
+            terminal.say(hardware_text(calibrated))
+            raise ConfigError(
+                f"output {output} cannot be written ({error.strerror}); its text with all values so far is printed above: "
+                "save it by hand"
+            ) from None
+
+    calibration = Calibration(config, boards, limits, rest, terminal, sleep, check, keep)
     try:
         calibration.run(joints or tuple(limits))
-    finally:  # after a lost board or Ctrl-C, only the values of the current servo are lost
-        kept = [joint for joint, servo in calibration.config.servos.items() if servo != config.servos[joint]]
+    finally:  # after a lost board, Ctrl-C or a kill, only the values of the current servo are lost
+        kept = [joint for joint, servo in written.servos.items() if servo != config.servos[joint]]
         if kept:
-            saved = _write(calibration.config, output)
-            terminal.say(f"{', '.join(kept)} written to {output}{saved}; use it in the driver with hardware:={output}")
+            terminal.say(
+                f"{', '.join(kept)} written to {output}{earlier}; use it in the driver with hardware:={output}"
+            )
         else:
             terminal.say(f"nothing was calibrated, so {output} is {'unchanged' if output.exists() else 'not written'}")
     return bool(kept) or not calibration.input_ended

@@ -13,6 +13,7 @@ from robot_driver_ros.servos.pulse_journal import forget_pulses
 from robot_driver_ros.servos.pulse_tables import HardwareConfig
 from robot_interface_ros.config import ConfigError
 from robot_interface_ros.files.description import resolve
+from robot_interface_ros.files.paths import check_file
 from robot_interface_ros.robot_config import load_robot
 
 
@@ -32,6 +33,7 @@ def calibrate_robot(
     `output` if this exists, so servos can be calibrated one after the other.
     """
     start_file, file = hardware, Path(output).expanduser()
+    check_file("output", output)
     if file.exists() and not hardware:
         start_file = output
         print(f"starting from {file}", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 from collections.abc import Iterable
@@ -196,6 +197,36 @@ def test_what_a_person_wrote_is_kept_beside(tmp_path: Path, monkeypatch: pytest.
         commanded.output.write_text(own)
         assert name in commanded.run(ELBOW, "", "900", "at -30", "1400", "at -75", "done")
         assert (tmp_path / name).read_text() == own
+
+
+def test_each_servo_is_written_when_it_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a kill loses only the current one. On a full disk the text is printed."""
+    commanded, there = Commanded(tmp_path, monkeypatch), []
+    answers = ("", "900", "at -30", "1400", "at -75", "done", "", "900", "at -80", "1400", "at -40", "done")
+    script = commanded.script = Script(answers)
+    monkeypatch.setattr(
+        script, "ask", lambda prompt: (there.append(commanded.output.exists()), Script.ask(script, prompt))[1]
+    )
+    joints = (ELBOW, WRIST)
+    assert calibrate_robot("inmoov", (), joints, "", str(commanded.output), "mock", (), script) == 0
+    assert there.index(True) == 6 and f"{WRIST}, {ELBOW} written to {commanded.output};" in script.said[-1]
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("robot_driver_ros.calibration.calibrate.write_hardware", full)
+    with pytest.raises(ConfigError, match="other.yaml cannot be written .No space left.* is printed above"):
+        calibrate_robot("inmoov", (), joints, "", str(tmp_path / "other.yaml"), "mock", (), script := Script(answers))
+    assert any("servos:" in text and ELBOW in text for text in script.said)
+    assert script.said[-1].startswith("nothing was calibrated")
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_dialogue(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    script = Script(())
+    with pytest.raises(ConfigError, match="output is .*, but .*file is not a folder; give another path"):
+        calibrate_robot("inmoov", (), (ELBOW,), "", str(tmp_path / "file" / "mine.yaml"), "mock", (), script)
+    assert script.said == []
 
 
 def test_another_file_to_begin_with_does_not_wipe_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
