@@ -20,7 +20,7 @@ from rl_trainer_ros.bringup.robot_checks import (
     real_time,
 )
 from rl_trainer_ros.bringup.setting_texts import default_text, description, setting_line, typed, yaml_value
-from rl_trainer_ros.environments.env_config import SIMULATED, settings_of
+from rl_trainer_ros.environments.env_config import GROUND_TRUTH, SIMULATED, settings_of
 from rl_trainer_ros.training import resumed_settings
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError, from_mapping, option, unknown_name
@@ -204,6 +204,8 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
         if resumed:
             in_file = dataclasses.asdict(resumed)
             told.pop("resume", None)
+        elif _names_another_encoder(told, in_file):
+            told.setdefault("srl_folder", "")
         told |= with_parts({**in_file, **told}, parts)
         if auto:
             automatic_robots.check(bringup.robot_source, in_file | told, "namespaces" in told)
@@ -244,6 +246,14 @@ def resolve_values(given: Mapping[str, str], base: str = "/") -> Values:
     told = {name: getattr(trainer, name) for name in told}
     served = tuple(resolve_name(namespace, base) for namespace in served)
     return Values(bringup, trainer, params_file, told, sim_params_file, driver_params_file, served, note)
+
+
+def _names_another_encoder(told: Mapping[str, Any], in_file: Mapping[str, Any]) -> bool:
+    """Return whether the given srl_model is not that of the encoder in the parameter file's srl_folder."""
+    if "srl_model" not in told or not in_file.get("srl_folder"):
+        return False
+    of_file = in_file.get("srl_model", GROUND_TRUTH)  # ground_truth: the folder alone names the encoder
+    return told["srl_model"] == GROUND_TRUTH or of_file not in (GROUND_TRUTH, told["srl_model"])
 
 
 def _resumed(settings: Mapping[str, Any]) -> TrainerConfig | None:

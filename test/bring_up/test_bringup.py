@@ -131,7 +131,9 @@ def test_argument_before_params_file_before_default(params_file: str) -> None:
     assert started["trainer"].parameters == {"seed": 9}  # the rest is in the file, which the node reads itself
     assert started["trainer"].params_file == params_file
     assert processes(params_file=params_file, num_envs="1")["trainer"].parameters == {"namespaces": ("/env_0",)}
-    assert list(processes(params_file=params_file, srl_model="ground_truth")) == ["robot_sim", "trainer"]
+    without_encoder = processes(params_file=params_file, srl_model="ground_truth")
+    assert list(without_encoder) == ["robot_sim", "trainer"]  # the folder in the file is that of the file's encoder
+    assert without_encoder["trainer"].parameters == {"srl_model": "ground_truth", "srl_folder": ""}
 
 
 def test_empty_text_is_not_given() -> None:
