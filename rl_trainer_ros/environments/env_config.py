@@ -81,8 +81,8 @@ class EnvConfig:
     random_start: int = option(0, "number of random actions at the start of an episode", minimum=0, maximum=1000)
     gaze: str = option(
         "",
-        "point at which the eyes look, where head and eyes turn: target; hand; estimate: the target as observation.estimate "
-        "takes it to be; action: the policy turns them; none; empty: that of the encoder's images, otherwise none",
+        "point at which the eyes look, where head and eyes turn: target; hand; estimate: that of observation.estimate; action: "
+        "the policy turns them; none; empty: that of the encoder's images, otherwise none",
         choices=("", *GAZES),
     )
     goal_conditioned: bool = option(

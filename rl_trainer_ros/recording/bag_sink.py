@@ -112,7 +112,7 @@ class KeepLast:
             self.dump()
 
     def end(self, summary: EpisodeSummary) -> None:
-        """See Sink; an episode that was cut from outside is written."""
+        """See Sink; an interrupted episode is written."""
         if summary.interrupted:
             self.dump()
         self._sink.end(summary)

@@ -20,14 +20,14 @@ class RecordConfig(EnvConfig):
 
     policy: str = option(
         MIXED,
-        "who moves the robot: random actions; drift: one random direction an episode, with noise; scripted: towards the "
-        "target, with noise; mixed: scripted and drift in turn; trained: the policy of `run`",
+        "policy that moves the robot. random: new actions at every step; drift: one random direction an episode, with noise; "
+        "scripted: towards the target, with noise; mixed: scripted and drift in turn; trained: the policy of `run`",
         choices=(RANDOM, DRIFT, SCRIPTED, MIXED, TRAINED),
     )
     run: str = option(
         "", "run folder whose policy and environment are recorded, or latest; policy is then trained", path=True
     )
-    model: str = option("final", "which of the run's models", choices=("final", "best", "latest"))
+    model: str = option("final", "model of the run", choices=("final", "best", "latest"))
     deterministic: bool = option(False, "a trained policy takes its best action; false: it samples, as in training")
     noise: float = option(
         0.4,
@@ -37,7 +37,7 @@ class RecordConfig(EnvConfig):
     )
     episodes: int = option(100, "episodes to record; 0: until Ctrl-C", minimum=0, maximum=10_000_000)
     steps: int = option(
-        0, "end after the episode with which so many steps are reached; 0: as many as come", minimum=0, maximum=10**9
+        0, "end after the episode with which so many steps are reached; 0: no limit", minimum=0, maximum=10**9
     )
     seed: int = option(0, "seed of episodes and actions", minimum=0, maximum=2**31 - 1)
     cameras: tuple[str, ...] = option(("external",), "cameras to record; []: none. Over topics: those that are served")
@@ -55,7 +55,7 @@ class RecordConfig(EnvConfig):
     namespaces: tuple[str, ...] = option((), "over topics: the robots' namespaces; empty: env_0, env_1, ...")
     keep_last_s: float = option(
         0.0,
-        "ring buffer: write only the last so many seconds, at Ctrl-C, at SIGUSR1 and where an episode is cut from outside; 0: "
+        "ring buffer: write only the last so many seconds, at Ctrl-C, at SIGUSR1 and when an episode is interrupted; 0: "
         "write everything",
         minimum=0.0,
         maximum=86_400.0,
@@ -69,8 +69,8 @@ class RecordConfig(EnvConfig):
         path=True,
     )
     bag: str = option("", "folder of the new bag; empty: <bag_dir>/<date>_<task>_seed<seed>", path=True)
-    bag_dir: str = option("bags", "where bags go", path=True)
-    log_dir: str = option("runs", "where run:=latest is looked for", path=True)
+    bag_dir: str = option("bags", "folder for new bags", path=True)
+    log_dir: str = option("runs", "folder in which run:=latest is searched", path=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -26,9 +26,9 @@ FAILED = 3
 class PlayerConfig:
     """Checked by `from_mapping`."""
 
-    run: str = option("latest", "run folder, or something in it such as its best/; or latest", path=True)
-    model: str = option("final", "which of the run's models", choices=("final", "best", "latest"))
-    log_dir: str = option("runs", "where latest is looked for", path=True)
+    run: str = option("latest", "latest, a run folder, or a folder in it such as its best/", path=True)
+    model: str = option("final", "model of the run", choices=("final", "best", "latest"))
+    log_dir: str = option("runs", "folder in which latest is searched", path=True)
     namespaces: tuple[str, ...] = option(("env_0",), "the robot to move")
     start_timeout_s: float = option(60.0, "how long to wait for the robot at the start", minimum=0.1, maximum=3600.0)
 

@@ -35,7 +35,7 @@ class CurvesOptions:
     file: str = option(
         "", "picture to write (.png, .svg or .pdf); empty: learning_curve.png in the run, or curves.png here", path=True
     )
-    log_dir: str = option("runs", "where latest is looked for", path=True)
+    log_dir: str = option("runs", "folder in which latest is searched", path=True)
 
 
 def draw_curves(options: CurvesOptions) -> int:

@@ -34,12 +34,12 @@ class TrainSrlOptions:
 
     srl_model: str = option("autoencoder", "encoder to train; rl_trainer list what:=srl_models shows all")
     losses: str = option(
-        "", "losses that replace those of the model: 'autoencoder:1 inverse:2', 'autoencoder:1:20 inverse:2:10'"
+        "", "losses that replace those of the method: 'autoencoder:1 inverse:2', 'autoencoder:1:20 inverse:2:10'"
     )
-    network: str = option("", "network that replaces that of the model, such as small_cnn or resnet18")
-    state_dim: int = option(0, "number of values in a state; 0: that of the model", minimum=0, maximum=4096)
+    network: str = option("", "network that replaces that of the method, such as small_cnn or resnet18")
+    state_dim: int = option(0, "number of values in a state; 0: that of the method", minimum=0, maximum=4096)
     cameras: tuple[str, ...] = option(
-        (), "cameras that are encoded together; empty: those of the model, usually external"
+        (), "cameras that are encoded together; empty: those of the method, usually external"
     )
     image_size: int = option(
         64,

@@ -25,9 +25,9 @@ _OF_THE_ROBOT = ("task", "robot", "joint_group", "gaze", "world", "observation",
 class EnjoyOptions:
     """Arguments of `rl_trainer enjoy`."""
 
-    run: str = option("latest", "run folder, or something in it such as its best/; or latest", path=True)
-    model: str = option("final", "which of the run's models", choices=("final", "best", "latest"))
-    log_dir: str = option("runs", "where latest is looked for", path=True)
+    run: str = option("latest", "latest, a run folder, or a folder in it such as its best/", path=True)
+    model: str = option("final", "model of the run", choices=("final", "best", "latest"))
+    log_dir: str = option("runs", "folder in which latest is searched", path=True)
     video: str = option(
         "",
         "no page: a film of a few episodes with the policy's numbers, a .gif or .mp4 file, simulated in process",
