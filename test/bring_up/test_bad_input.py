@@ -17,6 +17,7 @@ from rl_trainer_ros.bringup import supervisor
 from rl_trainer_ros.cli import main
 from rl_trainer_ros.cli.commands.cross_evaluate import CrossEvaluateOptions, cross_evaluate_runs
 from rl_trainer_ros.cli.commands.report import ReportOptions, write
+from rl_trainer_ros.cli.commands.robot.ros2_control import Ros2ControlOptions, ros2_control
 from rl_trainer_ros.distillation.continual import learn
 from rl_trainer_ros.distillation.continual_config import ContinualConfig
 from rl_trainer_ros.distillation.distil import distil, record_only
@@ -262,6 +263,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Pat
         lambda: learn(ContinualConfig(tasks=("circular", "square"), folder=str(file))),
         lambda: cross_evaluate_runs(CrossEvaluateOptions("gone", file=f"{file}/a.csv")),
         lambda: cross_evaluate_runs(CrossEvaluateOptions("gone", log_dir=str(file))),
+        lambda: ros2_control(Ros2ControlOptions(folder=str(file))),
         lambda: write(ReportOptions(folder=str(tmp_path), file=f"{file}/a.html")),
     ):
         with pytest.raises(

@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
-from rl_trainer_ros.bringup.system import BringupError, Next, Process, after_death, ros_arguments, system
+from rl_trainer_ros.bringup import supervisor
+from rl_trainer_ros.bringup.system import BringupError, Next, Process, System, after_death, ros_arguments, system
+from rl_trainer_ros.cli.commands.on_page.page import PageOptions, page
 from robot_interface_ros.command_lines import find_executable
 
 pytestmark = pytest.mark.frames
@@ -269,3 +271,12 @@ def test_all_that_the_file_shows_is_published_by_a_running_system(
     assert all(math.isfinite(point.x) for point in workspace.points)
     trainer.signal(signal.SIGINT)
     assert trainer.wait() == 0
+
+
+def test_a_page_alone_that_stays_down_ends_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a training, which continues without it, it does not."""
+    started: list[System] = []
+    monkeypatch.setattr(supervisor, "run", lambda system: started.append(system) or 0)
+    page(PageOptions())
+    assert started[0].beyond_hope({"page"}) and not started[0].beyond_hope(())
+    assert not system({"page": "true"}, {}).beyond_hope({"page"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from rl_trainer_ros.cli.command import Command
@@ -28,7 +29,8 @@ def page(options: PageOptions) -> int:
 
     told = {name: value for name, value in vars(options).items() if name != "domain_id" and value != ""}
     environment = {} if options.domain_id is None else {"ROS_DOMAIN_ID": str(options.domain_id)}
-    return supervisor.run(System((viewers.page(told),), environment, endless=True))
+    needed = dataclasses.replace(viewers.page(told), optional=False)
+    return supervisor.run(System((needed,), environment, endless=True))
 
 
 COMMAND = Command(

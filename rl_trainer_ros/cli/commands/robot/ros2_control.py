@@ -8,6 +8,7 @@ from pathlib import Path
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.commands.robot.options import Placed, namespace_option, robot_option
 from robot_interface_ros.config import option
+from robot_interface_ros.files.paths import check_folder
 from robot_interface_ros.robot_config import load_robot
 from robot_interface_ros.urdf import ros2_control as control
 
@@ -26,6 +27,7 @@ class Ros2ControlOptions(Placed):
 def ros2_control(options: Ros2ControlOptions) -> int:
     """Write a URDF and a parameter file with which ros2_control commands a robot of the contract."""
     description, folder = load_robot(options.robot, options.groups), Path(options.folder)
+    check_folder("folder", folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in control.files(description, options.namespace, options.control_hz).items():
         (folder / name).write_text(text, encoding="utf-8")
