@@ -42,17 +42,20 @@ class TransitionRecorder:
         seed: int,
         on_demand: bool = False,
         gaze_errs: bool = False,
+        scripted: Callable[[], Callable[[], Any]] | None = None,
     ):
         """`on_demand`: render only the images that are kept, one in four; for a simulation without delayed or lost images.
 
         The images are the same, bit for bit. `gaze_errs`: the eyes look at the target with an error, as at an estimate of it;
-        another error before each transition.
+        another error before each transition. `scripted`: called at the start of an episode; returns a function that returns the
+        action which brings the hand nearer to the target. None: that of joint velocities.
         """
         self._environment, self._seen = environment, partial(_observed, environment, cameras)
         if on_demand:
             renderer = layer_with(environment.robot, "render_on_demand")
             renderer.render_on_demand()
             self._seen = partial(_rendered, renderer, cameras)
+        self._begin_scripted = scripted or self._velocities
         self._gaze, self._gaze_errs = environment.arm.gaze, gaze_errs
         self._seed, self._generator = seed, np.random.default_rng(seed)
         self._world = layer_with(environment.robot, "loose_objects")
@@ -81,13 +84,13 @@ class TransitionRecorder:
         environment, generator = self._environment, self._generator
         environment.gaze_error = np.zeros(3)
         environment.reset(seed=None if self.episode else self._seed)
-        scripted = ScriptedReach(environment.arm, environment.task.period_s)
+        scripted = self._begin_scripted()
         drift = generator.uniform(-1.0, 1.0, environment.action_space.shape)
         parts: dict[str, list[Any]] = {name: [] for name in _PARTS}
         held, left = drift, 0
         for step in range(EPISODE_STEPS + HELD):
             if left == 0 or step % STRIDE == STRIDE - 1:
-                wanted = scripted.act(environment.step_state) if self.episode % 2 == 0 else drift
+                wanted = scripted() if self.episode % 2 == 0 else drift
                 noise = generator.normal(0.0, 0.4, environment.action_space.shape)
                 held = np.clip(wanted + noise, -1.0, 1.0).astype(np.float32)
                 if self._gaze_errs:
@@ -98,7 +101,7 @@ class TransitionRecorder:
                 parts["ground_truth"].append(self._truth())
                 parts["hand"].append(environment.step_state.hand)
                 parts["action"].append(held)
-                parts["action_probabilities"].append(scripted.act(environment.step_state))
+                parts["action_probabilities"].append(scripted())
                 parts["reward"].append(0.0)
                 parts["terminated"].append(False)
                 parts["episode"].append(self.episode)
@@ -113,6 +116,12 @@ class TransitionRecorder:
                     parts["next_hand"].append(environment.step_state.hand)
         self.episode += 1
         return {name: np.array(rows) for name, rows in parts.items()}
+
+    def _velocities(self) -> Callable[[], Any]:
+        """Return a function that returns the joint velocities which bring the hand nearer to the target."""
+        environment = self._environment
+        policy = ScriptedReach(environment.arm, environment.task.period_s)
+        return lambda: policy.act(environment.step_state)
 
     def _truth(self) -> NDArray[np.float64]:
         step_state = self._environment.step_state

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, record_and_train, recorded
 from rl_trainer_ros.environments import kept_transitions
 from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.environments.transition_recording import NAMES, TransitionRecorder, record
+from robot_interface_ros.config import ConfigError
 from srl_ros.reward_places import reward_places
 
 CAMERAS = ("external", "above")
@@ -118,3 +120,18 @@ def test_a_recording_that_is_forgotten_leaves_the_files_of_others(tmp_path: Path
         assert (sorted(path.name for path in place.iterdir()) if place.exists() else []) == sorted(others)
         assert place.exists() == bool(others)
     kept_transitions.forget(tmp_path / "absent")
+
+
+def test_tasks_in_the_arena_are_recorded_with_motions_of_the_hand(tmp_path: Path) -> None:
+    options = TrainSrlOptions(task="circular")
+    object.__setattr__(options, "images", 10)  # an episode that goes to the target, and a random one
+    found = recorded(options, ("external",), tmp_path)
+    assert found["action"].shape == found["action_probabilities"].shape == (10, 2)
+    away = np.linalg.norm(found["ground_truth"][:, :3] - found["hand"], axis=1)
+    assert away[:5].max() < 0.02 < away[5:].max()
+
+
+@pytest.mark.bad_input
+def test_a_folder_that_cannot_be_written_is_refused_before_the_recording() -> None:
+    with pytest.raises(ConfigError, match="the folder of the encoder is .*/srl/autoencoder, but .* cannot be written"):
+        record_and_train(TrainSrlOptions(log_dir="/proc/runs"))

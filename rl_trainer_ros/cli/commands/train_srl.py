@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from rl_trainer_ros.cli.shown_progress import Progress
 from rl_trainer_ros.environments.env_config import EnvConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, option, unknown_name
-from robot_interface_ros.files.paths import listed_paths
+from robot_interface_ros.files.paths import check_folder, listed_paths
 from robot_interface_ros.robot_config import robot_config
 from robot_interface_ros.start import leaving_at_once
 
@@ -101,6 +102,7 @@ def record_and_train(options: TrainSrlOptions) -> int:
     factories.check_training(config, cameras, options.image_size)  # errors before the recording
     seeker = {"log_dir": options.log_dir, "robot": options.robot, "task": options.task, "table": options.srl_models}
     folder = factories.encoder_place(options.srl_model, **seeker)
+    check_folder("the folder of the encoder", folder)
     if options.bags:
         paths = listed_paths(options.bags)
         source = factories.bag_dataset(paths, cameras, note=print).dataset
@@ -144,6 +146,7 @@ def recorded(options: TrainSrlOptions, cameras: tuple[str, ...], folder: Path) -
         from rl_trainer_ros.environments.kept_transitions import kept
         from rl_trainer_ros.environments.make_env import Connection, make_environment
         from rl_trainer_ros.environments.transition_recording import TransitionRecorder
+        from rl_trainer_ros.recording.policies import TowardsTarget
 
     given = {"end_at_success": False} if options.task == "reach" else {}  # images of a hand at its target
     looks = "target" if options.gaze == "estimate" else options.gaze
@@ -155,7 +158,10 @@ def recorded(options: TrainSrlOptions, cameras: tuple[str, ...], folder: Path) -
         environment = make_environment(config, Connection(simulation={"cameras": cameras, **size}))
         try:
             errs = options.gaze == "estimate"
-            yield TransitionRecorder(environment, cameras, options.seed, not options.imperfection, gaze_errs=errs)
+            scripted = None
+            if environment.action_space.shape != (len(environment.arm.indices),):  # the hand's motions, as in the arena
+                scripted = lambda: partial(TowardsTarget(environment).motion, environment)  # noqa: E731
+            yield TransitionRecorder(environment, cameras, options.seed, not options.imperfection, errs, scripted)
         finally:
             environment.close()
 
