@@ -42,7 +42,7 @@ def check_learner(config: TrainerConfig) -> None:
 
     If all these settings have their defaults, nothing is checked. If the check cannot run, the trainer reports the error later.
     """
-    if not any(getattr(config, name) for name in _NEEDED_FOR):
+    if not any(getattr(config, name) for name in _NEEDED_FOR) and config.device != "cuda":
         return
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         ended = subprocess.run(

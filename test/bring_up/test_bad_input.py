@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rl_trainer_ros.bringup import supervisor
+from rl_trainer_ros.bringup import preflight, supervisor
 from rl_trainer_ros.cli import main
 from rl_trainer_ros.cli.commands.cross_evaluate import CrossEvaluateOptions, cross_evaluate_runs
 from rl_trainer_ros.cli.commands.report import ReportOptions, write
@@ -183,6 +183,17 @@ def test_what_the_learner_would_refuse_is_told_by_a_process_of_its_own(changes: 
     with pytest.raises((ConfigError, RobotError)) as error:
         learner_check.check(replace(TrainerConfig(), **changes))
     assert said in " ".join(str(error.value).split())
+
+
+@pytest.mark.parametrize("changes", [{"device": "cuda"}, {"preset": "many_robots"}])
+def test_settings_that_only_the_learner_can_judge_are_checked_before_anything_starts(
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuses = "import sys; print('not here', file=sys.stderr); sys.exit(2)"
+    monkeypatch.setattr(preflight, "_command", lambda: [sys.executable, "-c", refuses])
+    preflight.check_learner(TrainerConfig())  # not asked
+    with pytest.raises(ConfigError, match="not here"):
+        preflight.check_learner(replace(TrainerConfig(), **changes))
 
 
 @pytest.mark.slow
