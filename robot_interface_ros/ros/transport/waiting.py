@@ -258,7 +258,10 @@ class DirectWaiter:
             self.refused.note(service.srv_name, str(error))
             return
         if header is not None:
-            _send(service.send_response, handler(request, service.srv_type.Response()), header, self._node)
+            self._answer(service, handler(request, service.srv_type.Response()), header)
+
+    def _answer(self, service: Any, response: Any, header: Any) -> None:
+        _send(service.send_response, response, header, self._node)
 
     def _take_response(self, client: Any) -> None:
         try:
