@@ -20,9 +20,10 @@ _WHOLE = {
     **dict.fromkeys(("target_update_interval", "policy_delay", "stats_window_size"), (1, _NO_END)),
     **dict.fromkeys(("cg_max_steps", "line_search_max_iter", "n_critic_updates", "sub_sampling_factor"), (1, _NO_END)),
     **dict.fromkeys(("n_top", "n_eval_episodes", "gradient_steps"), (1, _NO_END)),
-    **dict.fromkeys(("learning_starts", "image_shift"), (0, _NO_END)),
+    "learning_starts": (0, _NO_END),
+    "image_shift": (0, 32),  # of drq
     "sde_sample_freq": (-1, _NO_END),
-    "latent_dim": (1, 16_384),
+    "latent_dim": (1, 4096),  # of drq
     "n_delta": (1, 100_000),
     "population": (2, 100_000),
     "top_quantiles_to_drop_per_net": (0, 24),  # of sb3-contrib's 25

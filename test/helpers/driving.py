@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from robot_interface_ros.robot import Command, Observation
-from robot_interface_ros.safety.safe_robot import SafeRobot
+from robot_interface_ros.robot import Command, Observation, Robot
 
 
-def drive(robot: SafeRobot, observation: Observation, target: np.ndarray, steps: int) -> Observation:
+def drive(robot: Robot, observation: Observation, target: np.ndarray, steps: int) -> Observation:
     """Send a target, rad, for so many periods; return the last observation."""
     for _ in range(steps):
         robot.send(Command(observation.stamp, robot.joint_names, target))

@@ -13,9 +13,10 @@ import yaml
 from serving import discover
 
 pytest.importorskip("rclpy")
+from driving import drive
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from test_cameras import CAMERAS, RADIUS_M, depth_of_sphere, move, red_pixels
+from test_cameras import CAMERAS, RADIUS_M, depth_of_sphere, red_pixels
 
 from rl_trainer_ros.ros.robot_client.readers import CameraParts
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
@@ -96,7 +97,7 @@ def test_messages_agree_with_each_other_and_with_the_kinematics(
             observation = robot.reset(Episode(0, target))
             posture = observation.position + generator.normal(0.0, 0.15, len(description.joint_names))
             posture[description.model.index(["r_shoulder_lift_joint"])] = 0.3  # the arm out of the way
-            observation = move(
+            observation = drive(
                 robot, observation, np.clip(posture, description.limits.lower, description.limits.upper), 12
             )
             step_state = bystander.step_state(observation.stamp)

@@ -114,7 +114,7 @@ def test_what_does_not_fit_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ConfigError, match="drq has no policy for vector observations; use ppo"):
         make_learner("drq", line(), hyperparameters("drq"))
     for settings, said in (
-        ({"image_shift": -1}, "expected a whole number from 0 to 32"),
+        ({"image_shift": -1}, "expected a whole number, from 0 to 32"),
         ({"latent_dim": 0}, "from 1 to 4096"),
         ({"n_steps": 3}, "n_steps has no effect"),
     ):
