@@ -34,6 +34,8 @@ from srl_ros.transitions import DatasetError, TransitionSource, split_by_episode
 
 MIN_IMAGES = 20
 _EVALUATION_BATCH = 256
+SILENT_S = 10.0
+"""Longest time without a line of progress."""
 _WARM_UP = 0.1  # share of the steps
 Rows = NDArray[np.int64]
 
@@ -132,9 +134,15 @@ class _Run:
 
     @torch.no_grad()
     def batches(self, rows: Rows) -> Iterator[Batch]:
-        """All of `rows` in order, for evaluation."""
+        """All of `rows` in order, without gradients. Reports its progress if it takes long, as with a large network."""
+        done, begin = 0, time.monotonic()
+        told = begin
         for some in np.array_split(rows, -(-len(rows) // _EVALUATION_BATCH)):
             yield self._batch(some)
+            done, now = done + len(some), time.monotonic()
+            if now - told >= SILENT_S:
+                told, left_s = now, (now - begin) / done * (len(rows) - done)
+                self._report(f"encoded {done:,} of {len(rows):,} moments, {left_s:.0f} s left")
 
     def optimise(self) -> None:
         """Train; at the end the weights are those of the best epoch."""

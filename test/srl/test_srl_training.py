@@ -158,6 +158,14 @@ def test_states_of_all_images_are_computed_without_gradients(tmp_path: Path, mon
     assert kept == [False]
 
 
+def test_a_long_pass_over_the_images_reports_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method without epochs, such as a pretrained network, would be silent for minutes."""
+    monkeypatch.setattr(loop, "SILENT_S", 0.0)
+    lines: list[str] = []
+    train(scenes(40, size=32), with_method("pca"), tmp_path, lines.append, pictures=False)
+    assert lines[0] == "encoded 32 of 32 moments, 0 s left"
+
+
 def test_the_split_holds_out_whole_episodes() -> None:
     count = 500
     episodes = Dataset(np.zeros((count, 16, 16, 3), np.uint8), np.zeros((count, 1)), ("index",)).episodes
