@@ -16,7 +16,8 @@ sync_api = import_module("playwright.sync_api") if os.environ.get("CI") else pyt
 
 # Software WebGL, since a machine that runs tests often has no GPU; small, since it is slow.
 OPTIONS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-LONG_MS = 120_000.0
+LONG_MS = 240_000.0
+"""Longest wait for an event: software WebGL draws slowly, on a busy machine far more slowly."""
 
 
 def opened(browser: Any, address: str, width: int = 700, height: int = 500) -> Any:

@@ -13,7 +13,7 @@ from helpers.page_stubs import INMOOV, StubRobot, StubStops, StubTrainer
 from robot_page_ros.page import Page
 from robot_page_ros.page_config import PageConfig
 
-WAIT_S = 120.0
+WAIT_S = 240.0
 
 
 class Served:
