@@ -111,6 +111,8 @@ class Panel:
                 self._jog = gui.add_button_group("jog", JOGS, hint="along the axes of the robot's root frame")
                 self._jog.on_click(lambda event: act(Action("jog", event.client_id, event.target.value)))
             self._joints = gui.add_folder("Joints", expand_by_default=True)
+            with self._joints:  # never empty: a folder that gets its first part while it is drawn may stay closed
+                gui.add_html(note("Angles in rad; a prismatic joint in m."))
         with tabs.add_tab("Policy"):
             self._policy = gui.add_html(policy_tables({}))
         with tabs.add_tab("Cameras"):
