@@ -26,7 +26,7 @@ from srl_ros.objectives.principal_components import PrincipalComponents
 from srl_ros.threads import torch_threads
 from srl_ros.training import resume, warm_start
 from srl_ros.training.batches import DataFacts, facts_of, to_batch
-from srl_ros.training.evaluation import describe, evaluate
+from srl_ros.training.evaluation import describe, evaluate, thinned
 from srl_ros.training.learner import Learner, check_source, learns_from_rewards, needs_of
 from srl_ros.training.pictures import save_all, save_losses, save_reconstructions
 from srl_ros.training.reward_labels import labelled
@@ -80,10 +80,12 @@ def train(
             warm_start.begin(run.learner, start)
         if run.learner.trains:
             run.optimise()
-        run.fit_in_one_go()
+        # one pass over images with a large network takes long, and principal components need no more than figures do
+        measured = training if run.learner.trains else thinned(training)
+        run.fit_in_one_go(measured)
         network = run.learner.network.eval()
         if start is None:
-            network.standardise_on(raw_states(network, run.batches(training)))
+            network.standardise_on(raw_states(network, run.batches(measured)))
             run.learner.set_scale(run.facts)
         else:
             warm_start.save(run.learner, folder)
@@ -176,12 +178,12 @@ class _Run:
         learner.load_state_dict(progress.best)
 
     @torch.no_grad()
-    def fit_in_one_go(self) -> None:
-        """Set the network's weights without gradients, by its one objective (pca)."""
+    def fit_in_one_go(self, rows: Rows) -> None:
+        """Set the network's weights without gradients, by its one objective (pca), from the images of `rows`."""
         for objective in self.learner.objectives.values():
             if isinstance(objective, PrincipalComponents):
                 network = self.learner.network
-                objective.fit(network, (network.features(batch.images).cpu() for batch in self.batches(self.training)))
+                objective.fit(network, (network.features(batch.images).cpu() for batch in self.batches(rows)))
 
     def _epoch(self, optimiser: torch.optim.Optimizer, schedule: Any, steps: int, epoch: int) -> float:
         """One pass over the training images; returns the mean loss."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from srl_ros.dataset import Dataset, DatasetError
 from srl_ros.encoder import Encoder
 from srl_ros.networks import StateNetwork
 from srl_ros.training import TrainingError, loop, train
+from srl_ros.training.evaluation import thinned
 from srl_ros.transitions import split_by_episode
 
 NAMES = ("target_x", "target_y", "depth")
@@ -164,6 +166,17 @@ def test_a_long_pass_over_the_images_reports_its_progress(tmp_path: Path, monkey
     lines: list[str] = []
     train(scenes(40, size=32), with_method("pca"), tmp_path, lines.append, pictures=False)
     assert lines[0] == "encoded 32 of 32 moments, 0 s left"
+
+
+def test_a_method_without_epochs_looks_at_as_many_images_as_the_figures_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pretrained network takes 30 ms an image: all images, twice, would take most of an hour."""
+    monkeypatch.setattr(loop, "SILENT_S", 0.0)
+    monkeypatch.setattr(loop, "thinned", partial(thinned, most=24))
+    lines: list[str] = []
+    train(scenes(60, size=32), with_method("pca"), tmp_path, lines.append, pictures=False)
+    assert [line.split(",")[0] for line in lines[:2]] == ["encoded 17 of 17 moments"] * 2  # every third of 50
 
 
 def test_the_split_holds_out_whole_episodes() -> None:
