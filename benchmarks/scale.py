@@ -1,8 +1,9 @@
 """Measure steps of 1 to 64 robots of 1 to 8 simulators, on one host and two; fit a model of the costs; predict larger setups.
 
-Run it with `.venv/bin/python benchmarks/scale.py folder:=scale`. Every setup is measured in its own process and kept in the
-folder, so the same command goes on after an interruption. Two hosts are two network namespaces (`ip netns`, as root), without
-shared memory between them; they share the cores of this machine. It prints Markdown tables, as in docs/performance.md.
+Run it with `.venv/bin/python benchmarks/scale.py folder:=scale`. Every setup is measured in each round, in its own process, and
+kept in the folder, so the same command continues after an interruption; its figures are medians of the rounds. Two hosts are
+two network namespaces (`ip netns`, as root), without shared memory between them; they share the cores of this machine. It
+prints Markdown tables, as in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import processes
 from rounds import say
-from scale_model import TERMS, Setup, errors, fit, predict
+from scale_model import TERMS, UNITS, Measured, Setup, errors, fit, predict
 
 from rl_trainer_ros.bringup.setting_texts import from_words
 from rl_trainer_ros.bringup.system import share_out
@@ -43,6 +45,7 @@ class Options:
     """Settings of the measurement."""
 
     folder: str = option("scale", "folder of the results; setups that it has are not measured again")
+    rounds: int = option(3, "measurements of each setup, in turns", minimum=1, maximum=100)
     chunks: int = option(5, "parts of a measurement; its figure is their median", minimum=1, maximum=1000)
     steps: int = option(1600, "steps in each part, of all robots together", minimum=64, maximum=1_000_000)
     setup: tuple[int, ...] = option((), "measure only this one: robots, simulators, hosts")
@@ -164,50 +167,65 @@ def learner_us(robots: int) -> tuple[float, float]:
     return statistics.median(forwards), statistics.median(updates) * robots
 
 
-def measured(options: Options) -> dict[tuple[int, int, int], dict[str, float]]:
-    """Measure the setups that the folder has not, each in a process of its own; return all."""
+def measured(options: Options) -> dict[tuple[int, int, int], Measured]:
+    """Measure the setups that the folder has not, each in a process of its own; return the medians of the rounds."""
     folder = Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    found = {}
-    for k, setup in enumerate(SETUPS):
-        path = folder / f"{'_'.join(map(str, setup))}.json"
+    found: dict[tuple[int, int, int], list[dict[str, float]]] = {}
+    expected_s = 300.0 * options.rounds
+    for k, setup in product(range(options.rounds), SETUPS):
+        path = folder / f"{'_'.join(map(str, setup))}-{k}.json"
         if not path.is_file():
-            say(f"setup {k + 1} of {len(SETUPS)}: {setup[0]} robots, {setup[1]} simulators, {setup[2]} hosts", 240.0)
-            words = [sys.executable, __file__, f"setup:={list(setup)}", f"chunks:={options.chunks}"]
-            words += [f"steps:={options.steps}"]
-            prefix = ["ip", "netns", "exec", HERE] if setup[2] > 1 else []
-            done = subprocess.run([*prefix, *words], capture_output=True, text=True, timeout=600.0)
-            if done.returncode != 0:
-                say(f"not measured: {(done.stderr or done.stdout).strip().splitlines()[-1]}", 240.0)
+            robots, simulators, hosts = setup
+            words = f"{robots} robots, {simulators} simulators, {hosts} hosts"
+            say(f"round {k + 1} of {options.rounds}: {words}", expected_s)
+            try:
+                path.write_text(measured_apart(setup, options))
+            except RuntimeError as error:
+                say(f"not measured: {error}", expected_s)
                 continue
-            path.write_text(done.stdout.strip().splitlines()[-1])
-        found[setup] = json.loads(path.read_text())
-    return found
+        found.setdefault(setup, []).append(json.loads(path.read_text()))
+    return {
+        setup: Measured(*(statistics.median(row[name] for row in rows) for name in ("step_us", "trainer_cpu_us")))
+        for setup, rows in found.items()
+    }
 
 
-def report(found: Mapping[tuple[int, int, int], Mapping[str, float]], learner: tuple[float, float]) -> str:
+def measured_apart(setup: tuple[int, int, int], options: Options) -> str:
+    """Measure a setup in a process of its own, and return what it prints. Raises RuntimeError with the reason."""
+    words = [sys.executable, __file__, f"setup:={list(setup)}", f"chunks:={options.chunks}", f"steps:={options.steps}"]
+    prefix = ["ip", "netns", "exec", HERE] if setup[2] > 1 else []
+    done = subprocess.run([*prefix, *words], capture_output=True, text=True, timeout=600.0)
+    if done.returncode != 0:
+        raise RuntimeError((done.stderr or done.stdout).strip().splitlines()[-1])
+    return done.stdout.strip().splitlines()[-1]
+
+
+def planned_as(robots: int, simulators: int, hosts: int) -> Setup:
+    """Return a setup on this machine, whose hosts share its cores: one core is the trainer's."""
+    return Setup(robots, simulators, hosts, cores=max(1, CORES - 1))
+
+
+def report(found: Mapping[tuple[int, int, int], Measured], learner: tuple[float, float]) -> str:
     """Return the tables. `learner`: learner_us(PLANNED.robots)."""
-    setups = [Setup(*setup, cores=CORES) for setup in found]
-    times = [row["step_us"] for row in found.values()]
+    setups, times = [planned_as(*setup) for setup in found], list(found.values())
     costs, wrong = fit(setups, times), errors(setups, times)
     lines = [
-        "| robots | simulators | hosts | steps/s | us a robot | model, us a robot | error |",
-        "|---|---|---|---|---|---|---|",
+        "| robots | simulators | hosts | steps/s | us a robot | of these the trainer's work | model, us a robot | error |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for setup, us, error in zip(setups, times, wrong):
-        n = setup.robots
+    for setup, time_of, error in zip(setups, times, wrong):
+        n, us = setup.robots, time_of.step_us
         lines.append(
-            f"| {n} | {setup.processes} | {setup.hosts} | {1e6 * n / us:.0f} | {us / n:.0f} | "
+            f"| {n} | {setup.processes} | {setup.hosts} | {1e6 * n / us:.0f} | {us / n:.0f} | {time_of.trainer_us / n:.0f} | "
             f"{us * (1.0 + error) / n:.0f} | {100 * error:+.0f} % |"
         )
     lines += [
         "",
-        f"Mean error without its sign: {100 * np.mean(np.abs(wrong)):.0f} %; each row is predicted from the others.",
+        f"Error without its sign: median {100 * np.median(np.abs(wrong)):.0f} %; each row is predicted from the others.",
     ]
-    units = ("a step of all robots", "a message and its answer", "a robot's step", "a robot's step on its core")
-    units += ("a message and its answer between hosts",)
     lines += ["", "| cost | us | of |", "|---|---|---|"]
-    lines += [f"| {name} | {cost:.0f} | {unit} |" for name, cost, unit in zip(TERMS, costs, units)]
+    lines += [f"| {name} | {cost:.0f} | {unit} |" for name, cost, unit in zip(TERMS, costs, UNITS)]
     plan = PLANNED
     shares = costs * plan.amounts
     step = predict(costs, plan)

@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("rclpy")  # the number of messages is the trainer's
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-from scale_model import Setup, errors, fit, predict
+from scale_model import TERMS, UNITS, Measured, Setup, errors, fit, predict
 
-COSTS = np.array([300.0, 120.0, 60.0, 200.0, 80.0])
+COSTS = np.array([100.0, 50.0, 400.0, 200.0, 70.0, 60.0, 80.0])
 SETUPS = [
-    Setup(robots, processes, hosts, cores=2)
+    Setup(robots, processes, hosts, cores=max(1, hosts))
     for robots, processes, hosts in (
         (1, 1, 1),
         (4, 1, 1),
@@ -22,10 +22,18 @@ SETUPS = [
         (64, 1, 1),
         (16, 2, 1),
         (64, 4, 1),
+        (64, 8, 1),
         (16, 2, 2),
         (4, 1, 2),
+        (64, 2, 2),
     )
 ]
+
+
+def exact(setup: Setup) -> Measured:
+    """Return the times of a step with COSTS."""
+    work = float(np.dot(COSTS[:3], setup.amounts[:3]))
+    return Measured(work + float(np.dot(COSTS[3:], setup.amounts[3:])), work)
 
 
 def test_messages_are_counted_in_parts() -> None:
@@ -33,12 +41,14 @@ def test_messages_are_counted_in_parts() -> None:
 
 
 def test_exact_times_give_the_costs_again_and_no_error() -> None:
-    times = [float(np.dot(COSTS, setup.amounts)) for setup in SETUPS]
+    times = [exact(setup) for setup in SETUPS]
     assert fit(SETUPS, times) == pytest.approx(COSTS)
     assert errors(SETUPS, times) == pytest.approx([0.0] * len(SETUPS), abs=1e-9)
-    assert predict(COSTS, Setup(1000, 64, 64, 64)) == pytest.approx(300 + 256 * 200 + 1000 * 60 + 1000 / 64 * 200)
+    planned = Setup(1000, 64, 64, 64)
+    assert predict(COSTS, planned) == pytest.approx(300 + 256 * 200 + 1000 * 400 + 1000 / 64 * 60)
+    assert len(TERMS) == len(UNITS) == len(planned.amounts)
 
 
 def test_no_cost_is_negative() -> None:
-    times = [1000.0 / setup.robots for setup in SETUPS]
+    times = [Measured(1000.0 / setup.robots, 300.0 / setup.robots) for setup in SETUPS]
     assert (fit(SETUPS, times) >= 0.0).all()
