@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from gymnasium import spaces
 
+from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.environment import RobotEnv
 from rl_trainer_ros.environments.frame_stack import limited
 from rl_trainer_ros.recording.policies import Policy, as_row
@@ -137,6 +138,7 @@ class EpisodeRecorder:
             "robot": self._environment.arm.description.name,
             "end_effector": self._environment.arm.description.config.end_effector,
             "discrete_actions": self._discrete,
+            "gaze": requirements.gaze_of(config),
             "settings": changed(config),
         }
 

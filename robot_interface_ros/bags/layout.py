@@ -28,7 +28,14 @@ REWARD_NAMES = ("reward", "terminated", "truncated", "is_success", "distance")
 START, END = "start", "end"
 COMPRESSED = "compressed"
 """Last part of `camera/<name>/image_raw/compressed`, which image_transport publishes; recordings of this project have none."""
-_KINDS_IN_MARKS = {"settings": dict, "discrete_actions": int, "end_effector": str, "robot": str, "policy": str}
+_KINDS_IN_MARKS = {
+    "settings": dict,
+    "discrete_actions": int,
+    "end_effector": str,
+    "robot": str,
+    "policy": str,
+    "gaze": str,
+}
 FORMAT = 1
 """Format of the episode marks; a larger number is from a newer version."""
 
@@ -91,7 +98,7 @@ def start_mark(episode: int, stamp: int, **about: Any) -> dict[str, Any]:
     """Return the mark of an episode's first observation.
 
     `about`: seed, target (m), namespace, policy, settings (of the environment, those that are not at their default),
-    discrete_actions (0: continuous), end_effector.
+    discrete_actions (0: continuous), end_effector, gaze (of the eyes; empty: they stand still).
     """
     return {"mark": START, "format": FORMAT, "episode": episode, "stamp": stamp, **about}
 

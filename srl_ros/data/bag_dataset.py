@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,26 @@ class BagDataset:
         members = [rows[classes == k] for k in np.unique(classes)]
         drawn = generator.integers(len(members), size=n)
         return np.array([members[k][generator.integers(len(members[k]))] for k in drawn], dtype=np.int64)
+
+    @property
+    def robots(self) -> tuple[str, ...]:
+        """Names of the robots in the images; empty: the bags do not say."""
+        said = {str(start["robot"]) for start in self._starts() if start.get("robot")}
+        return tuple(sorted(said))
+
+    @property
+    def gazes(self) -> tuple[str, ...]:
+        """Where the eyes looked, `none` where they stood still; empty: the bags do not say."""
+        said = {
+            str(start.get("gaze") or start["settings"].get("gaze") or "none")
+            for start in self._starts()
+            if start.get("settings") is not None
+        }
+        return tuple(sorted(said))
+
+    def _starts(self) -> Iterator[dict[str, Any]]:
+        """What the marks say of the start of each episode."""
+        return (episode["start"] for part in self.parts for episode in part.about["episodes"])
 
     def digest(self) -> str:
         """See TransitionSource."""

@@ -22,7 +22,7 @@ def describe(dataset: BagDataset) -> str:
     about = dataset.parts[0].about
     rows += [
         ("recorded", time.strftime("%Y-%m-%d %H:%M", time.localtime(about["episodes"][0]["stamp"] / 1e9))),
-        ("robot", f"{about['robot'] or 'not said'}, {len(about['joint_names'])} joints"),
+        ("robot", f"{', '.join(dataset.robots) or 'not said'}, {len(about['joint_names'])} joints"),
         (
             "episodes",
             f"{len(lengths):,}, of {lengths.min():,} to {lengths.max():,} steps, {lengths.mean():.1f} on average",
@@ -30,6 +30,7 @@ def describe(dataset: BagDataset) -> str:
         ("steps", f"{len(dataset):,}"),
         ("rate", f"{1e9 / about['period_ns']:g} Hz" if about["period_ns"] else "not known"),
         ("cameras", _cameras(dataset)),
+        *([("gaze", ", ".join(dataset.gazes))] if set(dataset.gazes) - {"none"} else []),
         ("actions", _actions(dataset)),
         ("parts", ", ".join(sorted(dataset.has)) or "images alone"),
         ("ground truth", ", ".join(dataset.truth_names) or "none"),

@@ -61,7 +61,7 @@ class Rows:
             except NotJudgedError as error:
                 self._not_judged[str(error)] += 1
         self._add_steps(track, episode, number, base, judged)
-        start = {key: episode.start.get(key) for key in ("seed", "target", "policy", "robot", "settings")}
+        start = {key: episode.start.get(key) for key in ("seed", "target", "policy", "robot", "gaze", "settings")}
         end = {key: episode.end.get(key) for key in ("return", "terminated", "truncated", "success", "interrupted")}
         self.episodes.append(
             {

@@ -364,3 +364,39 @@ def test_train_srl_learns_from_bags(tmp_path: Path) -> None:
     assert encoder.state_dim > 0
     about = json.loads((tmp_path / "runs/srl/supervised/encoder.json").read_text())
     assert BagDataset([bag], cameras=["external"]).digest() in json.dumps(about)
+
+
+@pytest.mark.slow
+def test_an_encoder_of_bags_keeps_their_robot_and_gaze(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Otherwise a training with it renders another robot, or eyes that stand still, without a word."""
+    from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, record_and_train
+
+    looking = simulated(tmp_path / "looking", episodes=6, policy="drift", gaze="hand", cameras=("left_eye",))
+    still = simulated(tmp_path / "still", episodes=6, policy="drift", robot="kuka_iiwa")
+
+    def trained(**settings: Any) -> Path:
+        log_dir = str(tmp_path / settings["bags"][-4:])
+        options = TrainSrlOptions(srl_model="random", epochs=1, log_dir=log_dir, **settings)
+        assert record_and_train(options) == 0
+        return Path(log_dir) / "srl/random"
+
+    folder = trained(bags=str(looking), cameras=("left_eye",))
+    assert (factories.encoder_robot(folder), factories.encoder_gaze(folder)) == ("inmoov", "hand")
+    folder = trained(bags=str(still))
+    assert (factories.encoder_robot(folder), factories.encoder_gaze(folder)) == ("kuka_iiwa", "")
+    assert "the bags show kuka_iiwa, and robot is inmoov" in capsys.readouterr().out
+
+
+def test_bags_of_several_gazes_are_named(tmp_path: Path) -> None:
+    """One encoder has one gaze."""
+    from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, _shown_in
+    from robot_interface_ros.config import ConfigError
+
+    bags = [tmp_path / gaze for gaze in ("hand", "target")]
+    for bag in bags:
+        simulated(bag, episodes=1, gaze=bag.name, cameras=("left_eye",))
+    dataset = BagDataset(bags)
+    assert dataset.gazes == ("hand", "target")
+    with pytest.raises(ConfigError, match=r"different points in these bags \(hand, target\)"):
+        _shown_in(dataset, TrainSrlOptions())
+    assert _shown_in(dataset, TrainSrlOptions(gaze="hand")) == {"robot": "inmoov"}

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from rl_trainer_ros.cli.commands.compare_srl import CompareSrlOptions, _gaze, _image_size, compare
+from rl_trainer_ros.cli.commands.compare_srl import (
+    CompareSrlOptions,
+    _gaze,
+    _image_size,
+    _tell_other_robots,
+    compare,
+)
 from robot_interface_ros.config import ConfigError
 from srl_ros.dataset import Dataset, DatasetError
 from srl_ros.encoder import Encoder
@@ -125,3 +131,17 @@ def test_a_damaged_encoder_is_left_out_of_the_table_unless_it_is_named(
     assert said.startswith("left out: ") and "green" in said
     with pytest.raises(ValueError, match="green"):
         compare(CompareSrlOptions(log_dir=str(tmp_path), encoders=(str(tmp_path / "srl" / "green"),)))
+
+
+def test_an_encoder_of_another_robot_than_that_of_the_images_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+    for robot in ("inmoov", "kuka_iiwa", "mine/inmoov.yaml"):
+        network, folder = StateNetwork(SIZE, SIZE, outputs=1, kind="linear"), tmp_path / robot.replace("/", "_")
+        Encoder(network, (SIZE, SIZE, 3), "random", {"robot": robot}, {}, ("external",), "d").save(folder)
+        folders.append(str(folder))
+    _tell_other_robots(tuple(folders), "inmoov")
+    assert capsys.readouterr().err.splitlines() == [
+        f"{folders[1]} was trained on images of kuka_iiwa, and is judged on images of inmoov"
+    ]

@@ -40,6 +40,7 @@ def compare(options: CompareSrlOptions) -> int:
         raise ConfigError(f"no encoders below {root}; make one with: {command_line('train_srl')}")
     source, to = None, Path(options.to) if options.to else root
     if options.images:
+        _tell_other_robots(folders, options.robot)
         cameras = tuple(dict.fromkeys(camera for folder in folders for camera in factories.encoder_cameras(folder)))
         wanted = TrainSrlOptions(images=options.images, robot=options.robot, task=options.task, seed=options.seed)
         wanted = replace(wanted, image_size=_image_size(folders), gaze=_gaze(folders))
@@ -63,6 +64,16 @@ def _usable(root: Path) -> tuple[str, ...]:
         except ValueError as error:
             print(f"left out: {error}", file=sys.stderr)
     return tuple(found)
+
+
+def _tell_other_robots(folders: tuple[str, ...], robot: str) -> None:
+    """Print a line for each encoder whose images show another robot than those on which all are judged."""
+    from rl_trainer_ros import factories
+
+    for folder in folders:
+        shown = factories.encoder_robot(folder)
+        if shown and Path(shown).stem != Path(robot).stem:
+            print(f"{folder} was trained on images of {shown}, and is judged on images of {robot}", file=sys.stderr)
 
 
 def _gaze(folders: tuple[str, ...]) -> str:

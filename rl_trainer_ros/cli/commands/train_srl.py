@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,6 +107,7 @@ def record_and_train(options: TrainSrlOptions) -> int:
     if options.bags:
         paths = listed_paths(options.bags)
         source = factories.bag_dataset(paths, cameras, note=print).dataset
+        config = dataclasses.replace(config, **_shown_in(source, options))
     else:
         source = factories.dataset(**recorded(options, cameras, folder / RECORDING))
     height, width, _ = source.image_shape
@@ -203,6 +205,35 @@ def _settings(options: TrainSrlOptions, cameras: tuple[str, ...]) -> dict[str, A
     if options.gaze and not options.bags and all(camera in moving_cameras(options.robot) for camera in cameras):
         given["truth_names"] = SEEN
     return {"seed": options.seed, "device": options.device, **{name: value for name, value in given.items() if value}}
+
+
+def _shown_in(bags: Any, options: TrainSrlOptions) -> dict[str, str]:
+    """Return the settings `robot` and `gaze` of an encoder of bags: what their images show. Print what is not as given.
+
+    Raises ConfigError, one line, for bags with several gazes, unless one is given.
+    """
+    found: dict[str, str] = {}
+    if bags.robots and Path(options.robot).stem not in bags.robots:
+        found["robot"] = bags.robots[0]
+        print(f"the bags show {', '.join(bags.robots)}, and robot is {options.robot}; trainings with this encoder need "
+              f"robot:={bags.robots[0]}", flush=True)  # fmt: skip
+    elif bags.robots or options.robot != TrainSrlOptions().robot:  # a plain recording does not say
+        found["robot"] = options.robot
+    seen = bags.gazes
+    if len(seen) > 1 and not options.gaze:
+        raise ConfigError(
+            f"the eyes look at different points in these bags ({', '.join(seen)}); name bags of one gaze, or give the gaze of "
+            "the trainings with this encoder: gaze:=..."
+        )
+    if options.gaze and seen and options.gaze not in seen:
+        print(
+            f"gaze is {', '.join(seen)} in the bags; trainings with this encoder have gaze:={options.gaze}", flush=True
+        )
+    elif seen == ("action",):
+        print("the policy turned the eyes in these bags; give trainings with this encoder gaze:=action too", flush=True)
+    elif seen and not options.gaze and seen[0] != "none":
+        found["gaze"] = seen[0]
+    return found
 
 
 def _next(options: TrainSrlOptions, estimates: bool = False) -> str:
