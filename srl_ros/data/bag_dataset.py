@@ -43,16 +43,14 @@ class BagDataset:
         Raises BagError and DatasetError, one line, for bags that cannot be read or do not go together.
         """
         self.notes: list[str] = []
-        self._tell = note or (lambda line: None)
-        bags = [bag for path in paths for bag in find_bags(Path(path), self._note)]
+        self._told_to = note or (lambda line: None)
+        bags = [bag for path in paths for bag in find_bags(Path(path), self.tell)]
         if not bags:
             raise DatasetError("no bag is named; give the path of one or more")
-        self.parts = self._different(
-            [read_part(bag, decoded_folder(bag, judge, judged_by, self._note)) for bag in bags]
-        )
+        self.parts = self._different([read_part(bag, decoded_folder(bag, judge, judged_by, self.tell)) for bag in bags])
         self._cameras = self._choose(tuple(cameras))
         self._check_alike()
-        self.parts = [part.seen_by(self._cameras, self._note).ordered(self.parts[0]) for part in self.parts]
+        self.parts = [part.seen_by(self._cameras, self.tell).ordered(self.parts[0]) for part in self.parts]
         lengths = [len(part) for part in self.parts]
         self._ends = np.cumsum(lengths)
         firsts = np.cumsum([0, *(len(part.about["episodes"]) for part in self.parts)])
@@ -170,10 +168,11 @@ class BagDataset:
             total.update(json.dumps([[name, digests[name]] for name in names]).encode())
         return total.hexdigest()
 
-    def _note(self, line: str) -> None:
+    def tell(self, line: str) -> None:
+        """Add a note, once."""
         if line not in self.notes:
             self.notes.append(line)
-            self._tell(line)
+            self._told_to(line)
 
     def _different(self, parts: list[BagPart]) -> list[BagPart]:
         """Return the parts without copies of others: what was trained on is no unseen image."""
@@ -181,7 +180,7 @@ class BagDataset:
         for part in parts:
             same = [other.bag.path for other in found if other.about["digests"] == part.about["digests"]]
             if same:
-                self._note(f"{part.bag.path} has the same content as {same[0]} and is left out")
+                self.tell(f"{part.bag.path} has the same content as {same[0]} and is left out")
             else:
                 found.append(part)
         return found
@@ -198,7 +197,7 @@ class BagDataset:
                 raise DatasetError(f"{lacking} has no images of {camera}; cameras of all bags: {known}")
         if not wanted and len(set().union(*there)) > len(common):
             left = ", ".join(sorted(set().union(*there) - common))
-            self._note(f"cameras that some of the bags lack are left out: {left}")
+            self.tell(f"cameras that some of the bags lack are left out: {left}")
         return wanted or tuple(sorted(common))
 
     def _check_alike(self) -> None:
@@ -253,7 +252,7 @@ class BagDataset:
                 has.add(theirs)
             elif any(there):
                 lacking = next(part.bag.path for part in self.parts if ours not in part.arrays)
-                self._note(f"{theirs} is left out: {lacking} has none")
+                self.tell(f"{theirs} is left out: {lacking} has none")
         if "hand" in truth:
             has |= {"hand", "next_hand"}
         return frozenset(has | ({"ground_truth", "next_ground_truth"} if truth else set())), truth

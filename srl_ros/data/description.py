@@ -28,7 +28,7 @@ def describe(dataset: BagDataset) -> str:
             f"{len(lengths):,}, of {lengths.min():,} to {lengths.max():,} steps, {lengths.mean():.1f} on average",
         ),
         ("steps", f"{len(dataset):,}"),
-        ("rate", f"{1e9 / about['period_ns']:g} Hz" if about["period_ns"] else "not known"),
+        ("rate", _rate(dataset)),
         ("cameras", _cameras(dataset)),
         *([("gaze", ", ".join(dataset.gazes))] if set(dataset.gazes) - {"none"} else []),
         ("actions", _actions(dataset)),
@@ -50,6 +50,11 @@ def describe(dataset: BagDataset) -> str:
     if reward is not None:
         lines += ["  reward of a step", *_histogram(reward)]
     return "\n".join(lines)
+
+
+def _rate(dataset: BagDataset) -> str:
+    periods = {part.about["period_ns"] for part in dataset.parts}
+    return ", ".join(f"{1e9 / period:g} Hz" if period else "not known" for period in sorted(periods))
 
 
 def _cameras(dataset: BagDataset) -> str:

@@ -21,6 +21,10 @@ def export(dataset: BagDataset, kind: str, folder: Path) -> Path:
         raise DatasetError("this dataset has neither images nor ground truth, and an export needs one of them")
     if "action" not in dataset.has:
         raise DatasetError("this dataset has no actions, and an export needs them")
+    if kind == "minari" and "reward" not in dataset.has:
+        dataset.tell(
+            "Minari needs rewards, and this dataset has none: all are 0 in the export; task:=reach computes those of a task"
+        )
     try:
         with _whole(folder):
             return write_minari(dataset, folder) if kind == "minari" else write_lerobot(dataset, folder)

@@ -319,6 +319,18 @@ def test_minari_reads_its_export(bag: Path, tmp_path: Path, monkeypatch: pytest.
     assert np.asarray(episodes[2].observations["state"]).shape == (5, 3)
 
 
+def test_rewards_that_minari_needs_and_nobody_recorded_are_told(bag: Path, tmp_path: Path) -> None:
+    """Zeros would pass for rewards."""
+    pytest.importorskip("minari")
+    pytest.importorskip("pyarrow")
+    without = rewritten(
+        bag, tmp_path / "without", lambda message: None if message.topic.endswith(("/reward", "mark")) else message
+    )
+    told: list[str] = []
+    factories.bag_dataset([without], note=told.append).export("minari", tmp_path / "out")
+    assert "this dataset has none: all are 0" in told[-1]
+
+
 def test_a_lerobot_export_follows_its_documented_layout(bag: Path, tmp_path: Path) -> None:
     """As huggingface.co/docs/lerobot/lerobot-dataset-v3 describes it: read back by paths and offsets of the metadata alone."""
     parquet, av = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("av")

@@ -32,6 +32,7 @@ from robot_interface_ros.bags.message_types import STRING
 from robot_interface_ros.config import ConfigError
 from srl_ros.data import cache
 from srl_ros.data.bag_dataset import BagDataset
+from srl_ros.data.description import describe
 from srl_ros.data.exports import export
 from srl_ros.transitions import DatasetError
 
@@ -407,6 +408,7 @@ def test_bags_of_two_rates_and_an_export_that_fails_leave_no_folder(
     assert not (tmp_path / "out").exists()
     monkeypatch.undo()
     assert export(BagDataset([plain]), "lerobot", tmp_path / "out").is_dir()
+    assert "10 Hz" in describe(BagDataset([plain, slow])) and "20 Hz" in describe(BagDataset([plain, slow]))
     blind = rewritten(plain, tmp_path / "blind", lambda m: None if m.topic in (IMAGE, TARGET) else m)
     with pytest.raises(DatasetError, match="neither images nor ground truth"):
         export(BagDataset([blind]), "minari", tmp_path / "none")
