@@ -24,6 +24,7 @@ _LEAST_NOISE_M = 1e-6
 _FITS = 4.0
 """Deviations of the noise up to which a place explains an episode."""
 _MOST_SUCCESS = 0.5  # share of transitions; if more have the largest reward, it is not that of a success
+_SUCCESS_M = 0.1  # from the mean of an episode's successes; if one is further away, they are not at one place
 _STARTS, _KEPT, _ITERATIONS = 200, 8, 40
 _PART = 1000  # transitions that are solved together
 _STEP_M = 0.2  # longest step of the search
@@ -98,7 +99,10 @@ def reward_places(
         count = np.bincount(at[success], minlength=len(episodes))
         for axis in range(3):
             place[:, axis] = np.bincount(at[success], next_hand[success, axis], len(episodes)) / np.maximum(count, 1)
-        known = count > 0
+        off = np.linalg.norm(next_hand[success] - place[at[success]], axis=1)
+        farthest = np.zeros(len(episodes))
+        np.maximum.at(farthest, at[success], off)
+        known = (count > 0) & (farthest <= _SUCCESS_M)
     else:
         measured = gained(reward, scale, bonus) if law == "progress" else -reward / scale
         starts = next_hand[:: -(-len(next_hand) // _STARTS)]  # a target is where a hand can be
@@ -114,8 +118,8 @@ def reward_places(
     if not known.any():
         raise DatasetError(
             f"reward_place found the target of none of {len(episodes)} episodes: the rewards do not follow reward_law {law} "
-            f"with reward_scale {scale:g} and reward_bonus {bonus:g}, or episodes are too short; set them as in the "
-            "task, such as reward_law:=success for sparse rewards"
+            f"with reward_scale {scale:g} and reward_bonus {bonus:g}, episodes are too short, or the target "
+            "moves; set them as in the task, such as reward_law:=success for sparse rewards"
         )
     return Places(np.where(known[at, None], place[at], 0.0), known[at])
 

@@ -29,7 +29,7 @@ from srl_ros.training.batches import DataFacts, facts_of, to_batch
 from srl_ros.training.evaluation import describe, evaluate, thinned
 from srl_ros.training.learner import Learner, check_source, learns_from_rewards, needs_of
 from srl_ros.training.pictures import save_all, save_losses, save_reconstructions
-from srl_ros.training.reward_labels import labelled
+from srl_ros.training.reward_labels import RewardLabels, labelled
 from srl_ros.transitions import DatasetError, TransitionSource, split_by_episode
 
 MIN_IMAGES = 20
@@ -73,6 +73,10 @@ def train(
     training, validation = split_by_episode(source.episodes, config.validation_share, generator)
     begin = time.monotonic()
     learned, learned_rows = labelled(source, config, training, validation)
+    if isinstance(learned, RewardLabels):
+        report(
+            f"the rewards place the target in {learned.known.sum():,} of {len(source):,} images; it learns from these"
+        )
     with torch.random.fork_rng(devices=[]), torch_threads(config.torch_threads):
         torch.manual_seed(config.seed)
         run = _Run(learned, config, *learned_rows, folder, report, generator, pictures)

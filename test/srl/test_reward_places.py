@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,17 @@ def test_each_law_of_the_reward() -> None:
     assert gained(np.array([4.5, -0.3, 10.2]), 10.0, 5.0) == pytest.approx([-0.05, -0.03, 0.02])
 
 
+def test_successes_at_several_places_give_none() -> None:
+    """As of two buttons, or of one that moves: the target is not between them."""
+    episode = np.repeat(np.arange(3), 5)
+    hand, reward = np.zeros((15, 3)), np.zeros(15)
+    reward[[0, 1, 5, 6, 10]] = 1.0  # the hand was there
+    hand[[0, 1]], hand[[5, 6]], hand[10] = (0.1, 0.2, 0.3), ((0.1, 0.2, 0.3), (0.4, 0.2, 0.3)), (0.2, 0.2, 0.2)
+    found = reward_places(hand, hand, reward, episode, law="success")
+    assert found.known.tolist() == [True] * 5 + [False] * 5 + [True] * 5
+    assert np.allclose(found.place[0], (0.1, 0.2, 0.3)) and not found.place[5].any()
+
+
 def test_an_episode_that_leaves_places_open_has_none() -> None:
     """On a straight line, a place and all those around the line explain the rewards; so do too few transitions."""
     world = dot_in_space(40)
@@ -113,7 +125,9 @@ def test_the_ground_truth_has_no_effect(tmp_path: Path) -> None:
 
 def test_an_encoder_learns_the_place(tmp_path: Path) -> None:
     config = TrainingConfig(method="reward_place", epochs=16)
-    encoder = train(dot_in_space(150), config, tmp_path, lambda line: None, pictures=False)
+    told: list[str] = []
+    encoder = train(dot_in_space(150), config, tmp_path, told.append, pictures=False)
+    assert re.match(r"the rewards place the target in \d+ of 900 images; it learns from these", told[0])
     unseen = dot_in_space(60, seed=1)
     states = encoder.encode_batch(unseen.images)
     error = np.linalg.norm(states[:, :3] - unseen.ground_truth, axis=1)
