@@ -29,6 +29,9 @@ _TAUGHT_WITH = (
 )
 """Settings of a distillation that change what is learned, and that are no settings of the run itself."""
 FINISHED = "finished"
+_JOINT = (
+    "trained on its tasks at the same time, so its episodes are of all of them; matrix.csv of its folder has the scores"
+)
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,12 @@ def read(run: Path, name: str) -> FoundRun | DamagedRun:
     try:
         values = read_yaml(run / CONFIG)
         settings = flat(run_folder.config_of(values, run), other_sections(values))
-        tasks = _tasks_of_student(values)
+        tasks, joint = _tasks_of_student(values), run_folder.joint_tasks(run)
     except (OSError, ValueError) as error:
         return DamagedRun(run, name, one_line(error))
-    if len(tasks) > 1:
-        settings["task"] = "+".join(tasks)
-    problems = []
+    if len(tasks) > 1 or joint:
+        settings["task"] = "+".join(joint or tasks)
+    problems = [_JOINT] if joint else []
     try:
         episodes = read_episodes(run)
     except (OSError, ValueError) as error:
@@ -108,11 +111,31 @@ def read(run: Path, name: str) -> FoundRun | DamagedRun:
     ended, training_s, last_step, why = _ended(run)
     problems += [why] if why else []
     # of several tasks `evaluate` measures the first one only
-    alone, conditions = _evaluation(run, last_step) if len(tasks) < 2 else ({}, "")
+    alone, conditions = _evaluation(run, last_step) if len(tasks) < 2 and not joint else ({}, "")
     found = FoundRun(run, name, settings, ended, episodes, evaluations, training_s, alone, conditions, last_step)
     if not found.measured:
         problems.append(_not_measured(run, ended, tasks))
     return dataclasses.replace(found, problem="; ".join(problems))
+
+
+def without_repetitions(runs: Sequence[FoundRun]) -> list[FoundRun]:
+    """Return the runs; one that repeats another one, seed and numbers too, has a line that says so.
+
+    In lockstep the same settings and seed give the same bits, and a copied folder is the same run. Counted twice, one result
+    would look like two that agree. Of equal runs the one that was evaluated is counted, otherwise the first.
+    """
+    first: dict[tuple[Any, ...], FoundRun] = {}
+    found = {run.name: run for run in runs}
+    for run in sorted((run for run in runs if not run.problem), key=lambda run: not run.evaluation):
+        numbers = [run.episodes.returns, run.episodes.distance] if len(run.episodes) else [run.evaluations.returns]
+        if not any(map(len, numbers)):
+            continue
+        key = (*sorted(run.settings.items()), *(one.tobytes() for one in numbers))
+        other = first.setdefault(key, run)
+        if other is not run:
+            problem = f"repeats {other.name}: the same settings, seed and numbers, so it counts once"
+            found[run.name] = dataclasses.replace(run, problem=problem)
+    return list(found.values())
 
 
 def other_sections(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
 
-from rl_trainer_ros.environments.env_config import settings_of
+from rl_trainer_ros.distillation.distil_config import DistilConfig
+from rl_trainer_ros.environments.env_config import GROUND_TRUTH, settings_of
+from rl_trainer_ros.environments.requirements import task_class
 from rl_trainer_ros.training.resumed_settings import FREE
 from rl_trainer_ros.training.trainer_config import SETTINGS, TrainerConfig
+from robot_interface_ros.config import ConfigError
 
 SEED, TASK, ALGO, ROBOTS = "seed", "task", "algo", "num_envs"
 _NOT_LEARNED = {
@@ -32,6 +36,7 @@ def flat(config: TrainerConfig, others: Mapping[str, Any] = MappingProxyType({})
     `load_model` becomes the task, state and algorithm of the model: models of several seeds are the same setting.
     """
     found = {ROBOTS: str(len(config.namespaces))}
+    implied = _implied(config)
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if field.name in SETTINGS:
@@ -39,7 +44,7 @@ def flat(config: TrainerConfig, others: Mapping[str, Any] = MappingProxyType({})
             for name, entry in settings_of(field.name, value).items():
                 found[f"{part}.{name}"] = _text(entry)
         elif field.name not in _NOT_LEARNED:
-            found[field.name] = _text(value)
+            found[field.name] = "" if field.name in implied else _text(value)
     if config.load_model:
         parts = [part for part in PurePath(config.load_model).parts if part not in ("final", "best", "latest")]
         if "checkpoints" in parts:
@@ -54,6 +59,17 @@ def flat(config: TrainerConfig, others: Mapping[str, Any] = MappingProxyType({})
     return found
 
 
+def _implied(config: TrainerConfig) -> set[str]:
+    """Return settings that name what an empty one means: a run with `action:=plane` learns as one without it."""
+    defaults = {}
+    with suppress(ConfigError):  # a task of a package that is not installed here
+        task = task_class(config.task)
+        defaults = {"action": task.action, "world": task.world}
+    if config.srl_model == GROUND_TRUTH:
+        defaults["observation"] = GROUND_TRUTH
+    return {name for name, default in defaults.items() if getattr(config, name) == default}
+
+
 def _text(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
@@ -64,7 +80,11 @@ def _text(value: object) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-_DEFAULTS = {ROBOTS: "1"} | {field.name: _text(field.default) for field in dataclasses.fields(TrainerConfig)}
+_DEFAULTS = (
+    {ROBOTS: "1"}
+    | {field.name: _text(field.default) for field in dataclasses.fields(TrainerConfig)}
+    | {f"distillation.{field.name}": _text(field.default) for field in dataclasses.fields(DistilConfig)}
+)
 
 
 def differing(runs: Sequence[Mapping[str, str]]) -> list[str]:

@@ -53,7 +53,7 @@ def make(folder: Path, file: Path, title: str, window: int, progress: Callable[[
         name = place.relative_to(folder) if place != folder else place.absolute().name
         read.append(found_runs.read(place, found_runs.one_line(name)))
         progress(len(read), len(places))
-    shown = [run for run in read if isinstance(run, FoundRun) and run.measured]
+    shown = found_runs.without_repetitions([run for run in read if isinstance(run, FoundRun) and run.measured])
     left_out = [run for run in read if not isinstance(run, FoundRun) or not run.measured]
     tasks, differ = by_task(shown, window)
     matrices, problems = attachments.matrices(folder, places)

@@ -12,9 +12,7 @@ from rl_trainer_ros.training.runs import robot_files, run_folder
 from rl_trainer_ros.training.trainer_config import SETTINGS, TrainerConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError
-from robot_interface_ros.files.checked_values import mapping
 from robot_interface_ros.files.paths import expanded
-from robot_interface_ros.files.untrusted_files import read_json
 
 FREE = (
     *("resume", "num_timesteps", "log_interval_s", "markers", "transport", "namespaces", "srl_folder", "srl_models"),
@@ -42,13 +40,10 @@ def settings_of_run(resume: str, log_dir: str) -> TrainerConfig:
 def check_alone(resume: str, log_dir: str) -> None:
     """Raise ConfigError if a run trains on several tasks at once (continual learning): resumed alone it would train on one."""
     run = run_folder.find(resume, log_dir).resolve()
-    path = run.parents[4] / run_folder.CONTINUAL if len(run.parents) > 4 else run
-    if not path.is_file():
-        return
-    settings = mapping(read_json(path), str(path))
-    if settings.get("method") == "joint":
+    if run_folder.joint_tasks(run):
         raise ConfigError(
-            f"{run} trains on all tasks of {path} together; continue it with the command rl_trainer continual that began it"
+            f"{run} trains on all tasks of {run.parents[4] / run_folder.CONTINUAL} together; continue it with the command "
+            "rl_trainer continual that began it"
         )
 
 

@@ -23,6 +23,8 @@ from rl_trainer_ros.report.page import charts
 from rl_trainer_ros.report.page.html import html
 from rl_trainer_ros.report.page.markup import joined, link, tag, text
 from rl_trainer_ros.report.write import make
+from rl_trainer_ros.training.runs import run_folder
+from rl_trainer_ros.training.runs.run_folder import write_json
 from rl_trainer_ros.training.runs.run_tables import write_table
 from rl_trainer_ros.training.runs.search import runs_below
 from rl_trainer_ros.training.trainer_config import TrainerConfig
@@ -127,10 +129,10 @@ def test_damaged_and_unfinished_runs_have_a_line_each(tmp_path: Path, capsys: py
     (make_run(runs / "cut", 0.5) / "result.json").write_text('{"ended": "fin')
     (make_run(runs / "no_numbers", 0.5) / "monitor.csv").write_bytes(b"\xff\0\0" * 100)
     (runs / "no_numbers" / "evaluations.csv").unlink()
-    gone = make_run(runs / "no_table", 0.5)
+    gone = make_run(runs / "no_table", 0.5, seed=1)
     (gone / "evaluations.csv").unlink()
     (gone / "evaluations.csv").mkdir()
-    (make_run(runs / "text", 0.5) / "evaluations.csv").write_text("steps,mean_return\nx,y\n")
+    (make_run(runs / "text", 0.5, seed=2) / "evaluations.csv").write_text("steps,mean_return\nx,y\n")
     (runs / "m.csv").write_text("model,path,steps,learned,evaluated_on,task,task_settings,robot,world,imperfection\n\0")
     assert write(ReportOptions(folder=str(runs))) == 0
     said = capsys.readouterr().out.splitlines()
@@ -223,6 +225,43 @@ def test_models_of_several_seeds_are_one_setting() -> None:
     assert loaded == ["reach/ground_truth/ppo"] * 2
 
 
+def test_settings_that_name_a_default_are_those_of_runs_without_them() -> None:
+    given = TrainerConfig(task="circular", action="plane", world="reach", observation="ground_truth")
+    assert settings.flat(given) == settings.flat(TrainerConfig(task="circular"))
+    assert settings.flat(TrainerConfig(action="plane"))["action"] == "plane"  # reach has another default
+    assert settings.flat(TrainerConfig(task="of another package", action="plane"))["action"] == "plane"
+
+
+def test_a_run_that_repeats_another_one_counts_once(tmp_path: Path) -> None:
+    """Same settings, seed and numbers: one result. Of equal runs the one that was evaluated is counted."""
+    make_run(tmp_path / "a", 0.5, seed=3)
+    again = make_run(tmp_path / "b", 0.5, seed=3, transport="in_process")
+    make_run(tmp_path / "c", 0.5, seed=4)
+    make_run(tmp_path / "d", 0.75, seed=3)  # in real time the same seed gives other numbers
+    figures = {"success_rate": 0.75, "mean_return": 9.0, "mean_final_distance_m": 0.1, "episodes": 500}
+    (again / "evaluation.json").write_text(json.dumps(figures))
+    report = make(tmp_path, tmp_path / "r.html", "", 10, lambda done, total: None)
+    ((one,),) = (task.variants for task in report.tasks)
+    assert [run.name for run in one.whole] == ["b", "d", "c"]
+    (repetition,) = report.not_compared
+    assert repetition.name == "a" and repetition.problem.startswith("repeats b: the same settings, seed")
+
+
+def test_a_run_of_several_tasks_at_once_has_a_task_of_its_own(tmp_path: Path) -> None:
+    """Its config.yaml names one task, and its episodes are of all: they are no score of that task."""
+    folder = tmp_path / "continual" / "circular+square_joint_seed0"
+    run = make_run(folder / "1_joint" / "circular" / "ground_truth" / "ppo" / "a", 0.5, task="circular")
+    make_run(tmp_path / "circular", 0.75, task="circular")
+    write_json(folder / "continual.json", {"method": "joint", "tasks": ["circular", "square"]})
+    report = make(tmp_path, tmp_path / "r.html", "", 10, lambda done, total: None)
+    assert [(task.task, len(task.variants)) for task in report.tasks] == [("circular", 1), ("circular+square", 1)]
+    (joint,) = report.not_compared
+    assert joint.folder == run and "its episodes are of all of them" in joint.problem
+    assert [one.task for one in run_folder.learned_configs(run, run_folder.load_config(run))] == ["circular", "square"]
+    (folder / "continual.json").write_text("{")
+    assert "continual.json" in found_runs.read(run, "a").problem
+
+
 def test_scores_are_from_the_best_source_that_all_runs_have(tmp_path: Path) -> None:
     folders = [make_run(tmp_path / str(seed), 0.25 * seed, seed=seed) for seed in (1, 2)]
 
@@ -304,6 +343,10 @@ def test_a_student_has_evaluations_and_no_episodes(tmp_path: Path) -> None:
     assert list(report.differ) == ["distillation.set_size"] and not report.not_compared
     labels = [(one.label, len(one.runs)) for one in report.tasks[0].variants]
     assert labels == [("set_size 1000", 2), ("set_size 5000", 2)]
+    at_default = settings.label(
+        ("256", "1", "500"), [f"distillation.{one}" for one in ("batch_size", "temperature", "set_size")]
+    )
+    assert at_default == "set_size 500"  # beside trainings, which have none of them
     assert [run.steps for run in report.runs] == [1000] * 4
     ElementTree.fromstring(html(report, datetime(2026, 1, 1)).removeprefix("<!DOCTYPE html>"))
 

@@ -13,7 +13,7 @@ from rl_trainer_ros.report.variants import SUCCESS
 def score_cells(mean: Mean | None, measure: str, ends: tuple[float, float]) -> list[Markup]:
     """Return a plot of an interquartile mean with its interval and runs, and the numbers; `ends`: those of the plot's axis."""
     if mean is None:
-        return [tag("td", "no finished run", class_="none", colspan="2")]
+        return [tag("td", "no score", class_="none", colspan="2")]
     scale = 100.0 if measure == SUCCESS else 1.0
     text = f"{100 * mean.value:.0f}" if measure == SUCCESS else shown_number(mean.value)
     interval = ""

@@ -135,8 +135,24 @@ def distillation_of(folder: Path) -> dict[str, Any] | None:
     return dict(_section(folder, DISTILLATION)) if DISTILLATION in read_yaml(folder / "config.yaml") else None
 
 
+def joint_tasks(folder: Path) -> list[str]:
+    """Return the tasks that a run trains on at the same time (continual learning, `method:=joint`); empty for other runs.
+
+    Its own `config.yaml` names the first one only. Raises FileError.
+    """
+    parents = folder.resolve().parents
+    path = parents[4] / CONTINUAL if len(parents) > 4 else folder / CONTINUAL
+    if not path.is_file():
+        return []
+    settings = mapping(read_json(path), str(path))
+    return list(map(str, listed(settings.get("tasks"), f"{path}: tasks"))) if settings.get("method") == "joint" else []
+
+
 def learned_configs(folder: Path, config: TrainerConfig) -> list[TrainerConfig]:
-    """Return a run's settings for each task that it learned: one, or those of a student's teachers. Raises ConfigError."""
+    """Return a run's settings for each task that it learned: one, those of a student's teachers, or those that it trained on
+    at the same time. Raises ConfigError."""
+    if joint := joint_tasks(folder):
+        return [dataclasses.replace(config, task=task) for task in joint]
     section = distillation_of(folder) or {}
     where = f"{folder / 'config.yaml'}: {DISTILLATION}: environments"
     own = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
