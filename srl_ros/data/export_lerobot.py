@@ -26,6 +26,7 @@ DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 _FIRST = {"chunk_index": 0, "file_index": 0}
 _BATCH = 256
+_MOST_OFF = 0.001  # share by which the times of an export may differ from those of the bag without a word
 _CODEC, _QUALITY, _GROUP = (
     "libx264",
     "18",
@@ -86,7 +87,12 @@ def _fps(dataset: BagDataset) -> int:
     for part in dataset.parts:
         stamps = part.arrays["stamp"]
         step_ns = float(np.median(stamps[part.arrays["after"]] - stamps[part.arrays["before"]]))
-        found.setdefault(max(1, round(1e9 / step_ns)), str(part.bag.path))
+        fps = max(1, round(1e9 / step_ns))
+        if abs(fps * step_ns - 1e9) > _MOST_OFF * 1e9:
+            dataset.tell(
+                f"{part.bag.path} has {1e9 / step_ns:.3g} steps/s, and a LeRobot dataset a whole number: its times are of {fps}"
+            )
+        found.setdefault(fps, str(part.bag.path))
     if len(found) > 1:
         rates = ", ".join(f"{fps} steps/s in {path}" for fps, path in list(found.items())[:3])
         raise DatasetError(

@@ -408,6 +408,14 @@ def test_bags_of_two_rates_and_an_export_that_fails_leave_no_folder(
     assert not (tmp_path / "out").exists()
     monkeypatch.undo()
     assert export(BagDataset([plain]), "lerobot", tmp_path / "out").is_dir()
+    third = rewritten(
+        plain,
+        tmp_path / "third",
+        lambda m: m if "description" in m.topic else stamped(m, FIRST + 3 * (stamp_of(m.data) - FIRST)),
+    )
+    uneven = BagDataset([third])
+    export(uneven, "lerobot", tmp_path / "third_out")
+    assert uneven.notes[-1] == f"{third} has 6.67 steps/s, and a LeRobot dataset a whole number: its times are of 7"
     assert "10 Hz" in describe(BagDataset([plain, slow])) and "20 Hz" in describe(BagDataset([plain, slow]))
     blind = rewritten(plain, tmp_path / "blind", lambda m: None if m.topic in (IMAGE, TARGET) else m)
     with pytest.raises(DatasetError, match="neither images nor ground truth"):
