@@ -90,6 +90,7 @@ class KeepLast:
         self._channels: list[Channel] = []
         self._latched: list[Recorded] = []
         self._start: dict[str, Any] = {}
+        self._begun: dict[str, Any] = {}  # start of the episode under way at the oldest message, whose mark is gone
         self._mark_topic = ""
 
     def write(self, channels: list[Channel], messages: list[Recorded]) -> None:
@@ -107,7 +108,9 @@ class KeepLast:
         if self._messages:
             oldest = self._messages[-1].time - self._keep_ns
             while self._messages[0].time < oldest:
-                self._messages.popleft()
+                mark = self._mark(self._messages.popleft())
+                if mark.get("mark") == layout.START:
+                    self._begun = mark
         if self._wanted():
             self.dump()
 
@@ -123,9 +126,10 @@ class KeepLast:
         if not kept or not self._start:
             return
         self._messages.clear()
+        begun, self._begun = self._begun, self._start
         marks = [(i, mark) for i, message in enumerate(kept) if (mark := self._mark(message))]
         if not marks or marks[0][1]["mark"] == layout.END:
-            kept.insert(0, self._marked({**self._start, "stamp": kept[0].time, "cut": True}))
+            kept.insert(0, self._marked({**begun, "stamp": kept[0].time, "cut": True}))
         if not marks or marks[-1][1]["mark"] == layout.START:
             about = {"steps": -1, "terminated": False, "truncated": True, "interrupted": "", "cut": True}
             kept.append(self._marked(layout.end_mark(self._start["episode"], kept[-1].time, **about)))

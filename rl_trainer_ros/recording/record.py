@@ -72,7 +72,7 @@ def record_in_process(job: Job, sink: BagSink, stop: StopFlag) -> None:
     """Record until all episodes are in `sink`, or `stop` asks for the end."""
     if job.config.num_envs == 1:
         recorder, close = _recorder(job, job.config.robots[0])
-        last = KeepLast(sink, job.config.keep_last_s, stop.take_dump) if job.config.keep_last_s else None
+        last = KeepLast(sink, job.config.keep_last_s, stop.dump_wanted()) if job.config.keep_last_s else None
         if last is not None:
             recorder.most_bytes = 0
         try:
@@ -105,15 +105,21 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.requested = False
-        self._signals, self._dump = 0, False
+        self._signals = self._dumps = 0
 
     def __call__(self) -> bool:
         return self.requested
 
-    def take_dump(self) -> bool:
-        """Whether the ring buffer is to be written; once for each request."""
-        asked, self._dump = self._dump, False
-        return asked
+    def dump_wanted(self) -> Callable[[], bool]:
+        """Return a function that tells whether a ring buffer is to be written, once for each request: one for each robot."""
+        taken = self._dumps
+
+        def wanted() -> bool:
+            nonlocal taken
+            asked, taken = self._dumps > taken, self._dumps
+            return asked
+
+        return wanted
 
     @contextlib.contextmanager
     def handling(self, both: bool = True) -> Iterator[None]:
@@ -134,7 +140,7 @@ class StopFlag:
             os._exit(128 + number)
 
     def _on_dump(self, number: int, frame: Any) -> None:
-        self._dump = True
+        self._dumps += 1
 
 
 def _recorder(job: Job, namespace: str) -> tuple[EpisodeRecorder, Callable[[], None]]:

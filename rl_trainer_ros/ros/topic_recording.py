@@ -47,7 +47,7 @@ def record_over_topics(job: Job, open_sink: Callable[[], BagSink], stop: StopFla
             stopped = partial(_stopped, runtime, stop)
             for robot in robots:
                 if config.keep_last_s:
-                    robot.last = KeepLast(sink, config.keep_last_s, stop.take_dump)
+                    robot.last = KeepLast(sink, config.keep_last_s, stop.dump_wanted())
                     robot.recorder.most_bytes = 0
             with stop.handling(both=False):
                 tasks = [

@@ -24,10 +24,11 @@ from rl_trainer_ros.environments.make_env import make_environment
 from rl_trainer_ros.recording.bag_sink import BagSink, KeepLast, RecordingError
 from rl_trainer_ros.recording.episode_recorder import EpisodeSummary, episode_seed
 from rl_trainer_ros.recording.policies import MotionPolicy, RandomPolicy
-from rl_trainer_ros.recording.record import job_of
+from rl_trainer_ros.recording.record import StopFlag, job_of
 from rl_trainer_ros.recording.record_config import RecordConfig
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from robot_interface_ros.bags import decoded, layout
+from robot_interface_ros.bags.contract_messages import JointStates, text_message
 from robot_interface_ros.bags.layout import Recorded
 from robot_interface_ros.errors import ConfigError
 from srl_ros.encoder import Encoder
@@ -243,8 +244,6 @@ def test_the_ring_buffer_writes_its_last_seconds_when_an_episode_is_cut(tmp_path
     sink = BagSink(tmp_path / "bag")
     ring = KeepLast(sink, 1.0)
     mark, reward = layout.channel("/env_0", layout.EPISODE_MARK), layout.channel("/env_0", layout.REWARD)
-    from robot_interface_ros.bags.contract_messages import JointStates, text_message
-
     writer, second = JointStates(layout.REWARD_NAMES), 10**9
 
     def put(time_ns: int, told: dict[str, Any] | None = None) -> None:
@@ -263,6 +262,50 @@ def test_the_ring_buffer_writes_its_last_seconds_when_an_episode_is_cut(tmp_path
     assert len(messages) == 2 + 11  # ten tenths of a second, and both ends
     ring.dump()
     assert len(messages_of(tmp_path / "bag")) == len(messages)
+
+
+def test_what_is_left_of_an_episode_keeps_its_own_mark(tmp_path: Path) -> None:
+    """Not that of the episode after it. At a second request there is only what came since the first."""
+    sink, second = BagSink(tmp_path / "bag"), 10**9
+    ring = KeepLast(sink, 1.0)
+    mark, reward = layout.channel("/env_0", layout.EPISODE_MARK), layout.channel("/env_0", layout.REWARD)
+    writer = JointStates(layout.REWARD_NAMES)
+
+    def put(at_s: float, told: dict[str, Any] | None = None) -> None:
+        time_ns = round(at_s * second)
+        data = (
+            text_message(layout.mark_text({**told, "stamp": time_ns})) if told else writer.write(time_ns, np.zeros(5))
+        )
+        ring.write([mark, reward], [Recorded((mark if told else reward).topic, time_ns, data)])
+
+    put(10.0, layout.start_mark(3, 0, seed=30))
+    put(11.0)
+    put(12.0)
+    put(12.2, layout.end_mark(3, 0))
+    put(12.3, layout.start_mark(4, 0, seed=40))
+    put(12.5)
+    ring.dump()
+    put(12.7)
+    ring.dump()
+    sink.close()
+    found = [(m["mark"], m["episode"], m.get("seed")) for m in marks(messages_of(tmp_path / "bag"))]
+    assert found == [
+        ("start", 3, 30),
+        ("end", 3, None),
+        ("start", 4, 40),
+        ("end", 4, None),
+        ("start", 4, 40),
+        ("end", 4, None),
+    ]
+
+
+def test_a_request_reaches_the_ring_buffer_of_each_robot() -> None:
+    stop = StopFlag()
+    robots = [stop.dump_wanted(), stop.dump_wanted()]
+    with stop.handling(both=False):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert [wanted() for wanted in robots] == [True, True]
+        assert [wanted() for wanted in robots] == [False, False]
 
 
 def test_progress_tells_size_rate_and_time_left() -> None:
