@@ -86,6 +86,7 @@ def commands_for(method: str, seeker: Seeker, cameras: tuple[str, ...]) -> tuple
     same = [f"{name}:={value}" for name, (value, default) in given.items() if value != default]
     train = ("train_srl", f"srl_model:={method}", *same)
     where = "bags/for_srl"
+    same += ["policy:=scripted"] if "distillation" in METHODS[method].losses else []  # whose actions it learns
     record = command_line("record", *(word for word in same if not word.startswith(("log_dir", "srl_models"))),
                           f"cameras:={','.join(cameras)}", f"bag:={where}")  # fmt: skip
     return command_line(*train), f"{record} && {command_line(*train, f'bags:={where}')}"

@@ -155,6 +155,12 @@ class BagDataset:
         }
         return tuple(sorted(said))
 
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Names of the policies that were recorded; empty: the bags do not say."""
+        said = {str(start["policy"]) for start in self._starts() if start.get("policy")}
+        return tuple(sorted(said))
+
     def _starts(self) -> Iterator[dict[str, Any]]:
         """What the marks say of the start of each episode."""
         return (episode["start"] for part in self.parts for episode in part.about["episodes"])

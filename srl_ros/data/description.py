@@ -35,11 +35,8 @@ def describe(dataset: BagDataset) -> str:
         ("parts", ", ".join(sorted(dataset.has)) or "images alone"),
         ("ground truth", ", ".join(dataset.truth_names) or "none"),
     ]
-    policies = {
-        str(episode["start"].get("policy") or "") for part in dataset.parts for episode in part.about["episodes"]
-    }
-    if policies - {""}:
-        rows.append(("policy", ", ".join(sorted(policies - {""}))))
+    if dataset.policies:
+        rows.append(("policy", ", ".join(dataset.policies)))
     success = dataset.column("success")
     if success is not None:
         last = [np.flatnonzero(dataset.episodes == name)[-1] for name in np.unique(dataset.episodes)]

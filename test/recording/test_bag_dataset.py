@@ -412,3 +412,21 @@ def test_bags_of_several_gazes_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"different points in these bags \(hand, target\)"):
         _shown_in(dataset, TrainSrlOptions())
     assert _shown_in(dataset, TrainSrlOptions(gaze="hand")) == {"robot": "inmoov"}
+
+
+def test_distillation_from_actions_without_a_target_is_refused(bag: Path, tmp_path: Path) -> None:
+    """The encoder would learn the chance of a random policy; rl_trainer record is mixed unless told otherwise."""
+    from rl_trainer_ros.cli.commands.train_srl import _check_teacher
+    from robot_interface_ros.config import ConfigError
+    from srl_ros.config import TrainingConfig
+
+    dataset = BagDataset([bag])
+    assert dataset.policies == ("random",)
+    for config in (TrainingConfig(method="distillation"), TrainingConfig(losses="autoencoder:1 distillation:2")):
+        with pytest.raises(ConfigError, match="these bags have policy:=random; record them with policy:=scripted"):
+            _check_teacher(dataset, config)
+    _check_teacher(dataset, TrainingConfig())
+    _check_teacher(
+        BagDataset([simulated(tmp_path / "scripted", episodes=1, policy="scripted", cameras=())]),
+        TrainingConfig(method="distillation"),
+    )

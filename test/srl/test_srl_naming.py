@@ -189,6 +189,8 @@ def test_a_missing_encoder_names_the_commands_that_make_it(tmp_path: Path) -> No
     assert train.endswith("train_srl srl_model:=triplet task:=button log_dir:=logs")
     assert "record task:=button cameras:=external,above bag:=bags/for_srl && " in record
     assert record.endswith(f"{train} bags:=bags/for_srl")
+    train, record = commands_for("distillation", Seeker(), ("external",))  # it learns the actions
+    assert "record policy:=scripted cameras:=external" in record and "policy" not in train
     with pytest.raises(
         BringupError, match=r"no vae model at .*/srl/vae; give its folder .*train_srl srl_model:=vae .*record"
     ):

@@ -15,6 +15,7 @@ from rl_trainer_ros.arm.gaze import SEEN
 from rl_trainer_ros.cli.command import Command
 from rl_trainer_ros.cli.shown_progress import Progress
 from rl_trainer_ros.environments.env_config import EnvConfig
+from rl_trainer_ros.recording.record_config import DRIFT, MIXED, RANDOM
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, option, unknown_name
 from robot_interface_ros.files.paths import check_folder, listed_paths
@@ -107,6 +108,7 @@ def record_and_train(options: TrainSrlOptions) -> int:
     if options.bags:
         paths = listed_paths(options.bags)
         source = factories.bag_dataset(paths, cameras, note=print).dataset
+        _check_teacher(source, config)
         config = dataclasses.replace(config, **_shown_in(source, options))
     else:
         source = factories.dataset(**recorded(options, cameras, folder / RECORDING))
@@ -205,6 +207,16 @@ def _settings(options: TrainSrlOptions, cameras: tuple[str, ...]) -> dict[str, A
     if options.gaze and not options.bags and all(camera in moving_cameras(options.robot) for camera in cameras):
         given["truth_names"] = SEEN
     return {"seed": options.seed, "device": options.device, **{name: value for name, value in given.items() if value}}
+
+
+def _check_teacher(bags: Any, config: Any) -> None:
+    """Raise ConfigError, one line, if the actions to learn from are of a policy that does not know the target."""
+    blind = [name for name in bags.policies if name in (RANDOM, DRIFT, MIXED)]
+    if blind and any(loss.name == "distillation" for loss in config.all_losses):
+        raise ConfigError(
+            f"distillation learns the actions of a policy that knows the target, and these bags have policy:={blind[0]}; "
+            f"record them with policy:=scripted or a trained run: {command_line('record', 'policy:=scripted')}"
+        )
 
 
 def _shown_in(bags: Any, options: TrainSrlOptions) -> dict[str, str]:
