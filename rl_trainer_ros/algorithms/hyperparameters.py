@@ -147,6 +147,16 @@ def constructor_arguments(
     return arguments
 
 
+def after_first_episodes(settings: Mapping[str, Any], steps: int) -> dict[str, Any]:
+    """Return settings with which hindsight replay learns after `steps` at the earliest: those of an episode of every robot.
+
+    It takes its goals from whole episodes, so stable-baselines3 fails before the first one has ended.
+    """
+    if not settings.get("her") or settings.get("learning_starts", 0) >= steps:
+        return dict(settings)
+    return {**settings, "learning_starts": steps}
+
+
 def steps_each(rollout: int, n_envs: int, batch_size: int) -> int:
     """Return the number of steps per robot that is closest to `rollout / n_envs` and fills whole batches.
 

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from rl_trainer_ros import algorithms, factories
 from rl_trainer_ros.algorithms.devices import check_device, device_for
+from rl_trainer_ros.algorithms.hyperparameters import after_first_episodes
 from rl_trainer_ros.algorithms.learner import check_actions, make_learner, observation_kind, policy_name
 from rl_trainer_ros.algorithms.protocol import Learner
 from rl_trainer_ros.algorithms.sb3_learner import Sb3Learner
@@ -80,7 +81,10 @@ class TrainingRun:
         check_actions(config.algo, action)
         policy_name(config.algo, observation, config.policy)
         self._begin.check(self._encoder_id, observation, action)
-        self._hyperparameters = self._begin.hyperparameters(observation_kind(observation))
+        first_episodes = len(config.namespaces) * self._environments[0].task.max_episode_steps
+        self._hyperparameters = after_first_episodes(
+            self._begin.hyperparameters(observation_kind(observation)), first_episodes
+        )
 
     @property
     def environments(self) -> tuple[RobotEnv, ...]:

@@ -16,6 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from support import save_random_encoder
 
 from rl_trainer_ros.algorithms import SCHEDULES, constructor_arguments, hyperparameters
+from rl_trainer_ros.algorithms.hyperparameters import after_first_episodes
 from rl_trainer_ros.arm.arm import StepState
 from rl_trainer_ros.arm.scripted import ScriptedReach
 from rl_trainer_ros.cli.commands.evaluate import EvaluateError, EvaluateOptions, evaluate_run
@@ -46,6 +47,25 @@ def run(folder: Path, **settings: object) -> TrainingResult:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     return run(tmp_path_factory.mktemp("runs"), num_timesteps=20_000)
+
+
+def test_hindsight_replay_learns_once_every_robot_has_ended_an_episode(tmp_path: Path) -> None:
+    """Three robots need 90 steps for their first episodes; stable-baselines3 fails if it has to learn before."""
+    hers = {"learning_starts": 30, "batch_size": 16, "net_arch": [16]}
+    result = run(
+        tmp_path,
+        algo="sac",
+        observation="joints",
+        goal_conditioned=True,
+        task_settings="{reward: sparse, max_episode_steps: 30}",
+        namespaces=("/env_0", "/env_1", "/env_2"),
+        num_timesteps=120,
+        hyperparameters=json.dumps(hers),
+    )
+    assert result.error is None and result.ended == "finished"
+    assert run_folder.hyperparameters_of(result.folder)["learning_starts"] == 90
+    assert after_first_episodes({"her": True, "learning_starts": 500}, 90)["learning_starts"] == 500
+    assert after_first_episodes({"learning_starts": 30}, 90) == {"learning_starts": 30}
 
 
 @pytest.mark.timeout(400)  # the first of them trains for 20,000 steps
