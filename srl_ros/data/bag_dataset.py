@@ -21,6 +21,8 @@ from srl_ros.transitions import DatasetError, Transitions
 Note = Callable[[str], None]
 _BINS = 10
 _FEW = 20
+_ALIKE = 1.05
+"""Ratio of durations of steps up to which bags are alike: real time has some jitter."""
 
 
 class BagDataset:
@@ -218,6 +220,12 @@ class BagDataset:
             (a, of_a), (b, of_b) = list(sizes.items())[:2]
             raise DatasetError(
                 f"images differ in size: {of_a} has {a[0]}x{a[1]}, {of_b} {b[0]}x{b[1]}; name cameras, or bags, alike"
+            )
+        shortest, longest = (best(self.parts, key=lambda part: part.step_ns) for best in (min, max))
+        if longest.step_ns > _ALIKE * shortest.step_ns:
+            self.tell(
+                f"steps last {longest.step_ns * 1e-9:.3g} s in {longest.bag.path} and {shortest.step_ns * 1e-9:.3g} s in "
+                f"{shortest.bag.path}; losses that learn from steps mix them"
             )
         for part in self.parts[1:]:
             for what, name in (("joints", "joint_names"), ("number of discrete actions", "discrete_actions")):

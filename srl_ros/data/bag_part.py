@@ -35,6 +35,12 @@ class BagPart:
     def __len__(self) -> int:
         return len(self.arrays["episode"])
 
+    @property
+    def step_ns(self) -> float:
+        """Duration of a step, ns: an action may last several control periods."""
+        stamps = self.arrays["stamp"]
+        return float(np.median(stamps[self.arrays["after"]] - stamps[self.arrays["before"]]))
+
     def seen_by(self, cameras: tuple[str, ...], note: Callable[[str], None]) -> BagPart:
         """Return the bag with those steps alone that have an image of each camera, before and after. Raises DatasetError."""
         before, after = self.arrays["before"], self.arrays["after"]

@@ -85,12 +85,11 @@ def _fps(dataset: BagDataset) -> int:
     """Frames a second: of the steps, not of the control periods, where an action lasts several."""
     found: dict[int, str] = {}
     for part in dataset.parts:
-        stamps = part.arrays["stamp"]
-        step_ns = float(np.median(stamps[part.arrays["after"]] - stamps[part.arrays["before"]]))
-        fps = max(1, round(1e9 / step_ns))
-        if abs(fps * step_ns - 1e9) > _MOST_OFF * 1e9:
+        fps = max(1, round(1e9 / part.step_ns))
+        if abs(fps * part.step_ns - 1e9) > _MOST_OFF * 1e9:
             dataset.tell(
-                f"{part.bag.path} has {1e9 / step_ns:.3g} steps/s, and a LeRobot dataset a whole number: its times are of {fps}"
+                f"{part.bag.path} has {1e9 / part.step_ns:.3g} steps/s, and a LeRobot dataset a whole number: its times are "
+                f"of {fps}"
             )
         found.setdefault(fps, str(part.bag.path))
     if len(found) > 1:

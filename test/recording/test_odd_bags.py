@@ -396,8 +396,10 @@ def test_bags_of_two_rates_and_an_export_that_fails_leave_no_folder(
         tmp_path / "slow",
         lambda m: m if "description" in m.topic else stamped(m, FIRST + 2 * (stamp_of(m.data) - FIRST)),
     )
+    both = BagDataset([plain, slow])
+    assert f"steps last 0.1 s in {slow} and 0.05 s in {plain}; losses that learn from steps mix them" in both.notes
     with pytest.raises(DatasetError, match=r"20 steps/s in .*plain, 10 steps/s in .*slow; export these bags"):
-        export(BagDataset([plain, slow]), "lerobot", tmp_path / "out")
+        export(both, "lerobot", tmp_path / "out")
 
     def full(path: Path, *_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
