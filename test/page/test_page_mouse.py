@@ -34,27 +34,47 @@ def pixel(served: Served, point: Any, size: dict[str, int]) -> tuple[float, floa
     ] / 2 + focal * down / forward
 
 
+def drawn(page: Any) -> None:
+    """Wait until the browser has drawn the scene with the last event of the mouse."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def moved(served: Served, before: Any) -> Any:
+    """How far the robot was asked to move its target, (3,) m; the page asks again and again during a drag."""
+    asked = served.asked("target")
+    return np.array(asked[-1][1]) - before if asked else np.zeros(3)
+
+
+def dragged(served: Served, before: Any, page: Any) -> bool:
+    """Whether the robot was asked for a large part of the drag; false after a while, if the mouse did not hit the handle."""
+    for _ in range(40):
+        if moved(served, before)[2] > 0.05:
+            return True
+        page.wait_for_timeout(50)
+    return False
+
+
 def test_the_mouse_drags_the_target_along_one_axis(browser: Any) -> None:
     with serving(18580) as served:
         page = opened(browser, served.page.address)
         expect(page.get_by_text("in real time, holding")).to_be_visible(timeout=LONG_MS)
         size = page.locator("canvas").first.bounding_box()
         served.until(lambda: served.page._scene is not None and served.page._scene._handle.visible, page)
-        page.wait_for_timeout(1500)  # until the handle is drawn
         before = np.array(served.robot.view.target_position)
-        for length in (0.10, 0.12, 0.08, 0.14):  # the handle's size on the screen depends on the browser
+        # the handle's size on the screen depends on the browser; a slow one may not have drawn it at the first try
+        for length in 5 * (0.10, 0.12, 0.08, 0.14):
             arrow = before + np.array([0.0, 0.0, length])
             page.mouse.move(*pixel(served, arrow, size))
-            page.wait_for_timeout(300)
+            drawn(page)
             page.mouse.down()
             for i in range(1, 9):
                 page.mouse.move(*pixel(served, arrow + np.array([0.0, 0.0, 0.0125 * i]), size))
-                page.wait_for_timeout(60)
+                drawn(page)
             page.mouse.up()
-            page.wait_for_timeout(500)
-            if served.asked("target"):
+            drawn(page)
+            if dragged(served, before, page):
                 break
-        moved = np.array(served.until(lambda: served.asked("target"), page)[-1][1]) - before
-        assert 0.05 < moved[2] < 0.2, moved
-        assert np.abs(moved[:2]).max() < 0.03, moved
+        change = moved(served, before)
+        assert 0.05 < change[2] < 0.2, change
+        assert np.abs(change[:2]).max() < 0.03, change
         page.close()
