@@ -382,6 +382,7 @@ def test_train_srl_learns_from_bags(tmp_path: Path) -> None:
 def test_an_encoder_of_bags_keeps_their_robot_and_gaze(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Otherwise a training with it renders another robot, or eyes that stand still, without a word."""
     from rl_trainer_ros.cli.commands.train_srl import TrainSrlOptions, record_and_train
+    from robot_interface_ros.config import ConfigError
 
     looking = simulated(tmp_path / "looking", episodes=6, policy="drift", gaze="hand", cameras=("left_eye",))
     still = simulated(tmp_path / "still", episodes=6, policy="drift", robot="kuka_iiwa")
@@ -394,6 +395,11 @@ def test_an_encoder_of_bags_keeps_their_robot_and_gaze(tmp_path: Path, capsys: p
 
     folder = trained(bags=str(looking), cameras=("left_eye",))
     assert (factories.encoder_robot(folder), factories.encoder_gaze(folder)) == ("inmoov", "hand")
+    for method in ("supervised", "target_estimate", "reward_place"):
+        with pytest.raises(ConfigError, match="images of eyes alone do not show where the target is"):
+            record_and_train(
+                TrainSrlOptions(srl_model=method, bags=str(looking), cameras=("left_eye",), log_dir=str(tmp_path))
+            )
     folder = trained(bags=str(still))
     assert (factories.encoder_robot(folder), factories.encoder_gaze(folder)) == ("kuka_iiwa", "")
     assert "the bags show kuka_iiwa, and robot is inmoov" in capsys.readouterr().out

@@ -110,6 +110,7 @@ def record_and_train(options: TrainSrlOptions) -> int:
         source = factories.bag_dataset(paths, cameras, note=print).dataset
         _check_teacher(source, config)
         config = dataclasses.replace(config, **_shown_in(source, options))
+        _check_places(config, source.cameras, options)
     else:
         source = factories.dataset(**recorded(options, cameras, folder / RECORDING))
     height, width, _ = source.image_shape
@@ -131,6 +132,10 @@ def _check_memory(options: TrainSrlOptions, cameras: tuple[str, ...]) -> None:
             f"{needed / 1e9:,.1f} GB of memory, and this machine has {there / 1e9:,.1f} GB; record bags, which stay on the "
             f"disk: {command_line('record', 'bag:=bags/for_srl')}, then train_srl bags:=bags/for_srl"
         )
+
+
+_PLACES = ("supervised", "estimate", "reward_place")
+"""Losses that learn where the target is."""
 
 
 def moving_cameras(robot: str) -> set[str]:
@@ -216,6 +221,17 @@ def _check_teacher(bags: Any, config: Any) -> None:
         raise ConfigError(
             f"distillation learns the actions of a policy that knows the target, and these bags have policy:={blind[0]}; "
             f"record them with policy:=scripted or a trained run: {command_line('record', 'policy:=scripted')}"
+        )
+
+
+def _check_places(config: Any, cameras: tuple[str, ...], options: TrainSrlOptions) -> None:
+    """Raise ConfigError, one line, if a place is to be learned from images of eyes alone that turned in the bags."""
+    turned = config.gaze and all(camera in moving_cameras(config.robot or options.robot) for camera in cameras)
+    if turned and any(loss.name in _PLACES for loss in config.all_losses):
+        raise ConfigError(
+            f"the eyes turned in these bags (gaze {config.gaze}), and images of eyes alone do not show where the target is in "
+            "the robot's root frame; name a camera beside the robot too, or train from the simulator's images: "
+            + command_line("train_srl", f"srl_model:={options.srl_model}", f"gaze:={config.gaze}")
         )
 
 
