@@ -39,7 +39,7 @@ MakeRobots = Callable[[EnvConfig, EnvConfig], VecEnv]
 
 
 def simulated(n: int) -> MakeRobots:
-    """Return a function that simulates n robots: in this process, or in a process each if images are rendered."""
+    """Return a function that simulates n robots: in this process, or in one for each core if images are rendered."""
 
     def make(student: EnvConfig, teacher: EnvConfig) -> VecEnv:
         one = partial(make_two_views, student, teacher)

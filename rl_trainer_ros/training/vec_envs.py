@@ -27,7 +27,7 @@ MakeOne = Callable[[], RobotEnv]
 
 
 def in_processes(config: TrainerConfig) -> bool:
-    """Return whether one process per robot is faster, as measured in docs/performance.md.
+    """Return whether other processes are faster, as measured in docs/performance.md.
 
     A step of the simulation alone takes as long as a message to another process and back; a camera image takes longer.
     """
@@ -47,7 +47,7 @@ def over_robots(
 
 
 def over_processes(make_one: MakeOne, folder: Path, n: int) -> VecEnv:
-    """Vectorise environments in one process each; `make_one` is called in each and must be picklable."""
+    """Vectorise environments in other processes; `make_one` is called there and must be picklable."""
     return ProcessVecEnv([partial(_make_monitored, make_one, path) for path in _folders(folder, n)])
 
 

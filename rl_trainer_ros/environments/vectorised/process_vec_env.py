@@ -1,4 +1,7 @@
-"""Environments in one process each. Their errors are reported to the training as one line.
+"""Environments in other processes, a process for each core. Their errors are reported to the training as one line.
+
+stable-baselines3 starts a process for each environment. Each takes a quarter of a GB of memory and seconds to start, because
+it loads the encoder's libraries, and more processes than cores are not faster (docs/performance.md).
 
 In stable-baselines3 an error ends the worker process with a traceback, and the training gets EOFError. Here an error of a
 robot is returned in `info`, and raised in the process of the training; so is that of an environment that cannot be made.
@@ -6,12 +9,16 @@ robot is returned in `info`, and raised in the process of the training; so is th
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from multiprocessing.connection import Connection
 from typing import Any
 
 import gymnasium
-from stable_baselines3.common.vec_env import SubprocVecEnv
+from stable_baselines3.common.env_util import is_wrapped
+from stable_baselines3.common.vec_env import CloudpickleWrapper, SubprocVecEnv, VecEnv
 
 from robot_interface_ros.errors import ConfigError, RobotError
 
@@ -20,12 +27,40 @@ _CLOSE_S = 5.0  # time for a process to end after the request
 
 
 class ProcessVecEnv(SubprocVecEnv):
-    """A SubprocVecEnv that raises RobotError if a robot raises it, or if a process has ended."""
+    """A SubprocVecEnv with several environments in a process.
 
-    def __init__(self, make_envs: Sequence[Callable[[], gymnasium.Env[Any, Any]]]):
-        """`make_envs`: picklable functions; each is called in a process of its own. Raises what they raise."""
+    It raises RobotError if a robot raises it, or if a process has ended.
+    """
+
+    def __init__(self, make_envs: Sequence[Callable[[], gymnasium.Env[Any, Any]]], processes: int = 0):
+        """`make_envs`: picklable functions; each is called in the process of its environment. Raises what they raise.
+
+        `processes`: number of processes, which share out the environments, neighbours together; 0: one for each core.
+        """
+        n = len(make_envs)
+        processes = min(n, processes or len(os.sched_getaffinity(0)))
+        ends = [n * i // processes for i in range(processes + 1)]
+        self.waiting = self.closed = False
+        self._groups = [range(begin, end) for begin, end in zip(ends, ends[1:])]
+        self._connections: list[Connection] = []
+        self.processes = []
+        context: Any = multiprocessing.get_context("forkserver")  # a fork would copy locks that other threads hold
+        for group in self._groups:
+            here, there = context.Pipe()
+            makers = CloudpickleWrapper([partial(_make, make_envs[i]) for i in group])
+            process = context.Process(target=_serve, args=(there, makers), daemon=True)  # ends with the training
+            process.start()
+            there.close()
+            self._connections.append(here)
+            self.processes.append(process)
+        self.remotes: Any = [
+            _Remote(connection, i - group.start)
+            for connection, group in zip(self._connections, self._groups)
+            for i in group
+        ]
         try:
-            super().__init__([partial(_make, make_env) for make_env in make_envs])
+            self.remotes[0].send(("get_spaces", None))
+            VecEnv.__init__(self, n, *self.remotes[0].recv())
             failed = [error for error in self.get_attr("failure") if error]
         except (EOFError, OSError):
             raise self._ended() from None
@@ -63,30 +98,105 @@ class ProcessVecEnv(SubprocVecEnv):
         if self.closed:
             return
         self.closed = True
-        for remote in self.remotes:
+        for connection in self._connections:
             try:
-                remote.send(("close", None))
+                connection.send((0, "close", None))
             except OSError:  # it has ended
                 continue
         for process in self.processes:
             process.join(_CLOSE_S)
             if process.is_alive():
                 process.terminate()
-        for remote in self.remotes:
-            remote.close()
+        for connection in self._connections:
+            connection.close()
 
     def _ended(self) -> RobotError:
         """Return the error for a process that has ended."""
         self.waiting = False
         codes = []
-        for i, process in enumerate(self.processes):
+        for group, process in zip(self._groups, self.processes):
             process.join(0.2)
             if process.exitcode is not None:
-                codes.append(f"{i} (exit code {process.exitcode})")
+                codes.append(f"{', '.join(map(str, group))} (exit code {process.exitcode})")
         return RobotError(
             f"the process of environment {', '.join(codes) or '?'} has ended; was it killed, or did memory run out? "
             "A smaller num_envs needs less memory"
         )
+
+
+class _Remote:
+    """What SubprocVecEnv uses as the pipe to one environment. Environments of a process share one connection.
+
+    Requests are small, so that they fit into the connection while the process works. Answers come in the order of requests.
+    """
+
+    def __init__(self, connection: Connection, index: int):
+        """`index`: of the environment in its process."""
+        self._connection, self._index = connection, index
+
+    def send(self, request: tuple[str, Any]) -> None:
+        self._connection.send((self._index, *request))
+
+    def recv(self) -> Any:
+        return self._connection.recv()
+
+
+def _serve(connection: Connection, makers: CloudpickleWrapper) -> None:
+    """Make environments in this process, and answer requests (environment, name, data) until one is "close"."""
+    served = [_Served(make()) for make in makers.var]
+    try:
+        while True:
+            index, name, data = connection.recv()
+            if name == "close":
+                break
+            connection.send(getattr(served[index], name)(data))
+    except (EOFError, KeyboardInterrupt):  # the training has ended, or will
+        return
+    for one in served:
+        one.env.close()
+
+
+class _Served:
+    """An environment and the answers to the requests of SubprocVecEnv, each a method of the request's name."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any]):
+        self.env = env
+        self._reset_info: dict[str, Any] = {}
+
+    def step(self, action: Any) -> tuple[Any, ...]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        done = terminated or truncated
+        info["TimeLimit.truncated"] = truncated and not terminated
+        if done:
+            info["terminal_observation"] = observation
+            observation, self._reset_info = self.env.reset()
+        return observation, reward, done, info, self._reset_info
+
+    def reset(self, how: tuple[int | None, dict[str, Any]]) -> tuple[Any, dict[str, Any]]:
+        seed, options = how
+        return self.env.reset(seed=seed, **({"options": options} if options else {}))
+
+    def render(self, _: None) -> Any:
+        return self.env.render()
+
+    def get_spaces(self, _: None) -> tuple[Any, Any]:
+        return self.env.observation_space, self.env.action_space
+
+    def env_method(self, call: tuple[str, tuple[Any, ...], dict[str, Any]]) -> Any:
+        name, arguments, settings = call
+        return self.env.get_wrapper_attr(name)(*arguments, **settings)
+
+    def get_attr(self, name: str) -> Any:
+        return self.env.get_wrapper_attr(name)
+
+    def has_attr(self, name: str) -> bool:
+        return self.env.has_wrapper_attr(name)
+
+    def set_attr(self, change: tuple[str, Any]) -> None:
+        setattr(self.env, *change)
+
+    def is_wrapped(self, kind: type[gymnasium.Wrapper[Any, Any, Any, Any]]) -> bool:
+        return is_wrapped(self.env, kind)
 
 
 class _ErrorInInfo(gymnasium.Wrapper[Any, Any, Any, Any]):
