@@ -29,6 +29,7 @@ def parse_words(words: Iterable[str]) -> dict[str, str]:
     """Convert words `name:=value` to a mapping. Raises UsageError."""
     values, words = {}, list(words)
     for i, word in enumerate(words):
+        _check_encoding(word)
         name, separator, value = word.partition(":=")
         if not separator or not name:
             typed_so, equals, its_value = word.partition("=")
@@ -46,6 +47,17 @@ def parse_words(words: Iterable[str]) -> dict[str, str]:
             raise UsageError(f"{name} is given twice")
         values[name] = value
     return values
+
+
+def _check_encoding(word: str) -> None:
+    """Raise UsageError for a word with bytes that are not UTF-8: files of runs are in UTF-8 and could not keep it."""
+    try:
+        word.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = word.encode("utf-8", "backslashreplace").decode("utf-8")
+        raise UsageError(
+            f"'{shown}' is not UTF-8; rename the file or folder, or give it a link with another name"
+        ) from None
 
 
 def _as_meant(word: str, others: Sequence[str]) -> str:

@@ -61,6 +61,7 @@ def test_words_become_values_of_their_types() -> None:
         ("--log-dir=/x", "such as log_dir:=/x,"),
         ("3", "cannot read '3'; write settings as name:=value, such as seed:=1,"),
         ("__ns:=/left", "write it at the end: --ros-args -r __ns:=/left"),
+        ("texts:=/caf\udce9", r"'texts:=/caf\udce9' is not UTF-8; rename the file or folder"),
     ],
 )
 def test_a_word_that_does_not_fit_is_named(word: str, named: str) -> None:
