@@ -11,6 +11,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from rl_trainer_ros.environments.vectorised import process_vec_env
 from rl_trainer_ros.environments.vectorised.process_vec_env import ProcessVecEnv
 from robot_interface_ros.errors import ConfigError, RobotError
 
@@ -87,6 +88,16 @@ def test_there_are_no_more_processes_than_cores(monkeypatch: pytest.MonkeyPatch)
         vec_env.reset()
         with pytest.raises(RobotError, match=r"^the process of environment 0, 1 \(exit code -9\) has ended"):
             vec_env.step(np.zeros((2, 1), dtype=np.float32))
+    finally:
+        vec_env.close()
+
+
+def test_requests_to_the_environments_of_a_process_fit_into_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise both sides would wait for each other."""
+    monkeypatch.setattr(process_vec_env, "_MOST", 2)
+    vec_env = ProcessVecEnv(5 * [Failing], processes=1)
+    try:
+        assert len(vec_env.processes) == 3 and vec_env.reset().tolist() == 5 * [[0.0]]
     finally:
         vec_env.close()
 

@@ -24,6 +24,8 @@ from robot_interface_ros.errors import ConfigError, RobotError
 
 _ERROR = "robot_error"
 _CLOSE_S = 5.0  # time for a process to end after the request
+_MOST = 128
+"""Environments of a process. Requests to all of them are sent before an answer is read, and about 250 fit into a connection."""
 
 
 class ProcessVecEnv(SubprocVecEnv):
@@ -38,7 +40,7 @@ class ProcessVecEnv(SubprocVecEnv):
         `processes`: number of processes, which share out the environments, neighbours together; 0: one for each core.
         """
         n = len(make_envs)
-        processes = min(n, processes or len(os.sched_getaffinity(0)))
+        processes = min(n, max(processes or len(os.sched_getaffinity(0)), -(-n // _MOST)))
         ends = [n * i // processes for i in range(processes + 1)]
         self.waiting = self.closed = False
         self._groups = [range(begin, end) for begin, end in zip(ends, ends[1:])]
@@ -127,7 +129,7 @@ class ProcessVecEnv(SubprocVecEnv):
 class _Remote:
     """What SubprocVecEnv uses as the pipe to one environment. Environments of a process share one connection.
 
-    Requests are small, so that they fit into the connection while the process works. Answers come in the order of requests.
+    Answers come in the order of the requests.
     """
 
     def __init__(self, connection: Connection, index: int):
