@@ -15,9 +15,11 @@ from robot_driver_ros.servos.hardware import Hardware
 from robot_driver_ros.servos.pulse_tables import Servo
 
 WAIT_S = 60.0
-LATE_US = (
-    60.0  # so much may the stock sketch's interrupts, of two other timers and the serial line, hold up a pulse's end
-)
+LATE_US = 60.0
+"""The stock sketch may end a pulse so much too late: interrupts of other servo timers and of the serial line hold it up."""
+ONE_TIMER_LATE_US = 15.0
+"""The same for a board whose servos all use one timer. The clock's interrupt, every 1.024 ms, takes up to 6.6 of them even
+when no byte comes in: one pulse in a few thousand."""
 
 
 class Scope:

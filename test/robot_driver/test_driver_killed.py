@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("rclpy")
 from operators import ELBOW, Operator, an_operator
 from runs import child, wait_for_steps
-from scopes import LATE_US, Scope, biggest_step, way_of
+from scopes import LATE_US, ONE_TIMER_LATE_US, Scope, biggest_step, way_of
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
@@ -103,7 +103,7 @@ def test_a_killed_driver_is_followed_by_one_that_begins_where_it_was(
     else:
         last = board.until_silent()
         assert 2.5 * SECOND_US < passed_us(board) - killed_us < 3.2 * SECOND_US
-    late_us = 5.0 if firmware == "stock" else 2.0
+    late_us = ONE_TIMER_LATE_US if firmware == "stock" else 2.0
     elbow = next(pin for pin, servo in SERVOS.items() if servo.joint == ELBOW)
     assert first[elbow][0] == pytest.approx(SERVOS[elbow].pulse(-0.9), abs=20.0)
     for pin, widths in last.items():

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 from boards import PERIOD_S, bully, whole_robot
-from scopes import LATE_US, WAIT_S, Scope, biggest_step, way_of
+from scopes import LATE_US, ONE_TIMER_LATE_US, WAIT_S, Scope, biggest_step, way_of
 
 from robot_driver_ros.boards import firmata, firmata_board
 from robot_driver_ros.boards.firmata_board import BoardState, FirmataBoard, Pulse
@@ -89,7 +89,7 @@ def test_five_hundred_postures_come_out_of_every_pin_within_5_us(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("firmware, late_us", [("stock", {"right": 15.0, "left": LATE_US}), ("own", {})])
+@pytest.mark.parametrize("firmware, late_us", [("stock", {"right": ONE_TIMER_LATE_US, "left": LATE_US}), ("own", {})])
 def test_no_pulse_leaves_its_limits_whatever_is_commanded(
     firmware: str, late_us: dict[str, float], scope: Callable[..., Scope]
 ) -> None:
@@ -160,7 +160,7 @@ def test_the_board_itself_clips_to_a_servos_limits(scope: Callable[..., Scope]) 
     the_scope.board.attach({8: Pulse(1000, 800, 2200), 26: Pulse(1000, 800, 2200)})
     the_scope.board.write({8: 2399, 26: 600})
     seen = the_scope.next([8, 26], 5)
-    assert (seen[8][-1], seen[26][-1]) == (pytest.approx(2200, abs=5), pytest.approx(800, abs=5))
+    assert [seen[8][-1], seen[26][-1]] == pytest.approx([2200, 800], abs=ONE_TIMER_LATE_US)
 
 
 def test_a_message_whose_end_is_lost_does_not_stop_the_board(scope: Callable[..., Scope]) -> None:
