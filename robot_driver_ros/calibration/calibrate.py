@@ -131,13 +131,14 @@ class Calibration:
         sleep: Callable[[float], None] = time.sleep,
         check: Callable[[HardwareConfig], None] = lambda config: None,
         keep: Callable[[HardwareConfig], None] = lambda config: None,
+        opened: Callable[[str], None] = lambda board: None,
     ):
         """`limits`, `rest`: of each joint, rad, from the files of the robot.
 
         `check`: raises ConfigError for settings that a driver would refuse. `keep`: called with the settings after each servo
-        whose values are kept.
+        whose values are kept. `opened`: called with the name of a board that was opened, before its servos get pulses.
         """
-        self._check, self._keep = check, keep
+        self._check, self._keep, self._opened = check, keep, opened
         self.config, self._boards, self._limits, self._rest = config, boards, limits, rest
         self._terminal, self._sleep = terminal, sleep
         self.input_ended = False
@@ -265,6 +266,7 @@ class Calibration:
 
     def _connect(self, board: FirmataBoard) -> None:
         board.open()
+        self._opened(board.name)
         while board.poll() is not BoardState.READY:  # raises an error if the board does not answer
             self._sleep(TICK_S)
 
@@ -285,23 +287,24 @@ def calibrate(
     terminal: Terminal | None = None,
     sleep: Callable[[float], None] = time.sleep,
     check: Callable[[HardwareConfig], None] = lambda config: None,
+    opened: Callable[[str], None] = lambda board: None,
 ) -> bool:
     """Calibrate `joints` (empty: all that the robot moves); write `output` after each. Raises ConfigError and LinkLost.
 
-    `check`: raises ConfigError for settings that a driver would refuse. Without kept values, nothing is written. Return
-    False if the input ended before any value was kept.
+    `check`: raises ConfigError for settings that a driver would refuse. `opened`: called with the name of each board that
+    was opened. Without kept values, nothing is written. Return False if the input ended before any value was kept.
     """
     for joint in joints:
         if joint not in limits:
             raise ConfigError(unknown_name("joint", joint, limits))
     terminal = terminal or Console()
-    written, earlier = config, ""
+    written, earlier, own = config, "", _text(output)
 
     def keep(calibrated: HardwareConfig) -> None:
-        nonlocal written, earlier
+        nonlocal written, earlier, own
         try:
-            earlier += _write(calibrated, output)
-            written = calibrated
+            earlier += _write(calibrated, output, own)
+            written, own = calibrated, _text(output)
         except OSError as error:
             terminal.say(hardware_text(calibrated))
             raise ConfigError(
@@ -309,7 +312,7 @@ def calibrate(
                 "save it by hand"
             ) from None
 
-    calibration = Calibration(config, boards, limits, rest, terminal, sleep, check, keep)
+    calibration = Calibration(config, boards, limits, rest, terminal, sleep, check, keep, opened)
     try:
         calibration.run(joints or tuple(limits))
     finally:  # after a lost board, Ctrl-C or a kill, only the values of the current servo are lost
@@ -323,14 +326,21 @@ def calibrate(
     return bool(kept) or not calibration.input_ended
 
 
-def _write(config: HardwareConfig, output: Path) -> str:
-    """Write the file; first rename an existing one that was edited by hand (comments, another order of entries)."""
+def _text(file: Path) -> bytes:
+    return file.read_bytes() if file.exists() else b""
+
+
+def _write(config: HardwareConfig, output: Path, own: bytes) -> str:
+    """Write the file; first rename an existing one that was edited by hand (comments, another order of entries).
+
+    Also one that no longer has the content `own`: another calibration, of the other board, has written it meanwhile.
+    """
+    before = _text(output)
     try:
-        before = output.read_text(encoding="utf-8") if output.exists() else ""
-        generated = not before or hardware_text(read_hardware(output)) == before
-    except (ConfigError, UnicodeDecodeError):
+        generated = not before or hardware_text(read_hardware(output)).encode() == before
+    except ConfigError:
         generated = False
-    if generated:
+    if generated and before == own:
         write_hardware(config, output)
         return ""
     backup = output.with_name(f"{output.name}.before")
@@ -339,7 +349,8 @@ def _write(config: HardwareConfig, output: Path) -> str:
         backup, number = output.with_name(f"{output.name}.before{number}"), number + 1
     output.rename(backup)
     write_hardware(config, output)
-    return f" (the earlier file, with its comments, is now {backup})"
+    what = "the earlier file, with its comments," if before == own else "the file that was written meanwhile"
+    return f" ({what} is now {backup})"
 
 
 def servo_line(servo: ServoConfig) -> str:

@@ -58,9 +58,16 @@ def calibrate_robot(
             except ConfigError as error:
                 raise ConfigError(f"a driver would refuse this: {str(error).removeprefix(f'{candidate}: ')}") from None
 
+    def forget(name: str) -> None:
+        """Forget the last pulses on a board: its servos have lost their torque and will not be where a driver left them.
+
+        Not before it is open: until then the journal may be that of a running driver.
+        """
+        if name in boards.ports:
+            forget_pulses([boards.ports[name]])
+
     try:
-        done = calibrate(loaded.config, boards.boards, limits, rest, joints, file, terminal, check=check)
+        done = calibrate(loaded.config, boards.boards, limits, rest, joints, file, terminal, check=check, opened=forget)
     finally:
         boards.close()
-        forget_pulses(boards.ports.values())  # servos are no longer where a driver left them
     return 0 if done else 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import io
 import math
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,12 +16,13 @@ from boards import Time, whole_robot
 
 from robot_driver_ros.boards import find_port
 from robot_driver_ros.boards.firmata_board import FirmataBoard
-from robot_driver_ros.boards.links import LinkLost
+from robot_driver_ros.boards.links import BoardRefused, Link, LinkLost
 from robot_driver_ros.boards.mock_mega import MockMega
 from robot_driver_ros.calibration.calibrate import Calibration, Findings, calibrate, calibrated
 from robot_driver_ros.calibration.calibrate_robot import calibrate_robot
 from robot_driver_ros.calibration.hardware_file import hardware_text, write_hardware
 from robot_driver_ros.servos.hardware import hardware_file, load_hardware, read_hardware
+from robot_driver_ros.servos.pulse_journal import Left, Memory
 from robot_driver_ros.servos.pulse_tables import HardwareConfig, ServoConfig
 from robot_interface_ros.config import ConfigError
 
@@ -197,6 +200,55 @@ def test_what_a_person_wrote_is_kept_beside(tmp_path: Path, monkeypatch: pytest.
         commanded.output.write_text(own)
         assert name in commanded.run(ELBOW, "", "900", "at -30", "1400", "at -75", "done")
         assert (tmp_path / name).read_text() == own
+
+
+def test_the_calibration_of_the_other_arm_at_the_same_time_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commanded = Commanded(tmp_path, monkeypatch)
+    other = load_hardware().config
+    other = dataclasses.replace(other, idle_timeout_s=7.0)
+
+    class Meanwhile(Script):
+        def ask(self, prompt: str) -> str:
+            if self.answers == ["done"]:
+                write_hardware(other, commanded.output)
+            return super().ask(prompt)
+
+    script = Meanwhile(["", "900", "at -30", "1400", "at -75", "done"])
+    calibrate_robot("inmoov", (), (ELBOW,), "", str(commanded.output), "mock", (), script)
+    backup = tmp_path / "mine.yaml.before"
+    assert read_hardware(backup) == other
+    assert f"(the file that was written meanwhile is now {backup})" in script.said[-1]
+
+
+def test_only_an_opened_board_loses_the_record_of_its_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a driver that is killed later would start at rest, and its joints would jump."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    Commanded(tmp_path, monkeypatch)
+    ports = ("left=/dev/a", "right=/dev/b")
+    left = Left({"/dev/a": {8: 900}, "/dev/b": {8: 900}})
+    Memory(left.pulses).keep(left)
+
+    def busy(port: str) -> Link:
+        raise BoardRefused(f"cannot open {port}: another program has it open")
+
+    arguments = ("inmoov", ("all",), (ELBOW,), "", str(tmp_path / "mine.yaml"), "serial", ports)
+    monkeypatch.setattr("robot_driver_ros.board_kinds.SerialLink", busy)
+    with pytest.raises(BoardRefused):
+        calibrate_robot(*arguments, Script([""]))
+    assert Memory(left.pulses).recall() == left
+    mega, recalled = MockMega(time.monotonic, boot_s=0.0), []
+    monkeypatch.setattr("robot_driver_ros.board_kinds.SerialLink", lambda port: mega.connect())
+
+    class Watching(Script):
+        def ask(self, prompt: str) -> str:
+            if mega.pulses():
+                recalled.append(Memory(left.pulses).recall())  # also if calibrate is killed from now on
+            return super().ask(prompt)
+
+    calibrate_robot(*arguments, Watching(["", "900", "quit"]))
+    assert recalled[0] == Left({"/dev/a": {8: 900}, "/dev/b": {}})
 
 
 def test_each_servo_is_written_when_it_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
