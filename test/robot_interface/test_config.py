@@ -51,6 +51,7 @@ def test_values_are_converted_to_the_fields_types() -> None:
         ({"rate_hz": True}, "here: rate_hz is True; expected a number"),
         ({"names": "x"}, "here: names is 'x'; expected a list, such as [x]"),
         ({"names": "x, y"}, "here: names is 'x, y'; expected a list"),
+        ({"names": {"x": 1}}, "here: names is {'x': 1}; expected a list"),
         ({"names": [1]}, "here: names[0] is 1; expected text"),
         ({"mode": "c"}, "here: unknown mode 'c'; known: a, b"),
         ({"nested": 3}, "here: nested is 3; expected a mapping with size, place"),
