@@ -20,8 +20,6 @@ from robot_interface_ros.files.checked_values import mapping, number, whole
 from robot_interface_ros.files.untrusted_files import FileError, read_json
 
 CONFIG = "config.yaml"
-_OWN = ("attempts", "checkpoints", "videos", "evaluation", "cross_evaluation")
-"""Folders of a run that hold no runs."""
 _SECTIONS, _DISTILLATION = ("trainer", "hyperparameters", "robot"), "distillation"
 _TAUGHT_WITH = (
     *("set_size", "balance", "epochs", "student_rounds", "temperature", "sampled", "batch_size", "learning_rate"),
@@ -84,7 +82,6 @@ def find(folder: Path) -> Iterator[Path]:
         if CONFIG in files or MONITOR in files or "checkpoints" in below:
             below.clear()  # a run holds no runs
             yield path
-        below[:] = [name for name in below if name not in _OWN]
 
 
 def read(run: Path, name: str) -> FoundRun | DamagedRun:

@@ -15,6 +15,7 @@ from rl_trainer_ros.cli.commands.curves import CurvesOptions, draw_curves, find_
 from rl_trainer_ros.training.curves.callback import PICTURE, draw_run
 from rl_trainer_ros.training.curves.episodes import read_episodes, read_evaluations, smoothed
 from rl_trainer_ros.training.curves.picture import POINTS, Curve, draw
+from rl_trainer_ros.training.runs.logs import EVALUATIONS
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError
 
@@ -52,6 +53,14 @@ def test_a_run_without_an_episode_has_no_picture(tmp_path: Path) -> None:
         draw_curves(CurvesOptions(run=str(tmp_path)))
 
 
+@pytest.mark.bad_input
+def test_a_row_without_steps_is_no_evaluation_and_a_byte_order_mark_is_no_name(tmp_path: Path) -> None:
+    run = make_run(tmp_path, TrainerConfig(), (HEAD % 1.0,))
+    (run / EVALUATIONS).write_bytes(b"\xef\xbb\xbfsteps,mean_return\r\n500,1.5\r\nx,2.5\r\n,3.5\r\n")
+    evaluations = read_evaluations(run)
+    assert evaluations.steps.tolist() == [500.0] and evaluations.returns.tolist() == [1.5]
+
+
 def test_smoothing_by_hand() -> None:
     nan = float("nan")
     assert smoothed(np.array([1.0, 3.0, 5.0, 7.0]), 2).tolist() == [1.0, 2.0, 4.0, 6.0]
@@ -87,11 +96,28 @@ def test_several_runs_in_one_picture_are_told_apart(tmp_path: Path, monkeypatch:
         for name, changed in (("a", config), ("b", replace(config, seed=3)), ("c", replace(config, seed=3, algo="sac")))
     ]
     assert names_of(runs) == ["ppo, seed 0", "ppo, seed 3", "sac, seed 3"]
-    assert names_of([runs[0], runs[0]]) == ["a", "a"]
     assert find_runs(f"{runs[1]}, {tmp_path / 'runs'}", "") == [runs[1], runs[0], runs[2]]
     monkeypatch.chdir(tmp_path)
     assert draw_curves(CurvesOptions(run="runs")) == 0 and (tmp_path / "curves.png").is_file()
     assert draw_curves(CurvesOptions(run="runs/a", file="new/a.svg")) == 0 and (tmp_path / "new" / "a.svg").is_file()
+
+
+def test_no_run_of_a_folder_is_missing_in_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither of two runs with the same settings and name; a damaged run is told, and does not end the others' picture."""
+    text = HEAD % 1.0 + "1.0,10,1.0,True,0.1\n"
+    for group in ("one", "two"):
+        make_run(tmp_path / "runs" / group / "x", TrainerConfig(), (text,))
+    damaged = make_run(tmp_path / "runs" / "three", TrainerConfig(), (text,)) / "config.yaml"
+    damaged.write_text("trainer: [")
+    monkeypatch.chdir(tmp_path)
+    assert draw_curves(CurvesOptions(run="runs")) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines()[:2] == [f"  runs/{group}/x: 1 episodes, 10 steps" for group in ("one", "two")]
+    assert told.err.startswith("left out: runs/three/config.yaml") and len(told.err.splitlines()) == 1
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        draw_curves(CurvesOptions(run="runs/three"))
 
 
 @pytest.mark.bad_input

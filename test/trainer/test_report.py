@@ -314,6 +314,14 @@ def test_one_seed_of_each_is_never_a_clear_difference(tmp_path: Path) -> None:
     assert not any(one.sure for task in report.tasks for one in findings.pairs(task, "success"))
 
 
+def test_a_folder_of_runs_may_be_called_like_a_folder_of_a_run(tmp_path: Path) -> None:
+    for name in ("attempts", "evaluation", "videos"):
+        run = make_run(tmp_path / name / "a", 0.5)
+        (run / "attempts" / "1").mkdir(parents=True)
+        (run / "attempts" / "1" / "monitor.csv").write_text("")
+    assert [run.parent.name for run in found_runs.find(tmp_path)] == ["attempts", "evaluation", "videos"]
+
+
 def test_a_folder_of_links_to_runs_is_a_folder_of_runs(tmp_path: Path) -> None:
     """Each run once, under its own path where that is below the folder too; links in a circle and to a parent end."""
     runs, paper = tmp_path / "runs", tmp_path / "paper"

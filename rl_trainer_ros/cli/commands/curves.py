@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from robot_interface_ros.files.paths import check_file, expanded, listed_paths
 from robot_interface_ros.start import leaving_at_once
 
 if TYPE_CHECKING:
+    from rl_trainer_ros.training.curves.picture import Curve
     from rl_trainer_ros.training.trainer_config import TrainerConfig
 
 _SUFFIXES = (".png", ".svg", ".pdf")
@@ -42,15 +44,15 @@ def draw_curves(options: CurvesOptions) -> int:
     """Draw, and say where the picture is."""
     with leaving_at_once():
         from rl_trainer_ros.training.curves.callback import PICTURE
-        from rl_trainer_ros.training.curves.episodes import read_episodes, read_evaluations
-        from rl_trainer_ros.training.curves.picture import Curve, save_picture
+        from rl_trainer_ros.training.curves.picture import save_picture
 
-    runs = find_runs(options.run, options.log_dir)
+    read = _read_all(find_runs(options.run, options.log_dir))
+    runs = list(read)
     file = Path(options.file) if options.file else runs[0] / PICTURE if len(runs) == 1 else Path("curves.png")
     if file.suffix not in _SUFFIXES:
         raise ConfigError(f"file is {file}; a picture ends in {', '.join(_SUFFIXES)}")
     check_file("file", file)
-    curves = {name: Curve(read_episodes(run), read_evaluations(run)) for name, run in zip(names_of(runs), runs)}
+    curves = dict(zip(names_of(runs), read.values()))
     there = {name: curve for name, curve in curves.items() if len(curve.episodes) or len(curve.evaluations.steps)}
     if not there:
         raise ConfigError(f"no episode has ended yet in {options.run}")
@@ -61,6 +63,26 @@ def draw_curves(options: CurvesOptions) -> int:
         print(f"  {name}: {len(curve.episodes):,} episodes, {steps:,} steps")
     print(f"learning curves in {file}")
     return 0
+
+
+def _read_all(runs: list[Path]) -> dict[Path, Curve]:
+    """Return the curve of each run. A damaged run is told and left out; raises ConfigError if none can be read."""
+    from rl_trainer_ros.training.curves.episodes import read_episodes, read_evaluations
+    from rl_trainer_ros.training.curves.picture import Curve
+    from rl_trainer_ros.training.runs import run_folder
+
+    read, problems = {}, []
+    for run in runs:
+        try:
+            run_folder.load_config(run)
+            read[run] = Curve(read_episodes(run), read_evaluations(run))
+        except (OSError, ValueError) as error:
+            problems.append(str(error))
+    if not read:
+        raise ConfigError(problems[0])
+    for problem in problems:
+        print(f"left out: {problem}", file=sys.stderr)
+    return read
 
 
 def find_runs(text: str, log_dir: str) -> list[Path]:
@@ -78,7 +100,7 @@ def find_runs(text: str, log_dir: str) -> list[Path]:
 
 
 def names_of(runs: list[Path]) -> list[str]:
-    """Return a name for each run: the settings in which they differ, and the time if these are not unique."""
+    """Return a name for each run: the settings in which they differ, and the time or the path if these are not unique."""
     from rl_trainer_ros.training.runs import run_folder
 
     configs = [run_folder.load_config(run) for run in runs]
@@ -86,7 +108,8 @@ def names_of(runs: list[Path]) -> list[str]:
     names = [", ".join(_shown(config, name) for name in differ) for config in configs]
     if len(runs) == 1:
         return ["training"]
-    return [name if names.count(name) == 1 else f"{name} {run.name}".strip() for name, run in zip(names, runs)]
+    timed = [name if names.count(name) == 1 else f"{name} {run.name}".strip() for name, run in zip(names, runs)]
+    return [name if timed.count(name) == 1 else f"{names[i]} {runs[i]}".strip() for i, name in enumerate(timed)]
 
 
 def title_of(run: Path) -> str:

@@ -57,8 +57,9 @@ def read_episodes(run: Path) -> Episodes:
 
 
 def read_evaluations(run: Path) -> Evaluations:
-    """Read a run's `evaluations.csv`; empty if there is none."""
+    """Read a run's `evaluations.csv`; empty if there is none. Rows without a number of steps are left out."""
     rows = read_table(run / EVALUATIONS) if (run / EVALUATIONS).is_file() else []
+    rows = [row for row in rows if np.isfinite(number_in(row.get("steps")))]
 
     def column(name: str) -> Array:
         return np.array([number_in(row.get(name)) for row in rows])

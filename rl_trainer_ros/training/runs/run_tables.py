@@ -5,6 +5,7 @@ A power failure may leave lines that are incomplete or filled with NUL bytes. Su
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import math
@@ -73,7 +74,8 @@ def steps_in(row: dict[str, Any], name: str) -> float:
 
 def _lines(path: Path) -> list[str]:
     lines = []
-    for line in read_bytes(path, TABLE_LIMIT).split(b"\n"):
+    content = read_bytes(path, TABLE_LIMIT).removeprefix(codecs.BOM_UTF8)  # a spreadsheet program may have saved it
+    for line in content.split(b"\n"):
         if b"\0" in line or len(line) > _LONGEST_LINE or not line.strip():
             continue
         try:
