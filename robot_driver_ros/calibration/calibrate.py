@@ -99,7 +99,12 @@ def calibrated(config: ServoConfig, found: Findings) -> ServoConfig:
     ]
     changes["limits"] = (round(min(ends), 2), round(max(ends), 2))
     points = sorted((angle, degrees(pulse_us)) for angle, pulse_us in found.points.items())
-    if len(points) == 1 and not config.table:
+    if len(points) == 1 and config.table:
+        raise ConfigError(
+            "one angle does not change the table of this servo; enter at least two (two replace it by zero, direction and "
+            "gain, more by another table), or undo it"
+        )
+    if len(points) == 1:
         (angle, servo), slope = points[0], config.direction * config.gain
         changes["zero"] = round(servo - slope * math.degrees(angle), 2)
     elif len(points) == 2:

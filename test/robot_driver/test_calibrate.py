@@ -126,6 +126,13 @@ def test_more_angles_make_a_table() -> None:
         calibrated(ServoConfig(board="right", pin=8), Findings(points={-1.0: 900.0, 0.0: 1000.0, 1.0: 950.0}))
 
 
+def test_one_angle_is_not_dropped_where_there_is_a_table() -> None:
+    config = ServoConfig(board="right", pin=8, table=((-1.0, 80.0), (-0.5, 40.0), (0.0, 10.0)))
+    with pytest.raises(ConfigError, match="one angle does not change the table of this servo; enter at least two"):
+        calibrated(config, Findings(points={-0.5: 1000.0}))
+    assert calibrated(config, Findings(least=600.0)).table == config.table
+
+
 def test_what_is_written_reads_back_the_same(tmp_path: Path) -> None:
     config = load_hardware().config
     path = tmp_path / "deep" / "mine.yaml"
