@@ -125,7 +125,7 @@ def policy_name(name: str, space: spaces.Space[Any], policy: str = "") -> str:
     )
     fitting = [entry for entry in wanted if entry in row.policies]
     if not fitting:
-        others = [other for other, entry in ALGORITHMS.items() if set(wanted) & set(entry.policies)]
+        others = [other for other, entry in ALGORITHMS.usable() if set(wanted) & set(entry.policies)]
         kind = observation_kind(space)
         raise ConfigError(f"algo {name} has no policy for {kind} observations; use {', '.join(others)}")
     return row.policies[fitting[0]]

@@ -38,9 +38,13 @@ class Algorithm:
     """Path of its file of hyper-parameters; empty: `config/algorithms/<name>.yaml` of this package."""
 
     def load_class(self) -> Any:
-        """Import and return the class."""
+        """Import and return the class. Raises ConfigError, in one line, if that fails."""
         module, _, name = self.source.partition(":")
-        return getattr(import_module(module), name)
+        try:
+            return getattr(import_module(module), name)
+        except (Exception, SystemExit) as error:  # another package may fail in any way
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ConfigError(f"algorithm {self.source}: {reason}") from error
 
 
 def _check(row: Any) -> None:
@@ -125,7 +129,7 @@ def algorithm_class(name: str) -> Any:
 def check_kind(name: str, kind: str) -> None:
     """Raise ConfigError, with a list of suitable algorithms, if the algorithm does not support this kind of actions."""
     if kind not in algorithm(name).actions:
-        fitting = [other for other, row in ALGORITHMS.items() if kind in row.actions]
+        fitting = [other for other, row in ALGORITHMS.usable() if kind in row.actions]
         raise ConfigError(
             f"algo {name} does not support {kind} actions; use {', '.join(fitting)}, or choose another action"
         )

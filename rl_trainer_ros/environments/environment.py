@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rl_trainer_ros import factories
 from rl_trainer_ros.actions import Action
 from rl_trainer_ros.arm.arm import Arm, StepState
-from rl_trainer_ros.environments import finite, requirements
+from rl_trainer_ros.environments import finite, parts_check, requirements
 from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.rendering import RGB_ARRAY, Picture, Show
 from rl_trainer_ros.observations import ObservationSpace
@@ -86,6 +86,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
             raise ValueError(f"unknown reset option '{sorted(unknown)[0]}'; known: target")
         episode_seed = int(self.np_random.integers(2**31))
         target = self.task.draw_target(self.np_random)
+        parts_check.check_target(target, type(self.task).__name__)
         if options and options.get("target") is not None:
             x, y, z = (float(value) for value in options["target"])
             target = (x, y, z)
@@ -113,6 +114,7 @@ class RobotEnv(gymnasium.Env[Any, Any]):
                 return self._interrupted(before, error)
             self._step_state = after
             outcome = self.task.step(before, after)
+            parts_check.check_outcome(outcome, type(self.task).__name__)
             reward += outcome.reward
             before = after
             if outcome.terminated:
@@ -132,7 +134,9 @@ class RobotEnv(gymnasium.Env[Any, Any]):
     def _encoded(self, step_state: StepState) -> Any:
         """Return the policy's input. Raises NotFinite, because NaN would get into statistics, networks and checkpoints."""
         observation = self._observation.encode(step_state)
-        finite.check_observation(observation, f"observation {type(self._observation).__name__}")
+        name = f"observation {type(self._observation).__name__}"
+        parts_check.check_observation(observation, self.observation_space, name)
+        finite.check_observation(observation, name)
         return observation
 
     def _interrupted(self, last: StepState, error: RobotInterrupted) -> tuple[Any, float, bool, bool, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,8 +31,12 @@ def register() -> None:
             kwargs={"task": task, "robot": robot},
         )
     for robot, task in brought():
+        name = env_id(robot, task)
+        if name in gymnasium.registry:  # a task called Reach beside reach
+            gymnasium.logger.warn(f"task {task} with robot {robot}: another combination already has the id {name}")
+            continue
         gymnasium.register(
-            env_id(robot, task),
+            name,
             entry_point="rl_trainer_ros.environments.registration:make_limited_env",
             kwargs={"task": task, "robot": robot},
         )
@@ -53,9 +58,10 @@ def brought() -> Iterator[tuple[str, str]]:
     """Yield combinations of robot and task, by name, where at least one comes from another package."""
     from rl_trainer_ros.tasks import TASKS
 
-    for robot in (*robots.robot_names(), *robots.BROUGHT):
+    ours = robots.robot_names()
+    for robot in dict.fromkeys((*ours, *robots.BROUGHT)):
         for task in TASKS:
-            if robot in robots.BROUGHT or task in TASKS.brought:
+            if robot not in ours or task in TASKS.brought:
                 yield robot, task
 
 
@@ -73,4 +79,5 @@ def make_limited_env(**settings: Any) -> Any:
 
 
 def _camel(name: str) -> str:
-    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+    # Gymnasium allows only these characters; names of other packages may have any.
+    return "".join(word[:1].upper() + word[1:] for word in re.split(r"_|[^\w:.-]", name))

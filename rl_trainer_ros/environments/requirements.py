@@ -95,5 +95,5 @@ def missing(needs: tuple[str, ...], robot: RobotConfig) -> list[str]:
 
 def _has(robot: RobotConfig, need: str) -> bool:
     part, _, name = need.partition(".")
-    value = getattr(robot, part)
+    value = getattr(robot, part, None)  # a task of another package may misspell it
     return value is not None and (not name or name in value)

@@ -35,7 +35,7 @@ class TaskSettings:
 class Task(ABC):
     """Samples targets, computes rewards and terminates episodes. The environment truncates them at `max_episode_steps`."""
 
-    Settings: ClassVar[type[Any]] = TaskSettings
+    Settings: ClassVar[type[TaskSettings]] = TaskSettings
     """A frozen dataclass with `option(...)` fields, derived from TaskSettings."""
     summary: ClassVar[str]
     """One line for lists."""

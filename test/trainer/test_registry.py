@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import warnings
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -18,9 +20,13 @@ from stable_baselines3.common.env_checker import check_env as stable_baselines3_
 
 from rl_trainer_ros.bringup.launch_arguments import resolve_values
 from rl_trainer_ros.cli.commands.list import SECTIONS, ListOptions, text
+from rl_trainer_ros.environments.make_env import make_env
 from rl_trainer_ros.environments.registration import combinations, env_id
-from rl_trainer_ros.tasks import TASKS, Task
+from rl_trainer_ros.observations import OBSERVATIONS, ObservationSpace
+from rl_trainer_ros.tasks import TASKS, Outcome, Task
+from rl_trainer_ros.tasks.reach import Reach
 from robot_interface_ros.config import ConfigError
+from robot_interface_ros.errors import RobotError
 from robot_interface_ros.registry import Registry, subclass_check
 
 pytestmark = [pytest.mark.registry, pytest.mark.slow]
@@ -175,3 +181,110 @@ def test_a_package_that_brings_nonsense_is_an_error_where_it_is_used(monkeypatch
         ConfigError, match="task 'mine' .* is in several packages: another:Mine, rl_trainer_ros.*; keep one"
     ):
         twice["mine"]
+
+
+def test_a_package_with_many_faults_leaves_all_other_names_usable(tmp_path: Path) -> None:
+    package = tmp_path / "faulty-0.1.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 0.1\n")
+    (package / "entry_points.txt").write_text(
+        "[rl_trainer_ros.tasks]\nreach = faulty:Lift\nReach = faulty:Lift\nlift it = faulty:Lift\nends = faulty_end:X\n"
+        "unnamed = faulty:Unnamed\nalone = faulty:Alone\nabstract = faulty:Abstract\n"
+        "[rl_trainer_ros.robots]\ninmoov = faulty:NOWHERE\ngone = faulty:NOWHERE\n"
+        "[rl_trainer_ros.algorithms]\nodd = faulty:Lift\nmissing = faulty:MISSING\n"
+    )
+    (tmp_path / "faulty_end.py").write_text("raise SystemExit('goodbye')\n")
+    (tmp_path / "faulty.py").write_text(
+        "from rl_trainer_ros.algorithms import Algorithm\n"
+        "from rl_trainer_ros.tasks import Task\n"
+        "from rl_trainer_ros.tasks.reach import Reach\n"
+        "NOWHERE = '/nowhere/robot.yaml'\nMISSING = Algorithm('no_such_module:X', ('discrete',))\n"
+        "class Lift(Reach):\n    summary = 'bring the hand up'\n    needs = ('tabel',)\n"
+        "class Unnamed(Reach):\n    summary = None\n"
+        "class Alone(Reach):\n    needs = 'table'\n"
+        "class Abstract(Task):\n    summary = 'nothing'\n    def step(self, before, after): pass\n"
+    )
+    found = {**os.environ, "PYTHONPATH": f"{REPO}{os.pathsep}{tmp_path}"}
+
+    def run(*words: str, code: int = 0) -> str:
+        command = [sys.executable, *words]
+        result = subprocess.run(command, cwd=REPO, env=found, capture_output=True, text=True, timeout=100, check=False)
+        assert result.returncode == code, result.stderr
+        return result.stdout + result.stderr
+
+    listed = run("-m", "rl_trainer_ros.cli.main", "list")
+    for line in (
+        "task 'reach' of entry point rl_trainer_ros.tasks: faulty:Lift is ignored, because this package has the task of that",
+        "task 'ends' of entry point rl_trainer_ros.tasks: faulty_end:X: goodbye",
+        "task 'unnamed' of entry point rl_trainer_ros.tasks: faulty:Unnamed: its summary is None; expected a text",
+        "faulty:Alone: its needs is 'table'; expected a tuple of texts",
+        "faulty:Abstract: has no draw_target",
+        "robot 'gone' of entry point rl_trainer_ros.robots: faulty:NOWHERE: is '/nowhere/robot.yaml'",
+        "algo 'odd' of entry point rl_trainer_ros.algorithms: faulty:Lift: is <class 'faulty.Lift'>",
+        "proximal policy optimisation",
+        "lacks tabel",
+    ):
+        assert line in listed, line
+    ours = "import gymnasium, rl_trainer_ros; print(gymnasium.make('rl_trainer_ros/InMoovReach-v0').unwrapped.task)"
+    assert "rl_trainer_ros.tasks.reach.Reach" in run("-c", ours)
+    ids = "import gymnasium, rl_trainer_ros; print('rl_trainer_ros/InMoovLiftIt-v0' in gymnasium.registry)"
+    assert "True" in run("-c", ids)
+    words = ["algo:=missing", "action:=joint_discrete", "transport:=in_process", "num_timesteps:=100"]
+    assert "algorithm no_such_module:X: No module named 'no_such_module'\n" in run(
+        "-m", "rl_trainer_ros.cli.main", "train", *words, f"log_dir:={tmp_path}", code=2
+    )
+
+
+class Mine(Reach):
+    """A task whose parts the tests replace."""
+
+
+@pytest.mark.parametrize(
+    ("method", "returned", "said"),
+    [
+        ("draw_target", None, "draw_target returned None; expected a position"),
+        ("draw_target", (0.3, 0.2), "draw_target returned (0.3, 0.2)"),
+        ("step", (1.0, False, {}), "step returned (1.0, False, {}); expected an Outcome"),
+        ("step", Outcome(1.0, False, {"distance": 0.1}), "the info of its Outcome has no is_success"),
+        ("step", Outcome(1.0, False, {"is_success": False}), "the info of its Outcome has no distance"),
+        ("step", Outcome(np.ones(1), False, {"distance": 0.1, "is_success": False}), "reward of its Outcome is array"),
+        (
+            "step",
+            Outcome(1.0, np.zeros(3), {"distance": 0.1, "is_success": False}),
+            "terminated of its Outcome is array",
+        ),
+        ("step", Outcome(1.0, False, {"distance": 0.1, "is_success": 0.5}), "is_success of its Outcome is 0.5"),
+    ],
+)
+def test_what_a_task_must_not_return_is_one_line(
+    method: str, returned: Any, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TASKS.ours, "mine", Mine)  # type: ignore[index]
+    monkeypatch.setattr(Mine, method, lambda *arguments: returned, raising=False)
+    environment = make_env(task="mine")
+
+    def episode() -> None:
+        environment.reset(seed=0)
+        environment.step(environment.action_space.sample())
+
+    with pytest.raises(RobotError, match=re.escape(said)):
+        episode()
+
+
+@pytest.mark.parametrize(
+    ("returned", "kind"),
+    [(np.zeros(1, np.float32), np.float32), (np.full(3, 0.5, np.float32), np.uint8), ([0.0] * 3, np.float32)],
+)
+def test_an_observation_of_another_shape_or_type_is_one_line(
+    returned: Any, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Odd(ObservationSpace):
+        summary = "odd"
+        space = gymnasium.spaces.Box(0, 1, (3,), kind)
+
+        def encode(self, step_state: Any) -> Any:
+            return returned
+
+    monkeypatch.setitem(OBSERVATIONS.ours, "odd", Odd)  # type: ignore[index]
+    with pytest.raises(RobotError, match=r"observation Odd returned .*; its space has shape \(3,\) and type"):
+        make_env(observation="odd").reset(seed=0)

@@ -71,11 +71,16 @@ def _observations(settings: bool) -> str:
 def _algorithms(settings: bool) -> str:
     from rl_trainer_ros.algorithms import ALGORITHMS
 
-    rows: Rows = [
-        (name, " and ".join(row.actions), "yes" if row.replay else "no", row.description)
-        for name, row in ALGORITHMS.items()
-    ]
-    return table(rows, ("algorithm", "actions", "replaces goals", "description"))
+    rows: Rows = []
+    broken: list[str] = []
+    for name in ALGORITHMS:
+        try:
+            row = ALGORITHMS[name]
+        except ConfigError as error:  # another package's
+            broken.append(f"  {error}")
+            continue
+        rows.append((name, " and ".join(row.actions), "yes" if row.replay else "no", row.description))
+    return "\n".join([table(rows, ("algorithm", "actions", "replaces goals", "description")), *broken])
 
 
 def _srl_models(settings: bool) -> str:
@@ -92,10 +97,14 @@ def _srl_models(settings: bool) -> str:
 
 def _robots(settings: bool) -> str:
     rows: Rows = []
+    broken: list[str] = []
     for name, config in _robot_configs():
+        if isinstance(config, ConfigError):
+            broken.append(f"  {config}")
+            continue
         places = [part for part in ("table", "arena") if getattr(config, part) is not None]
         rows.append((name, config.end_effector, ", ".join(places) or "-", ", ".join(config.groups)))
-    return table(rows, ("robot", "end effector", "has", "joint groups"))
+    return "\n".join([table(rows, ("robot", "end effector", "has", "joint groups")), *broken])
 
 
 def _worlds(settings: bool) -> str:
@@ -112,10 +121,12 @@ def _combinations(settings: bool) -> str:
 
     rows: Rows = []
     for robot, config in _robot_configs():
-        for task, kind in _classes(TASKS):
+        if isinstance(config, ConfigError):  # shown in the list of robots
+            continue
+        for task, kind in TASKS.usable():
             missing = needs.missing(kind.needs, config)
             rows.append((task, robot, f"lacks {', '.join(missing)}" if missing else env_id(robot, task)))
-    in_arena = [name for name, kind in _classes(ACTIONS) if kind.needs]
+    in_arena = [name for name, kind in ACTIONS.usable() if kind.needs]
     rules = (
         "an algorithm works with the kinds of actions in its row, and with every task and observation",
         "every action works with every task and robot; " + ", ".join(in_arena) + " need the robot's arena",
@@ -175,19 +186,15 @@ def _setting(field: Field[Any]) -> tuple[str, ...]:
     return f"  {field.name}:={default}", description(field)
 
 
-def _classes(registry: Any) -> Iterable[tuple[str, Any]]:
-    for name in registry:
-        try:
-            yield name, registry[name]
-        except ConfigError:  # shown in its own list
-            continue
-
-
 def _robot_configs() -> Iterable[tuple[str, Any]]:
+    """Yield robots with their files' settings, or with the error of a robot of another package."""
     from robot_interface_ros.robot_config import BROUGHT, robot_config, robot_names
 
-    for name in (*robot_names(), *BROUGHT):
-        yield name, robot_config(name)
+    for name in dict.fromkeys((*robot_names(), *BROUGHT)):
+        try:
+            yield name, robot_config(name)
+        except ConfigError as error:
+            yield name, error
 
 
 COMMAND = Command(
