@@ -209,6 +209,7 @@ def describe(name: str, config: RobotConfig, groups: Sequence[str], folder: Path
     if warning := origins_in_degrees(urdf):
         _log.warning("robot %s: %s", name, warning)
     _check_names(name, config, moving, model)
+    _check_held(name, config, moving, model)
     urdf = _with_masses(name, config, hold_joints(urdf, moving, config.rest))
     model = RobotModel.from_urdf(urdf)
     limits = _limits(name, config, model)
@@ -260,6 +261,14 @@ def _check_names(name: str, config: RobotConfig, moving: Collection[str], model:
     for joint in sorted(moving):
         if model.joints[joint].type == "fixed":
             raise ConfigError(f"robot {name}: joint {joint} is fixed and cannot move; take it out of its group")
+
+
+def _check_held(name: str, config: RobotConfig, moving: Collection[str], model: RobotModel) -> None:
+    """Raise ConfigError for a rest position that a held joint cannot have, such as degrees; it would be held at its limit."""
+    for joint, value in config.rest.items():
+        part = model.joints[joint]
+        if joint in model.joint_names and joint not in moving and not part.lower <= value <= part.upper:
+            raise ConfigError(f"robot {name}: rest of {joint} is {value}; its limits are {part.lower} to {part.upper}")
 
 
 def _with_masses(name: str, config: RobotConfig, urdf: str) -> str:

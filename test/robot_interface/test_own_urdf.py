@@ -62,6 +62,13 @@ def test_links_and_joints_stand_in_any_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.bad_input
+def test_a_held_joint_with_a_rest_beyond_its_limits_is_refused(tmp_path: Path) -> None:
+    file = own_robot(tmp_path, arm(), more="groups: {arm: [j1, j2]}\nrest: {j3: -35}")  # degrees
+    with pytest.raises(ConfigError, match=r"rest of j3 is -35.0; its limits are -\d"):
+        load_robot(file)
+
+
+@pytest.mark.bad_input
 def test_joints_that_cannot_move_are_refused_and_limits_can_be_given(tmp_path: Path) -> None:
     placeholder = joint("j3", "b", "c", '<limit lower="0" upper="0" velocity="0" effort="0"/>')
     file = own_robot(tmp_path / "a", arm(j3=placeholder))
