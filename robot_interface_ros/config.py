@@ -167,9 +167,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         ) as error:  # the dataclass itself, about values that do not fit each other, does not know where
             raise error if str(error).startswith(where) else ConfigError(f"{where}: {error}") from None
     if origin is tuple:
-        if isinstance(value, (str, Mapping)) or not isinstance(
-            value, Iterable
-        ):  # of a mapping only names would be read
+        if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):  # a mapping would lose its values
             such = f", such as [{value}]" if isinstance(value, str) and _WORD.fullmatch(value) else ""
             raise ConfigError(f"{where} is {shown(value)}; expected a list{such}")
         entries = list(value)

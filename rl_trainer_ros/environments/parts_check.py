@@ -51,7 +51,9 @@ def check_observation(observation: Any, space: spaces.Space[Any], name: str) -> 
             check_observation(observation[key], part, f"{name}, {key}")
     elif isinstance(space, spaces.Box):
         shape, kind = np.shape(observation), getattr(observation, "dtype", np.dtype(object))
-        if shape != space.shape or not np.can_cast(kind, space.dtype, "same_kind"):
+        # Equality first, because it is faster: this runs in each step.
+        fits = kind == space.dtype or np.can_cast(kind, space.dtype, "same_kind")
+        if shape != space.shape or not fits:
             given = f"shape {shape} and type {kind}" if hasattr(observation, "dtype") else _short(observation)
             raise UnsuitableValue(f"{name} returned {given}; its space has shape {space.shape} and type {space.dtype}")
 
