@@ -207,7 +207,8 @@ def test_a_pause_of_the_policy_is_an_overrun_and_the_robot_holds_meanwhile(
     robot.send(Command(observation.stamp, robot.joint_names, observation.joint_target - 0.01))
     after = robot.receive()
     assert after.timing["overruns"] == overruns + 1
-    assert after.timing["policy_s"] > 0.3 and after.timing["step_s"] > after.timing["policy_s"] + 0.04
+    # The robot measures the silence of 0.3 s from the command, the trainer from the observation, up to two periods later.
+    assert after.timing["policy_s"] > 0.15 and after.timing["step_s"] > after.timing["policy_s"] + 0.04
     assert (after.joint_target < observation.joint_target).any()  # the command had a period of its own
 
     def told() -> bool:
