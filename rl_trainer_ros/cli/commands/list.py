@@ -71,16 +71,10 @@ def _observations(settings: bool) -> str:
 def _algorithms(settings: bool) -> str:
     from rl_trainer_ros.algorithms import ALGORITHMS
 
-    rows: Rows = []
-    broken: list[str] = []
-    for name in ALGORITHMS:
-        try:
-            row = ALGORITHMS[name]
-        except ConfigError as error:  # another package's
-            broken.append(f"  {error}")
-            continue
-        rows.append((name, " and ".join(row.actions), "yes" if row.replay else "no", row.description))
-    return "\n".join([table(rows, ("algorithm", "actions", "replaces goals", "description")), *broken])
+    def row(entry: Any) -> tuple[str, ...]:
+        return " and ".join(entry.actions), "yes" if entry.replay else "no", entry.description
+
+    return _parts(ALGORITHMS, ("algorithm", "actions", "replaces goals", "description"), row, settings=False)
 
 
 def _srl_models(settings: bool) -> str:
@@ -157,7 +151,7 @@ def _parts(
     settings: bool,
     more: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
-    """Return a table of the classes in a registry, and errors of those that cannot be loaded; `more`: additional classes."""
+    """Return a table of what a registry holds, and errors of what cannot be loaded; `more`: additional entries."""
     rows: Rows = []
     broken: list[str] = []
     details: list[str] = []
