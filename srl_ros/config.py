@@ -9,19 +9,18 @@ from typing import Any
 
 from robot_interface_ros.config import ConfigError, check_range, from_mapping, option, read_yaml, unknown_name
 from srl_ros.cameras import GAZES
-from srl_ros.methods import METHODS, ONE_PER_TRUTH, TWO_PER_TRUTH, Loss, encoded, parse_losses, split_size
-
-KINDS = (
-    "feature_points",
-    "frozen_points",
-    "small_cnn",
-    "toolbox_cnn",
-    "resnet18",
-    "mlp",
-    "linear",
-    "efficientnet_lite0",
+from srl_ros.methods import (
+    KINDS,
+    LARGEST_STATE,
+    METHODS,
+    ONE_PER_TRUTH,
+    TWO_PER_TRUTH,
+    Loss,
+    encoded,
+    parse_losses,
+    split_size,
 )
-"""Names of the networks (`srl_ros.networks.NETWORKS`, which loads torch)."""
+
 REWARD_LAWS = ("progress", "distance", "success")
 """How a reward depends on the place of a target (`srl_ros.reward_places`)."""
 
@@ -33,7 +32,9 @@ class TrainingConfig:
     method: str = option("autoencoder", "how the state is learned; see srl_ros/methods.py")
     losses: str = option("", "losses with weights and sizes, such as 'autoencoder:1 inverse:2'; empty: the method's")
     network: str = option("", "kind of network; empty: the method's", choices=("", *KINDS))
-    state_dim: int = option(0, "values in a state; 0: the method's, or the network's own", minimum=0, maximum=4096)
+    state_dim: int = option(
+        0, "values in a state; 0: the method's, or the network's own", minimum=0, maximum=LARGEST_STATE
+    )
     feature_points: int = option(
         10, "points that the network follows in the image of each camera; x, y, size each", minimum=1, maximum=256
     )

@@ -17,8 +17,7 @@ from torch import Tensor
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.files.checked_values import listed, whole
 from robot_interface_ros.files.untrusted_files import FileError, NoFileError, read_bytes, read_json
-from srl_ros.config import KINDS
-from srl_ros.methods import METHODS
+from srl_ros.methods import KINDS, METHODS
 
 _KEYS: dict[str, type] = {
     "method": str,

@@ -41,6 +41,19 @@ LOSSES = {
 }
 """Name -> meaning. `srl_ros.objectives` implements them under the same names."""
 
+KINDS = (
+    "feature_points",
+    "frozen_points",
+    "small_cnn",
+    "toolbox_cnn",
+    "resnet18",
+    "mlp",
+    "linear",
+    "efficientnet_lite0",
+)
+"""Names of the networks (`srl_ros.networks.NETWORKS`, which loads torch)."""
+
+LARGEST_STATE = 4096
 ONE_PER_TRUTH, TWO_PER_TRUTH = -1, -2
 """As `state_dim`: values for each name of the ground truth that is learned."""
 
@@ -65,9 +78,28 @@ class Method:
 
 
 def check_method(thing: object) -> None:
-    """Raise TypeError if this is no Method."""
+    """Raise TypeError or ConfigError if this is no Method that another package may add."""
     if not isinstance(thing, Method):
         raise TypeError(f"is {thing!r}; expected an srl_ros.methods.Method")
+    if thing.observation:
+        raise TypeError("its observation must be empty: only methods of this package stand for an observation")
+    for name in ("summary", "losses", "network"):
+        if not isinstance(value := getattr(thing, name), str):
+            raise TypeError(f"its {name} is {value!r}; expected a text")
+    if thing.network not in KINDS:
+        raise ConfigError(unknown_name("network", thing.network, KINDS))
+    if type(thing.state_dim) is not int or not TWO_PER_TRUTH <= thing.state_dim <= LARGEST_STATE:
+        raise TypeError(
+            f"its state_dim is {thing.state_dim!r}; expected 0 to {LARGEST_STATE}, ONE_PER_TRUTH or TWO_PER_TRUTH"
+        )
+    cameras, own = thing.cameras, thing.own_losses
+    if not isinstance(cameras, tuple) or not cameras or not all(isinstance(camera, str) for camera in cameras):
+        raise TypeError(f"its cameras are {cameras!r}; expected a tuple of names, such as ('external',)")
+    if not isinstance(own, Mapping) or not all(isinstance(part, str) for row in own.items() for part in row):
+        raise TypeError(f"its own_losses are {own!r}; expected a mapping of names to 'module:Class'")
+    if taken := [name for name in own if name in LOSSES]:
+        raise TypeError(f"its own_losses have the name of a loss of this package: {', '.join(taken)}; rename yours")
+    parse_losses(thing.losses, own)
 
 
 TWO = ("external", "above")

@@ -14,7 +14,7 @@ from robot_interface_ros.config import ConfigError
 from srl_ros.config import TrainingConfig
 from srl_ros.dataset import Dataset
 from srl_ros.encoder import Encoder
-from srl_ros.methods import METHODS, Method
+from srl_ros.methods import METHODS, Method, check_method
 from srl_ros.objectives import Encoded, Objective, Setup
 from srl_ros.training import TrainingError, loop, train
 from srl_ros.training.check import check_training
@@ -132,3 +132,30 @@ def test_cameras_that_are_named_twice_and_losses_of_blanks() -> None:
     with pytest.raises(ConfigError, match="cameras are external, external; name each once"):
         check_training(TrainingConfig(), ("external", "external"))
     assert TrainingConfig(losses="  ").all_losses == TrainingConfig().all_losses
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("told", "fields"),
+    [
+        ("its summary is None", {"summary": None}),
+        ("its losses is \\['l2:1'\\]; expected a text", {"losses": ["l2:1"]}),
+        ("unknown loss 'mime'", {"losses": "mime:1"}),
+        ("unknown network 'small_cn'", {"network": "small_cn"}),
+        ("its state_dim is -5", {"state_dim": -5}),
+        ("expected a tuple of names", {"cameras": "external"}),
+        ("expected a mapping of names to 'module:Class'", {"own_losses": "own_losses:Vector"}),
+        ("expected a mapping of names to 'module:Class'", {"own_losses": {"mine": Vector}}),
+        ("the name of a loss of this package: autoencoder", {"own_losses": {"autoencoder": "own_losses:Vector"}}),
+        ("its observation must be empty", {"observation": "ground_truth"}),
+    ],
+)
+def test_a_method_of_another_package_is_checked_whole(told: str, fields: dict[str, object]) -> None:
+    with pytest.raises((TypeError, ConfigError), match=told):
+        check_method(Method(**{"summary": "of a test", "losses": "l2:1", **fields}))  # type: ignore[arg-type]
+
+
+def test_methods_of_this_package_pass_their_check() -> None:
+    for method in METHODS.ours.values():
+        if not method.observation:
+            check_method(method)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from toy_worlds import dot_on_a_line
 
-from srl_ros.config import KINDS, TrainingConfig
+from srl_ros.config import TrainingConfig
 from srl_ros.dataset import Dataset, DatasetError
 from srl_ros.encoder import Encoder, EncoderError
 from srl_ros.losses import prediction
-from srl_ros.methods import LOSSES, METHODS, Loss, encoded, parse_losses, split_size
+from srl_ros.methods import KINDS, LOSSES, METHODS, Loss, encoded, parse_losses, split_size
 from srl_ros.networks import NETWORKS, StateNetwork
 from srl_ros.objectives import OBJECTIVES
 from srl_ros.training import loop, train
