@@ -7,9 +7,12 @@ position, speed and acceleration are on the robot's side, as for all commands.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from robot_interface_ros.config import ConfigError
+from robot_interface_ros.config import ConfigError, unknown_name
+from robot_interface_ros.files.checked_values import shown
 from robot_interface_ros.robot import Array
 from robot_interface_ros.robot_config import RobotDescription
 from robot_interface_ros.safety.limits import stoppable
@@ -22,6 +25,16 @@ those that turn head and eyes sideways, from working against each other for a sm
 MOST_RAD = 0.5
 """Longest turn that a step aims at. Towards a point behind the robot, the shortest turn may be one over its head."""
 AT_LIMIT = 1e-9
+SURE_M = 0.04
+"""Largest standard deviation of an estimate at which the eyes look there; above it they search, if they can."""
+SEARCH_S, LOOK_S = 2.0, 1.0
+"""A search is in the given posture for SEARCH_S, which head and eyes need to turn there and see, then at the estimate for
+LOOK_S, and so on: each shows places that the other does not."""
+
+
+def searches(elapsed_s: float, deviation_m: float) -> bool:
+    """Return whether the eyes are to search `elapsed_s` after an episode's start, from the deviation of the estimate."""
+    return deviation_m > SURE_M and elapsed_s % (SEARCH_S + LOOK_S) < SEARCH_S
 
 
 class Gaze:
@@ -61,10 +74,11 @@ class Gaze:
         origin, rotation = self.pose(position)
         return (point - origin) @ rotation
 
-    def targets(self, joint_target: Array, point: Array) -> Array:
+    def targets(self, joint_target: Array, point: Array, posture: Array | None = None) -> Array:
         """Return the next targets of the joints of the gaze, `(n,)` rad, to look at `point`, `(3,)` m in the root frame.
 
         `joint_target`: the executed targets. They move as fast as they can still stop, so that the eyes do not overshoot.
+        `posture`: `(n,)` rad, where joints go instead; NaN: the joint follows the point.
         """
         chain_q, q = joint_target[self._in_chain], joint_target[self.indices]
         origin, rotation = self._chain.pose(chain_q)
@@ -72,9 +86,27 @@ class Gaze:
         # How each joint moves the axis; turns about the axis itself change nothing and are free.
         moves = _crossed(self._chain.jacobian(chain_q)[3:, self._free].T, axis).T
         step = self._step(moves, q, self._change(axis, point - origin))
+        if posture is not None:
+            step = np.where(np.isnan(posture), step, posture - q)
         most = np.minimum(stoppable(np.abs(step), self._brake), self._max_step)
         wanted = q + np.minimum(np.maximum(step, -most), most)
         return np.minimum(np.maximum(wanted, self._lower), self._upper)
+
+    def search_posture(self, search: Mapping[str, float]) -> Array:
+        """Return `search`, joint -> rad, for `targets`. Raises ConfigError, one line, unless these joints can go there."""
+        posture = np.full(len(self.joint_names), np.nan)
+        for name, value in search.items():
+            if name not in self.joint_names:
+                raise ConfigError(f"gaze_search: {unknown_name('joint', name, self.joint_names)}")
+            i = self.joint_names.index(name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+                raise ConfigError(f"gaze_search: {name} is {shown(value)}; expected a position, rad")
+            if not self._lower[i] <= value <= self._upper[i]:
+                raise ConfigError(
+                    f"gaze_search: {name} is {value:g} rad, outside its limits {self._lower[i]:g} to {self._upper[i]:g}"
+                )
+            posture[i] = value
+        return posture
 
     def _change(self, axis: Array, way: Array) -> Array:
         """Return the change of the optical axis `(3,)`, rad, towards `way`, at most MOST_RAD."""

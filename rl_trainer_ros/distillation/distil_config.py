@@ -62,6 +62,11 @@ class DistilConfig:
         "table of the folders of encoders by robot and task; empty: this package's config/srl_models.yaml",
         path=True,
     )
+    gaze_search: str = option(
+        "",
+        "posture in which the student's head and eyes search while it is recorded, as in rl_trainer train; empty: as its first "
+        "teacher, with srl_model or observation no search",
+    )
     frame_stack: int = option(
         0, "observations of successive steps that it sees at once; 0: as its first teacher", minimum=0, maximum=100
     )
@@ -89,7 +94,7 @@ class DistilConfig:
     log_dir: str = option("runs", "where run folders are made", path=True)
 
     def __post_init__(self) -> None:
-        for name in ("hyperparameters", "observation_settings"):
+        for name in ("hyperparameters", "observation_settings", "gaze_search"):
             settings_of(name, getattr(self, name))
         if self.balance and len(self.balance) < len(self.names):  # a folder of data may hold several teachers
             raise ConfigError(

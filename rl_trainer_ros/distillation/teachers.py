@@ -139,6 +139,8 @@ def seen_by_student(teacher: Teacher, config: DistilConfig, first: EnvConfig | N
         }
     elif config.observation_settings:
         changes["observation_settings"] = config.observation_settings
+    if config.gaze_search or config.srl_model or config.observation:
+        changes["gaze_search"] = config.gaze_search  # that of the teacher's eyes needs its own estimate
     if config.frame_stack:
         changes["frame_stack"] = config.frame_stack
     if changes.get("observation", teacher.environment.observed) == RAW_PIXELS:

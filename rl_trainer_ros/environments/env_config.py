@@ -85,6 +85,11 @@ class EnvConfig:
         "the policy turns them; none; empty: that of the encoder's images, otherwise none",
         choices=("", *GAZES),
     )
+    gaze_search: SettingsOfPart = option(
+        "",
+        "posture in which head and eyes search while the estimate of gaze:=estimate is uncertain, joint: rad, in YAML: "
+        "'{head_pan_joint: -1.7}'; empty: they do not search",
+    )
     goal_conditioned: bool = option(
         False, "observe the positions of hand and target as goals, for hindsight experience replay"
     )
@@ -129,6 +134,7 @@ class EnvConfig:
         period_of(self.control_hz)
         for part in ("task", "action", "observation"):
             self.settings(part)
+        settings_of("gaze_search", self.gaze_search)
         if len(set(self.task_labels)) < len(self.task_labels):
             raise ConfigError(f"task_labels is {shown(list(self.task_labels))}; name each task once")
         if self.goal_conditioned and self.frame_stack > 1:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from rl_trainer_ros import factories
 from rl_trainer_ros.actions import Action
 from rl_trainer_ros.arm.arm import Arm, StepState
+from rl_trainer_ros.arm.gaze import searches
 from rl_trainer_ros.environments import finite, parts_check, requirements
-from rl_trainer_ros.environments.env_config import EnvConfig
+from rl_trainer_ros.environments.env_config import EnvConfig, settings_of
 from rl_trainer_ros.environments.rendering import RGB_ARRAY, Picture, Show
 from rl_trainer_ros.observations import ObservationSpace
 from rl_trainer_ros.tasks import Outcome, Task
@@ -70,6 +71,11 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         self._looks = requirements.gaze_of(self.config)
         self.gaze_error: Array = np.zeros(3)
         """Distance of the point at which the eyes look from that, `(3,)` m; recorders vary it."""
+        self._search: Array | None = None
+        """Posture of the joints of the gaze in which head and eyes search; None: they do not."""
+        if arm.gaze is not None and (search := settings_of("gaze_search", self.config.gaze_search)):
+            self._search = arm.gaze.search_posture(search)
+        self._random_actions = False  # whether those at an episode's start are carried out now
         self._first_stamp = 0
         self._nan_episodes = 0  # episodes in a row that NaN or infinity interrupted
         self._ended_by_nan = False
@@ -90,7 +96,9 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         if options and options.get("target") is not None:
             x, y, z = (float(value) for value in options["target"])
             target = (x, y, z)
+        self._random_actions = True
         step_state, drawn = self._started(Episode(episode_seed, target))
+        self._random_actions = False
         self._step_state, self._first_stamp = step_state, step_state.observation.stamp
         self.task.start(step_state)
         self._observation.begin(step_state)
@@ -254,7 +262,8 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         gaze = self.arm.gaze
         if gaze is not None and not self.still and (point := self._looked_at(step_state)) is not None:
             targets = targets.copy()
-            targets[gaze.indices] = gaze.targets(now.joint_target, point + self.gaze_error)
+            search = self._search if self._searches(step_state) else None
+            targets[gaze.indices] = gaze.targets(now.joint_target, point + self.gaze_error, search)
         self.robot.send(Command(now.stamp, self.robot.joint_names, targets))
         return self._at(self.robot.receive())
 
@@ -265,6 +274,13 @@ class RobotEnv(gymnasium.Env[Any, Any]):
         if self._looks == "hand":
             return step_state.hand
         return self._observation.target_estimate(step_state) if self._looks == "estimate" else None
+
+    def _searches(self, step_state: StepState) -> bool:
+        """Return whether head and eyes search for the target now; during random actions they look at the estimate."""
+        if self._search is None or self._random_actions:
+            return False
+        elapsed_s = (step_state.observation.stamp - self._first_stamp) * 1e-9
+        return searches(elapsed_s, self._observation.target_deviation(step_state))
 
     def _at(self, observation: Observation) -> StepState:
         check_finite(observation, self.robot.joint_names, getattr(self.robot, "namespace", "the robot"))

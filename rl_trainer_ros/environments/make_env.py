@@ -159,7 +159,7 @@ def parts(config: EnvConfig, encoder: factories.Encoder | None) -> Parts:
     task = kind(arm, period_s, from_mapping(kind.Settings, config.settings("task"), f"task {config.task}"))
     action = _action(config.action or kind.action, arm, period_s, config.settings("action"))
     made = Parts(description, arm, task, action, observation_of(config, arm, task, encoder))
-    _check_gaze(looks, made)
+    _check_gaze(looks, made, config)
     return made
 
 
@@ -215,13 +215,21 @@ def _action(name: str, arm: Arm, period_s: float, settings: Settings) -> Action:
     return kind(arm, period_s, from_mapping(kind.Settings, settings, f"action {name}"))
 
 
-def _check_gaze(looks: str, made: Parts) -> None:
+def _check_gaze(looks: str, made: Parts, config: EnvConfig) -> None:
     """Raise ConfigError, one line, if nothing can tell the eyes where to look."""
     if looks == "estimate" and not (isinstance(made.observation, SrlState) and made.observation.settings.estimate):
         raise ConfigError(
             "gaze estimate needs an estimate of the target: srl_model:=target_estimate observation.estimate:=true; or let the "
             "eyes look at something else: gaze:=hand"
         )
+    search = settings_of("gaze_search", config.gaze_search)
+    if search and looks != "estimate":
+        raise ConfigError(
+            "gaze_search has an effect only where the eyes look at an estimate of the target: gaze:=estimate; "
+            "leave gaze_search out"
+        )
+    if made.arm.gaze is not None:
+        made.arm.gaze.search_posture(search)  # raises an error now, not in the middle of a training
     labels = " ".join(getattr(made.action, "labels", ()))
     if looks == "action" and made.arm.gaze is not None and made.arm.gaze.joint_names[0] not in labels:
         raise ConfigError(

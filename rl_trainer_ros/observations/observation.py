@@ -46,6 +46,10 @@ class ObservationSpace(ABC):
         """Return where this observation takes the target to be, `(3,)` m in the root frame; None: it does not tell."""
         return None
 
+    def target_deviation(self, step_state: StepState) -> float:
+        """Return how uncertain `target_estimate` is: the largest standard deviation of its axes, m."""
+        return 0.0
+
     @abstractmethod
     def encode(self, step_state: StepState) -> Any:
         """Return the policy's input, with the shape and type of `space`."""

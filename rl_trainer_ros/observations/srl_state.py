@@ -92,6 +92,10 @@ class SrlState(ObservationSpace):
         """See ObservationSpace: with `estimate`, the position of the filter."""
         return self._remembered(step_state)[:3] if self._estimate else None
 
+    def target_deviation(self, step_state: StepState) -> float:
+        """See ObservationSpace: with `estimate`, that of the filter."""
+        return float(self._remembered(step_state)[3:6].max()) if self._estimate else 0.0
+
     def _remembered(self, step_state: StepState) -> Array:
         observation, state = step_state.observation, step_state.observation.srl_state
         if state is None or len(state) != self._state_dim:

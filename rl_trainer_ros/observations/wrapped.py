@@ -26,3 +26,7 @@ class WrappedObservation(ObservationSpace):
     def target_estimate(self, step_state: StepState) -> Array | None:
         """See ObservationSpace."""
         return self.inner.target_estimate(step_state)
+
+    def target_deviation(self, step_state: StepState) -> float:
+        """See ObservationSpace."""
+        return self.inner.target_deviation(step_state)

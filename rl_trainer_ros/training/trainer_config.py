@@ -12,7 +12,7 @@ from robot_interface_ros.config import ConfigError, option, unknown_name
 from robot_interface_ros.names import check_namespaces
 
 TRAINING, EVALUATION = "training", "evaluation"  # episodes by which the best model is chosen
-SETTINGS = ("task_settings", "action_settings", "observation_settings", "hyperparameters")
+SETTINGS = ("task_settings", "action_settings", "observation_settings", "gaze_search", "hyperparameters")
 """Names of the settings that are mappings, in YAML."""
 
 

@@ -250,8 +250,9 @@ def test_images_states_and_their_memory_through_a_lossy_proxy(
         "encoding external, above images"
     )
     lossy = proxy(encoder="/encoder", cameras=cameras)
-    # With a memory, and with eyes that look at what it holds.
-    remembered = {"observation_settings": {"estimate": True}, "gaze": "estimate"}
+    # With a memory, and with eyes that look at what it holds, and search while it is uncertain.
+    search = {"head_roll_joint": 0.1, "head_pan_joint": -0.6}
+    remembered = {"observation_settings": {"estimate": True}, "gaze": "estimate", "gaze_search": search}
     settings = {"srl_folder": estimating_encoder, **remembered}
     over_topics = trajectory(
         make_robot_env(transport="topics", timeouts=PATIENT, **settings),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl_trainer_ros.arm.gaze import SEEN, Gaze
+from rl_trainer_ros.arm.gaze import LOOK_S, SEARCH_S, SEEN, Gaze
 from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.environments.env_config import EnvConfig
 from rl_trainer_ros.environments.environment import RobotEnv
@@ -147,6 +147,15 @@ class Estimates:
         return dataclasses.replace(observation, srl_state=np.concatenate([seen, np.log([0.01, 0.01, 0.05])]))
 
 
+class Hides(Estimates):
+    """Like Estimates, but only eyes on a head that is turned to the right see the target; others are uncertain and wrong."""
+
+    def _encoded(self, observation: Observation) -> Observation:
+        if observation.position[self.joint_names.index("head_pan_joint")] < -1.4:
+            return super()._encoded(observation)
+        return dataclasses.replace(observation, srl_state=np.concatenate([[0.0, 0.0, 0.6], np.log([0.1, 0.1, 0.1])]))
+
+
 class RightEncoder:
     id, state_dim, cameras, estimates = "right-0", 6, ("left_eye",), SEEN
 
@@ -177,6 +186,78 @@ def test_the_eyes_look_at_the_estimate_of_an_encoder_that_sees_through_them() ->
         np.testing.assert_allclose(seen[20:23], step_state.to_target, atol=1e-4)
     assert off_axis_deg(gaze, step_state.observation.position, LEVEL) < 0.5
     environment.close()
+
+
+def eyes_that_hide(**settings: Any) -> RobotEnv:
+    """Return an environment whose eyes look at the estimate of Hides."""
+    from rl_trainer_ros import factories
+
+    given: dict[str, Any] = {"observation": "srl_state", "observation_settings": {"estimate": True}}
+    config = EnvConfig(srl_folder="none", gaze="estimate", **given, **settings)
+    made = parts(config, RightEncoder())
+    assert made.arm.gaze is not None
+    robot = factories.simulated_robot(groups=requirements.groups(config))
+    hides = Hides(robot, made.arm.gaze)
+    return RobotEnv(hides, made.arm, made.task, made.action, made.observation, config)
+
+
+SEARCH = {"head_roll_joint": -0.2, "head_pan_joint": -1.6}
+
+
+def test_a_search_finds_what_the_eyes_do_not_see_where_they_look() -> None:
+    """Head and eyes leave the posture as soon as the estimate is certain, and repeat it bit for bit. The arm is free."""
+    ended: dict[str, list[Any]] = {}
+    for name, search in {"none": {}, "search": SEARCH}.items():
+        environment = eyes_that_hide(gaze_search=search, random_start=2)
+        gaze = environment.arm.gaze
+        assert gaze is not None
+        for _ in range(2):
+            environment.reset(seed=0, options={"target": tuple(LEVEL)})
+            rows = []
+            for _ in range(60):
+                seen = environment.step(np.full(5, 0.3, np.float32))[0]
+                rows.append(environment.step_state.observation.joint_target.copy())
+            error = np.linalg.norm(seen[20:23] - environment.step_state.to_target)
+            off = off_axis_deg(gaze, environment.step_state.observation.position, LEVEL)
+            ended.setdefault(name, []).append((error, off, np.array(rows)))
+        environment.close()
+    indices = environment.arm.indices
+    (error, off, rows), (_, _, repeated) = ended["search"]
+    assert error < 0.05 and off < 5.0
+    assert rows[:, 2].min() < -1.4 and rows.tobytes() == repeated.tobytes()
+    error, off, unsearched = ended["none"][0]
+    assert error > 0.1 and off > 5.0
+    assert rows[:, indices].tobytes() == unsearched[:, indices].tobytes()
+
+
+def test_a_search_that_finds_nothing_looks_at_the_estimate_in_between() -> None:
+    environment = eyes_that_hide(gaze_search={"head_pan_joint": 0.8})
+    environment.reset(seed=0)
+    pan = []
+    for _ in range(100):
+        environment.step(np.zeros(5, np.float32))
+        pan.append(float(environment.step_state.observation.joint_target[2]))
+    searching = round(SEARCH_S / PERIOD_S)
+    looking = searching + round(LOOK_S / PERIOD_S)
+    assert pan[searching - 1] == pytest.approx(0.8, abs=1e-6)
+    assert pan[looking - 1] < 0.7  # on the way back to the estimate
+    assert pan[looking + searching - 1] == pytest.approx(0.8, abs=1e-6)
+    environment.close()
+
+
+def test_a_joint_of_a_posture_goes_there_while_the_others_follow_the_point() -> None:
+    description = load_robot("inmoov", GROUPS)
+    gaze = Gaze(description, PERIOD_S)
+    limiter = TargetLimiter(description.limits, description.max_acceleration, PERIOD_S)
+    limiter.restart(description.rest)
+    posture = gaze.search_posture({"head_pan_joint": -0.5})
+    pan = []
+    for _ in range(80):
+        limiter.accept(Command(0, gaze.joint_names, gaze.targets(limiter.target, LEVEL, posture)))
+        pan.append(float(limiter.step()[2]))
+    assert pan[-1] == pytest.approx(-0.5, abs=1e-6)
+    assert min(pan) > -0.5 - 1e-6  # it does not overshoot
+    assert off_axis_deg(gaze, limiter.target, LEVEL) < 0.5
 
 
 def test_an_estimate_keeps_its_place_and_certainty_in_another_frame() -> None:
@@ -251,10 +332,15 @@ def test_a_student_of_an_encoder_of_eyes_looks_as_its_images_did(eyes_encoder: P
     from rl_trainer_ros.distillation.distil_config import DistilConfig
     from rl_trainer_ros.distillation.teachers import seen_by_student
 
+    given = {"srl_model": "target_estimate", "srl_folder": str(eyes_encoder)}
     for gaze in ("", "none", "target"):
         teacher: Any = SimpleNamespace(environment=EnvConfig(gaze=gaze))
-        config = DistilConfig(srl_model="target_estimate", srl_folder=str(eyes_encoder))
-        assert requirements.gaze_of(seen_by_student(teacher, config)) == "estimate"
+        assert requirements.gaze_of(seen_by_student(teacher, DistilConfig(**given))) == "estimate"
+    search = "{head_pan_joint: -1.6}"
+    assert seen_by_student(teacher, DistilConfig(**given, gaze_search=search)).gaze_search == search
+    teacher = SimpleNamespace(environment=EnvConfig(srl_folder=str(eyes_encoder), gaze_search=search))
+    assert seen_by_student(teacher, DistilConfig()).gaze_search == search
+    assert seen_by_student(teacher, DistilConfig(srl_model="ground_truth")).gaze_search == ""
 
 
 @pytest.mark.bad_input
@@ -268,11 +354,43 @@ def test_a_student_of_an_encoder_of_eyes_looks_as_its_images_did(eyes_encoder: P
         ({"gaze": "hnad"}, r"unknown gaze 'hnad' \(did you mean hand\?\)"),
         ({"gaze": "estimate"}, "gaze estimate needs an estimate of the target: srl_model:=target_estimate"),
         ({"gaze": "action", "action": "end_effector"}, "gaze action needs an action that moves joints"),
+        (
+            {"gaze": "target", "gaze_search": "{head_pan_joint: -1}"},
+            "gaze_search has an effect only where the eyes look at an",
+        ),
+        ({"gaze_search": "{head_pan_joint: -1}"}, "gaze_search has an effect only where the eyes look at an estimate"),
+        ({"gaze_search": "left"}, r"gaze_search is 'left'; expected a mapping of settings"),
     ],
 )
 def test_a_gaze_that_cannot_be_is_refused_in_one_line(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said) as refused:
         make_robot_env(**settings)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_evaluation_with_another_search_than_in_training_says_so() -> None:
+    from rl_trainer_ros.cli.commands.evaluate import EvaluateOptions, _conditions
+    from rl_trainer_ros.training.trainer_config import TrainerConfig
+
+    search = "{head_pan_joint: -1.6}"
+    assert _conditions(EvaluateOptions(gaze_search=search), TrainerConfig()) == {"gaze_search": search}
+    assert _conditions(EvaluateOptions(), TrainerConfig(gaze_search=search)) == {}
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "search, said",
+    [
+        ({"head_pam_joint": -1.0}, r"gaze_search: unknown joint 'head_pam_joint' \(did you mean head_pan_joint\?\)"),
+        ({"r_elbow_flex_joint": -1.0}, "gaze_search: unknown joint 'r_elbow_flex_joint'"),
+        ({"head_pan_joint": -2}, "gaze_search: head_pan_joint is -2 rad, outside its limits -1.745 to 1.571"),
+        ({"head_pan_joint": "left"}, "gaze_search: head_pan_joint is 'left'; expected a position, rad"),
+        ({"head_pan_joint": float("nan")}, "gaze_search: head_pan_joint is nan; expected a position, rad"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_in_one_line(search: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as refused:
+        eyes_that_hide(gaze_search=search)
     assert "\n" not in str(refused.value)
 
 

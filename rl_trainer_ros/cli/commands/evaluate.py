@@ -66,6 +66,9 @@ class EvaluateOptions:
         "robot to evaluate on, or the path of its .yaml file; empty: that of the training, which must be unchanged",
         path=True,
     )
+    gaze_search: str = option(
+        "", "posture in which head and eyes search, as in rl_trainer train; empty: as in training, {}: no search"
+    )
     log_dir: str = option("runs", "folder in which latest is searched", path=True)
 
 
@@ -102,6 +105,7 @@ def evaluate_run(options: EvaluateOptions) -> int:
     config = _with_robot(found.config, folder, options.robot)
     torch.set_num_threads(config.torch_threads)
     changes = _changes(options) | {"realtime": options.realtime}
+    changes |= {"gaze_search": options.gaze_search} if options.gaze_search else {}
     if options.hold:
         if not hasattr(task_class(config.task).Settings, "end_at_success"):
             raise EvaluateError(
@@ -163,7 +167,8 @@ def _changes(options: EvaluateOptions) -> dict[str, Any]:
 
 def _conditions(options: EvaluateOptions, trained: TrainerConfig) -> dict[str, Any]:
     """Return the options in which the evaluation differs from the training, which a report must not compare with others."""
-    same = {"robot": trained.robot, "world": trained.world, "imperfection": trained.imperfection or "none"}
+    same = {name: getattr(trained, name) for name in ("robot", "world", "gaze_search")}
+    same["imperfection"] = trained.imperfection or "none"
     given = {name: getattr(options, name) for name in ("hold", "realtime", "physics_hz", *same)}
     return {name: value for name, value in given.items() if value and value != same.get(name)}
 
