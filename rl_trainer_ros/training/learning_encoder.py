@@ -9,6 +9,7 @@ either, and a resumed run repeats them: images, encoders and trainings are all t
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,8 @@ NEWEST = 8
 FEWEST = 40
 """Images below which no training begins."""
 _POLL_S = 0.05
+_TELL_S = 20.0
+"""Time between two lines that say that the training waits."""
 
 
 def check(config: TrainerConfig) -> None:
@@ -135,15 +138,19 @@ class LearningEncoder:
         """Wait for the training, and use its encoder. If it failed, say so and keep the present one."""
         if self._process is None:
             return
-        begin = time.monotonic()
+        begin = told = time.monotonic()
+        log = self._result / "training.log"
         while self._process.poll() is None:
             if self._should_stop():
                 raise StopRequested
+            if time.monotonic() - told > _TELL_S:
+                told = time.monotonic()
+                self._report(f"waiting for the new encoder for {told - begin:.0f} s; {_last_line(log) or 'it begins'}")
             time.sleep(_POLL_S)
         failed, self._process = self._process.returncode, None
-        log = self._result / "training.log"
         if failed:
-            self._report(f"the encoder has not learned: {_last_line(log)}; the training continues with the present one")
+            reason = _killed(failed) or _last_line(log) or "no reason given"
+            self._report(f"the encoder has not learned: {reason}; the training continues with the present one")
             return
         try:
             encoder = factories.load_encoder(self._result)
@@ -167,8 +174,16 @@ def _steps(path: Path) -> int:
     return int(path.stem.rpartition("_")[2])
 
 
+def _killed(exit_code: int) -> str:
+    """Return what killed a process; empty: it ended by itself."""
+    if exit_code == -signal.SIGKILL:
+        return "its process was killed by SIGKILL, as Linux does when memory runs short"
+    return f"its process was killed by signal {-exit_code}" if exit_code < 0 else ""
+
+
 def _last_line(log: Path) -> str:
+    """Return the newest line of the training's process; empty: none."""
     try:
-        return log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2] or "no reason given"
+        return log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
     except OSError:
-        return "no reason given"
+        return ""

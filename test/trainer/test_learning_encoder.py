@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,30 @@ def test_a_full_disk_and_a_killed_copy_do_not_end_a_training(
     assert lines == [
         "the encoder does not learn until the next checkpoint: [Errno 28] No space left on device; free disk space"
     ]
+
+
+def test_a_killed_training_of_an_encoder_and_a_slow_one_are_told(
+    config: TrainerConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(encoder: Path, files: list[Path], to: Path, seed: int, epochs: int) -> subprocess.Popen[bytes]:
+        to.mkdir()
+        (to / "training.log").write_text("epoch 1 of 2: loss 1.0\n")
+        return subprocess.Popen(["sh", "-c", "sleep 0.5; kill -9 $$"])
+
+    monkeypatch.setattr(learning_encoder, "FEWEST", 1)
+    monkeypatch.setattr(learning_encoder, "_TELL_S", 0.3)
+    monkeypatch.setattr(learning_encoder.factories, "continue_encoder", started)
+    lines: list[str] = []
+    learning = LearningEncoder(config, tmp_path, NoRobots(), (), print, lines.append, lambda: False)
+    learning.begin(0)
+    learning.boundary(100)
+    learning.boundary(200)
+    learning.close()
+    assert lines[0] == "waiting for the new encoder for 0 s; epoch 1 of 2: loss 1.0"
+    assert lines[-1] == (
+        "the encoder has not learned: its process was killed by SIGKILL, as Linux does when memory runs short; "
+        "the training continues with the present one"
+    )
 
 
 @pytest.mark.bad_input
