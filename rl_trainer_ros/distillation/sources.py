@@ -13,6 +13,7 @@ from rl_trainer_ros import factories
 from rl_trainer_ros.distillation import data_set
 from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.distillation.teachers import Recorded, Teacher, encoder_named, seen_by_student
+from rl_trainer_ros.distillation.two_views import check_images
 from rl_trainer_ros.environments.env_config import GROUND_TRUTH, EnvConfig
 from rl_trainer_ros.environments.frame_stack import stacked_space
 from rl_trainer_ros.environments.make_env import Parts, parts
@@ -87,6 +88,7 @@ def _source(teacher: Teacher | Recorded, config: DistilConfig, first: Source | N
             made.description,
         )
     environment = seen_by_student(teacher, config, first.environment if first else None)
+    check_images(environment, teacher.environment)
     loaded = _loaded(environment.encoder_folder)
     made = parts(environment, loaded)
     space = stacked_space(made.observation.space, environment.frame_stack)

@@ -81,13 +81,8 @@ def make_two_views(student: EnvConfig, teacher: EnvConfig, connection: Connectio
 
     The robot has the cameras that teacher or student needs; if both see images, they need the same ones.
     """
-    needs = [requirements.simulation_settings(config).get("cameras") for config in (student, teacher)]
-    if all(needs) and requirements.simulation_settings(student) != requirements.simulation_settings(teacher):
-        raise ConfigError(
-            "teacher and student both see images, and need the same cameras and image size; give the student the teacher's "
-            "observation_settings"
-        )
-    base = student if needs[0] else teacher
+    check_images(student, teacher)
+    base = student if requirements.simulation_settings(student).get("cameras") else teacher
     robot_env: RobotEnv = make_environment(base, connection)
     try:
         views = {
@@ -98,6 +93,28 @@ def make_two_views(student: EnvConfig, teacher: EnvConfig, connection: Connectio
     except BaseException:
         robot_env.close()
         raise
+
+
+def check_images(student: EnvConfig, teacher: EnvConfig) -> None:
+    """Raise ConfigError, one line, if both see images and one robot cannot show both."""
+    its, own = (requirements.simulation_settings(config) for config in (student, teacher))
+    if not (its.get("cameras") and own.get("cameras")) or its == own:
+        return
+    differing = [name for name in {**its, **own} if its.get(name) != own.get(name)]
+    seen = [", ".join(f"{name} {_text(some.get(name))}" for name in differing) for some in (its, own)]
+    remedy = (
+        "choose an encoder of such images" if student.encoder_folder else "give the student such observation_settings"
+    )
+    raise ConfigError(
+        f"teacher and student both see images, which must be the same: the student has {seen[0]}; the teacher has {seen[1]}; "
+        f"{remedy}, or a teacher that sees no images"
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "of the robot file"
+    return " and ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def _seen(config: EnvConfig, robot_env: RobotEnv) -> ObservationSpace:

@@ -63,6 +63,22 @@ def test_a_recurrent_teacher_is_refused_in_one_line_before_anything_is_recorded(
     assert sorted(tmp_path.rglob("config.yaml")) == before and not (tmp_path / "data").exists()
 
 
+@pytest.mark.bad_input
+def test_images_that_differ_are_refused_before_anything_is_recorded(random_encoder: str, tmp_path: Path) -> None:
+    seen = "{cameras: [above], image_width: 36, image_height: 36}"
+    run = teacher(tmp_path, observation="raw_pixels", observation_settings=seen)
+    before = sorted(tmp_path.rglob("config.yaml"))
+    for student, remedy in (
+        ({"observation": "raw_pixels", "observation_settings": "{cameras: [external]}"}, "give the student such"),
+        ({"srl_model": "random", "srl_folder": random_encoder}, "choose an encoder of such images"),
+    ):
+        with pytest.raises(
+            ConfigError, match=rf"student has.* cameras external.*teacher has.* cameras above.*{remedy}"
+        ):
+            distil.distil(settings(tmp_path, str(run), **student), report=silent)
+    assert sorted(tmp_path.rglob("config.yaml")) == before
+
+
 def test_a_student_sees_the_state_of_an_encoder(random_encoder: str, tmp_path: Path) -> None:
     run = teacher(tmp_path)
     config = settings(tmp_path, str(run), srl_model="random", srl_folder=random_encoder, **{**BRIEF, "set_size": 20})
