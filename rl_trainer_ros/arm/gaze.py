@@ -63,7 +63,7 @@ class Gaze:
         limits = description.limits
         self._lower, self._upper = limits.lower[self.indices], limits.upper[self.indices]
         self._max_step = limits.velocity[self.indices] * period_s
-        self._brake = description.max_acceleration[self.indices] * period_s * period_s
+        self._brake: list[float] = (description.max_acceleration[self.indices] * period_s * period_s).tolist()
 
     def pose(self, position: Array) -> tuple[Array, Array]:
         """Return position `(3,)` m and rotation `(3, 3)` of the frame that looks, in the root frame."""
@@ -88,7 +88,9 @@ class Gaze:
         step = self._step(moves, q, self._change(axis, point - origin))
         if posture is not None:
             step = np.where(np.isnan(posture), step, posture - q)
-        most = np.minimum(stoppable(np.abs(step), self._brake), self._max_step)
+        most = np.minimum(
+            [stoppable(abs(way), brake) for way, brake in zip(step.tolist(), self._brake)], self._max_step
+        )
         wanted = q + np.minimum(np.maximum(step, -most), most)
         return np.minimum(np.maximum(wanted, self._lower), self._upper)
 

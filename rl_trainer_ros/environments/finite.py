@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from robot_interface_ros.errors import RobotError
 
 LARGEST = float(np.finfo(np.float32).max)
 """Learners store rewards and observations as float32; larger numbers would become infinity."""
+_FEW = 200
 
 
 class NotFinite(RobotError):
@@ -28,6 +30,9 @@ def check_observation(observation: Any, name: str) -> None:
         return
     values = np.asarray(observation)
     if values.dtype.kind != "f":
+        return
+    # NaN and infinity stay in a sum. For the few numbers of most observations, it takes a tenth of the time of NumPy's calls.
+    if values.dtype == np.float32 and values.ndim == 1 and len(values) <= _FEW and math.isfinite(sum(values.tolist())):
         return
     bad = ~(np.abs(values) <= LARGEST)
     if bad.any():

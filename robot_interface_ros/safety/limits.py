@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,17 +40,16 @@ SILENCE_S = 0.3
 _FAR = 1e6  # rad or m: the distance assumed to the limits of a joint without limits
 
 
-def stoppable(room: Array, brake: Array) -> Array:
-    """Return the largest step of a target, rad in one period, from which it can still stop within `room`, `(..., n)` rad.
+def stoppable(room: float, brake: float) -> float:
+    """Return the largest step of a target, rad in one period, from which it can still stop within `room`, rad.
 
-    `brake`: `(n,)`, largest change b = a * period^2 of the step from one period to the next, rad. A step s shrinks by b each
+    `brake`: largest change b = a * period^2 of the step from one period to the next, rad. A step s shrinks by b each
     period: s + (s - b) + ... + (s - k b) = (k + 1) s - b k (k + 1) / 2 <= room, with the largest k for which k periods of
     braking fit into the room: b k (k + 1) / 2 <= room.
     """
-    room = np.minimum(room, _FAR)
-    k = np.floor(0.5 * np.sqrt(1.0 + 8.0 * room / brake) - 0.5)
-    largest: Array = room / (k + 1.0) + 0.5 * brake * k
-    return largest
+    room = min(room, _FAR)
+    k = math.floor(0.5 * math.sqrt(1.0 + 8.0 * room / brake) - 0.5)
+    return room / (k + 1.0) + 0.5 * brake * k
 
 
 class TargetLimiter:
@@ -58,16 +58,20 @@ class TargetLimiter:
     Trainer and robot run this code on the same numbers, so both know the same joint targets. A target brakes in time
     for its position limits. If a command asks for a stop while the joint moves fast, the target overshoots by at most the
     braking distance at `max_acceleration`.
+
+    It runs in each period, so it is plain Python: for the five joints of an arm, NumPy's calls take five times as long.
     """
 
     def __init__(self, limits: JointLimits, max_acceleration: Array, period_s: float):
         """`max_acceleration`: `(n_joints,)` rad/s^2; `period_s`: time between two calls of `step`."""
-        self._names, self._lower, self._upper = limits.names, limits.lower, limits.upper
+        self._names = limits.names
         self.max_step = limits.velocity * period_s
         """`(n_joints,)` largest motion of a target in one period, rad."""
-        self._brake = max_acceleration * period_s * period_s  # largest change of the step from one period to the next
-        self._room = np.empty((2, len(limits.names)))
-        self._below, self._above = self._room
+        # The largest change of the step from one period to the next.
+        self._brake: list[float] = (max_acceleration * period_s * period_s).tolist()
+        self._most: list[float] = self.max_step.tolist()
+        self._lower: list[float] = limits.lower.tolist()
+        self._upper: list[float] = limits.upper.tolist()
         self.restart(np.zeros(len(limits.names)))
 
     def restart(self, target: Array, step: Array | None = None) -> None:
@@ -75,45 +79,55 @@ class TargetLimiter:
 
         `step`: its motion in the last period, rad; None: it is standing still.
         """
-        self.target = self._commanded = _frozen(np.clip(target, self._lower, self._upper))
-        self._step = np.zeros_like(self.target) if step is None else np.clip(step, -self.max_step, self.max_step)
+        self.target = _frozen(np.clip(target, self._lower, self._upper))
+        """`(n_joints,)` rad, read-only."""
+        self._commanded: list[float] = self.target.tolist()
+        self._step: list[float] = [0.0] * len(self._names)
+        if step is not None:
+            self._step = np.clip(step, -self.max_step, self.max_step).tolist()
 
     def accept(self, command: Command) -> None:
         """Check the whole command and keep it for `step`; joints that are not named keep their last command.
 
         Raises CommandRejected as `command_indices` does; then nothing changes.
         """
-        names, position = command.names, command.position
-        if names == self._names and position.shape == self.target.shape and np.isfinite(position).all():
-            self._commanded = position.copy()
+        names, position = command.names, command.position.tolist()
+        # One sum checks all numbers, because NaN and infinity stay in it; of huge ones, the slow check decides.
+        if names == self._names and command.position.shape == self.target.shape and math.isfinite(sum(position)):
+            self._commanded = position
         else:
-            indices = command_indices(names, position, self._names)
-            self._commanded = self._commanded.copy()
-            self._commanded[indices] = position
+            indices = command_indices(names, command.position, self._names)
+            commanded = list(self._commanded)
+            for index, value in zip(indices, position):
+                commanded[index] = value
+            self._commanded = commanded
 
     def step(self) -> Array:
         """Move one period towards the accepted command and return the new target, `(n_joints,)` rad."""
-        return self._advance(np.minimum(np.maximum(self._commanded - self.target, -self.max_step), self.max_step))
+        ways = zip(self._commanded, self.target.tolist(), self._most)
+        return self._advance([min(max(goal - target, -most), most) for goal, target, most in ways])
 
     def approach(self, goal: Array) -> bool:
         """Move one period towards `goal`, rad, and brake in time to stop there; return whether all joints have arrived.
 
         From standstill there is no overshoot, and each joint is as fast as its limits allow (trapezoidal speed profile).
         """
-        self._commanded = goal
-        way = goal - self.target
-        most = np.minimum(stoppable(np.abs(way), self._brake), self.max_step)
-        self._advance(np.minimum(np.maximum(way, -most), most))
+        self._commanded = goal.tolist()
+        steps = []
+        for way, brake, most in zip((goal - self.target).tolist(), self._brake, self._most):
+            most = min(stoppable(abs(way), brake), most)
+            steps.append(min(max(way, -most), most))
+        self._advance(steps)
         return not self.moving and bool((self.target == np.clip(goal, self._lower, self._upper)).all())
 
     def forget(self) -> None:
         """Drop the command: joints that the next command does not name come to a stop."""
-        self._commanded = self.target
+        self._commanded = self.target.tolist()
 
     def brake(self) -> Array:
         """Drop the command and brake for one period; return the new target, `(n_joints,)` rad."""
         self.forget()
-        return self._advance(np.zeros_like(self.target))
+        return self._advance([0.0] * len(self._names))
 
     def brake_instead(self, target: Array, step: Array) -> Array:
         """Undo the last period, which began at `target` after a motion `step`, rad; brake instead. Arrays are `(n_joints,)`."""
@@ -123,7 +137,7 @@ class TargetLimiter:
     @property
     def step_taken(self) -> Array:
         """Motion of the target in the last period, `(n_joints,)` rad."""
-        return self._step
+        return np.array(self._step, dtype=np.float64)
 
     @property
     def stop(self) -> Array:
@@ -132,26 +146,39 @@ class TargetLimiter:
         A step s shrinks by b = a * period^2 each period:
         (s - b) + ... + (s - k b) = k s - b k (k + 1) / 2, with k = floor(s / b).
         """
-        speed = np.abs(self._step)
-        k = np.floor(speed / self._brake)
-        way = k * speed - self._brake * k * (k + 1.0) / 2.0
-        return np.clip(self.target + np.sign(self._step) * way, self._lower, self._upper)
+        step, brake = self.step_taken, np.array(self._brake)
+        speed = np.abs(step)
+        k = np.floor(speed / brake)
+        way = k * speed - brake * k * (k + 1.0) / 2.0
+        stop: Array = np.clip(self.target + np.sign(step) * way, self._lower, self._upper)
+        return stop
 
     @property
     def moving(self) -> bool:
         """Whether the last step moved any target."""
-        return bool(self._step.any())
+        return any(self._step)
 
-    def _advance(self, step: Array) -> Array:
-        """Move by `step`, rad, as far as the limits of acceleration and position allow."""
-        target, brake = self.target, self._brake
-        step = np.minimum(np.maximum(step, self._step - brake), self._step + brake)
-        np.subtract(target, self._lower, out=self._below)
-        np.subtract(self._upper, target, out=self._above)
-        down, up = stoppable(self._room, brake)  # both at once: numpy's calls cost more than its sums here
-        step = np.minimum(np.maximum(step, -down), up)
-        self.target = _frozen(np.minimum(np.maximum(target + step, self._lower), self._upper))
-        self._step = self.target - target
+    def _advance(self, steps: list[float]) -> Array:
+        """Move each joint by its step, rad, as far as the limits of acceleration and position allow."""
+        targets, taken = [], []
+        joints = zip(steps, self.target.tolist(), self._step, self._brake, self._lower, self._upper)
+        for step, target, last, brake, lower, upper in joints:
+            if step > last + brake:
+                step = last + brake
+            elif step < last - brake:
+                step = last - brake
+            if step > 0.0:
+                step = min(step, stoppable(upper - target, brake))
+            elif step < 0.0:
+                step = max(step, -stoppable(target - lower, brake))
+            moved = target + step
+            if moved > upper:
+                moved = upper
+            elif moved < lower:
+                moved = lower
+            targets.append(moved)
+            taken.append(moved - target)
+        self.target, self._step = _frozen(np.array(targets)), taken
         return self.target
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from greenlet import getcurrent
 
 from rl_trainer_ros.algorithms import constructor_arguments, steps_each
 from rl_trainer_ros.environments.vectorised.absence import (
@@ -92,6 +94,37 @@ def many(n: int, length: int = 1000, absent_after_s: float = 0.01) -> tuple[Worl
 
 def step(vec_env: RobotVecEnv) -> tuple[Any, ...]:
     return vec_env.step(np.zeros((vec_env.num_envs, 1), dtype=np.float32))
+
+
+def test_fibers_use_greenlets_again_and_keep_nothing_of_the_last_function() -> None:
+    world, seen, inbox = World(), [], Inbox()
+
+    def failing() -> None:
+        seen.append(getcurrent())
+        raise ValueError("first")
+
+    def waiting(number: int) -> int:
+        seen.append(getcurrent())
+        world.letters.append(inbox)
+        world.fibers.pause(inbox, 10.0)
+        return number
+
+    failed = world.fibers.start(failing)
+    assert failed.done and isinstance(failed.error, ValueError)
+    for number in range(3):
+        fiber = world.fibers.start(partial(waiting, number))
+        assert not fiber.done
+        world.fibers.turn(1.0)
+        assert fiber.result() == number
+    assert len(set(map(id, seen))) == 1
+
+
+def test_idle_greenlets_do_not_keep_their_fibers() -> None:
+    world = World()
+    world.fibers.start(lambda: None)
+    kept = weakref.ref(world.fibers)
+    del world.fibers
+    assert kept() is None
 
 
 def test_every_robot_has_a_seed_of_its_own_once() -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import time
+import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-from greenlet import greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 T = TypeVar("T")
 
@@ -33,9 +35,9 @@ class Fiber(Generic[T]):
         self._function = function
         self._result: Any = None
         self.error: BaseException | None = None
-        self._greenlet = greenlet(self._run)
-        self.inbox = Inbox()
+        self.inbox: Inbox | None = None
         self.deadline = math.inf
+        self.greenlet: Any = None
 
     def result(self) -> T:
         """Return the function's result, or raise its exception. Raises RuntimeError while it is running."""
@@ -46,17 +48,12 @@ class Fiber(Generic[T]):
         result: T = self._result
         return result
 
-    def resume(self) -> None:
-        """Continue until the next pause or the end; only Fibers calls this."""
-        self._greenlet.switch()
-
-    def hand_over(self) -> None:
-        """Return control to the code that resumed this fiber; only Fibers calls this."""
-        self._greenlet.parent.switch()
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Run the function to its end; only Fibers calls this."""
         try:
             self._result = self._function()
+        except GreenletExit:  # the fiber will never be resumed
+            raise
         except BaseException as error:
             self.error = error
         self.done = True
@@ -69,10 +66,16 @@ class Fibers:
         self._wait = wait
         self._paused: list[Fiber[Any]] = []
         self._current: Fiber[Any] | None = None
+        self.idle: list[Any] = []
+        """Greenlets without a fiber."""
 
     def start(self, function: Callable[[], T]) -> Fiber[T]:
         """Run a function until its first pause, or to its end."""
         fiber = Fiber(function)
+        here = getcurrent()
+        while self.idle and self.idle[-1].parent is not here:  # of a thread that has ended
+            self.idle.pop()
+        fiber.greenlet = self.idle.pop() if self.idle else greenlet(partial(_serve, weakref.ref(self)))
         self._resume(fiber)
         return fiber
 
@@ -88,7 +91,7 @@ class Fibers:
             fiber = self._current
             fiber.inbox, fiber.deadline = inbox, time.monotonic() + timeout_s
             self._paused.append(fiber)
-            fiber.hand_over()
+            fiber.greenlet.parent.switch()
         inbox.filled = False
 
     def turn(self, timeout_s: float) -> None:
@@ -97,7 +100,7 @@ class Fibers:
         until = min([now + timeout_s, *(fiber.deadline for fiber in self._paused)])
         self._wait(max(0.0, until - now))
         now = time.monotonic()
-        ready = [fiber for fiber in self._paused if fiber.inbox.filled or fiber.deadline <= now]
+        ready = [fiber for fiber in self._paused if fiber.deadline <= now or (fiber.inbox and fiber.inbox.filled)]
         for fiber in ready:
             self._paused.remove(fiber)
             self._resume(fiber)
@@ -107,6 +110,23 @@ class Fibers:
             raise RuntimeError("a fiber cannot run other fibers: call start and turn from outside of fibers")
         self._current = fiber
         try:
-            fiber.resume()
+            fiber.greenlet.switch(fiber)
         finally:
             self._current = None
+
+
+def _serve(fibers: weakref.ref[Fibers], fiber: Fiber[Any] | None) -> None:
+    """Run fibers one after the other in one greenlet: a new one for each would take longer than the switches of a step.
+
+    Only `fibers` keeps an idle greenlet, and not the other way round: Python finds no cycle through a greenlet.
+    """
+    here = getcurrent()
+    while fiber is not None:
+        fiber.run()
+        fiber = None  # its result is no longer needed here
+        owner = fibers()
+        if owner is None:
+            return
+        owner.idle.append(here)
+        del owner
+        fiber = here.parent.switch()

@@ -45,7 +45,7 @@ class SharedBatch:
         self._rows: list[bytes] = []
         self._part = part_of(0)  # number of rows in a message
         self._publisher: Any = node.create_publisher(Float64MultiArray, place.commands, contract.RELIABLE)
-        self._subscription = waiter.subscribe(Float64MultiArray, place.states, self._on_states, raw=True)
+        self._subscription = waiter.subscribe(Float64MultiArray, place.states, self._on_states, raw=True, often=True)
 
     @property
     def connected(self) -> bool:

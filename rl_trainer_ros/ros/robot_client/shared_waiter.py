@@ -80,10 +80,16 @@ class RobotWaiter:
         self._error: RobotError | None = None
 
     def subscribe(
-        self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
+        self,
+        message_type: Any,
+        topic: str,
+        callback: Callback,
+        qos: QoSProfile = RELIABLE,
+        raw: bool = False,
+        often: bool = False,
     ) -> Any:
         """See Waiter."""
-        return self._shared.waiter.subscribe(message_type, topic, self.receiving(callback), qos, raw)
+        return self._shared.waiter.subscribe(message_type, topic, self.receiving(callback), qos, raw, often)
 
     def unsubscribe(self, subscription: Any) -> None:
         """See Waiter."""

@@ -36,7 +36,7 @@ class RobotBatch:
         self._answers: list[bytes] = []
         self._taking = False
         self._publisher: Any = node.create_publisher(Float64MultiArray, self._states, contract.RELIABLE)
-        waiter.subscribe(Float64MultiArray, self._commands, self._on_commands, raw=True)
+        waiter.subscribe(Float64MultiArray, self._commands, self._on_commands, raw=True, often=True)
 
     def join(self, take: Take) -> batch.BatchPlace:
         """Add a robot and return its place; `take` gets its commands, and calls `answer` if one is answered."""

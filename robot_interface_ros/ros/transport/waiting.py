@@ -23,6 +23,7 @@ Callback = Callable[[Any], None]
 Handler = Callable[[Any, Any], Any]
 
 _MOST_TAKES = 10  # messages of one subscription in a row: a flood of commands must not delay an emergency stop
+_MOST_SHORT_WAITS = 3  # in a row, for the same reason
 
 
 class Deferred:
@@ -56,11 +57,18 @@ class Waiter(Protocol):
     """Refused messages; callers add the messages that they refuse."""
 
     def subscribe(
-        self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
+        self,
+        message_type: Any,
+        topic: str,
+        callback: Callback,
+        qos: QoSProfile = RELIABLE,
+        raw: bool = False,
+        often: bool = False,
     ) -> Any:
         """Call `callback(message)` for every message that `wait` finds; return the subscription.
 
         `raw`: the callback gets serialised bytes, and raises UnreadableMessage if they are not a valid message.
+        `often`: most waits end with its messages; if one is there already, `wait` takes it and does not look for others.
         """
 
     def unsubscribe(self, subscription: Any) -> None:
@@ -111,7 +119,13 @@ class ExecutorWaiter:
         self._guard = node.create_guard_condition(lambda: None)
 
     def subscribe(
-        self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
+        self,
+        message_type: Any,
+        topic: str,
+        callback: Callback,
+        qos: QoSProfile = RELIABLE,
+        raw: bool = False,
+        often: bool = False,
     ) -> Any:
         """See Waiter."""
         take = _refusing(message_type, topic, callback, raw, self.refused)
@@ -170,21 +184,32 @@ class DirectWaiter:
         self._subscriptions: list[tuple[Any, Any, str, Callback]] = []
         self._services: list[tuple[Any, Handler]] = []
         self._clients: list[Any] = []
+        self._often: list[tuple[Any, Any, str, Callback]] = []
+        self._short_waits = 0  # since the last one on the wait set
         self._wait_set: Any = None
 
     def subscribe(
-        self, message_type: Any, topic: str, callback: Callback, qos: QoSProfile = RELIABLE, raw: bool = False
+        self,
+        message_type: Any,
+        topic: str,
+        callback: Callback,
+        qos: QoSProfile = RELIABLE,
+        raw: bool = False,
+        often: bool = False,
     ) -> Any:
         """See Waiter."""
         take = _refusing(message_type, topic, callback, raw, self.refused)
         subscription = self._node.create_subscription(message_type, topic, take, qos, raw=True)
         self._subscriptions.append((subscription.handle, message_type, topic, take))
+        if often:
+            self._often.append(self._subscriptions[-1])
         self._wait_set = None
         return subscription
 
     def unsubscribe(self, subscription: Any) -> None:
         """See Waiter."""
-        self._subscriptions = [entry for entry in self._subscriptions if entry[0] is not subscription.handle]
+        for entries in (self._subscriptions, self._often):
+            entries[:] = [entry for entry in entries if entry[0] is not subscription.handle]
         self._wait_set = None
         self._node.destroy_subscription(subscription)
 
@@ -204,6 +229,8 @@ class DirectWaiter:
 
     def wait(self, timeout_s: float) -> None:
         """See Waiter."""
+        if self._take_often():
+            return
         wait_set = self._wait_set
         if wait_set is None:
             wait_set = self._wait_set = self._rclpy.WaitSet(
@@ -240,16 +267,31 @@ class DirectWaiter:
         """See Waiter."""
         self._wait_set = None
 
-    def _take_messages(self, handle: Any, message_type: Any, topic: str, take: Callback) -> None:
-        for _ in range(_MOST_TAKES):
+    def _take_often(self) -> bool:
+        """Take messages of the subscriptions `often` that are there already; return whether there were any.
+
+        A wait on the wait set costs as much as several messages, more with each entity.
+        """
+        taken = self._short_waits < _MOST_SHORT_WAITS and any(self._take_messages(*entry) for entry in self._often)
+        self._short_waits = self._short_waits + 1 if taken else 0
+        if not taken:
+            return False
+        if self.refused.counts:
+            self.refused.report()
+        return True
+
+    def _take_messages(self, handle: Any, message_type: Any, topic: str, take: Callback) -> bool:
+        """Take the messages of a subscription, at most _MOST_TAKES; return whether there was one."""
+        for count in range(_MOST_TAKES):
             try:
                 taken = handle.take_message(message_type, True)
             except self._taking_failed as error:
                 self.refused.note(topic, str(error))
                 continue
             if taken is None:
-                return
+                return count > 0
             take(taken[0])
+        return True
 
     def _take_request(self, service: Any, handler: Handler) -> None:
         try:
