@@ -143,8 +143,7 @@ class PyBulletRobot:
 
     def receive(self, timeout_s: float | None = None) -> Observation:
         """Return the current observation; a simulator never waits."""
-        rows = [(state[0], state[1], state[3]) for state in self.body.states()]
-        position, velocity, effort = np.array(rows).T.copy()
+        position, velocity, _, effort = (np.array(values) for values in zip(*self.body.states()))
         if self._light is not None:
             position = self._with_light(position, self._light.position)
             velocity = self._with_light(velocity, self._light.velocity)

@@ -130,7 +130,7 @@ def test_other_text_is_no_place(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("robots", "parts"), [(1, [1]), (3, [3]), (4, [4]), (8, [4, 4]), (10, [4, 4, 2]), (16, [4] * 4), (40, [10] * 4)]
+    ("robots", "parts"), [(1, [1]), (3, [1] * 3), (4, [1] * 4), (8, [2] * 4), (10, [3, 3, 3, 1]), (40, [10] * 4)]
 )
 def test_commands_are_sent_in_parts(robots: int, parts: list[int]) -> None:
     node, sent = Mock(), []

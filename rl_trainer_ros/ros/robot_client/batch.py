@@ -20,17 +20,14 @@ from robot_interface_ros.ros.transport.contract import absolute
 from robot_interface_ros.ros.transport.messages import MessageError
 from robot_interface_ros.ros.transport.waiting import Waiter
 
-_PARTS, _SMALLEST_PART = 4, 4
+_PARTS = 4
 Receive = Callable[[int, Array], None]
 """Gets the stamp, ns, and the numbers of an answer."""
 
 
 def part_of(robots: int) -> int:
-    """Return the number of rows in each part of a batch: at most four parts, each of four robots or more.
-
-    A part costs a message each way, which fewer robots do not earn (docs/performance.md).
-    """
-    return max(1, min(robots, max(_SMALLEST_PART, -(-robots // _PARTS))))
+    """Return the number of rows in each part of a batch: at most four parts, since each costs a message each way."""
+    return max(1, -(-robots // _PARTS))
 
 
 class SharedBatch:
