@@ -41,7 +41,9 @@ def test_missing_velocities_and_efforts_are_zero() -> None:
 
 @pytest.mark.bad_input
 def test_bad_joint_states_are_named() -> None:
-    with pytest.raises(messages.MessageError, match="lacks a joint: unknown joint 'c'; known: a, b"):
+    with pytest.raises(
+        messages.MessageError, match="lacks a joint: unknown joint 'c'; known: a, b; start the robot with"
+    ):
         messages.joint_state_to_arrays(joint_state(["a", "b"], [1.0, 2.0]), NAMES)
     with pytest.raises(messages.MessageError, match="3 names but 2 entries of position"):
         messages.joint_state_to_arrays(joint_state(["a", "b", "c"], [1.0, 2.0]), NAMES)

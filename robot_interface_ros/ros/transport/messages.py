@@ -142,7 +142,10 @@ def joint_state_to_arrays(message: JointState, joint_names: tuple[str, ...]) -> 
     index = {name: i for i, name in enumerate(names)}
     for name in joint_names:
         if name not in index:
-            raise MessageError(f"JointState lacks a joint: {unknown_name('joint', name, names)}")
+            raise MessageError(
+                f"JointState lacks a joint: {unknown_name('joint', name, names)}; start the robot with the robot file, "
+                "joint_group and gaze of this environment"
+            )
     order = [index[name] for name in joint_names]
     arrays = []
     for label, values in zip(("position", "velocity", "effort"), fields):
