@@ -225,6 +225,12 @@ def assert_same(over_topics: list[tuple[Any, ...]], in_process: list[tuple[Any, 
     assert not differing, f"{len(differing)} of {len(in_process)} rows differ: {dict(list(differing.items())[:20])}"
 
 
+def assert_lossy(proxy: LossyProxy) -> None:
+    """Check that much was lost. Each episode has two calls: of fifty, fewer than five answers are lost in 2 % of all runs."""
+    answers, messages = proxy.done["answers lost"], [proxy.done[fate] for fate in ("dropped", "duplicated", "delayed")]
+    assert answers and all(count >= STEPS // 300 for count in messages), proxy.done
+
+
 PATIENT = Timeouts(start_timeout_s=60.0, answer_timeout_s=60.0, repeat_after_s=0.03)
 
 
@@ -234,7 +240,7 @@ def test_ground_truth_through_a_lossy_proxy(simulator: Callable, proxy: Callable
     lossy = proxy()
     over_topics = trajectory(make_robot_env(transport="topics", timeouts=PATIENT), STEPS)
     assert_same(over_topics, trajectory(make_robot_env(), STEPS))
-    assert all(count >= STEPS // 300 for count in lossy.done.values()), lossy.done
+    assert_lossy(lossy)
 
 
 @pytest.mark.srl_node
@@ -265,7 +271,7 @@ def test_images_states_and_their_memory_through_a_lossy_proxy(
         lambda seen: " ".join(picture_of(seen.images[name].tobytes()) for name in cameras),
     )
     assert_same(over_topics, in_process)
-    assert all(count >= STEPS // 300 for count in lossy.done.values()), lossy.done
+    assert_lossy(lossy)
 
 
 @pytest.mark.timeout(7200)
