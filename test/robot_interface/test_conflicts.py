@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -32,6 +34,7 @@ from robot_interface_ros.ros.serving.namespace_lock import NamespaceLock
 from robot_interface_ros.ros.serving.program import Stepping
 from robot_interface_ros.ros.transport.conflicts import conflict_text
 from robot_interface_ros.ros.transport.contract import RELIABLE
+from robot_interface_ros.ros.transport.graph import publishers
 from robot_interface_ros.ros.transport.runtime import Runtime
 from robot_interface_ros.ros.transport.waiting import make_waiter
 from robot_interface_ros.safety.safe_robot import SafeRobot
@@ -185,6 +188,12 @@ def test_a_second_simulator_does_not_begin_to_serve(realtime: bool, simulator: C
     assert any("2 publishers on /env_0/joint_states" in line and "this robot" in line for line in second.lines)
 
 
+def test_a_publisher_whose_node_is_not_discovered_yet_is_told_as_that() -> None:
+    unknown = SimpleNamespace(node_name="_NODE_NAME_UNKNOWN_", node_namespace="_NODE_NAMESPACE_UNKNOWN_")
+    node = Mock(get_publishers_info_by_topic=lambda _: [unknown, SimpleNamespace(node_name="sim", node_namespace="/a")])
+    assert publishers(node, "/a/joint_states") == ["/a/sim", "a node that is not discovered yet"]
+
+
 def test_a_second_move_is_refused_and_goes_when_the_first_one_has_ended(
     serve: Callable, domain: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,7 +201,9 @@ def test_a_second_move_is_refused_and_goes_when_the_first_one_has_ended(
     with Runtime(domain_id=domain, signals=False) as runtime:
         node = runtime.topic_node("first_move")
         publisher = node.create_publisher(JointState, "/env_0/joint_command", RELIABLE)
-        said = r"2 publishers on /env_0/joint_command \(/first_move, this one\): " + REMEDY
+        # The second move may discover the first one, or its name, after it has begun to publish itself.
+        both = "/first_move, this one|/first_move, /operator|/operator, a node that is not discovered yet"
+        said = rf"2 publishers on /env_0/joint_command \(({both})\): " + REMEDY
         with pytest.raises(CommandRejected, match=said):
             move("/env_0", {"r_wrist_roll_joint": -0.2}, 20.0, domain)
         monkeypatch.setattr(operator, "GONE_S", 60.0)  # discovery may be slow

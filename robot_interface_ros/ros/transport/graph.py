@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from rclpy.node import Node
 
@@ -49,5 +50,10 @@ def is_named(node: Node, topic: str) -> bool:
     return bool(infos) and all(info.node_name != _UNKNOWN for info in infos)
 
 
-def _names(infos: list[object]) -> list[str]:
-    return sorted(absolute(info.node_namespace, info.node_name) for info in infos)  # type: ignore[attr-defined]
+def _names(infos: list[Any]) -> list[str]:
+    return sorted(
+        "a node that is not discovered yet"
+        if info.node_name == _UNKNOWN
+        else absolute(info.node_namespace, info.node_name)
+        for info in infos
+    )
