@@ -48,7 +48,7 @@ def stoppable(room: float, brake: float) -> float:
     braking fit into the room: b k (k + 1) / 2 <= room.
     """
     room = min(room, _FAR)
-    k = math.floor(0.5 * math.sqrt(1.0 + 8.0 * room / brake) - 0.5)
+    k = (0.5 * math.sqrt(1.0 + 8.0 * room / brake) - 0.5) // 1.0  # NaN stays NaN, and is refused as a command
     return room / (k + 1.0) + 0.5 * brake * k
 
 

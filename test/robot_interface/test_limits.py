@@ -7,7 +7,7 @@ import pytest
 
 from robot_interface_ros.errors import CommandRejected
 from robot_interface_ros.robot import Command
-from robot_interface_ros.safety.limits import TargetLimiter, command_indices
+from robot_interface_ros.safety.limits import TargetLimiter, command_indices, stoppable
 from robot_interface_ros.urdf.elements import JointLimits
 
 NAMES = ("a", "b")
@@ -106,6 +106,10 @@ def test_a_joint_without_limits_still_has_a_top_speed() -> None:
     targets.accept(Command(1, ("a",), np.array([1e9])))
     path = [targets.step()[0] for _ in range(4)]
     np.testing.assert_allclose(path, [0.01, 0.03, 0.05, 0.07], atol=1e-15)
+
+
+def test_a_room_that_is_not_a_number_gives_no_step() -> None:
+    assert np.isnan(stoppable(float("nan"), 0.01))  # a command with it is refused by the robot, with the joint's name
 
 
 def test_indices_follow_the_robots_order() -> None:
