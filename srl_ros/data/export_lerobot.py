@@ -135,12 +135,13 @@ def _columns(
 
 
 def _table(columns: dict[str, NDArray[Any]]) -> pa.Table:
+    """Return the data file's table. LeRobot reads a feature of the shape [1] as a number, not as a list of one."""
     import pyarrow as pa
 
     arrays = {}
     for name, values in columns.items():
         flat = pa.array(values.reshape(-1))
-        arrays[name] = flat if values.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+        arrays[name] = flat if values.size == len(values) else pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
     return pa.table(arrays)
 
 

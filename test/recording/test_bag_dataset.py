@@ -364,6 +364,19 @@ def test_a_lerobot_export_follows_its_documented_layout(bag: Path, tmp_path: Pat
     assert episode["tasks"] == [task["task"]] and task["task_index"] == 0
 
 
+def test_lerobot_reads_features_of_one_number(tmp_path: Path) -> None:
+    """LeRobot takes the shape [1] for a number, and does not load a dataset in which it is a list of one."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    bag = simulated(tmp_path / "bag", episodes=1, action="joint_discrete", cameras=())
+    folder = factories.bag_dataset([bag]).export("lerobot", tmp_path / "out")
+    shapes = {
+        name: told["shape"] for name, told in json.loads((folder / "meta/info.json").read_text())["features"].items()
+    }
+    schema = parquet.read_schema(folder / "data/chunk-000/file-000.parquet")
+    lists = {field.name for field in schema if str(field.type).startswith("fixed_size_list")}
+    assert shapes["action"] == [1] and lists == {name for name, shape in shapes.items() if shape != [1]}
+
+
 @pytest.mark.slow
 def test_train_srl_learns_from_bags(tmp_path: Path) -> None:
     """From a recording to an encoder, by the command line's own functions."""
