@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,21 +26,26 @@ def export(dataset: BagDataset, kind: str, folder: Path) -> Path:
         dataset.tell(
             "Minari needs rewards, and this dataset has none: all are 0 in the export; task:=reach computes those of a task"
         )
+    write = write_minari if kind == "minari" else write_lerobot
     try:
-        with _whole(folder):
-            return write_minari(dataset, folder) if kind == "minari" else write_lerobot(dataset, folder)
+        with _whole(folder) as hidden:
+            write(dataset, hidden)
+        return folder
     except ImportError as error:
         raise DatasetError(
             f"export:={kind} needs the package {error.name}; install it with pip install '.[{kind}]' in the folder of "
             f"rl_trainer_ros{' (Python 3.11 or newer)' if kind == 'minari' else ''}"
         ) from None
+    except OSError as error:
+        raise DatasetError(f"the export cannot be written to {folder}: {error.strerror or error}") from None
 
 
 @contextlib.contextmanager
-def _whole(folder: Path) -> Iterator[None]:
-    """Remove a new folder if it was not written to its end, so that the same command can be given again."""
+def _whole(folder: Path) -> Iterator[Path]:
+    """Yield a hidden folder that gets its name at the end, so that no kill leaves a part that passes for a dataset."""
+    hidden = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        yield
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        yield hidden
+        hidden.rename(folder)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)

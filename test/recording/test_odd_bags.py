@@ -405,9 +405,9 @@ def test_bags_of_two_rates_and_an_export_that_fails_leave_no_folder(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("srl_ros.data.export_lerobot._write_json", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DatasetError, match=r"cannot be written to .*/out: No space"):
         export(BagDataset([plain]), "lerobot", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob("*out*"))
     monkeypatch.undo()
     assert export(BagDataset([plain]), "lerobot", tmp_path / "out").is_dir()
     third = rewritten(
@@ -431,3 +431,18 @@ def test_bags_of_two_rates_and_an_export_that_fails_leave_no_folder(
 def test_the_folder_of_an_export_is_checked_before_bags_are_read(given: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         show_dataset(DatasetOptions(bags="nowhere", to="/proc/export", **given))
+
+
+@pytest.mark.parametrize("kind, last", [("lerobot", "_write_json"), ("minari", "minari.create_dataset_from_buffers")])
+def test_a_killed_export_leaves_no_folder_of_its_name(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, last: str
+) -> None:
+    """A part of a dataset would pass for all of it, and the same command would be refused."""
+    for module in ("pyarrow", "av", "minari"):
+        pytest.importorskip(module)
+    there: list[bool] = []
+    with monkeypatch.context() as watched:
+        place = last if "." in last else f"srl_ros.data.export_lerobot.{last}"
+        watched.setattr(place, lambda *_, **__: there.append((tmp_path / "out").exists()))
+        export(BagDataset([plain]), kind, tmp_path / "out")
+    assert there and not any(there) and (tmp_path / "out").is_dir()
