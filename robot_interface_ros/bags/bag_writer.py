@@ -10,6 +10,7 @@ from robot_interface_ros.bags.errors import BagError
 from robot_interface_ros.bags.layout import Channel, Recorded
 from robot_interface_ros.bags.mcap_writer import McapWriter, qos_text
 from robot_interface_ros.files.atomic_file import write_atomically
+from robot_interface_ros.files.paths import beside
 
 METADATA = "metadata.yaml"
 
@@ -91,7 +92,7 @@ def metadata_text(file: str, channels: Mapping[str, Channel], counts: Mapping[st
 
 def _new_folder(folder: Path) -> Path:
     for attempt in range(1, 1000):
-        candidate = folder if attempt == 1 else folder.with_name(f"{folder.name}-{attempt}")
+        candidate = folder if attempt == 1 else beside(folder, f"-{attempt}")
         try:
             candidate.mkdir(parents=True)
         except FileExistsError:

@@ -10,6 +10,7 @@ from robot_interface_ros.bags.errors import BagError
 from robot_interface_ros.bags.layout import Channel, Recorded
 from robot_interface_ros.bags.mcap_reader import Note
 from robot_interface_ros.bags.message_types import MESSAGE_TYPES
+from robot_interface_ros.files.paths import beside
 
 _CHUNK = 4 * 2**20
 
@@ -20,7 +21,7 @@ def repaired(bag: Bag, note: Note) -> Path:
     Types that are no part of the robot contract are left out, and said. Raises BagError, and OSError as files do.
     """
     kinds: dict[str, str] = {}
-    name = bag.path.name.partition(".")[0] if bag.path.is_file() else bag.path.name
+    named = bag.path.with_name(bag.path.name.partition(".")[0]) if bag.path.is_file() else bag.path
     writer: BagWriter | None = None
     others: set[str] = set()
     pending: list[Recorded] = []
@@ -31,7 +32,7 @@ def repaired(bag: Bag, note: Note) -> Path:
             if kind is None:
                 others.add(message.topic)
                 continue
-            writer = writer or BagWriter(bag.path.with_name(f"{name}_repaired"))
+            writer = writer or BagWriter(beside(named, "_repaired"))
             latched = message.topic.rpartition("/")[2] in ("robot_description", "episode", "motion_enabled")
             writer.add([Channel(message.topic, kind, latched)])
             pending.append(message)

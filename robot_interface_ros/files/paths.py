@@ -43,6 +43,12 @@ def joined_paths(paths: Sequence[str]) -> str:
     return ",".join(quoted)
 
 
+def beside(path: Path, ending: str) -> Path:
+    """Return the place beside a file or folder whose name has this ending too. `.` and `..` get their folder's name."""
+    named = path if path.name not in ("", "..") else path.resolve()
+    return named.with_name(f"{named.name}{ending}")
+
+
 def check_folder(setting: str, given: str | Path) -> None:
     """Raise ConfigError, one line, if nothing can be written in the folder that a setting names. It need not exist yet.
 

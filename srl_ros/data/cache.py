@@ -17,6 +17,7 @@ from typing import Any
 
 from robot_interface_ros.bags.bag_reader import Bag
 from robot_interface_ros.bags.episodes import Judge
+from robot_interface_ros.files import paths
 from srl_ros.data.decoding import ABOUT, ARRAYS, FORMAT, decode
 from srl_ros.data.image_files import image_file
 from srl_ros.transitions import DatasetError
@@ -56,8 +57,7 @@ def decoded_folder(bag: Bag, judge: Judge | None, judged_by: str, note: Note) ->
 
 def beside(bag: Bag) -> Path:
     """Return the cache's place beside a bag."""
-    path = bag.path.absolute()
-    return path.with_name(f"{path.name}.cache")
+    return paths.beside(bag.path, ".cache").absolute()
 
 
 def _at_home(bag: Bag) -> list[Path]:

@@ -446,3 +446,19 @@ def test_a_killed_export_leaves_no_folder_of_its_name(
         watched.setattr(place, lambda *_, **__: there.append((tmp_path / "out").exists()))
         export(BagDataset([plain]), kind, tmp_path / "out")
     assert there and not any(there) and (tmp_path / "out").is_dir()
+
+
+@pytest.mark.bad_input
+def test_a_bag_named_by_a_dot_and_a_name_with_dots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written beside a bag has the name of its folder in front, whole."""
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("av")
+    made_up(tmp_path / "speed_0.5")
+    (tmp_path / "speed_0.5/inside").mkdir()
+    monkeypatch.chdir(tmp_path / "speed_0.5/inside")
+    assert show_dataset(DatasetOptions(bags="..", export="lerobot")) == 0
+    monkeypatch.chdir("..")
+    assert show_dataset(DatasetOptions(bags=".", repair=True)) == 0
+    BagWriter(Path(".")).close()
+    endings = ("", ".cache", ".lerobot", "_repaired", "-2")
+    assert {path.name for path in tmp_path.iterdir()} == {f"speed_0.5{ending}" for ending in endings}

@@ -10,7 +10,7 @@ from pathlib import Path
 from rl_trainer_ros.bringup.setting_texts import from_words
 from rl_trainer_ros.cli.command import Command
 from robot_interface_ros.config import ConfigError, option
-from robot_interface_ros.files.paths import check_file, check_folder, listed_paths
+from robot_interface_ros.files.paths import beside, check_file, check_folder, listed_paths
 from robot_interface_ros.start import leaving_at_once
 
 _FORMATS = ("", "minari", "lerobot")
@@ -68,7 +68,8 @@ def show_dataset(options: DatasetOptions) -> int:
         dataset.save_contact_sheet(Path(options.sheet), options.rows, options.columns)
         print(f"  contact sheet {options.sheet}")
     if options.export:
-        to = Path(options.to) if options.to else paths[0].with_name(f"{paths[0].stem}.{options.export}")
+        named = paths[0].with_suffix("") if paths[0].is_file() else paths[0]
+        to = Path(options.to) if options.to else beside(named, f".{options.export}")
         print(f"  {options.export:<14}{dataset.export(options.export, to)}")
     return 0
 
