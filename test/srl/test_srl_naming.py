@@ -14,7 +14,7 @@ from rl_trainer_ros.distillation.distil_config import DistilConfig
 from rl_trainer_ros.distillation.teachers import encoder_named
 from rl_trainer_ros.recording.record_config import RecordConfig
 from rl_trainer_ros.training import early_checks
-from rl_trainer_ros.training.runs import encoders
+from rl_trainer_ros.training.runs import encoders, run_folder
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.config import ConfigError, from_mapping
 from srl_ros.naming import Place, Seeker, commands_for, find_encoder, place_of
@@ -226,3 +226,23 @@ def test_a_resumed_run_keeps_its_encoder(tmp_path: Path) -> None:
     config = TrainerConfig(srl_model="mine", log_dir=str(tmp_path))
     again = from_mapping(TrainerConfig, dataclasses.asdict(config), "config.yaml")
     assert (again.srl_model, again.srl_folder) == ("vae", folder)
+
+
+@pytest.mark.parametrize(
+    "named, place", [("", "runs/srl/autoencoder"), ("mine/encoder", "mine/encoder"), ("/nowhere/encoder", "")]
+)
+def test_a_run_finds_its_encoder_from_another_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, place: str
+) -> None:
+    """Also where that folder has an encoder of the same name, of another training."""
+    run = tmp_path / "runs/reach/autoencoder/ppo/now"
+    run.mkdir(parents=True)
+    config = TrainerConfig(srl_model="autoencoder", srl_folder=named, transport="in_process")
+    run_folder.write_config(run, config, {}, {})
+    elsewhere = tmp_path / "elsewhere"
+    for folder in (*([tmp_path / place] if place else []), elsewhere / "runs/srl/autoencoder"):
+        an_encoder(folder, "autoencoder")
+    monkeypatch.chdir(elsewhere)
+    assert run_folder.load_config(run).encoder_folder == (str(tmp_path / place) if place else named)
+    monkeypatch.chdir(tmp_path)
+    assert run_folder.load_config(run) == config

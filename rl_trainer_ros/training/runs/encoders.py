@@ -11,8 +11,11 @@ from rl_trainer_ros import factories
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError
+from robot_interface_ros.files.paths import expanded
 
 ENCODERS = "encoders"
+_FILE = "encoder.json"
+_RUNS = 3  # a run is <log_dir>/<task>/<state>/<algo>/<time>
 
 
 def check_method(config: TrainerConfig) -> None:
@@ -43,4 +46,25 @@ def with_encoder(config: TrainerConfig, run: Path, about: Mapping[str, Any]) -> 
     if not config.srl_learns or not isinstance(name, str) or Path(name).name != name:
         return config
     folder = run / ENCODERS / name
-    return dataclasses.replace(config, srl_folder=str(folder)) if (folder / "encoder.json").is_file() else config
+    return dataclasses.replace(config, srl_folder=str(folder)) if (folder / _FILE).is_file() else config
+
+
+def beside(config: TrainerConfig, run: Path) -> TrainerConfig:
+    """Return a run's settings with the encoder that lies beside the run as it did at its start, if one is there.
+
+    The folders in the settings are relative to the folder in which the training began; a run may be used from any other.
+    """
+    places = run.resolve().parents
+    if not config.encoder_folder or len(places) <= _RUNS:
+        return config
+    log_dir = places[_RUNS]
+    if not config.srl_folder:
+        own = log_dir / "srl" / config.srl_model
+    else:
+        began_in = log_dir.joinpath(*(".." for _ in Path(config.log_dir).parts)).resolve()
+        if (began_in / config.log_dir).resolve() != log_dir:
+            return config
+        own = began_in / expanded(config.srl_folder)
+    if not (own / _FILE).is_file() or own.resolve() == expanded(config.encoder_folder).resolve():
+        return config
+    return dataclasses.replace(config, srl_folder=str(own))

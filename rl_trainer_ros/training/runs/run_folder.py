@@ -19,7 +19,7 @@ import yaml
 
 from rl_trainer_ros.training.checkpoints.errors import ModelError
 from rl_trainer_ros.training.checkpoints.folders import LINKS, model_of, read, trained
-from rl_trainer_ros.training.runs import robot_files
+from rl_trainer_ros.training.runs import encoders, robot_files
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros.command_lines import command_line
 from robot_interface_ros.config import ConfigError, from_mapping, read_yaml
@@ -166,9 +166,10 @@ def learned_configs(folder: Path, config: TrainerConfig) -> list[TrainerConfig]:
 def load_config(folder: Path) -> TrainerConfig:
     """Read the settings of a run from its folder; settings that are newer than the run have their defaults.
 
+    The encoder is that beside the run, also from another working folder.
     Raises ConfigError where a section is missing, as in a file that was cut: the settings after the cut would be lost.
     """
-    return config_of(read_yaml(folder / "config.yaml"), folder)
+    return encoders.beside(config_of(read_yaml(folder / "config.yaml"), folder), folder)
 
 
 def config_of(values: Mapping[str, Any], folder: Path) -> TrainerConfig:
