@@ -86,6 +86,7 @@ def make_environment(
             shared=connection.shared,
             encoder_id=encoder.id if encoder else None,
             cameras=encoder.cameras if encoder and connection.learns_encoder else made.observation.cameras,
+            image_sizes=requirements.image_sizes(config),
             learns_encoder=connection.learns_encoder,
             world_state=bool(made.task.signals),
             needed_by=_needed_by(config, made),

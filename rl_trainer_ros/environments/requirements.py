@@ -78,13 +78,25 @@ def sized(size: tuple[int, int] | None) -> dict[str, int]:
     return {"image_width": size[0], "image_height": size[1]}
 
 
+def image_sizes(config: EnvConfig) -> dict[str, tuple[int, int]]:
+    """Return the width and height that the observation takes of each camera; empty: any."""
+    if config.observed != RAW_PIXELS:
+        return {}
+    settings = _pixels(config)
+    return dict.fromkeys(settings.cameras, (settings.image_width, settings.image_height))
+
+
+def _pixels(config: EnvConfig) -> CameraSettings:
+    return from_mapping(CameraSettings, config.settings("observation"), f"observation {RAW_PIXELS}")
+
+
 def _cameras(config: EnvConfig) -> dict[str, Any]:
     if config.observed == SRL_STATE:
         folder = config.encoder_folder
         return {"cameras": factories.encoder_cameras(folder), **sized(factories.encoder_image_size(folder))}
-    settings = config.settings("observation")
     if config.observed == RAW_PIXELS:
-        return from_mapping(CameraSettings, settings, f"observation {RAW_PIXELS}").simulation()
+        return _pixels(config).simulation()
+    settings = config.settings("observation")
     return {"cameras": tuple(settings["cameras"])} if "cameras" in settings else {}
 
 

@@ -18,6 +18,7 @@ from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from test_cameras import CAMERAS, RADIUS_M, depth_of_sphere, red_pixels
 
+from rl_trainer_ros.environments.make_env import make_robot_env
 from rl_trainer_ros.ros.robot_client.readers import CameraParts
 from rl_trainer_ros.ros.robot_client.timeouts import Timeouts
 from rl_trainer_ros.ros.robot_client.topic_robot import TopicRobot
@@ -215,6 +216,18 @@ def test_images_of_another_size_or_kind_are_named() -> None:
         cameras.read(topic, depth)
     with pytest.raises(RobotError, match="depth/image_raw: depth encoding is 'rgb8'; expected 32FC1"):
         cameras.read(depth_topic, image)
+
+
+@pytest.mark.bad_input
+def test_a_robot_with_images_of_another_size_is_named(simulator: Callable, domain: int) -> None:
+    """Of several robots the error says which one."""
+    simulator(cameras="[external]", image_width=48, image_height=40)
+    environment = make_robot_env(
+        observation="raw_pixels", observation_settings={"cameras": ("external",)}, transport="topics"
+    )
+    with pytest.raises(RobotError, match="/env_0/camera/external/image_raw: images of 48x40 pixels; expected 64x64"):
+        environment.reset(seed=0)
+    environment.close()
 
 
 def test_depths_keep_their_numbers_in_either_byte_order() -> None:
