@@ -24,10 +24,12 @@ from rl_trainer_ros.bringup.viewers import pages, viewers
 from rl_trainer_ros.environments import requirements
 from rl_trainer_ros.training.trainer_config import TrainerConfig
 from robot_interface_ros import ros_environment
+from robot_interface_ros.cameras import EXTERNAL
 from robot_interface_ros.errors import RobotError
 from robot_interface_ros.files.description import resolve
 from robot_interface_ros.names import resolve as resolve_name
 from robot_interface_ros.names import robot_rules
+from robot_interface_ros.robot_config import robot_config
 
 SAVING_TIMEOUT_S = 60.0  # a trainer saves model, statistics and replay buffer before it ends
 NOTICING_MARGIN_S = 30.0  # in addition to a trainer's timeouts: the current update and episode
@@ -137,7 +139,23 @@ def _values(arguments: Mapping[str, str], ros: RosArguments) -> Values:
     """Resolve and check the given arguments; remappings that would merge two robots are refused."""
     values = resolve_values({name: text for name, text in arguments.items() if text != ""}, ros.namespace)
     robot_rules(ros.rules, TRAINER, (ros.namespace, TRAINER), values.trainer.namespaces, OWN_NAMES)
+    _check_cameras(values)
     return values
+
+
+def _check_cameras(values: Values) -> None:
+    """Raise BringupError if the encoder sees through a camera that the simulated robot lacks."""
+    trainer, simulated = values.trainer, values.bringup.robot_source == "sim"
+    if not trainer.encoder_folder or not (simulated or trainer.transport == "in_process"):
+        return
+    needed = [name for name in requirements.simulation_settings(trainer).get("cameras", ()) if name != EXTERNAL]
+    there = {EXTERNAL, *robot_config(trainer.robot).cameras} if needed else set()
+    missing = [name for name in needed if name not in there]
+    if missing:
+        raise BringupError(
+            f"the encoder in {trainer.encoder_folder} sees through {', '.join(missing)}, and robot {trainer.robot} has "
+            f"{', '.join(sorted(there))}; train one with: {trainer.encoder_commands[0]}"
+        )
 
 
 def robots(

@@ -211,6 +211,16 @@ def test_every_process_of_a_system_gets_the_same_encoder(tmp_path: Path) -> None
     assert real["srl"].parameters["realtime"] is True
 
 
+@pytest.mark.parametrize("transport", ["topics", "in_process"])
+def test_an_encoder_whose_cameras_the_robot_lacks_is_refused_at_the_start(tmp_path: Path, transport: str) -> None:
+    folder = an_encoder(tmp_path / "srl/vae", "vae")
+    (Path(folder) / "encoder.json").write_text(json.dumps({"method": "vae", "cameras": ["external", "above"]}))
+    given = {"srl_model": "vae", "log_dir": str(tmp_path), "transport": transport}
+    with pytest.raises(BringupError, match=r"srl/vae sees through above, and robot kuka_iiwa has external; train one"):
+        system({**given, "robot": "kuka_iiwa"}, {})
+    system(given, {})
+
+
 def test_a_name_in_the_table_without_an_encoder_is_said(tmp_path: Path) -> None:
     table = tmp_path / "table.yaml"
     table.write_text("any: {any: {best: there}}")
