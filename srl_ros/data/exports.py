@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
+from robot_interface_ros.files.atomic_file import replacing
 from srl_ros.data.bag_dataset import BagDataset
 from srl_ros.data.export_lerobot import write_lerobot
 from srl_ros.data.export_minari import write_minari
@@ -28,7 +25,7 @@ def export(dataset: BagDataset, kind: str, folder: Path) -> Path:
         )
     write = write_minari if kind == "minari" else write_lerobot
     try:
-        with _whole(folder) as hidden:
+        with replacing(folder) as hidden:  # a kill leaves no part that passes for a dataset
             write(dataset, hidden)
         return folder
     except ImportError as error:
@@ -38,14 +35,3 @@ def export(dataset: BagDataset, kind: str, folder: Path) -> Path:
         ) from None
     except OSError as error:
         raise DatasetError(f"the export cannot be written to {folder}: {error.strerror or error}") from None
-
-
-@contextlib.contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """Yield a hidden folder that gets its name at the end, so that no kill leaves a part that passes for a dataset."""
-    hidden = folder.with_name(f".{folder.name}.{os.getpid()}")
-    try:
-        yield hidden
-        hidden.rename(folder)
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
