@@ -261,6 +261,12 @@ def test_hyperparameters_with_a_meaning_of_their_own(name: str, settings: dict[s
     assert {**hyperparameters(name, settings), **settings} == hyperparameters(name, settings)
 
 
+def test_many_robots_explores_more_at_its_start() -> None:
+    learner = make_learner("ppo", line(), hyperparameters("ppo", preset="many_robots"), seed=0)
+    assert set(learner.policy.log_std.tolist()) == {0.5} and (learner.n_epochs, learner.gae_lambda) == (6, 0.9)
+    assert [learner.lr_schedule(left) for left in (1.0, 0.0)] == pytest.approx([1e-3, 3e-4])
+
+
 def test_whole_numbers_may_have_an_exponent() -> None:
     settings = hyperparameters("sac", {"buffer_size": "1e5", "gradient_steps": 2.0, "learning_rate": "1e-3"})
     assert [settings[name] for name in ("buffer_size", "gradient_steps", "learning_rate")] == [100_000, 2, 0.001]
